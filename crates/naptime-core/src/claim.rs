@@ -1,0 +1,302 @@
+//! How a job changes hands: claim, renew, settle.
+//!
+//! These are the transitions as every store must carry them out; the conformance suite holds the stores to them.
+
+use std::time::Duration;
+
+use crate::state::LEASE;
+use crate::{Job, JobId, Last, Lock, Lost, Outcome, Plan, Run, Time, Token, WorkerId};
+
+/// A job locked for one worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The job as it was right after the claim. It may have been edited between claim and reading.
+    pub job: Job,
+    /// The claim.
+    pub lock: Lock,
+    /// If an earlier claim of this occurrence did record its run and only its settle was lost: that run. The job is
+    /// settled from it and not called again.
+    pub recorded: Option<Run>,
+}
+
+/// What identifies a claim to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimRef {
+    /// The job.
+    pub job: JobId,
+    /// The token of the claim.
+    pub token: Token,
+}
+
+/// What a worker does with a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Call at `at`, for the occurrence `due`.
+    Call {
+        /// When the call is to leave.
+        at: Time,
+        /// The occurrence, or when the call was asked for.
+        due: Time,
+        /// Whether somebody asked for it.
+        manual: bool,
+    },
+    /// Don't call; settle with this.
+    Settle(Then),
+}
+
+/// The end of a claim: what the worker tells the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The claim.
+    pub claim: ClaimRef,
+    /// The plan of the claim. If the job has another by now, an edit has set `due`, and it stays as set.
+    pub plan: Plan,
+    /// The request for a call that this claim answered, if it did.
+    pub asked_at: Option<Time>,
+    /// The record of the call; none if no call was made.
+    pub run: Option<Run>,
+    /// What comes next.
+    pub then: Then,
+    /// Occurrences that earlier, lost claims took on and that are not taken up again. They count as missed.
+    pub abandoned: u32,
+}
+
+/// What comes after a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The occurrence is done with; the next one is `due` (none: there is no further one).
+    Next {
+        /// The next occurrence.
+        due: Option<Time>,
+        /// The occurrences skipped in between.
+        missed: u64,
+    },
+    /// The same occurrence again, after a pause.
+    Retry {
+        /// The pause, counted from the settle.
+        after: Duration,
+    },
+    /// It was a manual call: the occurrence owed stays owed.
+    Keep,
+    /// Nothing was called: as if it had not been claimed.
+    GiveBack,
+}
+
+impl Job {
+    /// The time at which this job can be claimed while nobody holds it: the request for a call, or `base` if it is
+    /// switched on, whichever comes first.
+    pub(crate) fn idle_claim_at(&self, base: Option<Time>) -> Option<Time> {
+        if self.deleted_at.is_some() {
+            return None;
+        }
+        let base = base.filter(|_| self.active);
+        [self.state.asked_at, base].into_iter().flatten().min()
+    }
+
+    /// Whether the job can be claimed at `now`: it is due, or not held and due within `lookahead`. A lookahead never
+    /// takes a live lease.
+    pub fn is_claimable(&self, now: Time, lookahead: Duration) -> bool {
+        self.state.claim_at.is_some_and(|at| at <= now || (self.state.lock.is_none() && at <= now + lookahead))
+    }
+
+    /// Locks the job, if it can be claimed. Returns whether it was.
+    pub fn claim(&mut self, worker: WorkerId, token: Token, now: Time, lookahead: Duration) -> bool {
+        let Some(claim_at) = self.state.claim_at.filter(|_| self.is_claimable(now, lookahead)) else {
+            return false;
+        };
+        let lost = match self.state.lock.take() {
+            Some(mut lock) => {
+                lock.lost.push(lock.as_lost());
+                lock.lost
+            }
+            None => Vec::new(),
+        };
+        self.state.lock = Some(Lock {
+            worker,
+            token,
+            since: now,
+            // Late, or held until now: at once.
+            at: claim_at.max(now),
+            due: self.state.due,
+            asked_at: self.state.asked_at,
+            plan: self.plan,
+            lost,
+        });
+        self.state.attempt += 1;
+        self.state.claim_at = Some(now + LEASE);
+        true
+    }
+
+    /// Prolongs the lease, if the claim is still the one held. Returns whether it is.
+    pub fn renew(&mut self, token: Token, now: Time) -> bool {
+        let held = self.state.lock.as_ref().is_some_and(|lock| lock.token == token);
+        if held {
+            self.state.claim_at = Some(now + LEASE);
+        }
+        held
+    }
+
+    /// Ends a claim, if it is still the one held. Returns whether it was. Doing it twice does nothing more.
+    pub fn settle(&mut self, settled: &Settled, now: Time) -> bool {
+        let Some(lock) = self.state.lock.take_if(|lock| lock.token == settled.claim.token) else {
+            return false;
+        };
+        let same_plan = self.plan == settled.plan;
+        let state = &mut self.state;
+        if settled.then != Then::GiveBack && state.asked_at == settled.asked_at {
+            state.asked_at = None;
+        }
+        let (mut done, mut missed) = (0, 0);
+        let mut base = state.due;
+        let mut attempt = 0;
+        match settled.then {
+            Then::Next { due, missed: skipped } => {
+                done = 1;
+                if same_plan {
+                    (state.due, base, missed) = (due, due, skipped);
+                }
+            }
+            Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
+            Then::Retry { .. } => done = 1,
+            Then::Keep => {}
+            Then::GiveBack => {
+                attempt = state.attempt.saturating_sub(1);
+                if same_plan {
+                    // A pause before an attempt is kept, as is a due time still to come.
+                    base = state.due.map(|due| due.max(lock.at));
+                } else if lock.asked_at.is_none() && lock.due.is_some_and(|due| due <= now) {
+                    // The edit left this occurrence to the claim, which did not call it.
+                    missed = 1;
+                }
+            }
+        }
+        state.attempt = attempt;
+        state.counters.settled += done;
+        state.counters.missed += missed + u64::from(settled.abandoned);
+        if let Some(run) = &settled.run {
+            state.counters.runs += 1;
+            if run.outcome == Outcome::Ok {
+                state.counters.ok += 1;
+                state.last_ok = Some(run.finished);
+            }
+            state.last = Some(Last::from(run));
+        }
+        self.state.claim_at = self.idle_claim_at(base);
+        true
+    }
+}
+
+impl Claim {
+    /// What identifies this claim.
+    pub fn reference(&self) -> ClaimRef {
+        ClaimRef { job: self.job.id, token: self.lock.token }
+    }
+
+    /// What is to be done with this claim.
+    pub fn duty(&self) -> Duty {
+        let job = &self.job;
+        // An edit came between the claim and its reading. Switching off and deleting are such edits.
+        if job.plan != self.lock.plan {
+            return Duty::Settle(Then::GiveBack);
+        }
+        if let Some(run) = &self.recorded {
+            return Duty::Settle(self.conclude(run, None));
+        }
+        let exhausted = job.state.attempt > job.spec.retry.attempts;
+        match (self.lock.asked_at, self.lock.due) {
+            (Some(_), _) if exhausted => Duty::Settle(Then::Keep),
+            (Some(asked), _) => Duty::Call { at: self.lock.at, due: asked, manual: true },
+            // Held when it was edited, and never settled: all that was left to do was to end that claim.
+            (None, None) => Duty::Settle(Then::GiveBack),
+            (None, Some(due)) if due > self.lock.at => Duty::Settle(Then::GiveBack),
+            (None, Some(due)) if exhausted => Duty::Settle(self.next(due, self.lock.since)),
+            (None, Some(due)) => Duty::Call { at: self.lock.at, due, manual: false },
+        }
+    }
+
+    /// The runs to record for the earlier claims that were never settled, found so at `now`. The store keeps a run that
+    /// is there already: it was recorded after all.
+    pub fn lost_runs(&self, now: Time) -> Vec<Run> {
+        let lost = &self.lock.lost;
+        let attempt = |index: usize| {
+            self.job.state.attempt.saturating_sub(u32::try_from(lost.len() - index).unwrap_or(u32::MAX)).max(1)
+        };
+        let run = |(index, lost): (usize, &Lost)| {
+            // A claim that had nothing to call left nothing to record.
+            let due = lost.asked_at.or(lost.due)?;
+            Some(Run {
+                token: lost.token,
+                job: self.job.id,
+                worker: lost.worker,
+                due,
+                started: lost.since,
+                finished: now,
+                outcome: Outcome::Lost,
+                status: None,
+                message: "the worker was gone before it could say how the call ended".to_owned(),
+                attempt: attempt(index),
+                manual: lost.asked_at.is_some(),
+            })
+        };
+        lost.iter().enumerate().filter_map(run).collect()
+    }
+
+    /// Takes over a run that an earlier claim did record, if it answers for what this claim is for.
+    pub fn take_over(&mut self, run: Run) {
+        let lock = &self.lock;
+        let same = |lost: &Lost| {
+            lost.token == run.token && (lost.plan, lost.due, lost.asked_at) == (lock.plan, lock.due, lock.asked_at)
+        };
+        if run.outcome != Outcome::Lost && lock.lost.iter().any(same) {
+            self.recorded = Some(run);
+        }
+    }
+
+    /// What comes after `run`. `asked` is the pause that the target asked for (`Retry-After`).
+    pub fn conclude(&self, run: &Run, asked: Option<Duration>) -> Then {
+        if run.manual {
+            return Then::Keep;
+        }
+        // The next time is computed from when the work began. A run taken over from a lost claim began with that.
+        let lost = self.lock.lost.iter().find(|lost| lost.token == run.token);
+        let since = lost.map_or(self.lock.since, |lost| lost.since);
+        let next = self.job.spec.schedule.next(run.due, since);
+        if run.outcome.is_temporary(run.status) && run.attempt < self.job.spec.retry.attempts {
+            let after = self.job.spec.retry.pause(run.attempt, run.token, asked);
+            // Never past the next occurrence, which is an attempt of its own.
+            if next.due.is_none_or(|due| run.finished + after < due) {
+                return Then::Retry { after };
+            }
+        }
+        Then::Next { due: next.due, missed: next.missed }
+    }
+
+    fn next(&self, due: Time, since: Time) -> Then {
+        let next = self.job.spec.schedule.next(due, since);
+        Then::Next { due: next.due, missed: next.missed }
+    }
+
+    /// The message to the store that ends this claim.
+    pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
+        Settled {
+            claim: self.reference(),
+            plan: self.lock.plan,
+            asked_at: self.lock.asked_at,
+            run,
+            then,
+            abandoned: self.lock.abandoned(),
+        }
+    }
+
+    /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.
+    pub fn settled_uncalled(&self, then: Then) -> Settled {
+        let run = self.recorded.clone().filter(|_| then != Then::GiveBack);
+        self.settled(run, then)
+    }
+
+    /// Whether an earlier claim of this occurrence left a call behind. If not, the lag of this call is the lag of the
+    /// occurrence.
+    pub fn is_first_call(&self) -> bool {
+        self.job.state.attempt as usize <= self.lock.lost.len() + 1
+    }
+}

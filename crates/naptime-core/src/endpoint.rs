@@ -1,0 +1,225 @@
+//! Where a call goes: pool + channel = endpoint.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::{Host, Url};
+
+use crate::Invalid;
+
+/// The longest URL, in bytes.
+pub const MAX_URL: usize = 2048;
+
+/// Scheme + host [+ port]: `https://foobar.net`. The port is left out where it is the scheme's own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pool(String);
+
+/// Path and query under a pool, with its leading `/`: `/cohort-new.json?day=1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel(String);
+
+/// The URL that is called: pool + channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    pool: Pool,
+    channel: Channel,
+}
+
+impl Pool {
+    /// The pool as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Channel {
+    /// The channel as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Endpoint {
+    /// Reads a URL: `http` or `https`, with a host, without user and password, at most [`MAX_URL`] bytes.
+    ///
+    /// It is normalised as browsers do: the host in lower case and punycode, `127.1` as `127.0.0.1`. A fragment is
+    /// dropped, since it never leaves the client.
+    ///
+    /// # Errors
+    /// At `url`, if it is none of that.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let invalid = |code, detail: &str| Err(Invalid::new("url", code, detail));
+        let text = text.trim_matches(' ');
+        if text.is_empty() {
+            return invalid("empty", "the URL is missing; it looks like https://example.com/path");
+        }
+        if text.len() > MAX_URL {
+            return invalid("too_long", "the URL is longer than 2,048 bytes");
+        }
+        // The URL standard drops tabs and newlines silently; a URL that holds any was mistyped.
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return invalid(
+                "bad_character",
+                "the URL holds a space or a control character; write them as %20 and so on",
+            );
+        }
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return invalid("no_scheme", "the URL has no scheme; it starts with http:// or https://");
+        };
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            // `foobar.net:8080/x` has no scheme either, though a parser takes the host for one.
+            return if scheme.contains('.') || rest.starts_with(|c: char| c.is_ascii_digit()) {
+                invalid("no_scheme", "the URL has no scheme; it starts with http:// or https://")
+            } else {
+                invalid("bad_scheme", "only http:// and https:// URLs can be called")
+            };
+        }
+        if !rest.starts_with("//") {
+            return invalid("no_host", "the URL has no host; it looks like https://example.com/path");
+        }
+        let mut url = Url::parse(text)
+            .map_err(|error| Invalid::new("url", code_of(error), format!("the URL cannot be read: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() || authority(rest).contains('@') {
+            return invalid("userinfo", "the URL holds a user or password; send an Authorization header instead");
+        }
+        if url.port() == Some(0) {
+            return invalid("bad_port", "the port is 0; it may be from 1 to 65535");
+        }
+        url.set_fragment(None);
+        let pool = url.origin().ascii_serialization();
+        let channel = url[url::Position::BeforePath..].to_owned();
+        if pool.len() + channel.len() > MAX_URL {
+            return invalid("too_long", "the URL is longer than 2,048 bytes once it is encoded");
+        }
+        Ok(Self { pool: Pool(pool), channel: Channel(channel) })
+    }
+
+    /// The pool it belongs to.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// The channel under the pool.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// The address, if the host is one and not a name.
+    pub fn literal_ip(&self) -> Option<IpAddr> {
+        match Url::parse(self.pool.as_str()).ok()?.host()? {
+            Host::Domain(_) => None,
+            Host::Ipv4(ip) => Some(ip.into()),
+            Host::Ipv6(ip) => Some(ip.into()),
+        }
+    }
+}
+
+/// What stands between `//` and the path.
+fn authority(rest: &str) -> &str {
+    let rest = rest.trim_start_matches(['/', '\\']);
+    &rest[..rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len())]
+}
+
+fn code_of(error: url::ParseError) -> &'static str {
+    match error {
+        url::ParseError::EmptyHost => "no_host",
+        url::ParseError::InvalidPort => "bad_port",
+        _ => "bad_host",
+    }
+}
+
+impl fmt::Display for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.pool, self.channel)
+    }
+}
+
+impl Serialize for Endpoint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Endpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, expect: Result<(&str, &str), &str>) {
+        let read = Endpoint::parse(text);
+        let read = read.as_ref().map(|e| (e.pool.as_str(), e.channel.as_str())).map_err(|e| e.code);
+        assert_eq!(read, expect, "{text:?}");
+    }
+
+    #[test]
+    fn splits_a_url_into_pool_and_channel() {
+        check("https://foobar.net/cohort-new.json", Ok(("https://foobar.net", "/cohort-new.json")));
+        check("https://foobar.net", Ok(("https://foobar.net", "/")));
+        check(" http://Foo.NET:8080/a?b=c#d ", Ok(("http://foo.net:8080", "/a?b=c")));
+        check("https://foobar.net:443/?q", Ok(("https://foobar.net", "/?q")));
+        check("http://[::1]:8080/", Ok(("http://[::1]:8080", "/")));
+        check("http://bücher.example/ü", Ok(("http://xn--bcher-kva.example", "/%C3%BC")));
+        check("http://127.1/", Ok(("http://127.0.0.1", "/")));
+        check("http://2130706433/", Ok(("http://127.0.0.1", "/")));
+        check("http://h/a@b", Ok(("http://h", "/a@b")));
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_called() {
+        check("", Err("empty"));
+        check("foobar.net/x", Err("no_scheme"));
+        check("foobar.net:8080/x", Err("no_scheme"));
+        check("localhost:8080/x", Err("no_scheme"));
+        check("//foobar.net", Err("no_scheme"));
+        check("ftp://foobar.net/", Err("bad_scheme"));
+        check("file:///etc/passwd", Err("bad_scheme"));
+        check("javascript:alert(1)", Err("bad_scheme"));
+        check("http:foobar.net", Err("no_host"));
+        check("http://", Err("no_host"));
+        check("http://user:pass@foobar.net/", Err("userinfo"));
+        check("http://@foobar.net/", Err("userinfo"));
+        check("http://foobar.net:0/", Err("bad_port"));
+        check("http://foobar.net:65536/", Err("bad_port"));
+        check("http://foo bar.net/", Err("bad_character"));
+        check("http://foobar.net/a b", Err("bad_character"));
+        check("http://foobar.net/\0", Err("bad_character"));
+        check("http://foobar.net/\nx", Err("bad_character"));
+        check("http://xn--a-ä.example/", Err("bad_host"));
+        check("http://256.1.1.1/", Err("bad_host"));
+        check(&format!("http://foobar.net/{}", "a".repeat(2048)), Err("too_long"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_typed_panics(text in ".*") {
+            let _ = Endpoint::parse(&text);
+        }
+
+        #[test]
+        fn what_is_read_reads_the_same_again(text in "https?://[a-zA-Z0-9.:/?#@%\\[\\]_-]{1,40}") {
+            if let Ok(endpoint) = Endpoint::parse(&text) {
+                prop_assert_eq!(Endpoint::parse(&endpoint.to_string()), Ok(endpoint));
+            }
+        }
+    }
+}

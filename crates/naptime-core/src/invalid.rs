@@ -1,0 +1,34 @@
+//! What is wrong with a piece of input, and where.
+
+use std::fmt;
+
+/// A fault in what somebody typed or sent, named so that a form can show it at the field and the API can return it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// The field, by its name in the API: `url`, `every`, `headers`.
+    pub field: &'static str,
+    /// What is wrong, for programs: `too_long`.
+    pub code: &'static str,
+    /// What is wrong and what would be right, for people: a sentence.
+    pub detail: String,
+}
+
+impl Invalid {
+    /// A fault at `field`.
+    pub fn new(field: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { field, code, detail: detail.into() }
+    }
+
+    /// The same fault, reported at another field.
+    pub fn at(self, field: &'static str) -> Self {
+        Self { field, ..self }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.detail)
+    }
+}
+
+impl std::error::Error for Invalid {}

@@ -1,0 +1,204 @@
+//! The unit of work: what to call, how, and when.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Endpoint, Invalid, Request, Retry, Schedule, State, Time};
+
+/// Defines an identity that is a UUID.
+macro_rules! uuid_newtype {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(uuid::Uuid);
+
+        impl $name {
+            /// A fixed hash of it, the same in every process and version.
+            pub fn hash(self) -> u64 {
+                xxhash_rust::xxh3::xxh3_64(self.0.as_bytes())
+            }
+
+            /// The UUID.
+            pub fn uuid(self) -> uuid::Uuid {
+                self.0
+            }
+        }
+
+        impl From<uuid::Uuid> for $name {
+            fn from(uuid: uuid::Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+pub(crate) use uuid_newtype;
+
+uuid_newtype! {
+    /// The identity of a job.
+    JobId
+}
+
+impl JobId {
+    /// The partition of the job, fixed for life.
+    pub fn partition(self) -> Partition {
+        Partition(u8::try_from(self.hash() % u64::from(Partition::COUNT)).unwrap_or(0))
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Uuid::try_parse(text).map(Self).map_err(|_| Invalid::new("id", "not_an_id", "the id is not a UUID"))
+    }
+}
+
+/// One of [`Partition::COUNT`] shares of all jobs, by a hash of the id. Workers share the partitions among themselves,
+/// so that they do not all fight for the same head of one index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(u8);
+
+impl Partition {
+    /// How many there are.
+    pub const COUNT: u8 = 64;
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Partition> {
+        (0..Self::COUNT).map(Partition)
+    }
+
+    /// Its number, from 0.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// A fixed hash of this partition together with `salt`.
+    pub(crate) fn hash_with(self, salt: u64) -> u64 {
+        let mut bytes = [0; 9];
+        bytes[..8].copy_from_slice(&salt.to_le_bytes());
+        bytes[8] = self.0;
+        xxh3_64(&bytes)
+    }
+}
+
+/// The version of a job's configuration; raised by every edit. What `If-Match` is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rev(pub i64);
+
+/// The version of what decides when a job is due; raised only by edits that set `due`. A settle that finds another
+/// plan than its claim leaves `due` as the edit set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Plan(pub i64);
+
+/// The longest name of a job, in characters.
+pub const MAX_NAME: usize = 100;
+/// The most tags of a job.
+pub const MAX_TAGS: usize = 20;
+/// The longest tag, in characters.
+pub const MAX_TAG: usize = 50;
+
+/// What a person configures: nothing in here is ever changed by a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// What is called.
+    pub endpoint: Endpoint,
+    /// How it is called.
+    pub request: Request,
+    /// When it is due.
+    pub schedule: Schedule,
+    /// Whether and when a failed call is tried again.
+    pub retry: Retry,
+    /// The longest allowed gap between successful calls, if one was promised.
+    pub sla: Option<Duration>,
+    /// A name for people; may be empty.
+    pub name: String,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+}
+
+impl Spec {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// At `name`, if it is too long or holds control characters.
+    pub fn check_name(name: &str) -> Result<(), Invalid> {
+        check_line("name", name, MAX_NAME)
+    }
+
+    /// Checks a list of tags.
+    ///
+    /// # Errors
+    /// At `tags`, if there are too many, or one is empty, too long, or holds control characters.
+    pub fn check_tags(tags: &[String]) -> Result<(), Invalid> {
+        if tags.len() > MAX_TAGS {
+            return Err(Invalid::new("tags", "too_many", format!("there are more than {MAX_TAGS} tags")));
+        }
+        tags.iter().try_for_each(|tag| {
+            if tag.trim().is_empty() {
+                return Err(Invalid::new("tags", "empty", "a tag is empty"));
+            }
+            check_line("tags", tag, MAX_TAG)
+        })
+    }
+
+    /// What a search looks through: URL, name and tags, in lower case. Lists are sorted by it.
+    pub fn search_text(&self) -> String {
+        let mut text = format!("{} {}", self.endpoint, self.name);
+        for tag in &self.tags {
+            text.push(' ');
+            text.push_str(tag);
+        }
+        text.to_lowercase()
+    }
+}
+
+fn check_line(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
+    if text.chars().count() > max {
+        return Err(Invalid::new(field, "too_long", format!("longer than {max} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Invalid::new(field, "bad_character", "holds a control character"));
+    }
+    Ok(())
+}
+
+/// One document of due work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its identity.
+    pub id: JobId,
+    /// What a person configured.
+    pub spec: Spec,
+    /// Whether it is switched on. A new job is not, unless asked for.
+    pub active: bool,
+    /// When it was deleted. A deleted job is kept for the retention time, so that its history can be viewed.
+    pub deleted_at: Option<Time>,
+    /// Raised by every edit.
+    pub rev: Rev,
+    /// Raised by edits that set `due`.
+    pub plan: Plan,
+    /// When it was added.
+    pub created_at: Time,
+    /// When it was last edited.
+    pub updated_at: Time,
+    /// Where it stands, which is what workers change.
+    pub state: State,
+}

@@ -1,0 +1,139 @@
+//! The record of one claim.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{JobId, Time, Token, WorkerId};
+
+/// The longest message kept of an answer, in characters.
+pub const MAX_MESSAGE: usize = 200;
+
+/// The record of one claim: who called what occurrence when, and how it ended.
+///
+/// A run is identified by token and job: a batch of claims shares its token. Whoever records it first is right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The claim's token.
+    pub token: Token,
+    /// The job.
+    pub job: JobId,
+    /// The worker that called.
+    pub worker: WorkerId,
+    /// The occurrence that was called; for a manual call, when it was asked for.
+    pub due: Time,
+    /// When the call left; for a lost claim, when it was claimed.
+    pub started: Time,
+    /// When the call ended; for a lost claim, when it was found lost.
+    pub finished: Time,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The first line of the answer, or what went wrong; at most [`MAX_MESSAGE`] characters.
+    pub message: String,
+    /// The number of the attempt at this occurrence, from 1.
+    pub attempt: u32,
+    /// Whether a person asked for it ("call now").
+    pub manual: bool,
+}
+
+impl Run {
+    /// How late the call left: started - due.
+    pub fn start_lag(&self) -> std::time::Duration {
+        self.started.since(self.due)
+    }
+
+    /// How long the call took.
+    pub fn took(&self) -> std::time::Duration {
+        self.finished.since(self.started)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The target answered with a 2xx status.
+    Ok,
+    /// The target answered with another status, but for redirects.
+    Failed,
+    /// The target answered with a 3xx status. Redirects are not followed.
+    RedirectNotFollowed,
+    /// The answer was not complete within the timeout.
+    Timeout,
+    /// The target's machine refused the connection.
+    ConnectionRefused,
+    /// The connection was cut before the answer was complete.
+    ConnectionReset,
+    /// No connection could be made for another reason.
+    ConnectionFailed,
+    /// The host's name has no address.
+    DnsNotFound,
+    /// The encrypted connection could not be agreed on, or the certificate is not valid.
+    Tls,
+    /// The address is in a network that may not be called.
+    BlockedAddress,
+    /// What came back is not HTTP.
+    InvalidResponse,
+    /// The worker was stopped, or could no longer hold its claim, before the answer was complete.
+    Interrupted,
+    /// The worker was gone before it could say how the call ended, or whether it left.
+    Lost,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Outcome; 13] = [
+        Self::Ok,
+        Self::Failed,
+        Self::RedirectNotFollowed,
+        Self::Timeout,
+        Self::ConnectionRefused,
+        Self::ConnectionReset,
+        Self::ConnectionFailed,
+        Self::DnsNotFound,
+        Self::Tls,
+        Self::BlockedAddress,
+        Self::InvalidResponse,
+        Self::Interrupted,
+        Self::Lost,
+    ];
+
+    /// The outcome as it is stored and sent: `connection_refused`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::RedirectNotFollowed => "redirect_not_followed",
+            Self::Timeout => "timeout",
+            Self::ConnectionRefused => "connection_refused",
+            Self::ConnectionReset => "connection_reset",
+            Self::ConnectionFailed => "connection_failed",
+            Self::DnsNotFound => "dns_not_found",
+            Self::Tls => "tls",
+            Self::BlockedAddress => "blocked_address",
+            Self::InvalidResponse => "invalid_response",
+            Self::Interrupted => "interrupted",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The outcome of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+
+    /// Whether another attempt may do better: the target was busy (`status` 429 or 503), or did not answer.
+    pub fn is_temporary(self, status: Option<u16>) -> bool {
+        match self {
+            Self::Failed => matches!(status, Some(429 | 503)),
+            Self::Timeout
+            | Self::ConnectionRefused
+            | Self::ConnectionReset
+            | Self::ConnectionFailed
+            | Self::DnsNotFound
+            | Self::Interrupted
+            | Self::Lost => true,
+            Self::Ok | Self::RedirectNotFollowed | Self::Tls | Self::BlockedAddress | Self::InvalidResponse => false,
+        }
+    }
+}
