@@ -1,1 +1,118 @@
-//! x
+//! The store on MongoDB: any number of web and worker processes, coordinated by one database.
+//!
+//! What a claim, a settle or an edit does is decided in `naptime_core`; here it is written as update pipelines, which
+//! the server carries out atomically and by its own clock (`$$NOW`). The conformance suite holds both to the same
+//! results.
+//!
+//! | collection | holds | indexes |
+//! |---|---|---|
+//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size}` for the peek, `{search, ...}` for lists |
+//! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
+//! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
+//! | `workers` | heartbeats | |
+//!
+//! Nothing is acknowledged before a majority of the database's members has it.
+
+mod claim;
+mod clock;
+mod command;
+mod document;
+mod history;
+mod jobs;
+mod lost;
+mod pipeline;
+mod queue;
+mod schema;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use mongodb::bson::Document;
+use mongodb::options::{ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::{Client, Collection, Database};
+use naptime_core::Time;
+use naptime_store::{Clock, Result};
+
+use crate::clock::ServerClock;
+
+/// How long one operation may take before its outcome is unknown.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A handle on the store. Clones share connections and clock.
+#[derive(Clone)]
+pub struct MongoStore {
+    db: Database,
+    jobs: Collection<Document>,
+    runs: Collection<Document>,
+    load: Collection<Document>,
+    workers: Collection<Document>,
+    clock: Arc<ServerClock>,
+    doubtful: Arc<claim::Doubtful>,
+    settled: Arc<AtomicI64>,
+    retention: Duration,
+}
+
+/// What a store is opened with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long runs and deleted jobs are kept.
+    pub retention: Duration,
+    /// Milliseconds added to the server's clock wherever it is read, so that tests need not wait for a lease to end.
+    /// Zero in production.
+    pub clock_offset: Arc<AtomicI64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { retention: Duration::from_secs(7 * 86_400), clock_offset: Arc::default() }
+    }
+}
+
+impl MongoStore {
+    /// Connects, checks that the database can keep what Naptime promises, and makes the indexes.
+    ///
+    /// The database is the one the URI names, or `naptime`.
+    ///
+    /// # Errors
+    /// [`naptime_store::Error::Unavailable`] if the URI cannot be read, nobody answers within five seconds, or the server is no
+    /// replica set.
+    pub async fn open(uri: &str, options: Options) -> Result<Self> {
+        let mut client = ClientOptions::parse(uri).await.map_err(command::unavailable)?;
+        client.app_name.get_or_insert_with(|| "naptime".to_owned());
+        client.heartbeat_freq.get_or_insert(Duration::from_secs(2));
+        client.server_selection_timeout.get_or_insert(Duration::from_secs(3));
+        client.connect_timeout.get_or_insert(Duration::from_secs(3));
+        client.max_pool_size.get_or_insert(32);
+        client.retry_writes.get_or_insert(true);
+        // Overrides what the URI says: the promises hold only so.
+        client.write_concern = Some(WriteConcern::majority());
+        client.read_concern = Some(ReadConcern::local());
+        client.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        let name = client.default_database.clone().unwrap_or_else(|| "naptime".to_owned());
+        let client = Client::with_options(client).map_err(command::unavailable)?;
+        let db = client.database(&name);
+        let clock = Arc::new(ServerClock::new(options.clock_offset));
+        let store = Self {
+            jobs: db.collection("jobs"),
+            runs: db.collection("runs"),
+            load: db.collection("load"),
+            workers: db.collection("workers"),
+            db,
+            clock,
+            doubtful: Arc::default(),
+            settled: Arc::default(),
+            retention: options.retention,
+        };
+        store.check_replica_set().await?;
+        store.clock.keep_reading(&store.db).await?;
+        store.make_indexes().await?;
+        Ok(store)
+    }
+}
+
+impl Clock for MongoStore {
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,94 @@
+//! The server's time, as a lower bound, without asking for it each time.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mongodb::Database;
+use mongodb::bson::{Bson, doc};
+use naptime_core::Time;
+use naptime_store::Result;
+
+use crate::command;
+
+/// How often the server's time is read.
+const READ_EVERY: Duration = Duration::from_secs(2);
+/// How many readings count. The best of several is nearer to the truth, since each is late by its way back; old ones
+/// must go, so that a server clock that was set back is followed.
+const READINGS: usize = 8;
+
+/// What the server's clock said, and when.
+///
+/// The server's time is at least what it was when the server answered, plus what went by here since the answer came.
+/// So nothing that waits for this clock is early, whatever the clock of this machine says.
+pub(crate) struct ServerClock {
+    start: Instant,
+    /// For each reading, the server's time at `start` in microseconds, as far as the reading proves it.
+    readings: Mutex<VecDeque<i64>>,
+    offset: Arc<AtomicI64>,
+}
+
+impl ServerClock {
+    pub(crate) fn new(offset: Arc<AtomicI64>) -> Self {
+        Self { start: Instant::now(), readings: Mutex::default(), offset }
+    }
+
+    /// A lower bound of the server's time.
+    pub(crate) fn now(&self) -> Time {
+        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        let at_start = readings.iter().max().copied().unwrap_or(0);
+        let micros = at_start + micros(self.start.elapsed());
+        Time::from_millis(micros.div_euclid(1000) + self.offset.load(Ordering::Relaxed))
+    }
+
+    /// The server's time in a pipeline or `$expr`.
+    pub(crate) fn server_now(&self) -> Bson {
+        match self.offset.load(Ordering::Relaxed) {
+            0 => Bson::from("$$NOW"),
+            offset => Bson::from(doc! {"$add": ["$$NOW", offset]}),
+        }
+    }
+
+    /// Reads the time now, and from now on every two seconds for as long as this clock is in use.
+    pub(crate) async fn keep_reading(self: &Arc<Self>, db: &Database) -> Result<()> {
+        for _ in 0..3 {
+            self.read(db).await?;
+        }
+        let (clock, db) = (Arc::downgrade(self), db.clone());
+        tokio::spawn(async move {
+            let mut failing = false;
+            loop {
+                tokio::time::sleep(READ_EVERY).await;
+                let Some(clock) = clock.upgrade() else { return };
+                // Without an answer the estimate goes on from the last one.
+                match clock.read(&db).await {
+                    Ok(()) => failing = false,
+                    Err(error) if !failing => {
+                        failing = true;
+                        tracing::debug!(%error, "cannot read the server's time");
+                    }
+                    Err(_) => {}
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn read(&self, db: &Database) -> Result<()> {
+        let reply = command::run(db, doc! {"hello": 1}).await?;
+        let elapsed = micros(self.start.elapsed());
+        if let Ok(time) = reply.get_datetime("localTime") {
+            let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+            readings.push_back(time.timestamp_millis() * 1000 - elapsed);
+            if readings.len() > READINGS {
+                readings.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,117 @@
+//! Commands to the server, with a bound on their time and with every kind of failure noticed.
+//!
+//! `update` and `insert` are sent as commands: several statements with pipelines need a server of version 8 through the
+//! driver. A command inherits no write concern, and may answer `ok: 1` with errors inside, so both are seen to here.
+
+use std::future::Future;
+use std::time::Duration;
+
+use mongodb::Database;
+use mongodb::bson::{Array, Bson, Document, doc};
+use naptime_store::{Error, Result};
+
+use crate::OPERATION_TIMEOUT;
+
+/// The server's code for a duplicate key.
+const DUPLICATE_KEY: i32 = 11_000;
+/// The longest that the server works on one command: less than we wait for it.
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(4);
+
+/// Waits for an operation of the driver, but no longer than [`OPERATION_TIMEOUT`].
+///
+/// It goes on in a task of its own, because the driver's futures are not to be dropped half-way.
+pub(crate) async fn bounded<T, F>(operation: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+{
+    bounded_by(OPERATION_TIMEOUT, operation).await
+}
+
+/// Waits for an operation that may take longer than others.
+pub(crate) async fn bounded_by<T, F>(limit: Duration, operation: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+{
+    let task = tokio::spawn(operation);
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(Ok(value))) => Ok(value),
+        Ok(Ok(Err(error))) => Err(unavailable(error)),
+        Ok(Err(_)) => Err(Error::Unavailable("the operation was cancelled".to_owned())),
+        Err(_) => Err(Error::Unavailable(format!("no answer within {} s", limit.as_secs()))),
+    }
+}
+
+/// Runs a command on the primary.
+pub(crate) async fn run(db: &Database, command: Document) -> Result<Document> {
+    let db = db.clone();
+    bounded(async move { db.run_command(command).await }).await
+}
+
+/// One statement of an update: which documents, and the stage that changes them.
+pub(crate) struct Update {
+    pub(crate) filter: Document,
+    pub(crate) set: Document,
+    pub(crate) many: bool,
+    pub(crate) upsert: bool,
+}
+
+impl Update {
+    /// A statement for one document.
+    pub(crate) fn one(filter: Document, set: Document) -> Self {
+        Self { filter, set, many: false, upsert: false }
+    }
+
+    /// A statement for every document that matches.
+    pub(crate) fn many(filter: Document, set: Document) -> Self {
+        Self { many: true, ..Self::one(filter, set) }
+    }
+}
+
+/// Updates with `$set` pipelines, each statement whether the others succeed or not. Acknowledged by a majority.
+pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>) -> Result<()> {
+    let by_id = |filter: &Document| filter.contains_key("_id");
+    let statements: Array = updates
+        .into_iter()
+        .map(|update| {
+            let mut statement = doc! {"multi": update.many, "upsert": update.upsert};
+            if by_id(&update.filter) {
+                statement.insert("hint", doc! {"_id": 1});
+            }
+            statement.insert("q", update.filter);
+            statement.insert("u", vec![doc! {"$set": update.set}]);
+            Bson::from(statement)
+        })
+        .collect();
+    write(db, doc! {"update": collection, "updates": statements, "ordered": false}).await?;
+    Ok(())
+}
+
+/// Inserts documents, keeping those that are there already. Returns whether all were new. Acknowledged by a majority.
+pub(crate) async fn insert_new(db: &Database, collection: &str, documents: Vec<Document>) -> Result<bool> {
+    write(db, doc! {"insert": collection, "documents": documents, "ordered": false}).await
+}
+
+/// Runs a write command. Returns whether there was no duplicate key; other errors inside the answer are errors.
+pub(crate) async fn write(db: &Database, mut command: Document) -> Result<bool> {
+    command.insert("writeConcern", doc! {"w": "majority"});
+    command.insert("maxTimeMS", crate::document::millis(MAX_TIME));
+    let reply = run(db, command).await?;
+    let mut all_new = true;
+    for error in reply.get_array("writeErrors").into_iter().flatten() {
+        match error.as_document().and_then(|error| error.get_i32("code").ok()) {
+            Some(DUPLICATE_KEY) => all_new = false,
+            _ => return Err(Error::Unavailable(format!("a write failed: {error}"))),
+        }
+    }
+    match reply.get("writeConcernError") {
+        Some(error) => Err(Error::Unavailable(format!("a write was not acknowledged by a majority: {error}"))),
+        None => Ok(all_new),
+    }
+}
+
+/// The driver's error as the store's.
+pub(crate) fn unavailable(error: mongodb::error::Error) -> Error {
+    Error::Unavailable(error.to_string())
+}

@@ -1,0 +1,193 @@
+//! What happened: runs, load, workers.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::Collection;
+use mongodb::bson::{DateTime, Document, Uuid, doc};
+use naptime_core::load::{Figures, Load};
+use naptime_core::worker::{DEAD_AFTER, Worker};
+use naptime_core::{Heartbeat, Histogram, JobId, Run, Tier, Time};
+use naptime_store::{Clock, Error, History, Page, PageRef, Result};
+use serde::Deserialize;
+
+use crate::MongoStore;
+use crate::command::{self, MAX_TIME};
+use crate::document::{date, read, run_id, time, to_run, uuid};
+
+/// How long a worker that is gone is shown.
+const WORKERS_KEPT: Duration = Duration::from_secs(86_400);
+/// How long one removal of what is too old may take.
+const PURGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[derive(Deserialize)]
+struct LoadDocument {
+    at: DateTime,
+    worker: Uuid,
+    calls: i64,
+    errors: i64,
+    held: i64,
+    capacity: i64,
+    samples: i64,
+    #[serde(default)]
+    lag: Document,
+    #[serde(default)]
+    took: Document,
+}
+
+#[derive(Deserialize)]
+struct WorkerDocument {
+    _id: Uuid,
+    host: String,
+    pid: u32,
+    version: String,
+    capacity: u32,
+    held: u32,
+    started_at: DateTime,
+    seen_at: DateTime,
+    left: bool,
+}
+
+#[async_trait]
+impl History for MongoStore {
+    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
+        let mut filter = doc! {"job": uuid(job.uuid())};
+        if let Some(cursor) = &page.cursor {
+            let (token, started) = cursor.split_once('.').ok_or(Error::BadCursor)?;
+            let token = uuid::Uuid::try_parse(token).map_err(|_| Error::BadCursor)?;
+            let started = DateTime::from_millis(started.parse().map_err(|_| Error::BadCursor)?);
+            let id = run_id(token.into(), job);
+            filter.insert("started", doc! {"$lte": started});
+            filter.insert("$or", vec![doc! {"started": {"$lt": started}}, doc! {"_id": {"$lt": id}}]);
+        }
+        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let runs = self.runs.clone();
+        let find = async move {
+            let find = runs.find(filter).sort(doc! {"started": -1, "_id": -1}).limit(limit).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        let mut items = command::bounded(find).await?.into_iter().map(to_run).collect::<Result<Vec<_>>>()?;
+        let more = items.len() > page.limit;
+        items.truncate(page.limit);
+        let cursor = |run: &Run| format!("{}.{}", run.token, run.started.millis());
+        let next = items.last().filter(|_| more).map(cursor);
+        Ok(Page { items, next })
+    }
+
+    async fn add_load(&self, load: &[Load]) -> Result<()> {
+        let mut statements = Vec::new();
+        for (load, tier) in load.iter().flat_map(|load| Tier::ALL.map(|tier| (load, tier))) {
+            let at = date(load.at.floor(tier.width()));
+            let worker = uuid(load.worker.uuid());
+            let id = doc! {"tier": i32::from(tier.minutes()), "at": at, "worker": worker};
+            statements.push(doc! {
+                "q": {"_id": id},
+                "u": {
+                    "$inc": increments(&load.figures),
+                    "$setOnInsert": {"tier": i32::from(tier.minutes()), "at": at, "worker": worker},
+                },
+                "upsert": true,
+            });
+        }
+        if !statements.is_empty() {
+            command::write(&self.db, doc! {"update": "load", "updates": statements, "ordered": false}).await?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
+        let filter = doc! {"tier": i32::from(tier.minutes()), "at": {"$gte": date(from), "$lt": date(to)}};
+        let load = self.load.clone_with_type::<LoadDocument>();
+        let find = async move { load.find(filter).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await };
+        Ok(command::bounded(find).await?.into_iter().map(Load::from).collect())
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        let now = self.now();
+        let filter = doc! {"seen_at": {"$gt": date(now - WORKERS_KEPT)}};
+        let workers = self.workers.clone();
+        let found: Vec<Document> =
+            command::bounded(async move { workers.find(filter).await?.try_collect().await }).await?;
+        let worker = |document: Document| {
+            let d: WorkerDocument = read(document)?;
+            let seen_at = time(d.seen_at);
+            let beat = Heartbeat {
+                id: d._id.to_uuid_1().into(),
+                host: d.host,
+                pid: d.pid,
+                version: d.version,
+                capacity: d.capacity,
+                held: d.held,
+                started_at: time(d.started_at),
+            };
+            Ok(Worker { beat, seen_at, alive: !d.left && now.since(seen_at) < DEAD_AFTER })
+        };
+        let mut workers = found.into_iter().map(worker).collect::<Result<Vec<_>>>()?;
+        workers.sort_by_key(|worker| (!worker.alive, worker.beat.started_at, worker.beat.id));
+        Ok(workers)
+    }
+
+    async fn purge(&self) -> Result<()> {
+        let now = self.now();
+        let old = date(now - self.retention);
+        remove(&self.runs, doc! {"finished": {"$lt": old}}).await?;
+        remove(&self.jobs, doc! {"deleted_at": {"$gt": DateTime::from_millis(0), "$lt": old}, "lock": null}).await?;
+        remove(&self.workers, doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
+        for tier in Tier::ALL {
+            let too_old = doc! {"tier": i32::from(tier.minutes()), "at": {"$lt": date(now - tier.kept())}};
+            remove(&self.load, too_old).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn remove(collection: &Collection<Document>, filter: Document) -> Result<()> {
+    let collection = collection.clone();
+    command::bounded_by(PURGE_TIMEOUT, async move { collection.delete_many(filter).await }).await?;
+    Ok(())
+}
+
+/// The figures as what they add to their row. Buckets are fields of their own: `lag.b12`.
+fn increments(figures: &Figures) -> Document {
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut add = doc! {
+        "calls": number(figures.calls),
+        "errors": number(figures.errors),
+        "held": number(figures.held),
+        "capacity": number(figures.capacity),
+        "samples": number(figures.samples),
+    };
+    for (name, histogram) in [("lag", &figures.lag), ("took", &figures.took)] {
+        for (bucket, count) in histogram.buckets() {
+            add.insert(format!("{name}.b{bucket}"), number(count));
+        }
+    }
+    add
+}
+
+fn histogram(buckets: &Document) -> Histogram {
+    let bucket = |(name, count): (&String, &mongodb::bson::Bson)| {
+        Some((name.strip_prefix('b')?.parse().ok()?, u64::try_from(count.as_i64()?).ok()?))
+    };
+    Histogram::from_buckets(buckets.iter().filter_map(bucket))
+}
+
+impl From<LoadDocument> for Load {
+    fn from(d: LoadDocument) -> Self {
+        let number = |n: i64| u64::try_from(n).unwrap_or(0);
+        Load {
+            at: time(d.at),
+            worker: d.worker.to_uuid_1().into(),
+            figures: Figures {
+                calls: number(d.calls),
+                errors: number(d.errors),
+                lag: histogram(&d.lag),
+                took: histogram(&d.took),
+                held: number(d.held),
+                capacity: number(d.capacity),
+                samples: number(d.samples),
+            },
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The transitions of a job as update pipelines.
+//!
+//! Each function here is the twin of a method of `naptime_core::Job`, in the server's words and by the server's clock.
+//! Within one `$set` stage every `$field` is the value before the update. A nested object would be merged into the old
+//! one, so a lock is always written with all its fields.
+
+use mongodb::bson::{Bson, Document, doc};
+use naptime_core::state::LEASE;
+use naptime_core::{Outcome, Settled, Then};
+use naptime_store::{Result, Want};
+
+use crate::document::{date, last, millis, uuid};
+
+/// The filter of `Job::is_claimable`: due, or not held and due within the lookahead.
+pub(crate) fn claimable(now: &Bson, want: &Want) -> Document {
+    let due = doc! {"$lte": ["$claim_at", now]};
+    let ahead = doc! {"$and": [is_null("$lock"), {"$lte": ["$claim_at", after(now, millis(want.lookahead))]}]};
+    doc! {"claim_at": {"$type": "date"}, "$expr": {"$or": [due, ahead]}}
+}
+
+/// The twin of `Job::claim`.
+pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
+    let lost = doc! {
+        "worker": "$lock.worker", "token": "$lock.token", "since": "$lock.since", "due": "$lock.due",
+        "asked_at": "$lock.asked_at", "plan": "$lock.plan",
+    };
+    doc! {
+        "lock": {
+            "worker": uuid(want.worker.uuid()),
+            "token": uuid(want.token.uuid()),
+            "since": now,
+            "at": {"$max": ["$claim_at", now]},
+            "due": "$due",
+            "asked_at": "$asked_at",
+            "plan": "$plan",
+            "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$concatArrays": ["$lock.lost", [lost]]}),
+        },
+        "attempt": {"$add": ["$attempt", 1]},
+        "claim_at": after(now, millis(LEASE)),
+    }
+}
+
+/// The twin of `Job::renew`.
+pub(crate) fn renew(now: &Bson) -> Document {
+    doc! {"claim_at": after(now, millis(LEASE))}
+}
+
+/// The twin of `Job::settle`. What the claim found is read from the lock itself.
+pub(crate) fn settle(now: &Bson, settled: &Settled) -> Result<Document> {
+    let mut set = end_of_claim(now, &settled.then);
+    let abandoned = i64::from(settled.abandoned);
+    if abandoned > 0 {
+        let missed = set.remove("counters.missed").unwrap_or_else(|| "$counters.missed".into());
+        set.insert("counters.missed", doc! {"$add": [missed, abandoned]});
+    }
+    if let Some(run) = &settled.run {
+        set.insert("counters.runs", doc! {"$add": ["$counters.runs", 1]});
+        if run.outcome == Outcome::Ok {
+            set.insert("counters.ok", doc! {"$add": ["$counters.ok", 1]});
+            set.insert("last_ok", date(run.finished));
+        }
+        set.insert("last", last(run)?);
+    }
+    Ok(set)
+}
+
+/// What ends a claim without a run: also how a claim of unknown outcome is given back.
+pub(crate) fn end_of_claim(now: &Bson, then: &Then) -> Document {
+    let same_plan = || doc! {"$eq": ["$plan", "$lock.plan"]};
+    let answered = cond(doc! {"$eq": ["$asked_at", "$lock.asked_at"]}, Bson::Null, "$asked_at");
+    let mut set = doc! {"lock": null, "attempt": 0};
+    let base: Bson;
+    let mut asked_at: Bson = answered.into();
+    match *then {
+        Then::Next { due, missed } => {
+            base = cond(same_plan(), due.map(date), "$due").into();
+            set.insert("due", base.clone());
+            set.insert("counters.settled", doc! {"$add": ["$counters.settled", 1]});
+            if missed > 0 {
+                let missed = i64::try_from(missed).unwrap_or(i64::MAX);
+                set.insert("counters.missed", doc! {"$add": ["$counters.missed", cond(same_plan(), missed, 0)]});
+            }
+        }
+        Then::Retry { after: pause } => {
+            base = cond(same_plan(), after(now, millis(pause)), "$due").into();
+            set.insert("attempt", cond(same_plan(), "$attempt", 0));
+            set.insert("counters.settled", doc! {"$add": ["$counters.settled", cond(same_plan(), 0, 1)]});
+        }
+        Then::Keep => base = "$due".into(),
+        Then::GiveBack => {
+            let waiting = cond(is_null("$due"), Bson::Null, doc! {"$max": ["$due", "$lock.at"]});
+            base = cond(same_plan(), waiting, "$due").into();
+            set.insert("attempt", doc! {"$max": [0, {"$subtract": ["$attempt", 1]}]});
+            let dropped = doc! {"$and": [
+                {"$not": same_plan()},
+                is_null("$lock.asked_at"),
+                {"$not": is_null("$lock.due")},
+                {"$lte": ["$lock.due", now]},
+            ]};
+            set.insert("counters.missed", doc! {"$add": ["$counters.missed", cond(dropped, 1, 0)]});
+            asked_at = "$asked_at".into();
+        }
+    }
+    set.insert("claim_at", idle_claim_at(&asked_at, &base));
+    set.insert("asked_at", asked_at);
+    set
+}
+
+/// The twin of `Job::idle_claim_at`: what was asked for or, where the job is on, `base`; `$min` passes over nulls.
+fn idle_claim_at(asked_at: &Bson, base: &Bson) -> Document {
+    let first = doc! {"$min": [asked_at, cond("$active", base.clone(), Bson::Null)]};
+    cond(is_null("$deleted_at"), first, Bson::Null)
+}
+
+/// How many occurrences an edit drops: the twin of `Job::drop_occurrences`, for a job that is due every `period_ms`.
+pub(crate) fn dropped(now: &Bson, period_ms: i64) -> Document {
+    let passed = doc! {"$floor": {"$divide": [{"$subtract": [now, "$due"]}, period_ms.max(1)]}};
+    let calling = doc! {"$and": [
+        {"$not": is_null("$lock")},
+        {"$eq": ["$lock.plan", "$plan"]},
+        is_null("$lock.asked_at"),
+    ]};
+    let overdue = doc! {"$and": [{"$not": is_null("$due")}, {"$lte": ["$due", now]}]};
+    let count = doc! {"$toLong": {"$add": [passed, cond(calling, 0, 1)]}};
+    cond(overdue, count, 0)
+}
+
+pub(crate) fn cond(when: impl Into<Bson>, then: impl Into<Bson>, otherwise: impl Into<Bson>) -> Document {
+    doc! {"$cond": [when.into(), then.into(), otherwise.into()]}
+}
+
+/// Whether a field is null. Every field is written, so none is missing.
+pub(crate) fn is_null(field: &str) -> Document {
+    doc! {"$eq": [field, null]}
+}
+
+fn after(now: &Bson, millis: i64) -> Document {
+    doc! {"$add": [now, millis]}
+}

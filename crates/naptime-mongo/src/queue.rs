@@ -1,0 +1,141 @@
+//! What a worker gets: claim, renew, settle, heartbeat.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::bson::{Document, doc};
+use naptime_core::worker::DEAD_AFTER;
+use naptime_core::{ClaimRef, Heartbeat, JobId, Settled, WorkerId};
+use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
+
+use crate::command::{self, Update};
+use crate::document::{by_id, date, from_run, millis, uuid};
+use crate::{MongoStore, pipeline};
+
+/// A job's runs are cut to the maximum once in so many runs settled here: its turn comes the more often, the more it
+/// is called.
+const TRIM_EVERY: i64 = 500;
+
+#[async_trait]
+impl Queue for MongoStore {
+    async fn claim(&self, want: &Want) -> Result<Taken> {
+        self.claim_due(want).await
+    }
+
+    async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let now = self.clock.server_now();
+        let updates = held.iter().map(|claim| Update::one(of_claim(claim), pipeline::renew(&now))).collect();
+        command::update(&self.db, "jobs", updates).await?;
+        let tokens: HashSet<_> = held.iter().map(|claim| claim.token).collect();
+        let tokens: Vec<_> = tokens.into_iter().map(|token| uuid(token.uuid())).collect();
+        let ids: Vec<JobId> = held.iter().map(|claim| claim.job).collect();
+        let mut filter = crate::claim::among(&ids);
+        filter.insert("lock.token", doc! {"$in": tokens});
+        let jobs = self.jobs.clone();
+        let still: Vec<Document> =
+            command::bounded(
+                async move { jobs.find(filter).projection(doc! {"lock.token": 1}).await?.try_collect().await },
+            )
+            .await?;
+        let still: HashSet<ClaimRef> = still.iter().filter_map(claim_ref).collect();
+        Ok(held.iter().filter(|claim| !still.contains(claim)).copied().collect())
+    }
+
+    async fn settle(&self, done: &[Settled]) -> Result<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
+        if !runs.is_empty() {
+            let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
+            // A run that is there already is this one, written before in vain, or says that the claim was lost.
+            command::insert_new(&self.db, "runs", documents).await?;
+        }
+        let now = self.clock.server_now();
+        let update = |settled: &Settled| Ok(Update::one(of_claim(&settled.claim), pipeline::settle(&now, settled)?));
+        let updates = done.iter().map(update).collect::<Result<Vec<_>>>()?;
+        command::update(&self.db, "jobs", updates).await?;
+        self.trim(&runs.iter().map(|run| run.job).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+        let now = self.clock.server_now();
+        let set = doc! {
+            "host": {"$literal": &me.host},
+            "pid": i64::from(me.pid),
+            "version": {"$literal": &me.version},
+            "capacity": i64::from(me.capacity),
+            "held": i64::from(me.held),
+            "started_at": date(me.started_at),
+            "seen_at": &now,
+            "left": false,
+        };
+        let filter = doc! {"_id": uuid(me.id.uuid())};
+        command::update(&self.db, "workers", vec![Update { upsert: true, ..Update::one(filter, set) }]).await?;
+        let alive = doc! {
+            "left": false,
+            "$expr": {"$gt": ["$seen_at", {"$subtract": [&now, millis(DEAD_AFTER)]}]},
+        };
+        let workers = self.workers.clone();
+        let living: Vec<Document> =
+            command::bounded(async move { workers.find(alive).projection(doc! {"_id": 1}).await?.try_collect().await })
+                .await?;
+        Ok(living.iter().filter_map(|worker| Some(read_uuid(worker, "_id")?.into())).collect())
+    }
+
+    async fn leave(&self, me: WorkerId) -> Result<()> {
+        let filter = doc! {"_id": uuid(me.uuid())};
+        command::update(&self.db, "workers", vec![Update::one(filter, doc! {"left": true, "held": 0})]).await
+    }
+}
+
+impl MongoStore {
+    /// Now and then cuts one of these jobs to the most runs that are kept, in the background.
+    fn trim(&self, jobs: &[JobId]) {
+        let Ok(count) = i64::try_from(jobs.len()) else { return };
+        let before = self.settled.fetch_add(count, Ordering::Relaxed);
+        let (Some(&job), true) = (jobs.first(), before / TRIM_EVERY != (before + count) / TRIM_EVERY) else { return };
+        let runs = self.runs.clone();
+        let trim = async move {
+            let of_job = doc! {"job": uuid(job.uuid())};
+            let oldest = runs.find_one(of_job.clone()).sort(doc! {"started": -1, "_id": -1}).skip(MAX_RUNS);
+            if let Some(oldest) = oldest.projection(doc! {"started": 1}).await? {
+                let mut older = of_job;
+                older.insert("started", doc! {"$lte": oldest.get("started")});
+                runs.delete_many(older).await?;
+            }
+            Ok(())
+        };
+        tokio::spawn(async move {
+            if let Err(error) = command::bounded(trim).await {
+                tracing::warn!(%job, %error, "cannot remove the oldest runs of job {job}");
+            }
+        });
+    }
+}
+
+/// The filter that finds a job if this claim holds it.
+fn of_claim(claim: &ClaimRef) -> Document {
+    let mut filter = by_id(claim.job);
+    filter.insert("lock.token", uuid(claim.token.uuid()));
+    filter
+}
+
+fn claim_ref(document: &Document) -> Option<ClaimRef> {
+    let job = read_uuid(document, "_id")?.into();
+    let token = read_uuid(document.get_document("lock").ok()?, "token")?.into();
+    Some(ClaimRef { job, token })
+}
+
+fn read_uuid(document: &Document, field: &str) -> Option<uuid::Uuid> {
+    match document.get(field)? {
+        mongodb::bson::Bson::Binary(binary) => uuid::Uuid::from_slice(&binary.bytes).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,55 @@
+//! Indexes, and what the server must be.
+
+use mongodb::IndexModel;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::IndexOptions;
+use naptime_store::{Error, Result};
+
+use crate::{MongoStore, command};
+
+impl MongoStore {
+    /// A write to a lone server is acknowledged before it is safe, and not repeated by the driver.
+    pub(crate) async fn check_replica_set(&self) -> Result<()> {
+        let hello = command::run(&self.db, doc! {"hello": 1}).await?;
+        let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        if hello.contains_key("setName") || sharded {
+            return Ok(());
+        }
+        Err(Error::Unavailable(
+            "the MongoDB server is not a replica set; start it with --replSet and run rs.initiate() (one member is enough)"
+                .to_owned(),
+        ))
+    }
+
+    pub(crate) async fn make_indexes(&self) -> Result<()> {
+        // The peek reads this index alone, no document. Partial, so that a missing date (which counts as less than any
+        // date) is never due; `gate` is "" and not null, which would force the document to be read.
+        let peek = partial(
+            doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1},
+            doc! {"claim_at": {"$gt": DateTime::from_millis(0)}},
+        );
+        // Lists: in the order of `search`, with what they filter by in the index.
+        let list = partial(doc! {"search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
+        let pool = partial(doc! {"pool": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
+        let tag = partial(doc! {"tags": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
+        let deleted = partial(doc! {"deleted_at": 1}, doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}});
+        let jobs = self.jobs.clone();
+        command::bounded(async move { jobs.create_indexes([peek, list, pool, tag, deleted]).await }).await?;
+        let runs = self.runs.clone();
+        let of_a_job = plain(doc! {"job": 1, "started": -1, "_id": -1});
+        let by_age = plain(doc! {"finished": 1});
+        command::bounded(async move { runs.create_indexes([of_a_job, by_age]).await }).await?;
+        let load = self.load.clone();
+        command::bounded(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
+        Ok(())
+    }
+}
+
+fn plain(keys: Document) -> IndexModel {
+    IndexModel::builder().keys(keys).build()
+}
+
+fn partial(keys: Document, filter: Document) -> IndexModel {
+    let options = IndexOptions::builder().partial_filter_expression(filter).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
