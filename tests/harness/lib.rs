@@ -1,0 +1,23 @@
+//! What every scenario needs: a real MongoDB, the real program, a target that records its calls, a real browser.
+//!
+//! Servers are processes shared by the tests of one test binary; clients are not, as every `#[tokio::test]` has a
+//! runtime of its own and a client dies with the runtime that it was made in.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it is")]
+
+pub mod browser;
+pub mod eventually;
+pub mod guard;
+pub mod http;
+pub mod mongo;
+pub mod naptime;
+pub mod port;
+pub mod process;
+pub mod scratch;
+pub mod sqlite;
+pub mod target;
+pub mod tools;
+
+pub use browser::Browser;
+pub use eventually::eventually;
+pub use naptime::Naptime;
+pub use target::{Answer, Call, Target};

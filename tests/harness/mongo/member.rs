@@ -1,0 +1,120 @@
+//! One mongod: its process, which may come and go, and its port and data, which stay.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+use mongodb::options::{ClientOptions, ServerAddress};
+
+use super::replica_set::SET_NAME;
+use crate::guard::Guarded;
+use crate::scratch::Scratch;
+use crate::{eventually, port, tools};
+
+#[derive(Debug)]
+pub(super) struct Member {
+    port: u16,
+    extra: Vec<String>,
+    // Before the folder, so that it is gone when the folder is removed.
+    process: Mutex<Option<Guarded>>,
+    folder: Scratch,
+}
+
+impl Member {
+    /// Starts a mongod; it may take a second until it listens.
+    pub(super) fn start(extra: &[&str]) -> Self {
+        let member = Self {
+            port: port::free_port(),
+            extra: extra.iter().map(|&arg| arg.to_owned()).collect(),
+            process: Mutex::new(None),
+            folder: Scratch::new(),
+        };
+        member.launch();
+        member
+    }
+
+    pub(super) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it, on the same port and data as ever.
+    pub(super) fn launch(&self) {
+        assert!(!self.is_up(), "this mongod was not killed");
+        let port = self.port.to_string();
+        let folder = self.folder.path();
+        let log = folder.join("mongod.log");
+        let mut args: Vec<&str> = vec!["--replSet", SET_NAME, "--bind_ip", "127.0.0.1"];
+        args.extend(["--port", &port, "--dbpath", text(folder)]);
+        args.extend(["--logpath", text(&log), "--logappend", "--quiet"]);
+        // Small, as three of them share a machine with everything else.
+        args.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
+        args.extend(["--nounixsocket", "--setParameter"]);
+        args.push("diagnosticDataCollectionEnabled=false");
+        args.extend(self.extra.iter().map(String::as_str));
+        let process = Guarded::spawn(&tools::mongod(), args, |_| {}).unwrap();
+        *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// Kills it with SIGKILL and waits until it is gone.
+    pub(super) fn kill(&self) {
+        self.process.lock().unwrap().take();
+    }
+
+    pub(super) fn signal(&self, name: &str) {
+        if let Some(process) = &mut *self.process.lock().unwrap() {
+            process.signal(name);
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.process.lock().unwrap().is_some()
+    }
+
+    /// Waits until it accepts connections.
+    pub(super) async fn listening(&self) {
+        eventually(Duration::from_secs(60), "mongod listens", async || {
+            let ended = self.process.lock().unwrap().as_mut().and_then(Guarded::exited);
+            if let Some(status) = ended {
+                panic!("mongod ended with {status}:\n{}", self.end_of_log());
+            }
+            tokio::net::TcpStream::connect(self.host()).await.ok()
+        })
+        .await;
+    }
+
+    /// Runs an administration command on this member, whatever its role.
+    pub(super) async fn command(&self, command: Document) -> mongodb::error::Result<Document> {
+        let options = ClientOptions::builder()
+            .hosts(vec![ServerAddress::parse(self.host())?])
+            .direct_connection(true)
+            .server_selection_timeout(Duration::from_secs(2))
+            .connect_timeout(Duration::from_secs(2))
+            .build();
+        let client = Client::with_options(options)?;
+        let answer = client.database("admin").run_command(command).await;
+        client.shutdown().immediate(true).await;
+        answer
+    }
+
+    /// Whether it says of itself that it takes writes.
+    pub(super) async fn is_primary(&self) -> bool {
+        self.is_up()
+            && self
+                .command(doc! {"hello": 1})
+                .await
+                .is_ok_and(|answer| answer.get_bool("isWritablePrimary").unwrap_or(false))
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read_to_string(self.folder.path().join("mongod.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(10).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,159 @@
+//! The real program, as a user starts it.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::process::Process;
+use crate::{eventually, http, port, tools};
+
+/// How long a start may take on a machine that is busy with other tests.
+const READY: Duration = Duration::from_secs(30);
+
+/// A store that the program can be pointed at.
+pub trait Store {
+    /// The variable that does it.
+    fn env(&self) -> (&'static str, String);
+}
+
+/// A started `naptime`; see [`Process`] for what can be done with it.
+#[derive(Debug)]
+pub struct Naptime {
+    process: Process,
+    port: Option<u16>,
+}
+
+impl Naptime {
+    /// `naptime web` on a free port.
+    pub fn web(store: &impl Store) -> Start {
+        Start::new("web", store).listening()
+    }
+
+    /// `naptime worker`.
+    pub fn worker(store: &impl Store) -> Start {
+        Start::new("worker", store)
+    }
+
+    /// `naptime up` on a free port.
+    pub fn up(store: &impl Store) -> Start {
+        Start::new("up", store).listening()
+    }
+
+    /// A command that ends by itself, such as `list`: start it, then [`wait_exit`](Process::wait_exit).
+    pub fn command(store: &impl Store, name: &str) -> Start {
+        Start::new(name, store)
+    }
+
+    /// The address of `path` on the web, such as `http://127.0.0.1:12345/readyz`.
+    pub fn url(&self, path: &str) -> String {
+        let port = self.port.expect("only `web` and `up` listen");
+        format!("http://127.0.0.1:{port}{path}")
+    }
+
+    async fn ready(self) -> Self {
+        let Some(port) = self.port else { return self };
+        let client = http::client();
+        let url = self.url("/readyz");
+        let what = format!("/readyz answers 200 on port {port}");
+        eventually(READY, &what, async || {
+            if let Some(status) = self.exited() {
+                panic!("naptime ended with {status} before it was ready");
+            }
+            let answer = client.get(&url).send().await.ok()?;
+            (answer.status() == 200).then_some(())
+        })
+        .await;
+        self
+    }
+}
+
+impl Deref for Naptime {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// A `naptime` to be started.
+///
+/// Calls to this machine are allowed, as the targets are here; everything else is as the program has it by default.
+#[derive(Clone, Debug)]
+pub struct Start {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    port: Option<u16>,
+}
+
+impl Start {
+    fn new(command: &str, store: &impl Store) -> Self {
+        let (variable, value) = store.env();
+        let start = Self { args: vec![command.to_owned()], env: Vec::new(), port: None };
+        start.env(variable, value).env("NAPTIME_ALLOW_NETWORKS", "127.0.0.0/8")
+    }
+
+    fn listening(mut self) -> Self {
+        let port = port::free_port();
+        self.port = Some(port);
+        self.env("HOST", "127.0.0.1").env("PORT", port.to_string())
+    }
+
+    /// Sets a variable; the last value counts.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Leaves out a variable that would be set otherwise.
+    pub fn without(mut self, name: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(self, args: &[&str]) -> Self {
+        args.iter().fold(self, |start, &arg| start.arg(arg))
+    }
+
+    /// Starts it and, if it has a web, waits until that is ready.
+    pub async fn start(self) -> Naptime {
+        self.launch().ready().await
+    }
+
+    /// Starts it without waiting: for a start that is meant to fail.
+    pub fn launch(self) -> Naptime {
+        let name = format!("naptime {}", self.args.join(" "));
+        Naptime { process: Process::spawn(&name, binary(), &self.args, &self.env), port: self.port }
+    }
+}
+
+/// The program: `NAPTIME_BIN`, or built now, once per test process, in the profile of the tests.
+pub fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| std::env::var_os("NAPTIME_BIN").map_or_else(build, PathBuf::from))
+}
+
+fn build() -> PathBuf {
+    // The test itself is in `<target>/<profile>/deps/`.
+    let me = std::env::current_exe().unwrap();
+    let profile = me.ancestors().nth(2).unwrap();
+    let release = profile.ends_with("release");
+    let status = Command::new(env!("CARGO"))
+        // All of the workspace, so that the dependencies have the features they have in the tests and aren't built again.
+        .args(["build", "--quiet", "--workspace", "--bin", "naptime"])
+        .args(release.then_some("--release"))
+        .current_dir(tools::workspace())
+        .status()
+        .unwrap();
+    assert!(status.success(), "naptime doesn't build: {status}");
+    profile.join("naptime")
+}

@@ -1,0 +1,39 @@
+//! Where the programs are that the tests need: in `target/tools`, else on the `PATH`.
+
+use std::path::{Path, PathBuf};
+
+/// The database server.
+pub fn mongod() -> PathBuf {
+    find("mongod")
+}
+
+/// The browser.
+pub fn chromium() -> PathBuf {
+    find("chromium")
+}
+
+/// What drives the browser.
+pub fn chromedriver() -> PathBuf {
+    find("chromedriver")
+}
+
+/// What runs a Procfile.
+pub fn honcho() -> PathBuf {
+    find("honcho")
+}
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Panics with one line if `name` is nowhere: a test that needs it must fail, not be skipped.
+fn find(name: &str) -> PathBuf {
+    let ours = workspace().join("target/tools").join(name);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    [ours.clone(), ours.join("bin").join(name)]
+        .into_iter()
+        .chain(std::env::split_paths(&path).map(|dir| dir.join(name)))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("{name} is missing: run `cargo xtask test`, which gets it"))
+}
