@@ -160,11 +160,13 @@ impl Job {
             Then::Retry { .. } => done = 1,
             Then::Keep => {}
             Then::GiveBack => {
-                attempt = state.attempt.saturating_sub(1);
+                // An occurrence still to come has not been attempted, whatever claims were lost before.
+                let to_come = lock.due.is_some_and(|due| due > lock.at);
+                attempt = if to_come { 0 } else { state.attempt.saturating_sub(1) };
                 if same_plan {
                     // A pause before an attempt is kept, as is a due time still to come.
                     base = state.due.map(|due| due.max(lock.at));
-                } else if lock.asked_at.is_none() && lock.due.is_some_and(|due| due <= now) {
+                } else if lock.took_on() {
                     // The edit left this occurrence to the claim, which did not call it.
                     missed = 1;
                 }
@@ -194,15 +196,15 @@ impl Claim {
 
     /// What is to be done with this claim.
     pub fn duty(&self) -> Duty {
-        let job = &self.job;
-        // An edit came between the claim and its reading. Switching off and deleting are such edits.
-        if job.plan != self.lock.plan {
-            return Duty::Settle(Then::GiveBack);
-        }
+        // Called is called, whatever was edited since.
         if let Some(run) = &self.recorded {
             return Duty::Settle(self.conclude(run, None));
         }
-        let exhausted = job.state.attempt > job.spec.retry.attempts;
+        // An edit came between the claim and its reading. Switching off and deleting are such edits.
+        if self.job.plan != self.lock.plan {
+            return Duty::Settle(Then::GiveBack);
+        }
+        let exhausted = self.attempt() > self.job.spec.retry.attempts;
         match (self.lock.asked_at, self.lock.due) {
             (Some(_), _) if exhausted => Duty::Settle(Then::Keep),
             (Some(asked), _) => Duty::Call { at: self.lock.at, due: asked, manual: true },
@@ -214,6 +216,19 @@ impl Claim {
         }
     }
 
+    /// The number of this attempt, from 1. Lost claims count: each may have called. A call asked for is counted by
+    /// itself, whatever became of the occurrence owed.
+    pub fn attempt(&self) -> u32 {
+        let (lock, lost) = (&self.lock, &self.lock.lost);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        if lock.asked_at.is_some() {
+            return number(lost.iter().filter(|lost| lost.asked_at == lock.asked_at).count() + 1);
+        }
+        // Those that were only to end another claim were no attempts.
+        let idle = |&index: &usize| lost[index].plan == lock.plan && !lock.lost_took_on(index);
+        self.job.state.attempt.saturating_sub(number((0..lost.len()).filter(idle).count()))
+    }
+
     /// The runs to record for the earlier claims that were never settled, found so at `now`. The store keeps a run that
     /// is there already: it was recorded after all.
     pub fn lost_runs(&self, now: Time) -> Vec<Run> {
@@ -223,7 +238,7 @@ impl Claim {
         };
         let run = |(index, lost): (usize, &Lost)| {
             // A claim that had nothing to call left nothing to record.
-            let due = lost.asked_at.or(lost.due)?;
+            let due = lost.asked_at.or(lost.due.filter(|_| self.lock.lost_took_on(index)))?;
             Some(Run {
                 token: lost.token,
                 job: self.job.id,

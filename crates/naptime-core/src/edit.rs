@@ -137,7 +137,7 @@ impl Job {
     /// Counts as missed what is overdue by the present schedule, but for an occurrence that is being called.
     fn drop_occurrences(&mut self, now: Time) {
         let Some(due) = self.state.due else { return };
-        let calling = self.state.lock.as_ref().is_some_and(|lock| lock.plan == self.plan && lock.asked_at.is_none());
+        let calling = self.state.lock.as_ref().is_some_and(|lock| lock.plan == self.plan && lock.took_on());
         let owed = self.spec.schedule.owed(due, now);
         self.state.counters.missed += if calling { owed.saturating_sub(1) } else { owed };
     }

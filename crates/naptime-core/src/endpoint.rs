@@ -113,6 +113,14 @@ impl Endpoint {
             Host::Ipv6(ip) => Some(ip.into()),
         }
     }
+
+    /// Whether the host is a name of this machine itself (RFC 6761).
+    pub fn is_localhost(&self) -> bool {
+        let host = Url::parse(self.pool.as_str())
+            .ok()
+            .and_then(|url| url.host_str().map(|host| host.trim_end_matches('.').to_owned()));
+        host.is_some_and(|host| host == "localhost" || host.ends_with(".localhost"))
+    }
 }
 
 /// What stands between `//` and the path.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::Invalid;
+use crate::{Endpoint, Invalid};
 
 /// The networks that may be called beside the public internet (`NAPTIME_ALLOW_NETWORKS`).
 ///
@@ -39,6 +39,28 @@ impl AllowedNetworks {
         };
         let reached = inner.unwrap_or(ip);
         is_public(reached) || self.0.iter().any(|net| net.contains(&ip) || net.contains(&reached))
+    }
+
+    /// Checks the host of an endpoint, as far as it can be known without looking its name up.
+    ///
+    /// # Errors
+    /// At `url`, if it is an address, or `localhost`, that may not be called.
+    pub fn check(&self, endpoint: &Endpoint) -> Result<(), Invalid> {
+        let permitted = match endpoint.literal_ip() {
+            Some(ip) => self.permits(ip),
+            None => {
+                !endpoint.is_localhost()
+                    || self.permits(Ipv4Addr::LOCALHOST.into())
+                    || self.permits(Ipv6Addr::LOCALHOST.into())
+            }
+        };
+        permitted.then_some(()).ok_or_else(|| {
+            Invalid::new(
+                "url",
+                "blocked_address",
+                "the address is in a network that may not be called (NAPTIME_ALLOW_NETWORKS)",
+            )
+        })
     }
 }
 

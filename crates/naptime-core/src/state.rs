@@ -112,17 +112,28 @@ impl Lock {
         }
     }
 
-    /// The occurrences that earlier claims took on under another plan and that nobody can take up again.
+    /// Whether this claim is for the occurrence it found: no call was asked for, and the occurrence is due by the time
+    /// the claim would call. If it is not, an edit set it while an earlier claim was held, and all that this claim has
+    /// to do is to end that one.
+    pub fn took_on(&self) -> bool {
+        self.asked_at.is_none() && self.due.is_some_and(|due| due <= self.at)
+    }
+
+    /// Whether the earlier claim at this place of `lost` took an occurrence on.
+    ///
+    /// Only the first can have been made ahead of its time, since a lookahead never takes a job that is held.
+    pub(crate) fn lost_took_on(&self, index: usize) -> bool {
+        self.lost
+            .get(index)
+            .is_some_and(|lost| lost.asked_at.is_none() && lost.due.is_some_and(|due| index == 0 || due <= lost.since))
+    }
+
+    /// The occurrences that earlier claims took on and that nobody can take up again: an edit set another plan before
+    /// the claim that came next. Under the same plan, that claim found the same occurrence owed.
     pub fn abandoned(&self) -> u32 {
-        let mut dues: Vec<Time> = self
-            .lost
-            .iter()
-            .filter(|lost| lost.plan != self.plan && lost.asked_at.is_none())
-            .filter_map(|lost| lost.due)
-            .collect();
-        dues.sort();
-        dues.dedup();
-        u32::try_from(dues.len()).unwrap_or(u32::MAX)
+        let next_plan = |index: usize| self.lost.get(index + 1).map_or(self.plan, |next| next.plan);
+        let abandoned = |&(index, lost): &(usize, &Lost)| self.lost_took_on(index) && lost.plan != next_plan(index);
+        u32::try_from(self.lost.iter().enumerate().filter(abandoned).count()).unwrap_or(u32::MAX)
     }
 }
 

@@ -1,1 +1,159 @@
-//! x
+//! A worker: claims due jobs, calls them, settles.
+//!
+//! ```text
+//!              slots free                at its time                    group commit
+//!   Queue ──▶ claiming ──▶ holding (one task per claim) ──▶ call ──▶ settling ──▶ Queue
+//!                             ▲ abort                                   │ slot free
+//!                          renewing ◀───────── held claims ◀────────────┘
+//! ```
+//!
+//! A slot is taken before work is claimed, moves into the claim, and is free only when the settle is acknowledged. So a
+//! worker never holds more than its capacity, and its memory stays flat while the store is away.
+
+pub mod call;
+
+mod beating;
+mod claiming;
+mod held;
+mod holding;
+mod meter;
+mod outage;
+mod renewing;
+mod settling;
+mod share;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use naptime_core::{AllowedNetworks, Settled, WorkerId};
+use naptime_store::WorkStore;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::Caller;
+use crate::held::{Held, Registry, Slots};
+use crate::meter::Meter;
+use crate::outage::Outage;
+use crate::share::Share;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The most claims held at once (`WORKER_MAX_CAPACITY`).
+    pub capacity: u32,
+    /// The longest sleep between looks for work (`WORKER_SLEEP_TIME`).
+    pub sleep: Duration,
+    /// The networks that may be called beside the public internet (`NAPTIME_ALLOW_NETWORKS`).
+    pub networks: AllowedNetworks,
+    /// The name of the machine, for the workers' page.
+    pub host: String,
+}
+
+/// How far ahead a job is claimed, to be held in a timer until it is due.
+const LOOKAHEAD: Duration = Duration::from_millis(100);
+/// The most bytes of requests held at once.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// How long calls may go on after the worker was told to stop. Platforms kill after 30 s.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// A worker, not yet started.
+pub struct Worker {
+    id: WorkerId,
+    store: Arc<dyn WorkStore>,
+    caller: Caller,
+    settings: Settings,
+}
+
+/// What the parts of a running worker share.
+struct Shared {
+    id: WorkerId,
+    store: Arc<dyn WorkStore>,
+    caller: Caller,
+    settings: Settings,
+    slots: Slots,
+    registry: Registry,
+    share: Share,
+    meter: Meter,
+    outage: Outage,
+    /// Told to stop: no more claims, and claims whose call has not left are given back.
+    stopping: CancellationToken,
+    /// The time after that is up: calls are cut.
+    cutting: CancellationToken,
+    settling: mpsc::UnboundedSender<(Option<Held>, Settled)>,
+    holding: TaskTracker,
+}
+
+impl Worker {
+    /// A worker with a fresh identity.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be set up.
+    pub fn new(store: Arc<dyn WorkStore>, settings: Settings) -> Result<Self, call::SetupError> {
+        let caller = Caller::new(settings.networks.clone(), env!("CARGO_PKG_VERSION"))?;
+        Ok(Self { id: uuid::Uuid::new_v4().into(), store, caller, settings })
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    /// Works until `stop` is cancelled, and then until everything held is settled: calls have 25 s to end, what has
+    /// not left is given back at once.
+    pub async fn run(self, stop: CancellationToken) {
+        let name = self.id.name();
+        tracing::info!(worker = %self.id, capacity = self.settings.capacity, "worker {name} starts");
+        // Not bounded: no more can be sent than there are slots.
+        let (settling, to_settle) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            id: self.id,
+            slots: Slots::new(self.settings.capacity, MAX_BYTES),
+            registry: Registry::default(),
+            share: Share::default(),
+            meter: Meter::default(),
+            outage: Outage::default(),
+            store: self.store,
+            caller: self.caller,
+            settings: self.settings,
+            stopping: stop,
+            cutting: CancellationToken::new(),
+            settling,
+            holding: TaskTracker::new(),
+        });
+
+        // These go on until the last claim is settled.
+        let ended = CancellationToken::new();
+        let helpers = TaskTracker::new();
+        helpers.spawn(ended.clone().run_until_cancelled_owned(beating::run(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::run(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::keep_fences(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(meter::sample(shared.clone())));
+        let settler = tokio::spawn(settling::run(shared.clone(), to_settle));
+
+        claiming::run(shared.clone()).await;
+
+        tracing::info!(worker = %shared.id, held = shared.registry.len(), "worker {name} stops");
+        shared.holding.close();
+        if tokio::time::timeout(GRACE, shared.holding.wait()).await.is_err() {
+            shared.cutting.cancel();
+            shared.holding.wait().await;
+        }
+        shared.slots.all_free().await;
+        ended.cancel();
+        helpers.close();
+        helpers.wait().await;
+        settler.abort();
+        shared.meter.flush(&shared).await;
+        if let Err(error) = shared.store.leave(shared.id).await {
+            tracing::debug!(%error, "cannot take leave");
+        }
+        tracing::info!(worker = %shared.id, "worker {name} has stopped");
+    }
+}
+
+/// The end of a claim whose renewal was acknowledged (or that was claimed) by a request sent at `sent`: from then on
+/// another worker may have it, less a second for what is late.
+fn fence(sent: Instant) -> Instant {
+    sent + naptime_core::state::LEASE - Duration::from_secs(1)
+}

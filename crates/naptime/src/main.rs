@@ -1,2 +1,57 @@
-//! x
-fn main() {}
+//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`.
+//!
+//! The only crate that names a backend. Settings are read as a whole before anything opens.
+
+mod cli;
+mod commands;
+mod faults;
+mod logging;
+mod serve;
+mod settings;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::faults::Faults;
+
+/// The settings or arguments are wrong (`EX_USAGE`).
+const USAGE: u8 = 64;
+/// The store cannot be opened or does not answer (`EX_UNAVAILABLE`).
+const UNAVAILABLE: u8 = 69;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            // Nothing is left to be done if even this cannot be written.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if let Some(faults) = error.downcast_ref::<Faults>() {
+                eprintln!("{faults}");
+                return ExitCode::from(USAGE);
+            }
+            eprintln!("naptime: {error:#}");
+            let unavailable = error.is::<store::CannotOpen>() || error.is::<naptime_store::Error>();
+            ExitCode::from(if unavailable { UNAVAILABLE } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Up(args) => serve::up(&args),
+        Command::Web(args) => serve::web(&args),
+        Command::Worker(args) => serve::worker(&args),
+        Command::Add(args) => commands::add(&args),
+        Command::List(args) => commands::list(&args),
+    }
+}

@@ -1,0 +1,53 @@
+//! The heartbeat: says that this worker lives, and learns who else does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use naptime_core::Heartbeat;
+
+use crate::Shared;
+use crate::outage::backoff;
+
+const EVERY: Duration = Duration::from_secs(2);
+/// How often what is too old is removed, by the one worker whose turn it is.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// Beats every two seconds. The first beat is what a worker begins with: before it, no partition is its own.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let started_at = shared.store.now();
+    let mut purged = Instant::now();
+    let mut failures = 0;
+    loop {
+        let beat = Heartbeat {
+            id: shared.id,
+            host: shared.settings.host.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            capacity: shared.settings.capacity,
+            held: shared.registry.len(),
+            started_at,
+        };
+        let pause = match shared.outage.note(shared.store.beat(&beat).await) {
+            Ok(living) => {
+                shared.share.update(shared.id, &living);
+                failures = 0;
+                EVERY
+            }
+            // The share of partitions stays as it was, which costs speed at most.
+            Err(_) => {
+                failures += 1;
+                backoff(failures)
+            }
+        };
+        if shared.share.is_first() && purged.elapsed() >= PURGE_EVERY {
+            purged = Instant::now();
+            let store = shared.store.clone();
+            tokio::spawn(async move {
+                if let Err(error) = store.purge().await {
+                    tracing::warn!(%error, "cannot remove what is too old");
+                }
+            });
+        }
+        tokio::time::sleep(pause).await;
+    }
+}

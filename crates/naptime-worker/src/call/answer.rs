@@ -1,0 +1,149 @@
+//! What is kept of an answer.
+
+use std::time::Duration;
+
+use jiff::fmt::rfc2822::DateTimeParser;
+use naptime_core::run::MAX_MESSAGE;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use url::Url;
+
+/// The first line of the body; for a failure without one, its status.
+pub(super) fn message(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
+    // We asked for no compression. A body that has one all the same is never inflated, so there is no line to show.
+    let encoding = text(headers, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+    if let Some(encoding) = encoding.filter(|_| !body.is_empty()) {
+        return format!("(a body encoded as {encoding})");
+    }
+    let body = String::from_utf8_lossy(body);
+    let line = body.split(['\n', '\r']).map(|line| line.trim_matches(is_blank)).find(|line| !line.is_empty());
+    match line {
+        Some(line) => line.to_owned(),
+        None if status.is_success() => String::new(),
+        None => format!("the target answered {status}"),
+    }
+}
+
+/// Where the answer points to: without user, query and fragment, where secrets may be.
+pub(super) fn redirect_message(status: StatusCode, headers: &HeaderMap, url: &Url) -> String {
+    let target = text(headers, LOCATION).and_then(|location| url.join(location).ok()).map(|mut target| {
+        target.set_query(None);
+        target.set_fragment(None);
+        // These fail only for URLs that cannot have a user.
+        let _ = target.set_username("");
+        let _ = target.set_password(None);
+        target
+    });
+    match target {
+        Some(target) => format!("{}: redirected to {target}", status.as_u16()),
+        None => format!("the target answered {status}"),
+    }
+}
+
+/// The pause asked for with status 429 or 503: seconds or a date. A date is taken relative to the answer's own, so that
+/// no two clocks are compared.
+pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if !matches!(status.as_u16(), 429 | 503) {
+        return None;
+    }
+    let pause = text(headers, RETRY_AFTER)?;
+    if let Ok(seconds) = pause.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
+    let pause = date(pause)?.duration_since(date(text(headers, DATE)?)?);
+    Some(pause.try_into().unwrap_or(Duration::ZERO))
+}
+
+/// At most [`MAX_MESSAGE`] characters of `text`, none of which does anything but show.
+pub(super) fn clip(text: &str) -> String {
+    let harmless = |c: char| match c {
+        '\t' => ' ',
+        // Control characters, line separators, and those that turn the direction of the text around them.
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        c => c,
+    };
+    text.chars().take(MAX_MESSAGE).map(harmless).collect()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// White space, and the mark that some files begin with.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_message_is_the_first_line_that_says_something() {
+        fn check(status: u16, body: &[u8], expect: &str) {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(clip(&message(status, &HeaderMap::new(), body)), expect);
+        }
+        check(200, b"", "");
+        check(200, b"one\ntwo", "one");
+        check(200, b"\r\n \t one\t1 \r\ntwo", "one 1");
+        check(200, b"\xef\xbb\xbfone", "one");
+        check(200, b"caf\xe9 \x1b[31mred\x00", "caf\u{fffd} \u{fffd}[31mred\u{fffd}");
+        check(200, "left \u{202e}thgir".as_bytes(), "left \u{fffd}thgir");
+        check(200, "ä".repeat(300).as_bytes(), &"ä".repeat(200));
+        check(500, b"no disk", "no disk");
+        check(503, b" \n", "the target answered 503 Service Unavailable");
+        check(599, b"", "the target answered 599 <unknown status code>");
+    }
+
+    #[test]
+    fn a_compressed_body_is_named_not_shown() {
+        let gzip = headers(&[("content-encoding", "gzip")]);
+        assert_eq!(message(StatusCode::OK, &gzip, b"\x1f\x8b\x08"), "(a body encoded as gzip)");
+        assert_eq!(message(StatusCode::OK, &gzip, b""), "");
+        let identity = headers(&[("content-encoding", "identity")]);
+        assert_eq!(message(StatusCode::OK, &identity, b"hi"), "hi");
+    }
+
+    #[test]
+    fn a_redirect_names_its_target_without_secrets() {
+        fn check(location: &'static str, expect: &str) {
+            let url = Url::parse("https://foobar.net/a/b?key=1").unwrap();
+            let list = [("location", location)];
+            let headers = if location.is_empty() { HeaderMap::new() } else { headers(&list) };
+            assert_eq!(redirect_message(StatusCode::FOUND, &headers, &url), expect);
+        }
+        check("/login?token=secret#x", "302: redirected to https://foobar.net/login");
+        check("c", "302: redirected to https://foobar.net/a/c");
+        check("http://me:secret@other.net/", "302: redirected to http://other.net/");
+        check("http://[", "the target answered 302 Found");
+        check("", "the target answered 302 Found");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_targets_clock() {
+        fn check(status: u16, list: &[(&'static str, &'static str)], expect: Option<u64>) {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(retry_after(status, &headers(list)), expect.map(Duration::from_secs), "{list:?}");
+        }
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        check(503, &[("retry-after", "120")], Some(120));
+        check(429, &[("retry-after", " 0 ")], Some(0));
+        check(500, &[("retry-after", "120")], None);
+        check(503, &[], None);
+        check(503, &[("retry-after", "-1")], None);
+        check(503, &[("retry-after", "soon")], None);
+        check(503, &[("retry-after", "99999999999999999999")], None);
+        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30));
+        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date], Some(0));
+        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], None);
+    }
+}

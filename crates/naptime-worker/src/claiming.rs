@@ -1,0 +1,85 @@
+//! Finds due jobs and takes them, as many as there are slots.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use naptime_core::{Partition, Then, Time};
+use naptime_store::{Result, Want};
+use uuid::Uuid;
+
+use crate::held::Taken;
+use crate::outage::backoff;
+use crate::{LOOKAHEAD, Shared, fence, holding};
+
+/// How long before its due time a job is looked for: time enough to claim it, and less than the lookahead, so that one
+/// look takes all that is due in the time between.
+const MARGIN: Duration = Duration::from_millis(40);
+/// How late a job must be for a worker whose partition it is not.
+const STEAL_AFTER: Duration = Duration::from_millis(250);
+/// The pause when others were faster, or a lease is about to end.
+const CONTENDED: Duration = Duration::from_millis(5);
+
+/// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut failures = 0;
+    let mut stole = Instant::now();
+    while let Some(mut taken) = shared.stopping.run_until_cancelled(shared.slots.take()).await {
+        let steal = stole.elapsed() >= STEAL_AFTER;
+        if steal {
+            stole = Instant::now();
+        }
+        let looked = look(&shared, &mut taken, steal).await;
+        failures = if looked.is_ok() { 0 } else { failures + 1 };
+        drop(taken);
+        let pause = looked.unwrap_or_else(|_| backoff(failures));
+        if !pause.is_zero() && shared.stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            break;
+        }
+    }
+}
+
+/// Takes what is due at home and, if it is time, what others are late with. Returns how long to pause.
+async fn look(shared: &Arc<Shared>, taken: &mut Taken, steal: bool) -> Result<Duration> {
+    let (count, next) = claim(shared, taken, shared.share.home(), Duration::ZERO).await?;
+    if steal {
+        claim(shared, taken, shared.share.some_others(), STEAL_AFTER).await?;
+    }
+    let idle = shared.settings.sleep;
+    Ok(match next.map(|next| (next - MARGIN).since(shared.store.now())) {
+        Some(Duration::ZERO) if count == 0 => CONTENDED,
+        Some(until) => until.min(idle),
+        None => idle,
+    })
+}
+
+/// Claims from these partitions and sets the claims to work. Returns how many they were, and when there is more.
+async fn claim(
+    shared: &Arc<Shared>,
+    taken: &mut Taken,
+    partitions: Vec<Partition>,
+    late: Duration,
+) -> Result<(usize, Option<Time>)> {
+    if partitions.is_empty() || taken.slots() == 0 {
+        return Ok((0, None));
+    }
+    let want = Want {
+        worker: shared.id,
+        token: Uuid::now_v7().into(),
+        slots: taken.slots(),
+        bytes: taken.bytes(),
+        partitions,
+        late,
+        lookahead: LOOKAHEAD,
+    };
+    let sent = Instant::now();
+    let found = shared.outage.note(shared.store.claim(&want).await)?;
+    let count = found.claims.len();
+    for claim in found.claims {
+        match shared.registry.hold(claim.reference(), claim.job.spec.request.size(), fence(sent), taken) {
+            Some(held) => holding::start(shared, claim, held),
+            // Its request has grown since it was looked at, and there is no room for it.
+            None => shared.settle(None, claim.settled(None, Then::GiveBack)),
+        }
+    }
+    Ok((count, found.next))
+}

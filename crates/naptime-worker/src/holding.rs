@@ -1,0 +1,89 @@
+//! One claim from its taking to its end: wait until it is time, call, say what comes next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use naptime_core::{Claim, Duty, Outcome, Run, Settled, Then, Time};
+
+use crate::Shared;
+use crate::call::{Answer, CallHeaders};
+use crate::held::Held;
+
+/// Sets a claim to work, in a task of its own.
+pub(crate) fn start(shared: &Arc<Shared>, claim: Claim, held: Held) {
+    let shared_here = shared.clone();
+    shared.holding.spawn(async move {
+        let settled = match claim.duty() {
+            Duty::Settle(then) => claim.settled_uncalled(then),
+            Duty::Call { at, due, manual } => {
+                if wait_until(&shared_here, &held, at).await {
+                    call(&shared_here, &claim, &held, due, manual).await
+                } else {
+                    claim.settled(None, Then::GiveBack)
+                }
+            }
+        };
+        shared_here.settle(Some(held), settled);
+    });
+}
+
+/// Waits until `at` by the store's time. False if no call may be made: the worker stops, or the claim is not safe.
+async fn wait_until(shared: &Shared, held: &Held, at: Time) -> bool {
+    loop {
+        let left = at.since(shared.store.now());
+        if left.is_zero() {
+            return !shared.stopping.is_cancelled() && held.is_safe();
+        }
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            () = shared.stopping.cancelled() => return false,
+            () = held.gone.cancelled() => return false,
+        }
+    }
+}
+
+async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bool) -> Settled {
+    let job = &claim.job;
+    let headers = CallHeaders::new(job.id, due, manual);
+    let started = shared.store.now();
+    let answer = tokio::select! {
+        answer = shared.caller.call(&job.spec.endpoint, &job.spec.request, &headers) => answer,
+        () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
+        () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
+    };
+    let run = Run {
+        token: claim.lock.token,
+        job: job.id,
+        worker: shared.id,
+        due,
+        started,
+        finished: shared.store.now().max(started),
+        outcome: answer.outcome,
+        status: answer.status,
+        message: answer.message,
+        attempt: job.state.attempt,
+        manual,
+    };
+    shared.meter.record(&run, claim.is_first_call());
+    log(&run, claim);
+    let then = claim.conclude(&run, answer.retry_after);
+    claim.settled(Some(run), then)
+}
+
+fn interrupted(why: &str) -> Answer {
+    Answer { outcome: Outcome::Interrupted, status: None, message: why.to_owned(), retry_after: None }
+}
+
+/// One line for each call: what failed as a warning. No channel, which may hold secrets in its query.
+fn log(run: &Run, claim: &Claim) {
+    let pool = claim.job.spec.endpoint.pool();
+    let (outcome, status) = (run.outcome.as_str(), run.status);
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (lag, took) = (millis(run.start_lag()), millis(run.took()));
+    if run.outcome == Outcome::Ok {
+        tracing::info!(target: "naptime::calls", job = %run.job, %pool, status, lag_ms = lag, took_ms = took, "called {pool}");
+    } else {
+        let message = &run.message;
+        tracing::warn!(target: "naptime::calls", job = %run.job, %pool, outcome, status, lag_ms = lag, took_ms = took, attempt = run.attempt, "called {pool}: {message}");
+    }
+}

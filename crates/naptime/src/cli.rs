@@ -1,0 +1,192 @@
+//! The command line: every flag is also an environment variable of the same name.
+//!
+//! Values are taken as text here and read in [`crate::settings`], so that all faults are reported together.
+
+use clap::{Args, Parser, Subcommand};
+
+/// Calls HTTP endpoints on schedule, from as many workers as you start, and shows whether the calls happen on time.
+///
+/// On one machine, `naptime up` is all there is to start: web page and worker, with an embedded database file. On
+/// several, start `naptime web` and any number of `naptime worker`, all with the same MONGODB_URI.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Start web page and worker in one process, on the embedded database file or on MONGODB_URI
+    ///
+    /// Calls to this machine and to private networks are allowed, unless NAPTIME_ALLOW_NETWORKS says otherwise.
+    Up(UpArgs),
+    /// Start the web page and API, with a small worker inside (needs MONGODB_URI)
+    ///
+    /// Only public addresses are called, unless NAPTIME_ALLOW_NETWORKS lists others.
+    Web(WebArgs),
+    /// Start a worker: start as many as you need, on as many machines as you like (needs MONGODB_URI)
+    ///
+    /// Only public addresses are called, unless NAPTIME_ALLOW_NETWORKS lists others.
+    Worker(WorkerArgs),
+    /// Add an endpoint
+    ///
+    /// It is called once it is switched on: with --activate, on the page, or by the API.
+    Add(AddArgs),
+    /// List the endpoints
+    List(ListArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    /// The MongoDB to use, a replica set; without it, `up`, `add` and `list` use the embedded database file
+    ///
+    /// Read from MONGO_HOST, MONGO_PORT, MONGO_DB, MONGO_USER and MONGO_PASSWORD as well.
+    #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_name = "URI")]
+    pub(crate) mongodb_uri: Option<String>,
+    #[arg(long, env = "MONGO_HOST", hide = true)]
+    pub(crate) mongo_host: Option<String>,
+    #[arg(long, env = "MONGO_PORT", hide = true)]
+    pub(crate) mongo_port: Option<String>,
+    #[arg(long, env = "MONGO_DB", hide = true)]
+    pub(crate) mongo_db: Option<String>,
+    #[arg(long, env = "MONGO_USER", hide = true)]
+    pub(crate) mongo_user: Option<String>,
+    #[arg(long, env = "MONGO_PASSWORD", hide = true, hide_env_values = true)]
+    pub(crate) mongo_password: Option<String>,
+    /// The embedded database file [default: naptime.db]
+    #[arg(long, env = "NAPTIME_DB", value_name = "FILE")]
+    pub(crate) naptime_db: Option<String>,
+    /// How long runs and deleted endpoints are kept [default: 7d]
+    #[arg(long, env = "NAPTIME_RETENTION", value_name = "DURATION")]
+    pub(crate) naptime_retention: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct RuleArgs {
+    /// Networks that may be called beside the public internet, such as 10.0.0.0/8,127.0.0.1
+    #[arg(long, env = "NAPTIME_ALLOW_NETWORKS", value_name = "CIDR,...")]
+    pub(crate) naptime_allow_networks: Option<String>,
+    /// The shortest period that may be chosen, down to 100ms [default: 1s]
+    #[arg(long, env = "NAPTIME_MIN_PERIOD", value_name = "DURATION")]
+    pub(crate) naptime_min_period: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ListenArgs {
+    /// The port the page listens on [default: 8080]
+    #[arg(long, env = "PORT")]
+    pub(crate) port: Option<String>,
+    /// The address the page listens on [default: 127.0.0.1 for `up`, 0.0.0.0 for `web`]
+    #[arg(long, env = "HOST", value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+    /// The password of the page; required where other machines can reach it
+    #[arg(long, env = "NAPTIME_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub(crate) naptime_password: Option<String>,
+    /// A bearer token for the API
+    #[arg(long, env = "NAPTIME_API_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub(crate) naptime_api_token: Option<String>,
+    /// Threads of the process [default: the number of cores]
+    #[arg(long, env = "WEB_MAX_THREADS", value_name = "N")]
+    pub(crate) web_max_threads: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct WorkArgs {
+    /// The longest idle sleep between looks for work [default: 250ms]
+    #[arg(long, env = "WORKER_SLEEP_TIME", value_name = "DURATION")]
+    pub(crate) worker_sleep_time: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct CapacityArgs {
+    /// The most calls this worker makes at once [default: 100]
+    #[arg(long, env = "WORKER_MAX_CAPACITY", value_name = "N")]
+    pub(crate) worker_max_capacity: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct UpArgs {
+    /// Add a sample endpoint: Naptime's own /healthz, every 5 s
+    #[arg(long)]
+    pub(crate) demo: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) capacity: CapacityArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct WebArgs {
+    /// The most calls the worker inside makes at once; 0: no worker inside [default: 10]
+    #[arg(long, env = "WEB_WORKER_MAX_CAPACITY", value_name = "N")]
+    pub(crate) web_worker_max_capacity: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct WorkerArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) capacity: CapacityArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct AddArgs {
+    /// The URL to call
+    pub(crate) url: String,
+    /// How often: 10s, 5m, 1h 30m
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) every: String,
+    /// Switch it on at once
+    #[arg(long)]
+    pub(crate) activate: bool,
+    /// The HTTP method [default: GET]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// A header, such as 'Accept: text/plain'; may be repeated
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The body to send
+    #[arg(long)]
+    pub(crate) body: Option<String>,
+    /// The longest a call may take [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<String>,
+    /// A name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A word to find it by; may be repeated
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// Only those whose URL, name or tag holds this text
+    pub(crate) text: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,181 @@
+//! The commands that stay: `up`, `web`, `worker`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use naptime_core::AllowedNetworks;
+use naptime_store::{JobQuery, PageRef, Store};
+use naptime_worker::Worker;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{UpArgs, WebArgs, WorkerArgs};
+use crate::faults::Faults;
+use crate::settings::{self, Listen, Rules, StoreSettings};
+use crate::{commands, logging, store};
+
+/// `naptime up`: web and worker in one process.
+pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
+    let mut faults = Faults::default();
+    let store = StoreSettings::read(&args.store, false, &mut faults);
+    // One's own machine: what the user can reach, Naptime may call.
+    let rules = Rules::read(&args.rules, AllowedNetworks::local(), &mut faults);
+    let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
+    let capacity = settings::capacity(&args.capacity, &mut faults);
+    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let web = Web { store, rules, listen, worker: Some(worker), demo: args.demo };
+    faults.check(web)?.run(false)
+}
+
+/// `naptime web`: the web, with a small worker inside.
+pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
+    let mut faults = Faults::default();
+    let store = StoreSettings::read(&args.store, true, &mut faults);
+    let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
+    let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
+    let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
+    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let web = Web { store, rules, listen, worker: Some(worker).filter(|_| capacity > 0), demo: false };
+    faults.check(web)?.run(true)
+}
+
+/// `naptime worker`: a worker alone.
+pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
+    let mut faults = Faults::default();
+    let store = StoreSettings::read(&args.store, true, &mut faults);
+    let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
+    let capacity = settings::capacity(&args.capacity, &mut faults);
+    let worker = settings::worker(&args.work, capacity, rules.networks, &mut faults);
+    let (store, worker) = faults.check((store, worker))?;
+    logging::start(true);
+    runtime(None)?.block_on(async {
+        let opened = store::open(&store, true).await?;
+        let worker = Worker::new(opened.store.clone(), worker)?;
+        worker.run(stop_on_signal()?).await;
+        Ok(())
+    })
+}
+
+/// A process with a web and maybe a worker.
+struct Web {
+    store: StoreSettings,
+    rules: Rules,
+    listen: Listen,
+    worker: Option<naptime_worker::Settings>,
+    demo: bool,
+}
+
+impl Web {
+    fn run(self, quiet: bool) -> anyhow::Result<()> {
+        logging::start(quiet);
+        runtime(self.listen.threads)?.block_on(self.serve())
+    }
+
+    async fn serve(self) -> anyhow::Result<()> {
+        let address = SocketAddr::new(self.listen.host, self.listen.port);
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}; choose another port with PORT"))?;
+        let address = reachable(listener.local_addr()?);
+        let opened = store::open(&self.store, self.worker.is_some()).await?;
+        let store = opened.store.clone();
+        let settings = naptime_web::Settings {
+            password: self.listen.password,
+            api_token: self.listen.api_token,
+            networks: self.rules.networks,
+            min_period: self.rules.min_period,
+            retention: self.store.retention,
+            metrics: Some(record_metrics()?),
+        };
+        let stop = stop_on_signal()?;
+        let router = naptime_web::router(store.clone(), settings);
+        let serving = naptime_web::serve(listener, router, stop.clone().cancelled_owned());
+        tracing::info!("the page is at http://{address}");
+        let working = async {
+            if self.demo {
+                add_demo(store.as_ref(), address).await?;
+            }
+            if let Some(settings) = self.worker {
+                Worker::new(store.clone(), settings)?.run(stop.clone()).await;
+            }
+            anyhow::Ok(())
+        };
+        // If one of the two fails, the other is to end as well.
+        let ended = stop.clone();
+        let (served, worked) =
+            tokio::join!(async { serving.await.inspect(|()| ended.cancel()).inspect_err(|_| ended.cancel()) }, async {
+                working.await.inspect_err(|_| ended.cancel())
+            },);
+        worked?;
+        served.context("the web has failed")
+    }
+}
+
+/// Adds the sample endpoint, unless it is there from an earlier start.
+async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> {
+    let url = format!("http://{address}/healthz");
+    let demo = JobQuery { q: Some(url.clone()), tag: Some("demo".to_owned()), ..JobQuery::default() };
+    if store.list(&demo, &PageRef::first(1)).await?.items.is_empty() {
+        let job = commands::new_job(&url, "5s")?;
+        let mut job = naptime_core::NewJob { active: true, ..job };
+        job.spec.name = "Demo: Naptime's own health check".to_owned();
+        job.spec.tags = vec!["demo".to_owned()];
+        store.insert(vec![job]).await?;
+        tracing::info!("added a sample endpoint: {url}, every 5s");
+    }
+    Ok(())
+}
+
+/// The address under which this machine reaches a listener.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        ip if !ip.is_unspecified() => address,
+        IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+    }
+}
+
+fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
+}
+
+/// Cancelled by SIGTERM or Ctrl-C.
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+        // Who asks again does not want to wait for the calls under way.
+        interrupt.recv().await;
+        std::process::exit(130);
+    });
+    Ok(stop)
+}
+
+/// Records this process's metrics, for `/metrics`.
+fn record_metrics() -> anyhow::Result<PrometheusHandle> {
+    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
+    let handle = builder.install_recorder()?;
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}

@@ -1,0 +1,172 @@
+//! Settings, read from flags and environment as a whole before anything opens.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use naptime_core::duration::{self, MAX_PERIOD, MIN_PERIOD, SHORTEST_PERIOD};
+use naptime_core::{AllowedNetworks, Invalid};
+use naptime_web::Secret;
+
+use crate::cli::{CapacityArgs, ListenArgs, RuleArgs, StoreArgs, WorkArgs};
+use crate::faults::{Faults, given};
+
+/// The most claims a worker may be asked to hold.
+const MAX_CAPACITY: u32 = 10_000;
+
+/// Which store.
+pub(crate) struct StoreSettings {
+    pub(crate) backend: Backend,
+    /// `NAPTIME_RETENTION`, seven days by default.
+    pub(crate) retention: Duration,
+}
+
+/// Where the store is.
+pub(crate) enum Backend {
+    /// `MONGODB_URI`, or what `MONGO_HOST` and its like make up.
+    Mongo(String),
+    /// `NAPTIME_DB`, `naptime.db` by default.
+    File(PathBuf),
+}
+
+/// What may be called, and how often.
+pub(crate) struct Rules {
+    /// `NAPTIME_ALLOW_NETWORKS`.
+    pub(crate) networks: AllowedNetworks,
+    /// `NAPTIME_MIN_PERIOD`, one second by default.
+    pub(crate) min_period: Duration,
+}
+
+/// Where the web listens, and who is let in.
+pub(crate) struct Listen {
+    /// `HOST`.
+    pub(crate) host: IpAddr,
+    /// `PORT`, 8080 by default.
+    pub(crate) port: u16,
+    /// `NAPTIME_PASSWORD`.
+    pub(crate) password: Option<Secret>,
+    /// `NAPTIME_API_TOKEN`.
+    pub(crate) api_token: Option<Secret>,
+    /// `WEB_MAX_THREADS`; none: the number of cores.
+    pub(crate) threads: Option<usize>,
+}
+
+impl StoreSettings {
+    /// Reads them. A file is no place for several processes, so `needs_mongo` refuses one.
+    pub(crate) fn read(args: &StoreArgs, needs_mongo: bool, faults: &mut Faults) -> Self {
+        let backend = match mongodb_uri(args, faults) {
+            Some(uri) => Backend::Mongo(uri),
+            None => {
+                if needs_mongo {
+                    faults.add(
+                        "MONGODB_URI",
+                        "not set; separate processes need a MongoDB (on one machine, `naptime up` needs none)",
+                    );
+                }
+                Backend::File(given(args.naptime_db.as_ref()).unwrap_or("naptime.db").into())
+            }
+        };
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let retention = faults.read("NAPTIME_RETENTION", args.naptime_retention.as_ref(), days(7), |text| {
+            duration::parse_within("retention", text, Duration::from_secs(60), days(3660))
+        });
+        Self { backend, retention }
+    }
+}
+
+fn mongodb_uri(args: &StoreArgs, faults: &mut Faults) -> Option<String> {
+    if let Some(uri) = given(args.mongodb_uri.as_ref()) {
+        if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+            // Not quoted: it may hold a password.
+            faults.add("MONGODB_URI", "not a MongoDB URI; it starts with mongodb:// or mongodb+srv://");
+        }
+        return Some(uri.to_owned());
+    }
+    let host = given(args.mongo_host.as_ref())?;
+    let encode =
+        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+    let port = faults.number("MONGO_PORT", args.mongo_port.as_ref(), 27_017, 1, 65_535);
+    let db = given(args.mongo_db.as_ref()).unwrap_or("naptime");
+    let credentials = match (given(args.mongo_user.as_ref()), given(args.mongo_password.as_ref())) {
+        (Some(user), Some(password)) => format!("{}:{}@", encode(user), encode(password)),
+        (Some(user), None) => format!("{}@", encode(user)),
+        (None, Some(_)) => {
+            faults.add("MONGO_USER", "not set, though MONGO_PASSWORD is");
+            String::new()
+        }
+        (None, None) => String::new(),
+    };
+    Some(format!("mongodb://{credentials}{host}:{port}/{}", encode(db)))
+}
+
+impl Rules {
+    /// Reads them; `networks` is what is allowed if nothing is set.
+    pub(crate) fn read(args: &RuleArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
+        Self {
+            networks: faults.read("NAPTIME_ALLOW_NETWORKS", args.naptime_allow_networks.as_ref(), networks, str::parse),
+            min_period: faults.read("NAPTIME_MIN_PERIOD", args.naptime_min_period.as_ref(), MIN_PERIOD, |text| {
+                duration::parse_within("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
+            }),
+        }
+    }
+}
+
+impl Listen {
+    /// Reads them; `host` is where to listen if nothing is set.
+    pub(crate) fn read(args: &ListenArgs, host: [u8; 4], faults: &mut Faults) -> Self {
+        let host: IpAddr = faults.read("HOST", args.host.as_ref(), host.into(), |text| {
+            let text = if text == "localhost" { "127.0.0.1" } else { text.trim_matches(['[', ']']) };
+            text.parse().map_err(|_| {
+                Invalid::new("", "not_an_address", format!("`{text}` is not an address, such as 127.0.0.1"))
+            })
+        });
+        let secret = |text: Option<&String>| given(text).map(Secret::from);
+        let password = secret(args.naptime_password.as_ref());
+        if !host.is_loopback() && password.is_none() {
+            faults.add(
+                "NAPTIME_PASSWORD",
+                format!("not set, though the page would be open to everybody who can reach {host}; set a password, or HOST=127.0.0.1"),
+            );
+        }
+        let cores = 0;
+        let threads = faults.number("WEB_MAX_THREADS", args.web_max_threads.as_ref(), cores, 1, 1024);
+        Self {
+            host,
+            port: u16::try_from(faults.number("PORT", args.port.as_ref(), 8080, 0, 65_535)).unwrap_or(8080),
+            password,
+            api_token: secret(args.naptime_api_token.as_ref()),
+            threads: Some(threads as usize).filter(|&threads| threads != cores as usize),
+        }
+    }
+}
+
+/// Reads `WORKER_MAX_CAPACITY`.
+pub(crate) fn capacity(args: &CapacityArgs, faults: &mut Faults) -> u32 {
+    faults.number("WORKER_MAX_CAPACITY", args.worker_max_capacity.as_ref(), 100, 1, MAX_CAPACITY)
+}
+
+/// Reads `WEB_WORKER_MAX_CAPACITY`.
+pub(crate) fn web_capacity(text: Option<&String>, faults: &mut Faults) -> u32 {
+    faults.number("WEB_WORKER_MAX_CAPACITY", text, 10, 0, MAX_CAPACITY)
+}
+
+/// The settings of a worker.
+pub(crate) fn worker(
+    args: &WorkArgs,
+    capacity: u32,
+    networks: AllowedNetworks,
+    faults: &mut Faults,
+) -> naptime_worker::Settings {
+    let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60));
+    let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), Duration::from_millis(250), |text| {
+        duration::parse_within("sleep", text, shortest, longest)
+    });
+    naptime_worker::Settings { capacity, sleep, networks, host: host_name() }
+}
+
+/// The name of this machine, as people see it among the workers.
+fn host_name() -> String {
+    let from_file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = std::env::var("DYNO").ok().or_else(from_file).or_else(|| std::env::var("HOSTNAME").ok());
+    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}
