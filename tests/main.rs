@@ -1,1 +1,13 @@
-//! x
+//! All tests that need the real things: databases, browsers, processes, HTTP servers. One binary, so that one mongod
+//! serves them all.
+
+#![allow(clippy::unwrap_used, missing_docs)] // Tests: a panic is how they fail.
+
+mod scenarios {
+    mod ground;
+
+    mod conformance;
+    mod invariants;
+    mod layers;
+    mod outages;
+}

@@ -22,6 +22,15 @@ pub fn honcho() -> PathBuf {
     find("honcho")
 }
 
+/// The library that gives a program another clock, by `LD_PRELOAD`.
+pub fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders
+        .map(|folder| folder.path().join("faketime/libfaketime.so.1"))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("faketime is missing: run `cargo xtask test`, which gets it"))
+}
+
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -111,7 +111,7 @@ impl Job {
             }
             None => Vec::new(),
         };
-        self.state.lock = Some(Lock {
+        let lock = Lock {
             worker,
             token,
             since: now,
@@ -121,8 +121,9 @@ impl Job {
             asked_at: self.state.asked_at,
             plan: self.plan,
             lost,
-        });
-        self.state.attempt += 1;
+        };
+        self.state.attempt += u32::from(lock.has_call());
+        self.state.lock = Some(lock);
         self.state.claim_at = Some(now + LEASE);
         true
     }
@@ -160,9 +161,7 @@ impl Job {
             Then::Retry { .. } => done = 1,
             Then::Keep => {}
             Then::GiveBack => {
-                // An occurrence still to come has not been attempted, whatever claims were lost before.
-                let to_come = lock.due.is_some_and(|due| due > lock.at);
-                attempt = if to_come { 0 } else { state.attempt.saturating_sub(1) };
+                attempt = state.attempt.saturating_sub(1);
                 if same_plan {
                     // A pause before an attempt is kept, as is a due time still to come.
                     base = state.due.map(|due| due.max(lock.at));
@@ -205,28 +204,23 @@ impl Claim {
             return Duty::Settle(Then::GiveBack);
         }
         let exhausted = self.attempt() > self.job.spec.retry.attempts;
+        let (at, took_on) = (self.lock.at, self.lock.took_on());
         match (self.lock.asked_at, self.lock.due) {
             (Some(_), _) if exhausted => Duty::Settle(Then::Keep),
-            (Some(asked), _) => Duty::Call { at: self.lock.at, due: asked, manual: true },
+            (Some(asked), _) => Duty::Call { at, due: asked, manual: true },
+            (None, Some(due)) if took_on && exhausted => Duty::Settle(self.next(due, self.lock.since)),
+            (None, Some(due)) if took_on => Duty::Call { at, due, manual: false },
             // Held when it was edited, and never settled: all that was left to do was to end that claim.
-            (None, None) => Duty::Settle(Then::GiveBack),
-            (None, Some(due)) if due > self.lock.at => Duty::Settle(Then::GiveBack),
-            (None, Some(due)) if exhausted => Duty::Settle(self.next(due, self.lock.since)),
-            (None, Some(due)) => Duty::Call { at: self.lock.at, due, manual: false },
+            (None, _) => Duty::Settle(Then::GiveBack),
         }
     }
 
     /// The number of this attempt, from 1. Lost claims count: each may have called. A call asked for is counted by
     /// itself, whatever became of the occurrence owed.
     pub fn attempt(&self) -> u32 {
-        let (lock, lost) = (&self.lock, &self.lock.lost);
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        if lock.asked_at.is_some() {
-            return number(lost.iter().filter(|lost| lost.asked_at == lock.asked_at).count() + 1);
-        }
-        // Those that were only to end another claim were no attempts.
-        let idle = |&index: &usize| lost[index].plan == lock.plan && !lock.lost_took_on(index);
-        self.job.state.attempt.saturating_sub(number((0..lost.len()).filter(idle).count()))
+        let Some(asked) = self.lock.asked_at else { return self.job.state.attempt };
+        let lost = self.lock.lost.iter().filter(|lost| lost.asked_at == Some(asked)).count();
+        u32::try_from(lost + 1).unwrap_or(u32::MAX)
     }
 
     /// The runs to record for the earlier claims that were never settled, found so at `now`. The store keeps a run that

@@ -88,6 +88,10 @@ impl Endpoint {
         }
         url.set_fragment(None);
         let pool = url.origin().ascii_serialization();
+        // The URL standard allows hosts that no HTTP client can send, such as "`".
+        if pool.parse::<http::Uri>().is_err() {
+            return invalid("bad_host", "the host holds characters that cannot be sent");
+        }
         let channel = url[url::Position::BeforePath..].to_owned();
         if pool.len() + channel.len() > MAX_URL {
             return invalid("too_long", "the URL is longer than 2,048 bytes once it is encoded");
@@ -214,6 +218,7 @@ mod tests {
         check("http://foobar.net/\nx", Err("bad_character"));
         check("http://xn--a-ä.example/", Err("bad_host"));
         check("http://256.1.1.1/", Err("bad_host"));
+        check("http://`/", Err("bad_host"));
         check(&format!("http://foobar.net/{}", "a".repeat(2048)), Err("too_long"));
     }
 

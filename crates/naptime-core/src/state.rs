@@ -49,7 +49,7 @@ pub struct State {
     pub asked_at: Option<Time>,
     /// When a worker may take the job. None: there is nothing to do.
     pub claim_at: Option<Time>,
-    /// The claims of the present occurrence so far.
+    /// The claims of the present occurrence so far, but for those that had no call to make.
     pub attempt: u32,
     /// The claim, while a worker holds the job.
     pub lock: Option<Lock>,
@@ -112,9 +112,14 @@ impl Lock {
         }
     }
 
+    /// Whether there is a call to make: one was asked for, or an occurrence was taken on. If not, an edit came while an
+    /// earlier claim was held, and all that this claim has to do is to end that one.
+    pub fn has_call(&self) -> bool {
+        self.asked_at.is_some() || self.took_on()
+    }
+
     /// Whether this claim is for the occurrence it found: no call was asked for, and the occurrence is due by the time
-    /// the claim would call. If it is not, an edit set it while an earlier claim was held, and all that this claim has
-    /// to do is to end that one.
+    /// the claim would call.
     pub fn took_on(&self) -> bool {
         self.asked_at.is_none() && self.due.is_some_and(|due| due <= self.at)
     }
@@ -123,9 +128,8 @@ impl Lock {
     ///
     /// Only the first can have been made ahead of its time, since a lookahead never takes a job that is held.
     pub(crate) fn lost_took_on(&self, index: usize) -> bool {
-        self.lost
-            .get(index)
-            .is_some_and(|lost| lost.asked_at.is_none() && lost.due.is_some_and(|due| index == 0 || due <= lost.since))
+        let came = |lost: &Lost| lost.due.is_some_and(|due| index == 0 || due <= lost.since);
+        self.lost.get(index).is_some_and(|lost| lost.asked_at.is_none() && came(lost))
     }
 
     /// The occurrences that earlier claims took on and that nobody can take up again: an edit set another plan before

@@ -303,6 +303,9 @@ impl World {
             Then::GiveBack => self.tries -= u32::from(took_on(lock)),
             Then::Next { .. } | Then::Keep => self.tries = 0,
         }
+        if settled.then == Then::GiveBack && same_plan && lock.asked_at.is_none() && self.job.state.asked_at.is_none() {
+            assert!(self.job.state.claim_at.is_none_or(|at| at >= lock.at), "a pause is cut short");
+        }
         self.left = 0;
         self.lease = None;
     }
@@ -312,7 +315,14 @@ impl World {
         let changed = self.job.edit(edit.clone(), self.now);
         assert_eq!(changed.is_err(), before.deleted_at.is_some() && *edit != Edit::Restore);
         assert_eq!(self.job.state.lock, before.state.lock, "4: an edit never touches a lock");
-        if self.job.plan == before.plan {
+        assert_eq!(
+            self.job.rev.0 - before.rev.0,
+            i64::from(changed == Ok(true) && *edit != Edit::CallNow),
+            "4: {edit:?}"
+        );
+        let when = |job: &Job| (job.active, job.spec.schedule.clone(), job.deleted_at.is_some());
+        if when(&self.job) == when(&before) || *edit == Edit::Restore {
+            assert_eq!(self.job.plan, before.plan, "4: {edit:?}");
             if *edit == Edit::CallNow {
                 assert_eq!(self.job.state.due, before.state.due);
             } else {
@@ -320,6 +330,7 @@ impl World {
             }
             return;
         }
+        assert!(self.job.plan > before.plan, "4: a settle must see this edit: {edit:?}");
         // The plan ends. Its occurrences are the grid points up to now, those already settled or skipped, and the one
         // that is being called.
         if let (Some(plan), Some(due)) = (self.plan.take(), before.state.due) {

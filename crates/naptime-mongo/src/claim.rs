@@ -1,12 +1,13 @@
 //! Peek, lock, read back.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
 use mongodb::options::{Hint, ReturnDocument};
 use naptime_core::{Claim, JobId, Then, Time, Token};
-use naptime_store::{Error, Result, Taken, Want};
+use naptime_store::{Error, Queue, Result, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
@@ -36,24 +37,29 @@ impl Candidate {
 impl MongoStore {
     pub(crate) async fn claim_due(&self, want: &Want) -> Result<Taken> {
         self.give_back_doubtful().await?;
-        let (candidates, next) = self.peek(want).await?;
+        let (candidates, after) = self.peek(want).await?;
         if candidates.is_empty() {
-            return Ok(Taken { claims: Vec::new(), next });
+            return Ok(Taken { claims: Vec::new(), next: after });
         }
-        let locked = match self.lock(want, &candidates).await {
+        let ids: Vec<JobId> = candidates.iter().map(Candidate::id).collect();
+        let locked = match self.lock(want, &ids).await {
             Ok(locked) => locked,
             Err(error) => {
                 // The lock may have been taken, or may be yet: no call until that is settled.
-                self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((want.token, candidates));
+                self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((want.token, ids));
                 return Err(error);
             }
         };
-        let claims = locked.into_iter().filter_map(claimed).collect();
+        let claims: Vec<Claim> = locked.into_iter().filter_map(claimed).collect();
+        // Others were faster, or the job is held until its lease ends within the lookahead.
+        let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
+        let left = candidates.iter().find(|candidate| !taken.contains(&candidate.id()));
+        let next = left.map(|candidate| time(candidate.claim_at)).or(after);
         Ok(Taken { claims: self.record_lost(claims).await?, next })
     }
 
     /// The jobs to lock, and when the next one after them can be claimed. Reads the index and no document.
-    async fn peek(&self, want: &Want) -> Result<(Vec<JobId>, Option<Time>)> {
+    async fn peek(&self, want: &Want) -> Result<(Vec<Candidate>, Option<Time>)> {
         let limit = want.slots.min(MAX_BATCH);
         let partitions: Vec<i32> = want.partitions.iter().map(|partition| i32::from(partition.number())).collect();
         let horizon =
@@ -67,18 +73,19 @@ impl MongoStore {
         let peek = async move {
             let index = Hint::Keys(doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1});
             let limit = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-            let find = jobs.find(filter).sort(doc! {"claim_at": 1}).limit(i64::from(limit)).batch_size(limit);
+            let find = jobs.find(filter).sort(doc! {"claim_at": 1, "_id": 1}).limit(i64::from(limit)).batch_size(limit);
             find.projection(doc! {"_id": 1, "claim_at": 1, "size": 1}).hint(index).await?.try_collect().await
         };
-        let found: Vec<Candidate> = command::bounded(peek).await?;
+        let mut found: Vec<Candidate> = command::bounded(peek).await?;
         let mut bytes = 0;
         let fits = |candidate: &&Candidate| {
             bytes += usize::try_from(candidate.size).unwrap_or(usize::MAX);
             time(candidate.claim_at) <= horizon && bytes <= want.bytes
         };
-        let taken: Vec<JobId> = found.iter().take(limit).take_while(fits).map(Candidate::id).collect();
-        let next = found.get(taken.len()).map(|candidate| time(candidate.claim_at));
-        Ok((taken, next))
+        let count = found.iter().take(limit).take_while(fits).count();
+        let next = found.get(count).map(|candidate| time(candidate.claim_at));
+        found.truncate(count);
+        Ok((found, next))
     }
 
     /// Locks those of the jobs that can still be claimed. Each document is locked whole or not at all; who loses the
@@ -119,10 +126,10 @@ impl MongoStore {
     async fn give_back_doubtful(&self) -> Result<()> {
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (token, ids) in doubtful {
-            let mut filter = among(&ids);
-            filter.insert("lock.token", uuid(token.uuid()));
-            let set = pipeline::end_of_claim(&self.clock.server_now(), &Then::GiveBack);
-            command::update(&self.db, "jobs", vec![Update::many(filter, set)]).await?;
+            let claims = self.held(token, &ids).await?.into_iter().filter_map(claimed).collect();
+            let claims = self.record_lost(claims).await?;
+            let given_back: Vec<_> = claims.iter().map(|claim| claim.settled(None, Then::GiveBack)).collect();
+            self.settle(&given_back).await?;
             self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != token);
         }
         Ok(())

@@ -1,13 +1,14 @@
 //! Commands to the server, with a bound on their time and with every kind of failure noticed.
 //!
-//! `update` and `insert` are sent as commands: several statements with pipelines need a server of version 8 through the
-//! driver. A command inherits no write concern, and may answer `ok: 1` with errors inside, so both are seen to here.
+//! `update` is sent as a command: several statements with pipelines need a server of version 8 through the driver. A
+//! command inherits no write concern, and may answer `ok: 1` with errors inside, so both are seen to here.
 
 use std::future::Future;
 use std::time::Duration;
 
-use mongodb::Database;
 use mongodb::bson::{Array, Bson, Document, doc};
+use mongodb::error::ErrorKind;
+use mongodb::{Collection, Database};
 use naptime_store::{Error, Result};
 
 use crate::OPERATION_TIMEOUT;
@@ -84,34 +85,42 @@ pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>
             Bson::from(statement)
         })
         .collect();
-    write(db, doc! {"update": collection, "updates": statements, "ordered": false}).await?;
-    Ok(())
+    write(db, doc! {"update": collection, "updates": statements, "ordered": false}).await
 }
 
-/// Inserts documents, keeping those that are there already. Returns whether all were new. Acknowledged by a majority.
-pub(crate) async fn insert_new(db: &Database, collection: &str, documents: Vec<Document>) -> Result<bool> {
-    write(db, doc! {"insert": collection, "documents": documents, "ordered": false}).await
+/// Inserts documents, keeping those that are there already. Returns whether all were new. Acknowledged by a majority, by
+/// the write concern of the client.
+pub(crate) async fn insert_new(collection: &Collection<Document>, documents: Vec<Document>) -> Result<bool> {
+    let collection = collection.clone();
+    bounded(async move {
+        // The driver splits what is too much for one message.
+        let Err(error) = collection.insert_many(documents).ordered(false).await else { return Ok(true) };
+        match error.kind.as_ref() {
+            ErrorKind::InsertMany(inner) if inner.write_concern_error.is_none() => {
+                let mut errors = inner.write_errors.iter().flatten();
+                if errors.all(|error| error.code == DUPLICATE_KEY) { Ok(false) } else { Err(error) }
+            }
+            _ => Err(error),
+        }
+    })
+    .await
 }
 
-/// Runs a write command. Returns whether there was no duplicate key; other errors inside the answer are errors.
-pub(crate) async fn write(db: &Database, mut command: Document) -> Result<bool> {
+/// Runs a write command, acknowledged by a majority. Errors inside the answer are errors.
+pub(crate) async fn write(db: &Database, mut command: Document) -> Result<()> {
     command.insert("writeConcern", doc! {"w": "majority"});
     command.insert("maxTimeMS", crate::document::millis(MAX_TIME));
     let reply = run(db, command).await?;
-    let mut all_new = true;
-    for error in reply.get_array("writeErrors").into_iter().flatten() {
-        match error.as_document().and_then(|error| error.get_i32("code").ok()) {
-            Some(DUPLICATE_KEY) => all_new = false,
-            _ => return Err(Error::Unavailable(format!("a write failed: {error}"))),
-        }
+    if let Some(error) = reply.get_array("writeErrors").into_iter().flatten().next() {
+        return Err(Error::Unavailable(format!("a write failed: {error}")));
     }
     match reply.get("writeConcernError") {
         Some(error) => Err(Error::Unavailable(format!("a write was not acknowledged by a majority: {error}"))),
-        None => Ok(all_new),
+        None => Ok(()),
     }
 }
 
-/// The driver's error as the store's.
+/// The driver's error as the store's, without the server's whole answer.
 pub(crate) fn unavailable(error: mongodb::error::Error) -> Error {
-    Error::Unavailable(error.to_string())
+    Error::Unavailable(error.kind.to_string())
 }

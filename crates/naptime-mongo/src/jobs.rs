@@ -1,8 +1,11 @@
 //! What the web gets: add, look, list, edit.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{Hint, ReturnDocument};
 use naptime_core::{Edit, Job, JobId, NewJob, Rev};
 use naptime_store::{Clock, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
@@ -12,6 +15,8 @@ use crate::command::{self, MAX_TIME};
 use crate::document::{by_id, configuration, date, from_job, millis, to_job, uuid};
 use crate::pipeline::{self, cond, is_null};
 
+/// How long adding many jobs may take.
+const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an edit that expects no revision is tried anew when another edit came between.
 const MAX_TRIES: usize = 20;
 
@@ -20,10 +25,9 @@ impl Jobs for MongoStore {
     async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Job>> {
         let now = self.now();
         let jobs: Vec<Job> = new.into_iter().map(|job| job.into_job(now)).collect();
-        // Ids are fresh, so one that is there already is ours, written by an attempt whose answer was lost.
-        for chunk in jobs.chunks(500) {
-            let documents = chunk.iter().map(from_job).collect::<Result<Vec<_>>>()?;
-            command::insert_new(&self.db, "jobs", documents).await?;
+        let documents = jobs.iter().map(from_job).collect::<Result<Vec<_>>>()?;
+        if !documents.is_empty() {
+            self.insert_all(documents).await?;
         }
         Ok(jobs)
     }
@@ -90,11 +94,12 @@ impl Jobs for MongoStore {
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
         for _ in 0..MAX_TRIES {
             let before = self.get(id).await?;
+            let mut after = before.clone();
+            let changed = after.edit(edit.clone(), self.now()).map_err(|_| Error::Deleted)?;
             if expect.is_some_and(|rev| rev != before.rev) {
                 return Err(Error::Stale(before.rev));
             }
-            let mut after = before.clone();
-            if !after.edit(edit.clone(), self.now()).map_err(|_| Error::Deleted)? {
+            if !changed {
                 return Ok(before);
             }
             let mut filter = by_id(id);
@@ -117,6 +122,23 @@ impl Jobs for MongoStore {
 }
 
 impl MongoStore {
+    /// Inserts all documents or none.
+    async fn insert_all(&self, documents: Vec<Document>) -> Result<()> {
+        let jobs = self.jobs.clone();
+        let insert = async move {
+            let mut session = jobs.client().start_session().await?;
+            session.start_transaction().await?;
+            jobs.insert_many(documents).session(&mut session).await?;
+            loop {
+                match session.commit_transaction().await {
+                    Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {}
+                    done => return done,
+                }
+            }
+        };
+        command::bounded_by(INSERT_TIMEOUT, insert).await
+    }
+
     /// The twin of `Edit::CallNow`.
     fn call_now(&self) -> Document {
         let now = self.clock.server_now();

@@ -22,7 +22,7 @@ impl MongoStore {
         }
         let ids: Vec<Document> = runs.iter().map(|run| run_id(run.token, run.job)).collect();
         let documents = runs.iter().map(from_run).collect::<Result<Vec<_>>>()?;
-        if command::insert_new(&self.db, "runs", documents).await? {
+        if command::insert_new(&self.runs, documents).await? {
             return Ok(claims);
         }
         let filter = doc! {"_id": {"$in": ids}, "outcome": {"$ne": Outcome::Lost.as_str()}};

@@ -24,20 +24,33 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
         "worker": "$lock.worker", "token": "$lock.token", "since": "$lock.since", "due": "$lock.due",
         "asked_at": "$lock.asked_at", "plan": "$lock.plan",
     };
+    let at = doc! {"$max": ["$claim_at", now]};
+    // The twin of `Lock::has_call`.
+    let has_call = doc! {"$or": [{"$not": is_null("$asked_at")}, is_due("$asked_at", "$due", at.clone().into())]};
     doc! {
         "lock": {
             "worker": uuid(want.worker.uuid()),
             "token": uuid(want.token.uuid()),
             "since": now,
-            "at": {"$max": ["$claim_at", now]},
+            "at": at,
             "due": "$due",
             "asked_at": "$asked_at",
             "plan": "$plan",
             "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$concatArrays": ["$lock.lost", [lost]]}),
         },
-        "attempt": {"$add": ["$attempt", 1]},
+        "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
         "claim_at": after(now, millis(LEASE)),
     }
+}
+
+/// The twin of `Lock::took_on`.
+fn took_on() -> Document {
+    is_due("$lock.asked_at", "$lock.due", "$lock.at".into())
+}
+
+/// Whether no call was asked for, and the occurrence has come by `at`.
+fn is_due(asked_at: &str, due: &str, at: Bson) -> Document {
+    doc! {"$and": [is_null(asked_at), {"$not": is_null(due)}, {"$lte": [due, at]}]}
 }
 
 /// The twin of `Job::renew`.
@@ -64,8 +77,8 @@ pub(crate) fn settle(now: &Bson, settled: &Settled) -> Result<Document> {
     Ok(set)
 }
 
-/// What ends a claim without a run: also how a claim of unknown outcome is given back.
-pub(crate) fn end_of_claim(now: &Bson, then: &Then) -> Document {
+/// What ends a claim, but for its run.
+fn end_of_claim(now: &Bson, then: &Then) -> Document {
     let same_plan = || doc! {"$eq": ["$plan", "$lock.plan"]};
     let answered = cond(doc! {"$eq": ["$asked_at", "$lock.asked_at"]}, Bson::Null, "$asked_at");
     let mut set = doc! {"lock": null, "attempt": 0};
@@ -91,12 +104,7 @@ pub(crate) fn end_of_claim(now: &Bson, then: &Then) -> Document {
             let waiting = cond(is_null("$due"), Bson::Null, doc! {"$max": ["$due", "$lock.at"]});
             base = cond(same_plan(), waiting, "$due").into();
             set.insert("attempt", doc! {"$max": [0, {"$subtract": ["$attempt", 1]}]});
-            let dropped = doc! {"$and": [
-                {"$not": same_plan()},
-                is_null("$lock.asked_at"),
-                {"$not": is_null("$lock.due")},
-                {"$lte": ["$lock.due", now]},
-            ]};
+            let dropped = doc! {"$and": [{"$not": same_plan()}, took_on()]};
             set.insert("counters.missed", doc! {"$add": ["$counters.missed", cond(dropped, 1, 0)]});
             asked_at = "$asked_at".into();
         }
@@ -115,11 +123,7 @@ fn idle_claim_at(asked_at: &Bson, base: &Bson) -> Document {
 /// How many occurrences an edit drops: the twin of `Job::drop_occurrences`, for a job that is due every `period_ms`.
 pub(crate) fn dropped(now: &Bson, period_ms: i64) -> Document {
     let passed = doc! {"$floor": {"$divide": [{"$subtract": [now, "$due"]}, period_ms.max(1)]}};
-    let calling = doc! {"$and": [
-        {"$not": is_null("$lock")},
-        {"$eq": ["$lock.plan", "$plan"]},
-        is_null("$lock.asked_at"),
-    ]};
+    let calling = doc! {"$and": [{"$not": is_null("$lock")}, {"$eq": ["$lock.plan", "$plan"]}, took_on()]};
     let overdue = doc! {"$and": [{"$not": is_null("$due")}, {"$lte": ["$due", now]}]};
     let count = doc! {"$toLong": {"$add": [passed, cond(calling, 0, 1)]}};
     cond(overdue, count, 0)

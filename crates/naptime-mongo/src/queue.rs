@@ -54,7 +54,7 @@ impl Queue for MongoStore {
         if !runs.is_empty() {
             let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
             // A run that is there already is this one, written before in vain, or says that the claim was lost.
-            command::insert_new(&self.db, "runs", documents).await?;
+            command::insert_new(&self.runs, documents).await?;
         }
         let now = self.clock.server_now();
         let update = |settled: &Settled| Ok(Update::one(of_claim(&settled.claim), pipeline::settle(&now, settled)?));

@@ -201,8 +201,7 @@ pub struct Want {
     pub token: Token,
     /// The most jobs.
     pub slots: usize,
-    /// The most bytes that the requests of these jobs may take together. The first job is claimed whatever it takes,
-    /// or else one larger than the budget would never be called.
+    /// The most bytes that the requests of these jobs may take together: room for at least one of the largest.
     pub bytes: usize,
     /// The partitions to look at.
     pub partitions: Vec<Partition>,
@@ -251,6 +250,10 @@ impl<T: Jobs + History> WebStore for T {}
 /// Everything a worker needs.
 pub trait WorkStore: Queue + History {}
 impl<T: Queue + History> WorkStore for T {}
+
+/// Everything a store can do, for whoever holds both ends: a process with web and worker, and the conformance suite.
+pub trait Store: WebStore + WorkStore {}
+impl<T: WebStore + WorkStore> Store for T {}
 
 /// The most runs kept of one job, whatever the retention time.
 pub const MAX_RUNS: u64 = 10_000;

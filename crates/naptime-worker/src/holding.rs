@@ -61,7 +61,7 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
         outcome: answer.outcome,
         status: answer.status,
         message: answer.message,
-        attempt: job.state.attempt,
+        attempt: claim.attempt(),
         manual,
     };
     shared.meter.record(&run, claim.is_first_call());

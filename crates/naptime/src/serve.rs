@@ -51,7 +51,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let worker = settings::worker(&args.work, capacity, rules.networks, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
     logging::start(true);
-    runtime(None)?.block_on(async {
+    block_on(None, async {
         let opened = store::open(&store, true).await?;
         let worker = Worker::new(opened.store.clone(), worker)?;
         worker.run(stop_on_signal()?).await;
@@ -71,7 +71,7 @@ struct Web {
 impl Web {
     fn run(self, quiet: bool) -> anyhow::Result<()> {
         logging::start(quiet);
-        runtime(self.listen.threads)?.block_on(self.serve())
+        block_on(self.listen.threads, self.serve())
     }
 
     async fn serve(self) -> anyhow::Result<()> {
@@ -138,12 +138,16 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn runtime(threads: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+fn block_on(threads: Option<usize>, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
-    builder.enable_all().build()
+    let runtime = builder.enable_all().build()?;
+    let result = runtime.block_on(work);
+    // A name lookup that hangs must not keep the process from ending.
+    runtime.shutdown_background();
+    result
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.

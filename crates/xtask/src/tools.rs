@@ -14,6 +14,7 @@ pub(crate) fn for_tests() -> Result<()> {
     compiler()?;
     mongod()?;
     browser()?;
+    faketime()?;
     honcho()
 }
 
@@ -69,6 +70,14 @@ fn browser() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What gives a process another clock.
+fn faketime() -> Result<()> {
+    if paths::on_path("faketime") {
+        return Ok(());
+    }
+    apt::install(&["faketime"], "faketime is missing")
 }
 
 fn honcho() -> Result<()> {

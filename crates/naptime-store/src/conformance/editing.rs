@@ -1,0 +1,328 @@
+//! Adding, reading, changing, switching, calling now, deleting, restoring.
+
+use std::time::Duration;
+
+use naptime_core::{Change, Edit, Headers, JobId, Method, NewJob, Plan, Request, Retry, Rev, Schedule};
+use uuid::Uuid;
+
+use super::Backend;
+use super::case::{Case, HOUR, SECONDS, about, change, due_at, endpoint, new_job, rename};
+use crate::Error;
+
+/// A job with something in every field that a store might take for something else.
+fn full_job() -> NewJob {
+    let mut new = new_job();
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let spec = &mut new.spec;
+    spec.endpoint = endpoint("http://bücher.example:8080/$period?a.b=$$NOW&c={\"$ne\":null}");
+    spec.request = Request {
+        method: Method::Post,
+        headers: Headers::new(vec![
+            header("X-Dollar", "$period"),
+            header("X.Dots.In.$Name", "a.b.$c"),
+            header("x-twice", "1"),
+            header("x-twice", "2"),
+            header("X-Empty", ""),
+        ])
+        .expect("headers"),
+        body: Some(
+            "{\"$set\": {\"a.b\": null}}\r\n'; DROP TABLE jobs; -- <script>alert(1)</script> \u{0} 🦦 ü".to_owned(),
+        ),
+        timeout: Duration::from_millis(12_345),
+    };
+    spec.schedule =
+        Schedule::Every { period: Duration::from_millis(90_061_001), anchor: naptime_core::Time::from_millis(7) };
+    spec.retry = Retry::new(7, Duration::from_millis(1_500)).expect("a retry");
+    spec.sla = Some(Duration::from_secs(600));
+    spec.name = "<script> {\"$ne\": null} $name 🦦".to_owned();
+    spec.tags = vec!["$tag".to_owned(), "a.b".to_owned(), "Ünï \"quoted\"".to_owned(), "$tag".to_owned()];
+    new
+}
+
+pub async fn what_is_added_is_read_back_as_it_was<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let before = case.now().await;
+    for active in [false, true] {
+        let new = NewJob { active, ..full_job() };
+        let added = case.add(new.clone()).await;
+        assert!(about(added.created_at, before), "added at the store's time");
+        assert_eq!(added, new.clone().into_job(added.created_at));
+        assert_eq!(case.get(new.id).await, added);
+        assert_eq!(
+            case.backend.another().await.get(new.id).await.expect("there"),
+            added,
+            "for another process as well"
+        );
+    }
+    let empty = NewJob { active: false, ..new_job() };
+    let added = case.add(empty.clone()).await;
+    assert_eq!(case.get(empty.id).await, added);
+    let body = "x".repeat(naptime_core::request::MAX_BODY);
+    let mut large = new_job();
+    large.spec.request.body = Some(body);
+    let added = case.add(large.clone()).await;
+    assert_eq!(added.spec, large.spec);
+    assert_eq!(case.get(large.id).await, added);
+}
+
+pub async fn jobs_are_added_all_or_none<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let several: Vec<NewJob> = (0..20).map(|_| new_job()).collect();
+    let added = case.store.insert(several.clone()).await.expect("added");
+    assert_eq!(
+        added.iter().map(|job| job.id).collect::<Vec<_>>(),
+        several.iter().map(|new| new.id).collect::<Vec<_>>()
+    );
+    assert!(case.store.insert(Vec::new()).await.expect("nothing to add").is_empty());
+
+    let mut taken = new_job();
+    taken.id = several[3].id;
+    let (first, last) = (new_job(), new_job());
+    let (first_id, last_id) = (first.id, last.id);
+    assert!(case.store.insert(vec![first, taken, last]).await.is_err(), "an id that is taken");
+    for id in [first_id, last_id] {
+        assert!(matches!(case.store.get(id).await, Err(Error::NotFound)), "none is added");
+    }
+    assert_eq!(case.get(several[3].id).await, added[3], "and the one that was there is as it was");
+}
+
+pub async fn what_is_unknown_is_not_found<B: Backend>() {
+    let case = Case::<B>::new().await;
+    case.add(new_job()).await;
+    let unknown = JobId::from(Uuid::new_v4());
+    assert!(matches!(case.store.get(unknown).await, Err(Error::NotFound)));
+    for edit in [rename("x"), Edit::CallNow, Edit::Delete, Edit::Restore] {
+        for expect in [None, Some(Rev(1))] {
+            let answer = case.store.edit(unknown, expect, edit.clone()).await;
+            assert!(matches!(answer, Err(Error::NotFound)), "{edit:?}: {answer:?}");
+        }
+    }
+    assert!(matches!(case.store.get(unknown).await, Err(Error::NotFound)), "nothing was made of it");
+}
+
+pub async fn each_field_can_be_changed<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let full = full_job().spec;
+    let changes = [
+        Change { endpoint: Some(full.endpoint.clone()), ..Change::default() },
+        Change { request: Some(full.request.clone()), ..Change::default() },
+        Change { request: Some(Request::default()), ..Change::default() },
+        Change { schedule: Some(full.schedule.clone()), ..Change::default() },
+        Change { retry: Some(full.retry), ..Change::default() },
+        Change { sla: Some(full.sla), ..Change::default() },
+        Change { sla: Some(None), ..Change::default() },
+        Change { name: Some(full.name.clone()), ..Change::default() },
+        Change { name: Some(String::new()), ..Change::default() },
+        Change { tags: Some(full.tags.clone()), ..Change::default() },
+        Change { tags: Some(Vec::new()), ..Change::default() },
+        Change { active: Some(true), ..Change::default() },
+        Change { active: Some(false), ..Change::default() },
+        Change {
+            endpoint: Some(endpoint("http://all.test/")),
+            request: Some(full.request.clone()),
+            schedule: Some(Schedule::Every { period: HOUR, anchor: naptime_core::Time::from_millis(1) }),
+            retry: Some(Retry::default()),
+            sla: Some(Some(HOUR)),
+            name: Some("all".to_owned()),
+            tags: Some(full.tags.clone()),
+            active: Some(true),
+        },
+    ];
+    let mut model = case.add(new_job()).await;
+    for changed in changes {
+        case.advance(Duration::from_secs(60)).await;
+        let edit = change(changed);
+        let rev = model.rev;
+        let edited = case.store.edit(model.id, Some(rev), edit.clone()).await.expect("edited");
+        assert!(edited.updated_at.since(model.updated_at) >= Duration::from_secs(60), "edited at the store's time");
+        assert_eq!(model.edit(edit.clone(), edited.updated_at), Ok(true));
+        assert_eq!(edited, model, "after {edit:?}");
+        assert_eq!(case.get(model.id).await, model, "after {edit:?}");
+        assert_eq!(model.rev, Rev(rev.0 + 1));
+    }
+}
+
+pub async fn an_edit_by_a_stale_revision_changes_nothing<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add(new_job()).await;
+    let edited = case.store.edit(job.id, Some(job.rev), rename("first")).await.expect("edited");
+    for edit in [rename("second"), Edit::CallNow, Edit::Delete, Edit::Restore] {
+        for rev in [job.rev, Rev(99)] {
+            let answer = case.store.edit(job.id, Some(rev), edit.clone()).await;
+            assert!(matches!(answer, Err(Error::Stale(rev)) if rev == edited.rev), "{edit:?}: {answer:?}");
+        }
+    }
+    assert_eq!(case.get(job.id).await, edited);
+    let forced = case.edit(job.id, rename("third")).await;
+    assert_eq!(forced.spec.name, "third", "without a revision the edit is made whatever it is");
+}
+
+pub async fn an_edit_that_changes_nothing_is_no_edit<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add(full_job()).await;
+    case.advance(HOUR).await;
+    let same = Change { name: Some(job.spec.name.clone()), active: Some(false), ..Change::default() };
+    for edit in [change(Change::default()), change(same), Edit::Restore] {
+        assert_eq!(case.edit(job.id, edit).await, job);
+        assert_eq!(case.get(job.id).await, job);
+    }
+}
+
+pub async fn of_edits_at_the_same_time_one_wins<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let mut job = case.add(new_job()).await;
+    let handles = [case.store.clone(), case.backend.another().await];
+    for _ in 0..10 {
+        let tasks: Vec<_> = (0..8)
+            .map(|n| {
+                let (store, id, rev) = (handles[n % 2].clone(), job.id, job.rev);
+                tokio::spawn(async move { store.edit(id, Some(rev), rename(&format!("{} {n}", rev.0))).await })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for task in tasks {
+            match task.await.expect("no panic") {
+                Ok(edited) => won.push(edited),
+                Err(Error::Stale(rev)) => assert_eq!(rev, Rev(job.rev.0 + 1)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(won.len(), 1);
+        job = case.get(job.id).await;
+        assert_eq!(won, [job.clone()]);
+    }
+    // Without a revision all are made, one after the other.
+    let tasks: Vec<_> = (0..16)
+        .map(|n| {
+            let (store, id) = (handles[n % 2].clone(), job.id);
+            tokio::spawn(async move { store.edit(id, None, rename(&format!("forced {n}"))).await })
+        })
+        .collect();
+    let mut revs = Vec::new();
+    for task in tasks {
+        revs.push(task.await.expect("no panic").expect("edited").rev.0);
+    }
+    revs.sort_unstable();
+    assert_eq!(revs, (job.rev.0 + 1..=job.rev.0 + 16).collect::<Vec<_>>());
+}
+
+/// Invariant 4, its last part.
+pub async fn an_edit_beside_the_schedule_leaves_the_next_call<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let edit = || {
+        change(Change {
+            endpoint: Some(endpoint("http://elsewhere.test/")),
+            request: Some(full_job().spec.request),
+            retry: Some(Retry::new(1, Duration::from_secs(1)).expect("a retry")),
+            sla: Some(Some(HOUR)),
+            name: Some("another".to_owned()),
+            tags: Some(vec!["new".to_owned()]),
+            ..Change::default()
+        })
+    };
+    let idle = case.add_due_in(SECONDS).await;
+    let edited = case.edit(idle.id, edit()).await;
+    assert_eq!((edited.plan, &edited.state), (idle.plan, &idle.state), "idle");
+    assert_eq!(edited.rev, Rev(2));
+
+    case.advance_to(idle.state.due.expect("due")).await;
+    let overdue = case.edit(idle.id, rename("overdue")).await;
+    assert_eq!((overdue.plan, &overdue.state), (idle.plan, &idle.state), "overdue");
+
+    let claim = case.claim_only(idle.id).await;
+    let held = case.edit(idle.id, rename("held")).await;
+    assert_eq!((held.plan, &held.state), (idle.plan, &claim.job.state), "held");
+}
+
+pub async fn a_new_schedule_sets_the_next_call<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due_in(SECONDS).await;
+    let anchor = job.created_at + 10 * SECONDS;
+    let schedule = Schedule::Every { period: 2 * HOUR, anchor };
+    let edited = case.edit(job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+    assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (Some(anchor), Some(anchor), Plan(2)));
+
+    let off = case.add(new_job()).await;
+    let schedule = Schedule::Every { period: 2 * HOUR, anchor };
+    let edited = case.edit(off.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+    assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (None, None, Plan(2)), "it stays off");
+}
+
+pub async fn switching_off_and_on<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due_in(SECONDS).await;
+    let off = case.switch(job.id, false).await;
+    assert_eq!((off.active, off.state.due, off.state.claim_at), (false, None, None));
+    assert_eq!((off.rev, off.plan), (Rev(2), Plan(2)));
+    case.advance(HOUR).await;
+    assert!(case.claim().await.is_empty());
+    let on = case.switch(job.id, true).await;
+    let due = on.state.due.expect("due");
+    assert!(due > on.updated_at && due <= on.updated_at + HOUR);
+    assert_eq!((on.active, on.state.claim_at, on.rev, on.plan), (true, Some(due), Rev(3), Plan(3)));
+}
+
+pub async fn call_now_leaves_what_is_due<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let on = case.add_due_in(HOUR / 2).await;
+    let off = case.add(new_job()).await;
+    for job in [on, off] {
+        case.advance(Duration::from_secs(60)).await;
+        let now = case.now().await;
+        let asked = case.edit(job.id, Edit::CallNow).await;
+        let at = asked.state.asked_at.expect("asked");
+        assert!(about(at, now), "asked at the store's time");
+        let mut model = job;
+        assert_eq!(model.edit(Edit::CallNow, at), Ok(true));
+        assert_eq!(asked, model);
+        assert_eq!((asked.rev, asked.plan, asked.state.claim_at), (Rev(1), Plan(1), Some(at)));
+        assert_eq!(case.get(asked.id).await, model);
+    }
+}
+
+pub async fn a_deleted_job_can_be_read_and_restored_only<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due_in(SECONDS).await;
+    case.edit(job.id, Edit::CallNow).await;
+    let deleted = case.store.edit(job.id, Some(job.rev), Edit::Delete).await.expect("deleted");
+    assert_eq!(deleted.deleted_at, Some(deleted.updated_at));
+    assert_eq!((deleted.active, deleted.rev, deleted.plan), (false, Rev(2), Plan(2)));
+    let state = &deleted.state;
+    assert_eq!((state.due, state.asked_at, state.claim_at), (None, None, None));
+    assert_eq!(case.get(job.id).await, deleted);
+    for edit in [rename("x"), change(Change::switch(true)), Edit::CallNow, Edit::Delete] {
+        // To whoever saw it before it was deleted, that it is says more than that it has another revision.
+        for expect in [None, Some(deleted.rev), Some(job.rev)] {
+            let answer = case.store.edit(job.id, expect, edit.clone()).await;
+            assert!(matches!(answer, Err(Error::Deleted)), "{edit:?}: {answer:?}");
+        }
+    }
+    case.advance(HOUR).await;
+    assert!(case.claim().await.is_empty());
+    let answer = case.store.edit(job.id, Some(job.rev), Edit::Restore).await;
+    assert!(matches!(answer, Err(Error::Stale(Rev(2)))), "{answer:?}");
+    let restored = case.store.edit(job.id, Some(deleted.rev), Edit::Restore).await.expect("restored");
+    assert_eq!((restored.deleted_at, restored.active, restored.rev), (None, false, Rev(3)));
+    assert_eq!(restored.spec, job.spec);
+    assert_eq!(case.get(job.id).await, restored);
+    assert!(case.switch(job.id, true).await.state.due.is_some());
+}
+
+pub async fn what_an_edit_drops_is_missed<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let due = case.now().await + SECONDS;
+    let edits = [
+        change(Change::switch(false)),
+        change(Change { schedule: Some(Schedule::Every { period: 7 * HOUR, anchor: due }), ..Change::default() }),
+        Edit::Delete,
+    ];
+    let new: Vec<NewJob> = edits.iter().map(|_| due_at(due)).collect();
+    let jobs = case.store.insert(new).await.expect("added");
+    // Due at 0, 1 and 2 hours, and none of them called.
+    case.advance_to(due + 2 * HOUR + HOUR / 2).await;
+    for (job, edit) in jobs.iter().zip(edits) {
+        let edited = case.edit(job.id, edit.clone()).await;
+        assert_eq!(edited.state.counters.missed, 3, "{edit:?}");
+        assert_eq!(case.get(job.id).await.state.counters.missed, 3, "{edit:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! What many scenarios stand on: a store on a fresh database, jobs, workers in this process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use naptime_core::{Endpoint, Job, JobId, NewJob, Request, Retry, Run, Schedule, Spec, Time};
+use naptime_mongo::MongoStore;
+use naptime_store::{History, Jobs, PageRef, WorkStore};
+use naptime_tests::mongo::Database;
+use naptime_tests::target::Call;
+use naptime_worker::{Settings, Worker};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// A handle on a database, as a process would have.
+pub(crate) async fn open(database: &Database) -> MongoStore {
+    MongoStore::open(&database.uri, naptime_mongo::Options::default()).await.unwrap()
+}
+
+/// An active job that calls `url` every `period`.
+pub(crate) fn every(period: Duration, url: &str) -> NewJob {
+    let id = JobId::from(Uuid::now_v7());
+    let spec = Spec {
+        endpoint: Endpoint::parse(url).unwrap(),
+        request: Request::default(),
+        schedule: Schedule::every(period, id),
+        retry: Retry::default(),
+        sla: None,
+        name: String::new(),
+        tags: Vec::new(),
+    };
+    NewJob { id, spec, active: true }
+}
+
+/// A job that is switched off, and called only when asked to.
+pub(crate) fn on_demand(url: &str) -> NewJob {
+    NewJob { active: false, ..every(Duration::from_secs(3600), url) }
+}
+
+/// Adds one job.
+pub(crate) async fn add(store: &impl Jobs, job: NewJob) -> Job {
+    store.insert(vec![job]).await.unwrap().remove(0)
+}
+
+/// A worker in this process. It is told to stop when this is dropped.
+pub(crate) struct Working {
+    stop: CancellationToken,
+}
+
+impl Working {
+    pub(crate) fn start(store: Arc<dyn WorkStore>, capacity: u32) -> Self {
+        let settings = Settings {
+            capacity,
+            sleep: Duration::from_millis(50),
+            networks: "127.0.0.0/8".parse().unwrap(),
+            host: "here".to_owned(),
+        };
+        let stop = CancellationToken::new();
+        tokio::spawn(Worker::new(store, settings).unwrap().run(stop.clone()));
+        Self { stop }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// All runs of a job, oldest first.
+pub(crate) async fn runs(store: &impl History, job: JobId) -> Vec<Run> {
+    let mut page = PageRef::first(500);
+    let mut all = Vec::new();
+    loop {
+        let found = store.runs(job, &page).await.unwrap();
+        all.extend(found.items);
+        page.cursor = found.next;
+        if page.cursor.is_none() {
+            all.reverse();
+            return all;
+        }
+    }
+}
+
+/// The occurrence that a call was made for, in milliseconds since 1970.
+pub(crate) fn due(call: &Call) -> i64 {
+    call.header("Naptime-Due").unwrap().parse::<Time>().unwrap().millis()
+}
+
+/// The calls of each occurrence.
+pub(crate) fn by_occurrence(calls: &[Call]) -> HashMap<String, Vec<&Call>> {
+    let mut by_key: HashMap<String, Vec<&Call>> = HashMap::new();
+    for call in calls {
+        by_key.entry(call.header("Idempotency-Key").unwrap().to_owned()).or_default().push(call);
+    }
+    by_key
+}
+
+/// The most calls that were under way at the same time.
+pub(crate) fn most_at_once(calls: &[Call]) -> usize {
+    calls
+        .iter()
+        .map(|call| calls.iter().filter(|other| other.start <= call.start && other.overlaps(call)).count())
+        .max()
+        .unwrap_or(0)
+}
+
+/// How many occurrences of a job of one fixed period lie behind it, by its due time.
+pub(crate) fn occurrences(first: &Job, now: &Job) -> u64 {
+    let Schedule::Every { period, .. } = now.spec.schedule;
+    let passed = now.state.due.unwrap().since(first.state.due.unwrap());
+    u64::try_from(passed.as_millis() / period.as_millis()).unwrap()
+}

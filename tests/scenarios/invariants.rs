@@ -1,0 +1,432 @@
+//! The invariants of ARCHITECTURE.md, each by its number, on MongoDB with real workers and targets.
+//!
+//! The conformance suite holds both stores to what claims, settles and edits do; here whole processes are looked at.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Document, doc};
+use naptime_core::{Change, Edit, Job, Outcome, Schedule};
+use naptime_mongo::MongoStore;
+use naptime_store::{Clock, Jobs};
+use naptime_tests::mongo::{self, Database, ReplicaSet};
+use naptime_tests::naptime::Naptime;
+use naptime_tests::target::{Answer, Call, Target};
+use naptime_tests::{eventually, tools};
+
+use super::ground::{Working, add, by_occurrence, due, every, most_at_once, occurrences, on_demand, open, runs};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LEASE: Duration = naptime_core::state::LEASE;
+/// For what comes soon on an idle machine, and later on a busy one.
+const SOON: Duration = Duration::from_secs(30);
+
+async fn call_now(store: &impl Jobs, job: &Job) {
+    store.edit(job.id, None, Edit::CallNow).await.unwrap();
+}
+
+/// The documents of the jobs that somebody holds, as the primary has them, whatever a majority knows of it.
+async fn held(database: &Database) -> Vec<Document> {
+    use futures::TryStreamExt;
+    let jobs = database.open().await.collection::<Document>("jobs");
+    jobs.find(doc! {"lock": {"$ne": null}}).await.unwrap().try_collect().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_1_two_calls_never_overlap_while_a_lease_lives() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    // Longer than a lease: only renewal keeps it. Due again every second meanwhile.
+    target.on("/slow", Answer::ok().after(LEASE + 4 * SECOND));
+    target.on("/slower-than-its-period", Answer::ok().after(3 * SECOND));
+    let store = open(&database).await;
+    let mut slow = every(SECOND, &target.url("/slow"));
+    slow.spec.request.timeout = Duration::from_secs(60);
+    add(&store, slow).await;
+    add(&store, every(SECOND, &target.url("/slower-than-its-period"))).await;
+    let _workers = [Naptime::worker(&database).launch(), Naptime::worker(&database).launch()];
+
+    target.wait_for(2 * LEASE + SOON, "the slow one is called again", |calls| count(calls, "/slow") >= 2).await;
+    for path in ["/slow", "/slower-than-its-period"] {
+        assert_eq!(most_at_once(&target.calls(path)), 1, "{path}");
+    }
+    assert!(target.calls("/slow")[0].answered, "the call was not cut");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_2_no_byte_leaves_before_a_majority_has_the_claim() {
+    let mongo = ReplicaSet::start(3).await;
+    let database = mongo.fresh_database();
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let job = add(&store, on_demand(&target.url("/"))).await;
+    let _worker = Naptime::worker(&database).start().await;
+    // The worker is at home before anything is due.
+    call_now(&store, &job).await;
+    target.wait_for(SOON, "a first call", |calls| calls.len() == 1).await;
+    eventually(SOON, "it is settled", async || held(&database).await.is_empty().then_some(())).await;
+
+    let primary = mongo.primary().await;
+    let others: Vec<usize> = (0..3).filter(|&member| member != primary).collect();
+    // Written while all still answer, so that it is the claim that nobody else has.
+    let asked = store.edit(job.id, None, Edit::CallNow);
+    others.iter().for_each(|&member| mongo.pause(member));
+    let _ = tokio::time::timeout(SECOND, asked).await;
+    eventually(SOON, "the primary alone has the claim", async || held(&database).await.pop()).await;
+    // Nothing tells that a call is not made but the time that goes by without it.
+    tokio::time::sleep(2 * SECOND).await;
+    let calls = target.count();
+    others.iter().for_each(|&member| mongo.resume(member));
+    assert_eq!(calls, 1, "a call left though no majority had its claim");
+    target.wait_for(3 * SOON, "the call after the majority is back", |calls| calls.len() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_what_a_killed_worker_held_is_called_again_within_a_lease_and_a_second() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    target.on("/", Answer::never());
+    let store = open(&database).await;
+    let job = add(&store, on_demand(&target.url("/"))).await;
+    let doomed = Naptime::worker(&database).start().await;
+    call_now(&store, &job).await;
+    target.wait_for(SOON, "the first call", |calls| calls.len() == 1).await;
+    let heir = Naptime::worker(&database).start().await;
+    heir.wait_line(SOON, "the other worker is up", |line| line.contains("starts")).await;
+
+    doomed.kill9();
+    let killed = Instant::now();
+    target.on("/", Answer::ok());
+    target.wait_for(LEASE + SOON, "the second call", |calls| calls.len() == 2).await;
+    let again = target.calls("/")[1].start - killed;
+    assert!(again <= LEASE + SECOND, "called again after {again:?}");
+    assert!(again >= LEASE - 3 * SECOND, "called again after {again:?}, when the lease may have been alive");
+    assert_eq!(by_occurrence(&target.all_calls()).len(), 1, "the second attempt has the key of the first");
+    let runs = eventually(SOON, "both claims have a run", async || {
+        Some(runs(&store, job.id).await).filter(|runs| runs.len() == 2)
+    })
+    .await;
+    assert_eq!(runs.iter().map(|run| run.outcome).collect::<Vec<_>>(), [Outcome::Lost, Outcome::Ok]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_no_endpoint_waits_longer_than_that_when_a_worker_is_killed() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let jobs = (0..100).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
+    store.insert(jobs).await.unwrap();
+    let workers: Vec<Naptime> = (0..3).map(|_| Naptime::worker(&database).launch()).collect();
+    target.wait_for(SOON, "all are called twice", |calls| (0..100).all(|n| count(calls, &format!("/{n}")) >= 2)).await;
+
+    workers[0].kill9();
+    let killed = Instant::now();
+    let after = killed + LEASE + 2 * SECOND;
+    target
+        .wait_for(LEASE + SOON, "all are called after a lease", |calls| {
+            let late = calls.iter().filter(|call| call.start > after).map(Call::path).collect::<HashSet<_>>();
+            late.len() == 100
+        })
+        .await;
+    let mut starts: HashMap<String, Vec<Instant>> = HashMap::new();
+    for call in target.all_calls() {
+        starts.entry(call.path().to_owned()).or_default().push(call.start);
+    }
+    for (path, mut starts) in starts {
+        starts.sort();
+        let gap = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(gap <= LEASE + SECOND, "{path} was not called for {gap:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_4_an_edit_during_a_call_outlives_its_settle() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let mut jobs = Vec::new();
+    for name in ["renamed", "rescheduled", "switched-off", "deleted"] {
+        target.on(&format!("/{name}"), Answer::ok().after(2 * SECOND));
+        jobs.push(add(&store, every(SECOND, &target.url(&format!("/{name}")))).await);
+    }
+    let _worker = Working::start(Arc::new(store.clone()), 10);
+    target.wait_for(SOON, "all are being called", |calls| by_path(calls) == 4).await;
+
+    let change = |change: Change| Edit::Change(Box::new(change));
+    let hour = Schedule::every(Duration::from_secs(3600), jobs[1].id);
+    let renamed = Change { name: Some("renamed".to_owned()), ..Change::default() };
+    let before = store.get(jobs[0].id).await.unwrap();
+    let after = store.edit(jobs[0].id, None, change(renamed)).await.unwrap();
+    assert_eq!((after.state.due, after.plan), (before.state.due, before.plan), "a new name changes no schedule");
+    let rescheduled = Change { schedule: Some(hour), ..Change::default() };
+    let due = store.edit(jobs[1].id, None, change(rescheduled)).await.unwrap().state.due;
+    store.edit(jobs[2].id, None, change(Change::switch(false))).await.unwrap();
+    store.edit(jobs[3].id, None, Edit::Delete).await.unwrap();
+
+    for job in &jobs {
+        eventually(SOON, "the call is settled", async || {
+            let runs = runs(&store, job.id).await.len();
+            let idle = store.get(job.id).await.unwrap().state.lock.is_none();
+            (runs > 0 && (idle || job.id == jobs[0].id)).then_some(())
+        })
+        .await;
+    }
+    let now = |n: usize| store.get(jobs[n].id);
+    assert_eq!(now(0).await.unwrap().spec.name, "renamed");
+    assert!(now(0).await.unwrap().state.due > before.state.due, "it goes on");
+    assert_eq!(now(1).await.unwrap().state.due, due, "the settle left the due time as the edit set it");
+    let off = now(2).await.unwrap();
+    assert_eq!((off.active, off.state.due, off.state.claim_at), (false, None, None));
+    let deleted = now(3).await.unwrap();
+    assert_eq!((deleted.deleted_at.is_some(), deleted.state.due, deleted.state.claim_at), (true, None, None));
+    for path in ["/rescheduled", "/switched-off", "/deleted"] {
+        assert_eq!(target.calls(path).len(), 1, "{path} is not called again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_5_a_workers_clock_may_be_off_by_an_hour() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let jobs = (0..20).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
+    let jobs = store.insert(jobs).await.unwrap();
+    let library = tools::faketime();
+    let skewed = |by: &str| {
+        Naptime::worker(&database)
+            .env("LD_PRELOAD", library.to_str().unwrap())
+            .env("FAKETIME", by)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .launch()
+    };
+    let workers = [skewed("+1h"), skewed("-1h")];
+    target.wait_for(2 * SOON, "ten calls of each", |calls| (0..20).all(|n| count(calls, &format!("/{n}")) >= 10)).await;
+
+    let calls = target.all_calls();
+    for call in &calls {
+        let lag = call.start_ms - due(call) as f64;
+        assert!(lag >= 0.0, "{} was called {lag} ms early", call.uri);
+        assert!(lag < 5_000.0, "{} was called {lag} ms late", call.uri);
+    }
+    for (occurrence, calls) in by_occurrence(&calls) {
+        assert_eq!(calls.len(), 1, "{occurrence} was called more than once");
+    }
+    // Both had a part in it, or else nothing was shown.
+    let mut seen = HashSet::new();
+    for job in &jobs {
+        seen.extend(runs(&store, job.id).await.iter().map(|run| run.worker));
+    }
+    assert_eq!(seen.len(), workers.len());
+}
+
+/// Twenty endpoints several times a second, good and bad, with workers that are killed, stopped and started; then
+/// everything is brought to rest.
+async fn storm(database: &Database, target: &Target) -> (MongoStore, Vec<Job>) {
+    target.on("/failing", Answer::status(500));
+    target.on("/busy", Answer::status(503));
+    target.on("/slow", Answer::ok().after(Duration::from_millis(700)));
+    let store = open(database).await;
+    let path = |n: usize| ["/ok", "/failing", "/busy", "/slow"][n % 4];
+    let jobs = (0..20).map(|n| every(Duration::from_millis(300), &target.url(path(n)))).collect();
+    let jobs = store.insert(jobs).await.unwrap();
+    let start = || Naptime::worker(database).launch();
+    let workers = [start(), start(), start()];
+    target.wait_for(SOON, "two hundred calls", |calls| calls.len() >= 200).await;
+    workers[0].kill9();
+    workers[1].sigterm();
+    let last = start();
+    let known = target.count();
+    target.wait_for(SOON, "two hundred more", |calls| calls.len() >= known + 200).await;
+    // What the killed one held is found lost.
+    eventually(LEASE + SOON, "nothing is left of the killed worker", async || {
+        let held = held(database).await;
+        let now = store.now();
+        let old = |job: &&Document| {
+            let since = job.get_document("lock").unwrap().get_datetime("since").unwrap().timestamp_millis();
+            now.millis() - since > 5_000
+        };
+        (held.iter().filter(old).count() == 0).then_some(())
+    })
+    .await;
+    for worker in [&workers[2], &last] {
+        worker.sigterm();
+    }
+    for worker in [&workers[1], &workers[2], &last] {
+        assert!(worker.wait_exit(SOON).await.success());
+    }
+    assert_eq!(held(database).await.len(), 0, "nothing is held once all workers have stopped");
+    (store, jobs)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariants_6_7_and_9_hold_after_a_storm() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let (store, first) = storm(&database, &target).await;
+    let calls = target.all_calls();
+    let by_key = by_occurrence(&calls);
+    for first in &first {
+        let job = store.get(first.id).await.unwrap();
+        let runs = runs(&store, job.id).await;
+
+        // 6: every claim ends in exactly one run.
+        let tokens: HashSet<_> = runs.iter().map(|run| run.token).collect();
+        assert_eq!(tokens.len(), runs.len());
+        let mut by_due: HashMap<i64, (usize, usize)> = HashMap::new();
+        for run in &runs {
+            let (called, lost) = by_due.entry(run.due.millis()).or_default();
+            *(if run.outcome == Outcome::Lost { lost } else { called }) += 1;
+        }
+        let of_job = by_key.iter().filter(|(key, _)| key.starts_with(&job.id.to_string()));
+        for (key, calls) in of_job {
+            let (called, lost) = by_due.get(&due(calls[0])).copied().unwrap_or_default();
+            // Whether a lost claim's call had left is not known.
+            assert!(
+                (called..=called + lost).contains(&calls.len()),
+                "{key}: {} calls, {called} runs and {lost} lost",
+                calls.len()
+            );
+        }
+
+        // 7: every occurrence is accounted for.
+        let counters = job.state.counters;
+        assert_eq!(counters.settled + counters.missed, occurrences(first, &job), "{counters:?}");
+
+        // 9: an active job can be claimed.
+        let claim_at = job.state.claim_at.unwrap();
+        assert!(claim_at.since(store.now()) < LEASE, "{claim_at}");
+    }
+    assert!(calls.len() >= 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_8_sigterm_loses_and_repeats_nothing() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let jobs = (0..50).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
+    let jobs = store.insert(jobs).await.unwrap();
+    (0..50).for_each(|n| target.on(&format!("/{n}"), Answer::ok().after(Duration::from_millis(300))));
+    let mut workers = vec![Naptime::worker(&database).start().await, Naptime::worker(&database).start().await];
+    target.wait_for(SOON, "all are called", |calls| by_path(calls) == 50).await;
+    for _ in 0..3 {
+        let known = target.count();
+        let stopping = workers.remove(0);
+        workers.push(Naptime::worker(&database).start().await);
+        stopping.sigterm();
+        assert!(stopping.wait_exit(SOON).await.success());
+        target.wait_for(SOON, "calls go on", |calls| calls.len() >= known + 100).await;
+    }
+    for worker in &workers {
+        worker.sigterm();
+    }
+    for worker in &workers {
+        assert!(worker.wait_exit(SOON).await.success());
+    }
+    let calls = target.all_calls();
+    assert!(calls.iter().all(|call| call.answered), "a call was cut");
+    for (occurrence, calls) in by_occurrence(&calls) {
+        assert_eq!(calls.len(), 1, "{occurrence} was called more than once");
+    }
+    for job in &jobs {
+        let now = store.get(job.id).await.unwrap();
+        assert_eq!(now.state.lock, None);
+        let runs = runs(&store, job.id).await;
+        assert!(runs.iter().all(|run| run.outcome == Outcome::Ok), "{runs:?}");
+        let counters = now.state.counters;
+        assert_eq!(counters.settled + counters.missed, occurrences(job, &now));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_8_sigterm_gives_back_at_once_and_cuts_what_takes_too_long() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    target.on("/short", Answer::ok().after(10 * SECOND));
+    target.on("/long", Answer::never());
+    let store = open(&database).await;
+    let mut short = on_demand(&target.url("/short"));
+    short.spec.request.timeout = Duration::from_secs(60);
+    let mut long = on_demand(&target.url("/long"));
+    long.spec.request.timeout = Duration::from_secs(60);
+    let (short, long) = (add(&store, short).await, add(&store, long).await);
+    let worker = Naptime::worker(&database).start().await;
+    call_now(&store, &short).await;
+    call_now(&store, &long).await;
+    target.wait_for(SOON, "both are being called", |calls| by_path(calls) == 2).await;
+
+    worker.sigterm();
+    let asked = Instant::now();
+    worker.wait_line(SOON, "it stops", |line| line.contains("stops")).await;
+    // Asked for after the signal: the stopping worker doesn't take it, another one does.
+    let later = add(&store, on_demand(&target.url("/later"))).await;
+    call_now(&store, &later).await;
+    let other = Naptime::worker(&database).start().await;
+    target.wait_for(SOON, "the other worker calls", |calls| count(calls, "/later") == 1).await;
+    assert!(asked.elapsed() < 20 * SECOND, "work waited for a worker that had been told to stop");
+
+    assert!(worker.wait_exit(SOON).await.success());
+    let took = asked.elapsed();
+    assert!(took > 24 * SECOND && took < 30 * SECOND, "it took {took:?} to stop");
+    let short_runs = runs(&store, short.id).await;
+    assert_eq!(short_runs.iter().map(|run| run.outcome).collect::<Vec<_>>(), [Outcome::Ok]);
+    let long_runs = runs(&store, long.id).await;
+    assert_eq!(long_runs[0].outcome, Outcome::Interrupted);
+    assert!(other.exited().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_no_burst_exceeds_the_capacity() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let paths: Vec<String> = (0..120).map(|n| format!("/{n}")).collect();
+    paths.iter().for_each(|path| target.on(path, Answer::ok().after(Duration::from_millis(200))));
+    let jobs = store.insert(paths.iter().map(|path| on_demand(&target.url(path))).collect()).await.unwrap();
+    for job in &jobs {
+        call_now(&store, job).await;
+    }
+    let _worker = Naptime::worker(&database).env("WORKER_MAX_CAPACITY", "7").start().await;
+    let mut most_held = 0;
+    while by_path(&target.all_calls()) < 120 {
+        most_held = most_held.max(held(&database).await.len());
+    }
+    assert!(most_held <= 7, "{most_held} held");
+    let calls = target.all_calls();
+    assert_eq!(most_at_once(&calls), 7, "all slots are used, and no more");
+    assert_eq!(calls.len(), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_no_burst_exceeds_the_bytes() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    target.on("/", Answer::ok().after(SECOND));
+    let store = open(&database).await;
+    let body = "x".repeat(naptime_core::request::MAX_BODY);
+    let heavy = || {
+        let mut job = on_demand(&target.url("/"));
+        job.spec.request.method = naptime_core::Method::Post;
+        job.spec.request.body = Some(body.clone());
+        job
+    };
+    let jobs = store.insert((0..160).map(|_| heavy()).collect()).await.unwrap();
+    for job in &jobs {
+        call_now(&store, job).await;
+    }
+    let _worker = Naptime::worker(&database).env("WORKER_MAX_CAPACITY", "1000").start().await;
+    target.wait_for(2 * SOON, "all are called", |calls| calls.len() == 160).await;
+    // 32 MiB are 128 such bodies.
+    let most = most_at_once(&target.all_calls());
+    assert!(most <= 128, "{most} bodies of 256 KiB at once");
+    assert!(most > 30, "{most} at once: the budget is for many");
+}
+
+fn count(calls: &[Call], path: &str) -> usize {
+    calls.iter().filter(|call| call.path() == path).count()
+}
+
+fn by_path(calls: &[Call]) -> usize {
+    calls.iter().map(Call::path).collect::<HashSet<_>>().len()
+}

@@ -1,0 +1,74 @@
+//! Arrows between crates point one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// The crates of the workspace, and for each the names of what it depends on outside of tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let normal = |package: &cargo_metadata::Package| {
+        package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.clone()).collect()
+    };
+    metadata.packages.iter().map(|package| (package.name.to_string(), normal(package))).collect()
+}
+
+/// Tests and tools may depend on anything.
+fn is_product(name: &str) -> bool {
+    name.starts_with("naptime") && name != "naptime-tests"
+}
+
+#[test]
+fn crates_depend_only_on_those_below() {
+    let allowed: BTreeMap<&str, &[&str]> = [
+        ("naptime-core", &[][..]),
+        ("naptime-store", &["naptime-core"]),
+        ("naptime-mongo", &["naptime-core", "naptime-store"]),
+        ("naptime-sqlite", &["naptime-core", "naptime-store"]),
+        ("naptime-worker", &["naptime-core", "naptime-store"]),
+        ("naptime-web", &["naptime-core", "naptime-store"]),
+        (
+            "naptime",
+            &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite", "naptime-worker", "naptime-web"],
+        ),
+    ]
+    .into();
+    for (name, dependencies) in dependencies().iter().filter(|(name, _)| is_product(name)) {
+        let ours: Vec<&String> = dependencies.iter().filter(|name| name.starts_with("naptime")).collect();
+        let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no place in the layers"));
+        for used in ours {
+            assert!(allowed.contains(&used.as_str()), "{name} may not depend on {used}");
+        }
+    }
+}
+
+#[test]
+fn each_outside_thing_has_one_crate() {
+    let owners: &[(&str, &[&str])] = &[
+        ("mongodb", &["naptime-mongo"]),
+        ("bson", &["naptime-mongo"]),
+        ("rusqlite", &["naptime-sqlite"]),
+        ("reqwest", &["naptime-worker"]),
+        ("axum", &["naptime-web"]),
+        ("maud", &["naptime-web"]),
+        ("clap", &["naptime"]),
+        ("anyhow", &["naptime"]),
+    ];
+    let dependencies = dependencies();
+    for (outside, owners) in owners {
+        let users: Vec<&str> = dependencies
+            .iter()
+            .filter(|(name, used)| is_product(name) && used.contains(*outside))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(&users, owners, "who depends on {outside}");
+    }
+}
+
+#[test]
+fn the_domain_knows_no_runtime() {
+    let core = &dependencies()["naptime-core"];
+    for outside in ["tokio", "async-trait", "futures", "rand"] {
+        assert!(!core.contains(outside), "naptime-core may not depend on {outside}");
+    }
+}
