@@ -1,0 +1,176 @@
+//! Figures over time, and the workers.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use naptime_core::load::{self, Figures, Histogram, Point};
+use naptime_core::{Tier, Time, duration};
+use serde::Serialize;
+
+use super::view;
+use crate::app::Shared;
+use crate::fault::Fault;
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// The most steps of one answer.
+const MOST: u128 = 2_000;
+
+#[derive(Serialize)]
+struct LoadView {
+    from: Time,
+    to: Time,
+    step: String,
+    items: Vec<PointView>,
+}
+
+#[derive(Serialize)]
+struct PointView {
+    at: Time,
+    calls: u64,
+    errors: u64,
+    calls_per_second: f64,
+    start_lag_ms: Percentiles,
+    took_ms: Percentiles,
+    capacity_used: Option<f64>,
+    workers: Vec<WorkerPoint>,
+}
+
+#[derive(Serialize)]
+struct WorkerPoint {
+    #[serde(flatten)]
+    who: view::WorkerRef,
+    calls: u64,
+    errors: u64,
+    capacity_used: Option<f64>,
+}
+
+/// Upper bounds, by the buckets of the histogram. None: nothing was counted, or it is above the last bound of an hour.
+#[derive(Serialize)]
+struct Percentiles {
+    p50: Option<u64>,
+    p99: Option<u64>,
+}
+
+impl From<&Histogram> for Percentiles {
+    fn from(histogram: &Histogram) -> Self {
+        let percentile = |quantile| histogram.percentile(quantile).filter(|&bound| bound < u64::MAX);
+        Self { p50: percentile(0.5), p99: percentile(0.99) }
+    }
+}
+
+/// What part of the past is asked for, and how finely.
+#[derive(Debug, PartialEq, Eq)]
+struct Span {
+    from: Time,
+    to: Time,
+    step: Duration,
+    tier: Tier,
+}
+
+impl Span {
+    fn read(query: &Query, now: Time) -> Result<Self, Fault> {
+        query.check(&["from", "to", "step"])?;
+        let to = time(query, "to")?.unwrap_or(now);
+        let from = time(query, "from")?.unwrap_or(to - Duration::from_secs(3600));
+        if from >= to {
+            return Err(Fault::new("from", "out_of_range", "`from` must be before `to`"));
+        }
+        // Each tier is kept for its time only.
+        let kept = |tier: Tier| from + tier.kept() >= now;
+        let step = match query.get("step") {
+            Some(text) => duration::parse("step", text)?,
+            None => {
+                let fine = |tier: &Tier| kept(*tier) && to.since(from).as_millis() / tier.width().as_millis() <= 300;
+                Tier::ALL.into_iter().find(fine).unwrap_or(Tier::Hour).width()
+            }
+        };
+        let divides = |tier: &Tier| !step.is_zero() && step.as_millis().is_multiple_of(tier.width().as_millis());
+        let Some(tier) = Tier::ALL.into_iter().rev().find(divides) else {
+            return Err(Fault::new("step", "out_of_range", "the step must be a whole number of minutes"));
+        };
+        if !kept(tier) && tier != Tier::Hour {
+            let coarser = if kept(Tier::TenMinutes) { "10 minutes" } else { "an hour" };
+            let detail =
+                format!("figures from so long ago are kept for each {coarser} only; ask for a multiple of that");
+            return Err(Fault::new("step", "not_kept", detail));
+        }
+        if to.since(from).as_millis() / step.as_millis() >= MOST {
+            return Err(Fault::new("step", "too_many", format!("this would be more than {MOST} steps")));
+        }
+        Ok(Self { from: from.floor(step), to, step, tier })
+    }
+}
+
+fn time(query: &Query, name: &'static str) -> Result<Option<Time>, Fault> {
+    let Some(text) = query.get(name) else { return Ok(None) };
+    // A `+` of an offset that was not encoded arrives as a space.
+    let read = text.replace(' ', "+").parse().map(Some);
+    read.map_err(|_| Fault::new(name, "not_a_time", format!("`{name}` must be a time like 2026-01-02T03:04:05Z")))
+}
+
+pub(super) async fn load(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
+    let Span { from, to, step, tier } = Span::read(&query, app.now())?;
+    let rows = app.store.load(tier, from, to).await?;
+    let points = load::fold(&rows, from, to, step);
+    let items = points.iter().map(|point| view_of(point, step)).collect();
+    Ok(Json(LoadView { from, to, step: duration::show(step), items }).into_response())
+}
+
+fn view_of(point: &Point, step: Duration) -> PointView {
+    let worker = |(&id, figures): (&naptime_core::WorkerId, &Figures)| WorkerPoint {
+        who: id.into(),
+        calls: figures.calls,
+        errors: figures.errors,
+        capacity_used: figures.used(),
+    };
+    PointView {
+        at: Time::from_millis(point.at),
+        calls: point.all.calls,
+        errors: point.all.errors,
+        calls_per_second: point.all.calls as f64 / step.as_secs_f64(),
+        start_lag_ms: Percentiles::from(&point.all.lag),
+        took_ms: Percentiles::from(&point.all.took),
+        capacity_used: point.all.used(),
+        workers: point.workers.iter().map(worker).collect(),
+    }
+}
+
+pub(super) async fn workers(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
+    query.check(&[])?;
+    let workers = app.store.workers().await?;
+    Ok(Json(view::Items::all(workers.iter().map(view::worker).collect())).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(query: &str, expect: Result<(u64, Tier), &str>) {
+        let now = Time::from_millis(1_767_323_045_006); // 2026-01-02T03:04:05Z
+        let span = Span::read(&Query::parse(Some(query)), now);
+        let read = span.as_ref().map(|span| (span.step.as_secs(), span.tier)).map_err(|fault| fault.field.as_ref());
+        assert_eq!(read, expect, "{query}");
+    }
+
+    #[test]
+    fn the_step_fits_what_is_kept() {
+        check("", Ok((60, Tier::Minute)));
+        check("from=2026-01-01T04:00:00Z", Ok((600, Tier::TenMinutes)));
+        check("from=2025-12-20T00:00:00Z", Ok((3600, Tier::Hour)));
+        check("step=5m", Ok((300, Tier::Minute)));
+        check("step=20m", Ok((1200, Tier::TenMinutes)));
+        check("step=2h", Ok((7200, Tier::Hour)));
+        check("from=2026-01-01T04:00:00Z&step=1m", Err("step"));
+        check("step=0", Err("step"));
+        check("step=30s", Err("step"));
+        check("from=1000-01-01T00:00:00Z", Err("step"));
+        check("from=2026-01-03T00:00:00Z", Err("from"));
+        check("from=yesterday", Err("from"));
+        check("to=9999-01-01T00:00:00Z&from=2026-01-01T00:00:00Z", Err("step"));
+        check("from=2026-01-02T02:00:00 01:00", Ok((60, Tier::Minute)));
+        check("till=x", Err("till"));
+    }
+}

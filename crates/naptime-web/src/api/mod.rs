@@ -1,0 +1,51 @@
+//! The JSON API. Errors are problem documents, those of the router included.
+
+mod endpoints;
+mod input;
+mod load;
+mod view;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use http::StatusCode;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::Shared;
+use crate::auth;
+use crate::problem::Problem;
+
+/// `/api` and all that is under it.
+pub(crate) fn router(app: &Shared) -> Router {
+    let api = Router::new()
+        .route("/endpoints", get(endpoints::list).post(endpoints::create))
+        .route("/endpoints/{id}", get(endpoints::get).patch(endpoints::patch).delete(endpoints::delete))
+        .route("/endpoints/{id}/call", post(endpoints::call))
+        .route("/endpoints/{id}/runs", get(endpoints::runs))
+        .route("/load", get(load::load))
+        .route("/workers", get(load::workers))
+        .fallback(nothing)
+        .method_not_allowed_fallback(async || {
+            let detail = "this method is not offered here; see Allow";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
+        .with_state(app.clone());
+    // Nesting leaves out the path that ends in a slash.
+    Router::new()
+        .nest("/api", api)
+        .route("/api/", any(nothing))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), auth::api))
+}
+
+async fn nothing() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+}
+
+/// What is said when a handler panicked. What it panicked with is in the log, by the panic hook.
+#[allow(clippy::needless_pass_by_value)] // The layer asks for it.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let detail = "something went wrong here; it is in the log";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
+}

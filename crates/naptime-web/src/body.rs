@@ -1,0 +1,114 @@
+//! Bodies of requests: how much is read, of which type, and what is said if it is neither.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::response::IntoResponse;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+use url::form_urlencoded;
+
+use crate::json::{BadJson, Json};
+use crate::pages::PageError;
+use crate::problem::Problem;
+
+/// The longest body that is accepted. The longest body of an endpoint fits in, however it is encoded.
+const MOST: usize = 1024 * 1024;
+/// How much more is read and thrown away, so that the sender hears why it is refused instead of a reset.
+const DRAINED: usize = 16 * 1024 * 1024;
+/// The longest a body may take to arrive.
+const SLOWEST: Duration = Duration::from_secs(20);
+
+/// Why a body was not read.
+enum Unread {
+    TooLarge,
+    Broken,
+    TooSlow,
+}
+
+/// A body that is JSON.
+pub(crate) struct JsonBody(pub(crate) Json);
+
+/// A body that is a form: its fields in their order.
+pub(crate) struct FormBody(pub(crate) Vec<(String, String)>);
+
+impl<S: Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "the body must be JSON, and Content-Type must say so: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
+        }
+        let body = read(request.into_body()).await.map_err(|unread| match unread {
+            Unread::TooLarge => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request is larger than 1 MiB").at("body")
+            }
+            Unread::Broken => {
+                Problem::new(StatusCode::BAD_REQUEST, "incomplete", "the request ended before its body did")
+            }
+            Unread::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
+        })?;
+        Json::parse(&body).map(Self).map_err(|bad| {
+            let (code, detail) = match bad {
+                BadJson::Syntax(why) => ("bad_json", format!("the body is not JSON: {why}")),
+                BadJson::Doubled(why) => ("duplicate_key", why),
+            };
+            Problem::new(StatusCode::BAD_REQUEST, code, detail)
+        })
+    }
+}
+
+impl<S: Sync> FromRequest<S> for FormBody {
+    type Rejection = axum::response::Response;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        // A form without any field has no body, and curl then sends no type either.
+        let kind = content_type(request.headers());
+        if !matches!(kind.as_deref(), None | Some("application/x-www-form-urlencoded")) {
+            let detail = "This page takes forms only.";
+            return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", detail).into_response());
+        }
+        let body = read(request.into_body()).await.map_err(|unread| {
+            let (status, detail) = match unread {
+                Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "What was sent is larger than 1 MiB."),
+                Unread::Broken => (StatusCode::BAD_REQUEST, "The request broke off."),
+                Unread::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The form did not arrive in time."),
+            };
+            PageError::new(status, "Not read", detail).into_response()
+        })?;
+        Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+/// The media type of a request, in lower case and without parameters.
+fn content_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("");
+    Some(text.split(';').next().unwrap_or("").trim().to_ascii_lowercase())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers)
+        .is_some_and(|kind| kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
+}
+
+async fn read(body: Body) -> Result<Bytes, Unread> {
+    tokio::time::timeout(SLOWEST, collect(body)).await.unwrap_or(Err(Unread::TooSlow))
+}
+
+async fn collect(mut body: Body) -> Result<Bytes, Unread> {
+    let (mut kept, mut seen) = (BytesMut::new(), 0usize);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Unread::Broken)?;
+        let Some(data) = frame.data_ref() else { continue };
+        seen = seen.saturating_add(data.len());
+        if seen <= MOST {
+            kept.extend_from_slice(data);
+        } else if seen > DRAINED {
+            break;
+        }
+    }
+    if seen > MOST { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+}

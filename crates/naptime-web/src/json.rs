@@ -1,0 +1,151 @@
+//! JSON as it was sent: numbers as they were written, and no key twice. With a key twice, two readers may read two
+//! different things.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// As text.
+    Number(String),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+/// What the error of a doubled key begins with. `serde` has no other way to tell it from the rest.
+const DOUBLED: &str = "the key ";
+
+/// Why a text is not JSON that can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BadJson {
+    /// It is not JSON.
+    Syntax(String),
+    /// A key is there twice.
+    Doubled(String),
+}
+
+impl Json {
+    /// Reads a text.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, BadJson> {
+        serde_json::from_slice(text).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data if error.to_string().starts_with(DOUBLED) => {
+                BadJson::Doubled(error.to_string())
+            }
+            _ => BadJson::Syntax(error.to_string()),
+        })
+    }
+
+    /// What it is, with its article.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "true or false",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        // `{:?}` keeps the point or the exponent, so that 1.0 and 1e99 are not taken for whole numbers.
+        Ok(Json::Number(format!("{value:?}")))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut seen = std::collections::HashSet::new();
+        let mut pairs = Vec::new();
+        while let Some((key, value)) = map.next_entry::<String, Json>()? {
+            if !seen.insert(key.clone()) {
+                return Err(A::Error::custom(format!(
+                    "{DOUBLED}`{}` is there twice",
+                    crate::format::excerpt(&key, 60)
+                )));
+            }
+            pairs.push((key, value));
+        }
+        Ok(Json::Object(pairs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_as_they_were_meant() {
+        let number = |text: &str| match Json::parse(text.as_bytes()) {
+            Ok(Json::Number(number)) => number,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(number("5000"), "5000");
+        assert_eq!(number("-5"), "-5");
+        assert_eq!(number("1.0"), "1.0");
+        assert_eq!(number("1e99"), "1e99");
+        assert_eq!(number("99999999999999999999"), "1e20");
+    }
+
+    #[test]
+    fn doubled_keys_are_told_from_broken_json() {
+        assert!(matches!(Json::parse(br#"{"a": 1, "a": 2}"#), Err(BadJson::Doubled(_))));
+        assert!(matches!(Json::parse(br#"{"a": {"b": 1, "b": 2}}"#), Err(BadJson::Doubled(_))));
+        for text in ["", "{", "{\"a\" 1}", "{} {}", "\u{feff}{}", "nul"] {
+            assert!(matches!(Json::parse(text.as_bytes()), Err(BadJson::Syntax(_))), "{text}");
+        }
+        let deep = "[".repeat(10_000);
+        assert!(matches!(Json::parse(deep.as_bytes()), Err(BadJson::Syntax(_))), "nested too deep");
+    }
+}

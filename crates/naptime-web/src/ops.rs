@@ -1,0 +1,69 @@
+//! What platforms and monitoring ask for, and the assets.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::app::Shared;
+use crate::{assets, auth};
+
+/// The longest the store may take to answer while the web counts as ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+pub(crate) fn router(app: &Shared) -> Router {
+    let metrics = Router::new().route("/metrics", get(metrics)).layer(from_fn_with_state(app.clone(), auth::api));
+    Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .route("/assets/{name}", get(assets::get))
+        .merge(metrics)
+        .with_state(app.clone())
+}
+
+/// Whether requests can be served: the store answers.
+async fn ready(State(app): State<Shared>) -> Response {
+    // In a task of its own, so that an operation of the driver is never dropped half way.
+    let asked = tokio::spawn(async move { app.store.workers().await });
+    match tokio::time::timeout(READY_WITHIN, asked).await {
+        Ok(Ok(Ok(_))) => "ready".into_response(),
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(%error, "not ready: the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer").into_response()
+        }
+        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time").into_response(),
+    }
+}
+
+/// The figures of this process, and those of all workers as the store knows them.
+async fn metrics(State(app): State<Shared>) -> Response {
+    let mut text = app.settings.metrics.as_ref().map(PrometheusHandle::render).unwrap_or_default();
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    };
+    match app.store.workers().await {
+        Ok(workers) => {
+            let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat).collect();
+            gauge("naptime_store_up", "Whether the store answers.", 1);
+            gauge("naptime_workers_alive", "Workers alive.", alive.len() as u64);
+            gauge("naptime_capacity", "Claims that the workers alive can hold.", sum(&alive, |beat| beat.capacity));
+            gauge("naptime_held", "Claims that the workers alive hold.", sum(&alive, |beat| beat.held));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no figures of the workers: the store does not answer");
+            gauge("naptime_store_up", "Whether the store answers.", 0);
+        }
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+fn sum(beats: &[&naptime_core::Heartbeat], figure: impl Fn(&naptime_core::Heartbeat) -> u32) -> u64 {
+    beats.iter().map(|beat| u64::from(figure(beat))).sum()
+}

@@ -1,0 +1,75 @@
+//! What is done to an endpoint with one button: switch, call, delete, restore.
+
+use axum::extract::State;
+use axum::response::Redirect;
+use maud::{Markup, html};
+use naptime_core::{Change, Edit, duration};
+use naptime_store::Error;
+
+use super::PageError;
+use super::endpoints::url;
+use super::layout::{Layout, Tab};
+use crate::app::Shared;
+use crate::auth::local_path;
+use crate::body::FormBody;
+use crate::query::PageId;
+
+fn to_endpoint(id: naptime_core::JobId) -> Redirect {
+    Redirect::to(&format!("/endpoints/{id}"))
+}
+
+pub(super) async fn switch(
+    State(app): State<Shared>,
+    PageId(id): PageId,
+    FormBody(fields): FormBody,
+) -> Result<Redirect, PageError> {
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    // The button says where to, so pressing it twice does no harm, whatever the revision.
+    let active = field("active") == Some("true");
+    app.store.edit(id, None, Edit::Change(Box::new(Change::switch(active)))).await?;
+    match field("back").map(local_path) {
+        Some(back) if back != "/" => Ok(Redirect::to(back)),
+        _ => Ok(to_endpoint(id)),
+    }
+}
+
+pub(super) async fn call(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
+    app.store.edit(id, None, Edit::CallNow).await?;
+    Ok(to_endpoint(id))
+}
+
+pub(super) async fn confirm_delete(State(app): State<Shared>, PageId(id): PageId) -> Result<Markup, PageError> {
+    let job = app.store.get(id).await?;
+    if job.deleted_at.is_some() {
+        return Err(Error::Deleted.into());
+    }
+    let body = html! {
+        section.confirm {
+            h1 { "Delete this endpoint?" }
+            @if !job.spec.name.is_empty() { p { strong { (job.spec.name) } } }
+            p.where { (url(&job.spec.endpoint)) }
+            p {
+                "It is not called any more. Its history stays viewable, and it can be restored, for "
+                (duration::show(app.settings.retention)) "."
+            }
+            form.actions method="post" {
+                button.danger { "Delete" }
+                a.button href={ "/endpoints/" (id) } { "Keep" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, "Delete").page(&body))
+}
+
+pub(super) async fn delete(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
+    match app.store.edit(id, None, Edit::Delete).await {
+        // Whoever was first, it is as asked.
+        Ok(_) | Err(Error::Deleted) => Ok(to_endpoint(id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) async fn restore(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
+    app.store.edit(id, None, Edit::Restore).await?;
+    Ok(to_endpoint(id))
+}

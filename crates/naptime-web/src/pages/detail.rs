@@ -1,0 +1,181 @@
+//! One endpoint: how it is set up, where it stands, what happened.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use naptime_core::{Job, Time, duration};
+use naptime_store::PageRef;
+
+use super::PageError;
+use super::endpoints::url;
+use super::layout::{Layout, Tab, live, tile};
+use super::runs;
+use super::status::{self, Promise};
+use crate::app::{App, Shared};
+use crate::format;
+use crate::mask;
+use crate::query::{PageId, Query};
+
+/// The runs that the charts show.
+const CHARTED: usize = 500;
+/// The runs on one page.
+const ON_A_PAGE: usize = 50;
+
+pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Query) -> Result<Markup, PageError> {
+    let cursor = query.get("cursor").map(str::to_owned);
+    let page = PageRef { limit: ON_A_PAGE, cursor: cursor.clone() };
+    // Older pages of the history are for reading on, so they have no charts.
+    let charted = PageRef::first(if cursor.is_none() { CHARTED } else { 1 });
+    let (job, recent, page) =
+        tokio::try_join!(app.store.get(id), app.store.runs(id, &charted), app.store.runs(id, &page))?;
+    let now = app.now();
+    let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
+    let history = html! {
+        section.runs-part aria-labelledby="runs" {
+            h2 #runs { "Runs" }
+            (live("runs", &runs::table(&page.items, now)))
+            nav.pager aria-label="Pages of runs" {
+                @if cursor.is_some() { a.button href={ "/endpoints/" (id) "#runs" } { "Newest" } }
+                @if let Some(next) = &page.next {
+                    a.button rel="next" href={ "/endpoints/" (id) "?" (cursor_query(next)) "#runs" } { "Older" }
+                }
+            }
+            p.note { "Runs are kept for " (duration::show(app.settings.retention)) "." }
+        }
+    };
+    let body = html! {
+        (heading(&job))
+        @if let Some(deleted) = job.deleted_at { (deleted_notice(&app, &job, deleted)) }
+        div.detail {
+            section.state aria-label="State" {
+                (live("state", &html! { (state(&job, now)) (counters(&job)) }))
+            }
+            @if cursor.is_none() {
+                section.load aria-label="Latest runs" { (live("charts", &runs::charts(&recent.items, now))) }
+            }
+            section.set-up aria-label="Set-up" { (configuration(&job, now)) }
+            (history)
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, &title).page(&body))
+}
+
+fn cursor_query(cursor: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish()
+}
+
+fn heading(job: &Job) -> Markup {
+    let id = job.id;
+    html! {
+        div.head {
+            div.title {
+                h1 { @if job.spec.name.is_empty() { (url(&job.spec.endpoint)) } @else { (job.spec.name) } }
+                @if !job.spec.name.is_empty() {
+                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.endpoint)) }
+                }
+            }
+            @if job.deleted_at.is_none() {
+                div.actions {
+                    (status::switch(id, job.active, &format!("/endpoints/{id}")))
+                    form method="post" action={ "/endpoints/" (id) "/call" } { button { "Call now" } }
+                    a.button href={ "/endpoints/" (id) "/edit" } { "Edit" }
+                    a.button.danger href={ "/endpoints/" (id) "/delete" } { "Delete" }
+                }
+            }
+        }
+    }
+}
+
+fn deleted_notice(app: &App, job: &Job, deleted: Time) -> Markup {
+    html! {
+        div.notice.warn {
+            p {
+                strong { "Deleted " (format::time(app.now(), deleted)) "." }
+                " It is not called any more. Its history stays viewable for " (duration::show(app.settings.retention)) "."
+            }
+            form method="post" action={ "/endpoints/" (job.id) "/restore" } { button { "Restore" } }
+        }
+    }
+}
+
+fn state(job: &Job, now: Time) -> Markup {
+    let state = &job.state;
+    html! {
+        dl.facts {
+            dt { "Schedule" }
+            dd { (job.spec.schedule.describe()) }
+            dt { "Next call" }
+            dd {
+                @match (job.active, state.due) {
+                    (_, Some(due)) => { (status::next(now, due)) " " span.dim { "at " (format::clock(now, due)) } },
+                    (false, None) => span.dim { "none, it is switched off" },
+                    (true, None) => span.dim { "none" },
+                }
+                @if let Some(asked) = state.asked_at { " " span.pill.busy { "call asked for " (format::time(now, asked)) } }
+            }
+            @if let Some(lock) = &state.lock {
+                dt { "Held by" }
+                dd {
+                    span title=(lock.worker) { (lock.worker.name()) } " since " (format::time(now, lock.since))
+                    @if state.attempt > 1 { ", attempt " (state.attempt) }
+                }
+            } @else if state.attempt > 0 {
+                dt { "Attempts" }
+                dd {
+                    (state.attempt) " of " (job.spec.retry.attempts)
+                    @if let Some(at) = state.claim_at { ", the next " (format::time(now, at)) }
+                }
+            }
+            dt { "Last run" }
+            dd {
+                @if let Some(last) = &state.last {
+                    (status::last(now, last))
+                    @if !last.message.is_empty() { " " span.message { (last.message) } }
+                } @else { span.dim { "not called yet" } }
+            }
+            @if let Some(sla) = job.spec.sla {
+                dt { "SLA" }
+                @let promise = Promise { sla, active: job.active, last_ok: state.last_ok, since: job.updated_at };
+                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, &promise)) }
+            }
+        }
+    }
+}
+
+fn counters(job: &Job) -> Markup {
+    let counters = job.state.counters;
+    let well = (counters.runs > 0).then(|| counters.ok as f64 / counters.runs as f64);
+    html! {
+        dl.tiles {
+            (tile("Settled", &format::count(counters.settled), "occurrences called"))
+            (tile("Missed", &format::count(counters.missed), "occurrences not called"))
+            (tile("Runs", &format::count(counters.runs), "all attempts"))
+            (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
+        }
+    }
+}
+
+fn configuration(job: &Job, now: Time) -> Markup {
+    let (spec, request) = (&job.spec, &job.spec.request);
+    html! {
+        dl.facts {
+            dt { "Pool" } dd { (spec.endpoint.pool()) }
+            dt { "Channel" } dd.where { (spec.endpoint.channel()) }
+            dt { "Method" } dd { (request.method) }
+            @if !request.headers.is_empty() {
+                dt { "Headers" }
+                dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
+            }
+            @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
+            dt { "Timeout" } dd { (duration::show(request.timeout)) }
+            dt { "Retries" }
+            dd {
+                "up to " (format::counted(spec.retry.attempts.into(), "attempt"))
+                @if spec.retry.attempts > 1 { ", the second after " (duration::show(spec.retry.backoff)) }
+            }
+            @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
+            dt { "Added" } dd { (format::time(now, job.created_at)) }
+            dt { "Edited" } dd { (format::time(now, job.updated_at)) ", revision " (job.rev.0) }
+            dt { "Id" } dd { code { (job.id) } }
+        }
+    }
+}

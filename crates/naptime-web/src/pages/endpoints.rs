@@ -1,0 +1,151 @@
+//! The list of endpoints.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use naptime_core::{Endpoint, Method, Time, duration};
+use naptime_store::{JobQuery, JobSummary, PageRef};
+use url::form_urlencoded;
+
+use super::PageError;
+use super::layout::{Layout, Tab, live};
+use super::status::{self, Promise};
+use crate::app::Shared;
+use crate::query::Query;
+
+/// The endpoints on one page.
+const ON_A_PAGE: usize = 50;
+
+pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
+    let text = |name| query.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let active = query.get("active").and_then(|text| text.parse().ok());
+    let jobs = JobQuery { q: text("q"), pool: text("pool"), tag: text("tag"), active };
+    let cursor = query.get("cursor").map(str::to_owned);
+    let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
+    let here = link(&jobs, cursor.as_deref());
+    let filtered = jobs != JobQuery::default();
+    let table = html! {
+        @if page.items.is_empty() {
+            p.empty {
+                @if filtered { "No endpoint matches. " a href="/endpoints" { "Show all" } }
+                @else if cursor.is_some() { "There are no more. " a href="/endpoints" { "To the first page" } }
+                @else { "No endpoints yet. " a href="/endpoints/new" { "Add one" } " and switch it on to see it called." }
+            }
+        } @else {
+            (table(&page.items, &jobs, &here, app.now()))
+        }
+    };
+    let body = html! {
+        div.head {
+            h1 { "Endpoints" }
+            a.button.primary href="/endpoints/new" { "Add endpoint" }
+        }
+        (filters(&jobs))
+        (live("endpoints", &table))
+        nav.pager aria-label="Pages" {
+            @if cursor.is_some() { a.button href=(link(&jobs, None)) { "First page" } }
+            @if let Some(next) = &page.next { a.button href=(link(&jobs, Some(next))) rel="next" { "Next page" } }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, "Endpoints").page(&body))
+}
+
+fn filters(jobs: &JobQuery) -> Markup {
+    let value = |text: &Option<String>| text.clone().unwrap_or_default();
+    html! {
+        form.filters role="search" action="/endpoints" {
+            label { "Search" input type="search" name="q" value=(value(&jobs.q)) placeholder="URL, name or tag"; }
+            label {
+                "State"
+                select name="active" {
+                    option value="" { "all" }
+                    option value="true" selected[jobs.active == Some(true)] { "on" }
+                    option value="false" selected[jobs.active == Some(false)] { "off" }
+                }
+            }
+            label { "Tag" input name="tag" value=(value(&jobs.tag)) size="10"; }
+            label { "Pool" input name="pool" value=(value(&jobs.pool)) placeholder="https://example.com"; }
+            button { "Filter" }
+            @if *jobs != JobQuery::default() { a href="/endpoints" { "Show all" } }
+        }
+    }
+}
+
+fn table(items: &[JobSummary], jobs: &JobQuery, here: &str, now: Time) -> Markup {
+    html! {
+        table.cards.endpoints {
+            thead {
+                tr {
+                    th scope="col" { "Active" }
+                    th scope="col" { "Endpoint" }
+                    th scope="col" { "Name" }
+                    th scope="col" { "Schedule" }
+                    th scope="col" { "Next call" }
+                    th scope="col" { "Last outcome" }
+                    th scope="col" { "SLA" }
+                }
+            }
+            tbody {
+                @for job in items {
+                    tr.off[!job.active] {
+                        td.onoff { (status::switch(job.id, job.active, here)) }
+                        th.where scope="row" {
+                            a href={ "/endpoints/" (job.id) } { (url(&job.endpoint)) }
+                            @if job.method != Method::Get { " " span.method { (job.method) } }
+                        }
+                        td.name.none[job.name.is_empty() && job.tags.is_empty()] data-label="Name" {
+                            @if !job.name.is_empty() { (job.name) " " }
+                            @for tag in &job.tags { (tag_link(jobs, tag)) " " }
+                        }
+                        td.when data-label="Schedule" { (job.schedule.describe()) }
+                        td data-label="Next call" {
+                            @if job.held { span.pill.busy { "calling" } }
+                            @else if let Some(due) = job.due { (status::next(now, due)) }
+                            @else { span.dim { "–" } }
+                        }
+                        td data-label="Last" {
+                            @if let Some(last) = &job.last { (status::last(now, last)) }
+                            @else { span.dim { "not called yet" } }
+                        }
+                        td.none[job.sla.is_none()] data-label="SLA" {
+                            @if let Some(sla) = job.sla {
+                                (status::sla(now, &Promise {
+                                    sla, active: job.active, last_ok: job.last_ok, since: job.updated_at,
+                                }))
+                                " " span.dim { (duration::show(sla)) }
+                            } @else { span.dim { "–" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A URL with its pool and channel told apart.
+pub(super) fn url(endpoint: &Endpoint) -> Markup {
+    html! { span.url { span.pool { (endpoint.pool()) } span.channel { (endpoint.channel()) } } }
+}
+
+fn tag_link(jobs: &JobQuery, tag: &str) -> Markup {
+    let jobs = JobQuery { tag: Some(tag.to_owned()), ..jobs.clone() };
+    html! { a.tag href=(link(&jobs, None)) { (tag) } }
+}
+
+/// The address of a page of the list.
+fn link(jobs: &JobQuery, cursor: Option<&str>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let active = jobs.active.map(|active| active.to_string());
+    let parts = [("q", &jobs.q), ("active", &active), ("tag", &jobs.tag), ("pool", &jobs.pool)];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(cursor) = cursor {
+        query.append_pair("cursor", cursor);
+    }
+    match query.finish() {
+        query if query.is_empty() => "/endpoints".to_owned(),
+        query => format!("/endpoints?{query}"),
+    }
+}

@@ -1,0 +1,95 @@
+//! Pages that say why there is no page.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use maud::html;
+
+use super::layout::Layout;
+
+/// An error for people.
+#[derive(Debug)]
+pub(crate) struct PageError {
+    status: StatusCode,
+    title: &'static str,
+    text: Cow<'static, str>,
+}
+
+impl PageError {
+    pub(crate) fn new(status: StatusCode, title: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, title, text: text.into() }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Nothing here", "There is no page at this address.")
+    }
+
+    pub(crate) fn no_endpoint() -> Self {
+        let text = "There is no endpoint of this id. It may have been deleted long ago, or the address was cut short.";
+        Self::new(StatusCode::NOT_FOUND, "No such endpoint", text)
+    }
+
+    pub(crate) fn forbidden(title: &'static str, text: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, title, text)
+    }
+}
+
+impl From<naptime_store::Error> for PageError {
+    fn from(error: naptime_store::Error) -> Self {
+        use naptime_store::Error;
+        match error {
+            Error::NotFound => Self::no_endpoint(),
+            Error::Deleted => Self::new(
+                StatusCode::CONFLICT,
+                "It is deleted",
+                "This endpoint has been deleted. Restore it on its page to go on with it.",
+            ),
+            Error::Stale(_) => Self::new(
+                StatusCode::CONFLICT,
+                "Changed meanwhile",
+                "Somebody else has changed this endpoint. Look at it again, then decide.",
+            ),
+            Error::BadCursor => Self::new(
+                StatusCode::BAD_REQUEST,
+                "Not a page",
+                "This page of the list cannot be found. Start at the first.",
+            ),
+            Error::Unavailable(why) => {
+                tracing::error!(%why, "the store is not available");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The store does not answer",
+                    "Naptime cannot reach its database right now. Calls resume by themselves when it is back; so does \
+                     this page.",
+                )
+            }
+            Error::Corrupt(why) => {
+                tracing::error!(%why, "the store holds what cannot be read");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Something went wrong",
+                    "The store holds something that this version of Naptime cannot read. The details are in the log.",
+                )
+            }
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let body = html! {
+            section.notice-page {
+                p.code { (self.status.as_u16()) }
+                h1 { (self.title) }
+                p { (self.text) }
+                p { a.button href="/" { "To the overview" } " " a.button href="/endpoints" { "To the endpoints" } }
+            }
+        };
+        let mut response = (self.status, Layout::plain(self.title).page(&body)).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}

@@ -1,0 +1,105 @@
+//! The frame around every page.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::app::App;
+use crate::assets;
+
+/// The place of a page in the menu.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Overview,
+    Endpoints,
+    None,
+}
+
+/// The frame of a page.
+pub(super) struct Layout<'a> {
+    title: &'a str,
+    tab: Tab,
+    /// Whether there is somebody to log out.
+    logout: bool,
+    /// Whether the menu is shown: who is not logged in has no use for it.
+    menu: bool,
+}
+
+impl<'a> Layout<'a> {
+    /// A page of the menu.
+    pub(super) fn new(app: &App, tab: Tab, title: &'a str) -> Self {
+        Self { title, tab, logout: app.login.is_some(), menu: true }
+    }
+
+    /// A page beside the menu.
+    pub(super) fn plain(title: &'a str) -> Self {
+        Self { title, tab: Tab::None, logout: false, menu: true }
+    }
+
+    /// A page for those who are not logged in.
+    pub(super) fn outside(title: &'a str) -> Self {
+        Self { title, tab: Tab::None, logout: false, menu: false }
+    }
+
+    /// The whole document.
+    pub(super) fn page(&self, body: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    title { (self.title) " · Naptime" }
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    link rel="icon" type="image/svg+xml" href=(assets::ICON.url());
+                    link rel="stylesheet" href=(assets::STYLE.url());
+                    script src=(assets::LIVE.url()) defer {}
+                }
+                body {
+                    a.skip href="#main" { "To the content" }
+                    header.top {
+                        a.brand href="/" { (logo()) "Naptime" }
+                        @if self.menu {
+                            nav aria-label="Main" {
+                                (self.item(Tab::Overview, "/", "Overview"))
+                                (self.item(Tab::Endpoints, "/endpoints", "Endpoints"))
+                            }
+                        }
+                        @if self.logout {
+                            form.logout method="post" action="/logout" { button.quiet { "Log out" } }
+                        }
+                    }
+                    main #main { (body) }
+                    footer { "Naptime " (env!("CARGO_PKG_VERSION")) " · all times are UTC" }
+                }
+            }
+        }
+    }
+
+    fn item(&self, tab: Tab, href: &str, text: &str) -> Markup {
+        html! { a href=(href) aria-current=[(self.tab == tab).then_some("page")] { (text) } }
+    }
+}
+
+/// A clock that sleeps: its dial wanes like the moon.
+fn logo() -> Markup {
+    html! {
+        svg.logo viewBox="0 0 32 32" aria-hidden="true" {
+            path.moon d="M20.5 3.3A13.4 13.4 0 1 0 28.7 11.5 10.6 10.6 0 0 1 20.5 3.3Z" {}
+            path.hands d="M14.2 11.2v6.6l4.4 2.6" {}
+        }
+    }
+}
+
+/// A part of a page that the script keeps up to date.
+pub(super) fn live(name: &str, body: &Markup) -> Markup {
+    html! { div.live data-live=(name) { (body) } }
+}
+
+/// One figure with its label.
+pub(super) fn tile(label: &str, value: &str, note: &str) -> Markup {
+    html! {
+        div.tile {
+            dt { (label) }
+            dd { strong { (value) } @if !note.is_empty() { span.note { (note) } } }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The overview: whether calls happen on time, and who makes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use axum::extract::State;
+use maud::{Markup, html};
+use naptime_core::load::{Figures, Point, fold};
+use naptime_core::worker::Worker;
+use naptime_core::{Load, Tier, Time, WorkerId};
+use naptime_store::JobCount;
+
+use super::PageError;
+use super::headline::{Facts, headline};
+use super::layout::{Layout, Tab, live, tile};
+use crate::app::Shared;
+use crate::charts::{Chart, Form, Line};
+use crate::format;
+use crate::query::Query;
+use crate::scale::Measure;
+
+/// The most workers with a line of their own.
+const WORKER_LINES: usize = 8;
+/// How far back the charts may go.
+const RANGES: [Range; 3] = [
+    Range { name: "hour", words: "last hour", tier: Tier::Minute, steps: 60 },
+    Range { name: "day", words: "last day", tier: Tier::TenMinutes, steps: 144 },
+    Range { name: "week", words: "last week", tier: Tier::Hour, steps: 168 },
+];
+
+/// A stretch of time up to now.
+struct Range {
+    name: &'static str,
+    words: &'static str,
+    tier: Tier,
+    steps: u32,
+}
+
+impl Range {
+    /// Where it begins, seen from `now`. The step that is under way is its last.
+    fn from(&self, now: Time) -> Time {
+        now.floor(self.tier.width()) - self.tier.width() * (self.steps - 1)
+    }
+}
+
+pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
+    let range = RANGES.iter().find(|range| Some(range.name) == query.get("range")).unwrap_or(&RANGES[0]);
+    let (now, store) = (app.now(), &app.store);
+    let end = now + Duration::from_millis(1);
+    let hour_from = RANGES[0].from(now);
+    let (endpoints, workers, hour, rows) = tokio::try_join!(
+        store.count(),
+        store.workers(),
+        store.load(Tier::Minute, hour_from, end),
+        store.load(range.tier, range.from(now), end),
+    )?;
+    let hour = hour.iter().fold(Figures::default(), |mut sum, row| {
+        sum.add(&row.figures);
+        sum
+    });
+    let body = html! {
+        (live("summary", &summary(endpoints, &workers, &hour)))
+        section aria-labelledby="load" {
+            div.head {
+                h2 #load { "Load" }
+                nav.ranges aria-label="Stretch of time" {
+                    @for other in &RANGES {
+                        a href={ "/?range=" (other.name) } aria-current=[(other.name == range.name).then_some("true")] {
+                            (other.words)
+                        }
+                    }
+                }
+            }
+            (live("charts", &charts(&rows, range, now)))
+        }
+        section aria-labelledby="workers" {
+            h2 #workers { "Workers" }
+            (live("workers", &workers_table(&workers, now)))
+        }
+    };
+    Ok(Layout::new(&app, Tab::Overview, "Overview").page(&body))
+}
+
+fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures) -> Markup {
+    let alive: Vec<&Worker> = workers.iter().filter(|worker| worker.alive).collect();
+    let sum = |figure: fn(&Worker) -> u32| alive.iter().map(|worker| u64::from(figure(worker))).sum::<u64>();
+    let (held, capacity) = (sum(|worker| worker.beat.held), sum(|worker| worker.beat.capacity));
+    let used = (capacity > 0).then(|| held as f64 / capacity as f64);
+    let said = headline(&Facts { endpoints, workers: alive.len(), used, hour });
+    let well = (hour.calls > 0).then(|| 1.0 - hour.errors as f64 / hour.calls as f64);
+    let lag = |quantile| format::bound(hour.lag.percentile(quantile));
+    html! {
+        div class={ "headline " (said.tone) } {
+            h1 { (said.sentence) }
+            p { (said.more) }
+            @if said.add { a.button.primary href="/endpoints/new" { "Add an endpoint" } }
+        }
+        dl.tiles {
+            (tile("Calls, last hour", &format::count(hour.calls), ""))
+            (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
+            (tile("Start lag", &lag(0.5), &format!("p99 {}", lag(0.99))))
+            (tile("Workers alive", &alive.len().to_string(), ""))
+            (tile("Capacity used", &used.map_or("–".to_owned(), format::percent),
+                &format!("{} of {}", format::count(held), format::count(capacity))))
+            (tile("Endpoints active", &format::count(endpoints.active), &format!("of {}", format::count(endpoints.total))))
+        }
+    }
+}
+
+fn charts(rows: &[Load], range: &Range, now: Time) -> Markup {
+    let width = range.tier.width();
+    let points = fold(rows, range.from(now), now + Duration::from_millis(1), width);
+    let at: Vec<f64> = points.iter().map(|point| point.at as f64 / 1000.0).collect();
+    let each = |value: &dyn Fn(&Point) -> Option<f64>| points.iter().map(value).collect::<Vec<_>>();
+    // Where no worker was heard of, nothing was measured.
+    let heard = |point: &Point| point.all.samples > 0 || point.all.calls > 0;
+    let rate = each(&|point| heard(point).then(|| point.all.calls as f64 / seconds(point, width, now)));
+    let errors = each(&|point| heard(point).then_some(point.all.errors as f64));
+    let working = each(&|point| heard(point).then_some(point.workers.len() as f64));
+    let percentile = |of: &dyn Fn(&Figures) -> Option<u64>| {
+        // What is above the last bound is drawn at it.
+        each(&|point| of(&point.all).map(|ms| ms.min(3_600_000) as f64))
+    };
+    let chart = |title, measure, form, lines, empty| Chart { title, measure, form, at: &at, lines, empty }.figure();
+    let pair = |p50, p99| vec![Line::new("p50", "--p50", p50), Line::new("p99", "--p99", p99)];
+    let lag = pair(percentile(&|all| all.lag.percentile(0.5)), percentile(&|all| all.lag.percentile(0.99)));
+    let took = pair(percentile(&|all| all.took.percentile(0.5)), percentile(&|all| all.took.percentile(0.99)));
+    let errors = vec![Line::new(per(range.tier), "--errors", errors)];
+    let working = vec![Line::new("", "--workers", working)];
+    let (used, left_out) = worker_lines(&points);
+    html! {
+        div.charts {
+            (chart("Calls per second", Measure::Rate, Form::Area, vec![Line::new("", "--calls", rate)], "No calls yet."))
+            (chart("Start lag", Measure::Millis, Form::Lines, lag, "No calls yet."))
+            (chart("Request time", Measure::Millis, Form::Lines, took, "No calls yet."))
+            (chart("Errors", Measure::Count, Form::Steps, errors, "No calls yet."))
+            (chart("Capacity used", Measure::Share, Form::Lines, used, "No worker was heard of."))
+            (chart("Workers", Measure::Count, Form::Steps, working, "No worker was heard of."))
+        }
+        @if left_out > 0 {
+            p.note { "Capacity used: the " (WORKER_LINES) " busiest workers; " (left_out) " more are left out." }
+        }
+    }
+}
+
+/// The time that a point's calls were made in. The last step is still under way, and what workers report of it is some
+/// seconds old; the samples, one a second, say how much they have reported.
+fn seconds(point: &Point, width: Duration, now: Time) -> f64 {
+    if Time::from_millis(point.at) + width <= now {
+        return width.as_secs_f64();
+    }
+    let reported = point.workers.values().map(|figures| figures.samples).max().unwrap_or(0);
+    (reported as f64).clamp(1.0, width.as_secs_f64())
+}
+
+fn per(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Minute => "each minute",
+        Tier::TenMinutes => "each 10 minutes",
+        Tier::Hour => "each hour",
+    }
+}
+
+/// A line for each of the busiest workers, and how many more there were.
+fn worker_lines(points: &[Point]) -> (Vec<Line>, usize) {
+    let mut held: BTreeMap<WorkerId, u64> = BTreeMap::new();
+    for (&id, figures) in points.iter().flat_map(|point| &point.workers) {
+        // One that was idle all the time is there too.
+        *held.entry(id).or_default() += figures.held;
+    }
+    let mut ids: Vec<WorkerId> = held.keys().copied().collect();
+    ids.sort_by_key(|id| std::cmp::Reverse(held.get(id).copied()));
+    let left_out = ids.len().saturating_sub(WORKER_LINES);
+    // By id, so that a worker keeps its colour while the order of business changes.
+    let shown: BTreeSet<WorkerId> = ids.into_iter().take(WORKER_LINES).collect();
+    let line = |(index, id): (usize, WorkerId)| {
+        let used = |point: &Point| point.workers.get(&id).and_then(Figures::used);
+        Line::new(id.name(), format!("--worker-{index}"), points.iter().map(used).collect())
+    };
+    (shown.into_iter().enumerate().map(line).collect(), left_out)
+}
+
+fn workers_table(workers: &[Worker], now: Time) -> Markup {
+    if workers.is_empty() {
+        return html! { p.empty { "No worker was heard of in the last day. " code { "naptime worker" } " starts one." } };
+    }
+    html! {
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Worker" }
+                        th scope="col" { "State" }
+                        th.number scope="col" { "Held" }
+                        th scope="col" { "Host" }
+                        th.number scope="col" { "Process" }
+                        th scope="col" { "Version" }
+                        th scope="col" { "Up since" }
+                        th scope="col" { "Last seen" }
+                    }
+                }
+                tbody {
+                    @for worker in workers {
+                        @let beat = &worker.beat;
+                        tr.gone[!worker.alive] {
+                            th scope="row" title=(beat.id) { (beat.id.name()) }
+                            td {
+                                @if worker.alive { span.pill.good { "alive" } } @else { span.pill.calm { "gone" } }
+                            }
+                            td.number {
+                                (format::count(beat.held.into())) " / " (format::count(beat.capacity.into()))
+                                meter min="0" max=(beat.capacity.max(1)) value=(beat.held) { (beat.held) }
+                            }
+                            td { (beat.host) }
+                            td.number { (beat.pid) }
+                            td { (beat.version) }
+                            td { (format::time(now, beat.started_at)) }
+                            td { (format::time(now, worker.seen_at)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Errors as the API sends them: `application/problem+json` (RFC 9457) with `code`, `field` and `errors` of our own.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::fault::Fault;
+
+/// An error for programs.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    field: Option<Cow<'static, str>>,
+    detail: Cow<'static, str>,
+    /// All faults, where there may be several.
+    errors: Vec<Fault>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, code, field: None, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// The same problem, at a field.
+    pub(crate) fn at(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// A request that cannot be read.
+    pub(crate) fn bad_request(field: &'static str, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail).at(field)
+    }
+
+    /// What was sent can be read, but not be accepted. There is at least one fault.
+    pub(crate) fn invalid(errors: Vec<Fault>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        match errors.first().cloned() {
+            Some(first) => Self { errors, ..Self::new(status, first.code, first.detail).at(first.field) },
+            None => Self::new(status, "invalid", "the request cannot be accepted"),
+        }
+    }
+
+    pub(crate) fn forbidden(code: &'static str, detail: &'static str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "log in, or send the API token as `Authorization: Bearer …`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+}
+
+impl From<Fault> for Problem {
+    /// A fault in the query or path: the request cannot be read.
+    fn from(fault: Fault) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, fault.code, fault.detail).at(fault.field)
+    }
+}
+
+impl From<naptime_store::Error> for Problem {
+    fn from(error: naptime_store::Error) -> Self {
+        use naptime_store::Error;
+        match error {
+            Error::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", "there is no endpoint of this id").at("id")
+            }
+            Error::Deleted => Self::new(StatusCode::CONFLICT, "deleted", "the endpoint is deleted"),
+            Error::Stale(rev) => {
+                let detail = format!("the endpoint has been edited meanwhile; it is at revision {}", rev.0);
+                Self::new(StatusCode::CONFLICT, "stale", detail).at("If-Match")
+            }
+            Error::BadCursor => Self::bad_request("cursor", "bad_cursor", "the cursor is not one that was handed out"),
+            Error::Unavailable(why) => {
+                tracing::error!(%why, "the store is not available");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the store does not answer; try again soon")
+            }
+            Error::Corrupt(why) => {
+                tracing::error!(%why, "the store holds what cannot be read");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "corrupt", "the store holds what cannot be read")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Some(field) = self.field {
+            body["field"] = json!(field);
+        }
+        if !self.errors.is_empty() {
+            body["errors"] = json!(self.errors);
+        }
+        let content = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status, content, body.to_string()).into_response();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,40 @@
+//! What the web is told.
+
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use naptime_core::{AllowedNetworks, duration};
+
+use crate::Secret;
+
+/// The settings of the web.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `NAPTIME_PASSWORD`: what people log in with. Without one there is no login, and only requests to a loopback
+    /// name (`localhost`, `127.0.0.1`, `[::1]`) are answered. An empty one counts as none.
+    pub password: Option<Secret>,
+    /// `NAPTIME_API_TOKEN`: what programs send as a bearer token. An empty one counts as none.
+    pub api_token: Option<Secret>,
+    /// `NAPTIME_ALLOW_NETWORKS`: the networks that may be called beside the public internet. URLs that plainly lead
+    /// elsewhere are refused when they are typed; the worker checks every call again.
+    pub networks: AllowedNetworks,
+    /// `NAPTIME_MIN_PERIOD`: the shortest period accepted; 1 s by default.
+    pub min_period: Duration,
+    /// `NAPTIME_RETENTION`: how long the store keeps runs, for saying so on the pages; 7 days by default.
+    pub retention: Duration,
+    /// Where `/metrics` takes the process's own figures from, if they are recorded.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            password: None,
+            api_token: None,
+            networks: AllowedNetworks::public_only(),
+            min_period: duration::MIN_PERIOD,
+            retention: Duration::from_secs(7 * 24 * 3600),
+            metrics: None,
+        }
+    }
+}
