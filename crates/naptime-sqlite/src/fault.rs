@@ -1,0 +1,58 @@
+//! What can go wrong inside, and what it is called outside.
+
+use naptime_store::Error;
+use rusqlite::ErrorCode;
+
+/// A fault on the way through SQLite. It ends up as the store's [`Error`].
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Store(Error),
+    Sqlite(rusqlite::Error),
+    Json(serde_json::Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Store(error) => error,
+            Fault::Json(error) => Error::Corrupt(error.to_string()),
+            Fault::Sqlite(error) if is_corruption(&error) => Error::Corrupt(error.to_string()),
+            Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
+        }
+    }
+}
+
+fn is_corruption(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => true,
+        error => {
+            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        }
+    }
+}
+
+/// Something stored that cannot be: a bug, or somebody else's hand.
+pub(crate) fn corrupt(what: impl Into<String>) -> Fault {
+    Fault::Store(Error::Corrupt(what.into()))
+}

@@ -1,0 +1,52 @@
+//! What happened: runs, load, workers, and how long they are kept.
+
+use async_trait::async_trait;
+use naptime_core::load::Load;
+use naptime_core::worker::Worker;
+use naptime_core::{JobId, Run, Tier, Time};
+use naptime_store::{History, Page, PageRef, Result};
+
+use crate::{SqliteStore, load, runs, workers};
+
+/// The most rows removed by one write, so that claims and settles don't wait for long.
+const PURGE_STEP: usize = 2_000;
+
+#[async_trait]
+impl History for SqliteStore {
+    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
+        let page = page.clone();
+        self.read(move |connection, _| runs::page(connection, job, &page)).await
+    }
+
+    async fn add_load(&self, load: &[Load]) -> Result<()> {
+        let load = load.to_vec();
+        self.write(move |connection, _| load.iter().try_for_each(|load| load::add(connection, load))).await
+    }
+
+    async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
+        self.read(move |connection, _| load::between(connection, tier, from, to)).await
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        self.read(workers::all).await
+    }
+
+    async fn purge(&self) -> Result<()> {
+        let retention = self.inner.retention;
+        self.write(|connection, now| {
+            load::purge(connection, now)?;
+            workers::purge(connection, now)
+        })
+        .await?;
+        while self.write(move |connection, now| runs::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
+        // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.
+        const DELETE: &str = "DELETE FROM jobs WHERE seq IN
+            (SELECT seq FROM jobs WHERE deleted_at < ?1 AND NOT held LIMIT ?2)";
+        let step = i64::try_from(PURGE_STEP).unwrap_or(i64::MAX);
+        let jobs = move |connection: &rusqlite::Connection, now: Time| {
+            Ok(connection.execute(DELETE, ((now - retention).millis(), step))?)
+        };
+        while self.write(jobs).await? > 0 {}
+        Ok(())
+    }
+}

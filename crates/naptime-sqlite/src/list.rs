@@ -1,0 +1,79 @@
+//! Lists of jobs, a page at a time.
+//!
+//! A page begins where the one before it ended, by what the list is sorted by (URL, name and tags, then the id), so a
+//! page far back costs no more than the first, and no job is shown twice because another was added.
+
+use naptime_core::{Job, JobId};
+use naptime_store::{Error, JobCount, JobQuery, JobSummary, Page, PageRef};
+use rusqlite::{Connection, named_params};
+use uuid::Uuid;
+
+use crate::fault::Fault;
+use crate::rows::{self, COLUMNS, blob};
+
+/// A page of the jobs that are not deleted and match.
+pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
+    let after = page.cursor.as_deref().map(Position::read).transpose()?;
+    let (after_search, after_id) = after.map_or((String::new(), Vec::new()), |after| (after.search, after.id.into()));
+    // What the index holds decides which rows are read. A tag is looked for as text first, since reading JSON is dear.
+    let sql = format!(
+        "SELECT {COLUMNS}, search FROM jobs INDEXED BY jobs_list
+         WHERE deleted_at IS NULL AND (search, id) > (:search, :id)
+           AND (:q IS NULL OR instr(search, :q) > 0)
+           AND (:pool IS NULL OR pool = :pool)
+           AND (:active IS NULL OR active = :active)
+           AND (:tag IS NULL OR (instr(tags, :tag_json) > 0
+                AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
+         ORDER BY search, id LIMIT :limit"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let parameters = named_params! {
+        ":search": after_search,
+        ":id": after_id,
+        ":q": query.q.as_ref().map(|q| q.to_lowercase()),
+        ":pool": query.pool,
+        ":active": query.active,
+        ":tag": query.tag,
+        ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
+        // One more, to know whether there is a next page.
+        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+    };
+    let read = |row: &rusqlite::Row<'_>| Ok((rows::slim_job(row)?, row.get("search")?));
+    let mut found: Vec<(Job, String)> = statement.query_map(parameters, read)?.collect::<Result<_, _>>()?;
+    let more = found.len() > page.limit;
+    found.truncate(page.limit);
+    let last = found.last().filter(|_| more);
+    let next = last.map(|(job, search)| Position::of(job.id, search.clone()).write());
+    Ok(Page { items: found.into_iter().map(|(job, _)| job.into()).collect(), next })
+}
+
+/// How many jobs there are that are not deleted.
+pub(crate) fn count(connection: &Connection) -> Result<JobCount, Fault> {
+    const SQL: &str =
+        "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count WHERE deleted_at IS NULL";
+    let mut statement = connection.prepare_cached(SQL)?;
+    let (total, active): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(JobCount { total: total.unsigned_abs(), active: active.unsigned_abs() })
+}
+
+/// Where a page ended: `<id>~<search text>`.
+struct Position {
+    id: [u8; 16],
+    search: String,
+}
+
+impl Position {
+    fn of(id: JobId, search: String) -> Self {
+        Self { id: blob(id.uuid()), search }
+    }
+
+    fn write(&self) -> String {
+        format!("{}~{}", Uuid::from_bytes(self.id).simple(), self.search)
+    }
+
+    fn read(cursor: &str) -> Result<Self, Error> {
+        let (id, search) = cursor.split_once('~').ok_or(Error::BadCursor)?;
+        let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
+        Ok(Self { id: id.into_bytes(), search: search.to_owned() })
+    }
+}

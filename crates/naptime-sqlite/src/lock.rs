@@ -1,0 +1,72 @@
+//! The one process that works.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+
+use naptime_store::Error;
+
+use crate::{SqliteStore, queue, workers};
+
+/// The right to be the process that works on a file. It ends when this is dropped, or with the process, however that
+/// ends.
+#[derive(Debug)]
+pub struct WorkerLock {
+    _file: File,
+    /// How many claims an earlier process left behind. They can be claimed at once.
+    pub released: usize,
+}
+
+/// Why a process may not work on a file. The text is for the person who started the program.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process works on it.
+    #[error(
+        "another process already works on {}; stop it first, or set MONGODB_URI to work from several processes",
+        path.display()
+    )]
+    Taken {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The lock file cannot be created or locked.
+    #[error("cannot lock {}: {reason}", path.display())]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The claims of an earlier process could not be released.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl SqliteStore {
+    /// Makes this process the one that works: an exclusive lock on the file `<path>.lock`, which the system drops when
+    /// the process ends. Whoever held it before is provably gone, so what it had claimed can be claimed at once, and
+    /// its workers count as dead.
+    ///
+    /// Claims are exclusive without this lock as well. It is what makes it safe not to wait for the leases.
+    ///
+    /// # Errors
+    /// If another process holds the lock.
+    pub async fn lock_for_worker(&self) -> Result<WorkerLock, LockError> {
+        let mut name = self.inner.path.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let io = |error: std::io::Error| LockError::Io { path: path.clone(), reason: error.to_string() };
+        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Taken { path: self.inner.path.clone() }),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let released = self
+            .write(|connection, now| {
+                workers::all_left(connection)?;
+                queue::release_all(connection, now)
+            })
+            .await?;
+        Ok(WorkerLock { _file: file, released })
+    }
+}

@@ -1,0 +1,151 @@
+//! Due work as workers see it: claim, renew, settle, heartbeat.
+
+use async_trait::async_trait;
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Settled, Time, WorkerId};
+use naptime_store::{Queue, Result, Taken, Want};
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::fault::{Fault, corrupt};
+use crate::rows::uuid;
+use crate::{SqliteStore, rows, runs, workers};
+
+#[async_trait]
+impl Queue for SqliteStore {
+    async fn claim(&self, want: &Want) -> Result<Taken> {
+        // A look first, which nobody waits for: an idle worker writes nothing.
+        let look = want.clone();
+        let look = move |connection: &Connection, now: Time| {
+            let any = !candidates(connection, &Want { slots: look.slots.min(1), ..look.clone() }, now)?.is_empty();
+            let next = if any { None } else { next(connection, &look)? };
+            Ok((any, next))
+        };
+        let (any, next) = self.read(look).await?;
+        if !any {
+            return Ok(Taken { claims: Vec::new(), next });
+        }
+        let want = want.clone();
+        self.write(move |connection, now| take(connection, &want, now)).await
+    }
+
+    async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held = held.to_vec();
+        self.write(move |connection, now| {
+            let mut gone = Vec::new();
+            for claim in held {
+                if let Some(mut job) = rows::find_slim(connection, claim.job)?
+                    && job.renew(claim.token, now)
+                {
+                    rows::write_state(connection, &job)?;
+                } else {
+                    gone.push(claim);
+                }
+            }
+            Ok(gone)
+        })
+        .await
+    }
+
+    async fn settle(&self, done: &[Settled]) -> Result<()> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let done = done.to_vec();
+        self.write(move |connection, now| {
+            for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
+                runs::record(connection, run)?;
+            }
+            for settled in &done {
+                if let Some(mut job) = rows::find_slim(connection, settled.claim.job)?
+                    && job.settle(settled, now)
+                {
+                    rows::write_state(connection, &job)?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+        let me = me.clone();
+        self.write(move |connection, now| {
+            workers::beat(connection, &me, now)?;
+            workers::living(connection, now)
+        })
+        .await
+    }
+
+    async fn leave(&self, me: WorkerId) -> Result<()> {
+        self.write(move |connection, _| workers::leave(connection, me)).await
+    }
+}
+
+/// Ends the lease of all claims now. Returns how many there were.
+pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Result<usize, Fault> {
+    let mut statement = connection.prepare("SELECT id FROM jobs WHERE held")?;
+    let ids: Vec<JobId> =
+        statement.query_map([], |row| uuid(row, "id").map(JobId::from))?.collect::<rusqlite::Result<_>>()?;
+    for &id in &ids {
+        let mut job = rows::find_slim(connection, id)?.ok_or_else(|| corrupt(format!("job {id} went away")))?;
+        job.state.claim_at = job.state.claim_at.map(|at| at.min(now));
+        rows::write_state(connection, &job)?;
+    }
+    Ok(ids.len())
+}
+
+/// Claims what is wanted and can be had.
+fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Taken, Fault> {
+    let mut claims = Vec::new();
+    for id in candidates(connection, want, now)? {
+        let mut job = rows::find(connection, id)?.ok_or_else(|| corrupt(format!("job {id} went away")))?;
+        let lock = if job.claim(want.worker, want.token, now, want.lookahead) { job.state.lock.clone() } else { None };
+        let lock = lock.ok_or_else(|| corrupt(format!("job {id} is due in its columns, but not in its state")))?;
+        rows::write_state(connection, &job)?;
+        let mut claim = Claim { job, lock, recorded: None };
+        for lost in claim.lost_runs(now) {
+            if !runs::record(connection, &lost)?
+                && let Some(run) = runs::find(connection, lost.job, lost.token)?
+            {
+                claim.take_over(run);
+            }
+        }
+        claims.push(claim);
+    }
+    Ok(Taken { claims, next: next(connection, want)? })
+}
+
+/// The jobs to claim: the first that are due, as many as fit.
+fn candidates(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Vec<JobId>, Fault> {
+    // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
+    const SQL: &str = "SELECT id, size FROM jobs INDEXED BY jobs_due
+        WHERE gate = '' AND claim_at <= :idle AND (NOT held OR claim_at <= :held)
+        ORDER BY claim_at, id LIMIT :slots";
+    let (idle, held) =
+        if want.late.is_zero() { (now + want.lookahead, now) } else { (now - want.late, now - want.late) };
+    let mut statement = connection.prepare_cached(SQL)?;
+    let mut rows = statement.query(named_params! {
+        ":idle": idle.millis(),
+        ":held": held.millis(),
+        ":slots": i64::try_from(want.slots).unwrap_or(i64::MAX),
+    })?;
+    let (mut ids, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = rows.next()? {
+        bytes = bytes.saturating_add(usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX));
+        if bytes > want.bytes {
+            break;
+        }
+        ids.push(uuid(row, "id")?.into());
+    }
+    Ok(ids)
+}
+
+/// When the next job can be claimed.
+fn next(connection: &Connection, want: &Want) -> std::result::Result<Option<Time>, Fault> {
+    const SQL: &str = "SELECT claim_at FROM jobs INDEXED BY jobs_due
+        WHERE gate = '' AND claim_at IS NOT NULL ORDER BY claim_at LIMIT 1";
+    let first: Option<i64> = connection.prepare_cached(SQL)?.query_row([], |row| row.get(0)).optional()?;
+    Ok(first.map(|at| Time::from_millis(at) + want.late))
+}

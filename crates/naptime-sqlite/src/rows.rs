@@ -1,0 +1,133 @@
+//! Jobs as rows.
+
+use std::sync::LazyLock;
+
+use naptime_core::{Headers, Job, JobId, Plan, Request, Rev, Spec, Time};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::to_string;
+use uuid::Uuid;
+
+use crate::fault::{Fault, corrupt};
+
+/// The columns that [`slim_job`] reads.
+pub(crate) const COLUMNS: &str = "id, spec, active, deleted_at, rev, plan, created_at, updated_at, state";
+
+static FIND: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {COLUMNS}, request FROM jobs JOIN requests ON job = seq WHERE id = ?1"));
+static FIND_SLIM: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"));
+
+/// The job, whole.
+pub(crate) fn find(connection: &Connection, id: JobId) -> Result<Option<Job>, Fault> {
+    let whole = |row: &Row<'_>| {
+        let mut job = slim_job(row)?;
+        job.spec.request = json(row, "request")?;
+        Ok(job)
+    };
+    Ok(connection.prepare_cached(&FIND)?.query_row([blob(id.uuid())], whole).optional()?)
+}
+
+/// The job without the headers and the body of its request: enough for what changes only its state.
+pub(crate) fn find_slim(connection: &Connection, id: JobId) -> Result<Option<Job>, Fault> {
+    Ok(connection.prepare_cached(&FIND_SLIM)?.query_row([blob(id.uuid())], slim_job).optional()?)
+}
+
+/// A job without the headers and the body of its request, from [`COLUMNS`].
+pub(crate) fn slim_job(row: &Row<'_>) -> rusqlite::Result<Job> {
+    Ok(Job {
+        id: uuid(row, "id")?.into(),
+        spec: json(row, "spec")?,
+        active: row.get("active")?,
+        deleted_at: row.get::<_, Option<i64>>("deleted_at")?.map(Time::from_millis),
+        rev: Rev(row.get("rev")?),
+        plan: Plan(row.get("plan")?),
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+        state: json(row, "state")?,
+    })
+}
+
+/// Adds a job.
+pub(crate) fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
+    // What else there is to a job is written as an edit writes it.
+    const SQL: &str = "INSERT INTO jobs (id, held, size, pool, search, tags, active, rev, plan, created_at, updated_at,
+        spec, state) VALUES (?1, 0, 0, '', '', '[]', 0, 0, 0, ?2, ?2, '', '')";
+    connection.prepare_cached(SQL)?.execute((blob(job.id.uuid()), job.created_at.millis()))?;
+    let seq = connection.last_insert_rowid();
+    let request = to_string(&job.spec.request)?;
+    connection.prepare_cached("INSERT INTO requests (job, request) VALUES (?1, ?2)")?.execute((seq, request))?;
+    write_config(connection, job)?;
+    write_state(connection, job)
+}
+
+/// Writes what an edit changed, the request only if it is another than `before`'s.
+pub(crate) fn write(connection: &Connection, before: &Job, job: &Job) -> Result<(), Fault> {
+    if job.spec.request != before.spec.request {
+        const SQL: &str = "UPDATE requests SET request = ?2 WHERE job = (SELECT seq FROM jobs WHERE id = ?1)";
+        connection.prepare_cached(SQL)?.execute((blob(job.id.uuid()), to_string(&job.spec.request)?))?;
+    }
+    write_config(connection, job)?;
+    write_state(connection, job)
+}
+
+/// Writes where a job stands.
+pub(crate) fn write_state(connection: &Connection, job: &Job) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE jobs SET claim_at = :claim_at, held = :held, state = :state WHERE id = :id";
+    let changed = connection.prepare_cached(SQL)?.execute(named_params! {
+        ":id": blob(job.id.uuid()),
+        ":claim_at": job.state.claim_at.map(Time::millis),
+        ":held": job.state.lock.is_some(),
+        ":state": to_string(&job.state)?,
+    })?;
+    if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
+}
+
+fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE jobs SET size = :size, pool = :pool, search = :search, tags = :tags, active = :active,
+        deleted_at = :deleted_at, rev = :rev, plan = :plan, updated_at = :updated_at, spec = :spec WHERE id = :id";
+    let request = Request { headers: Headers::default(), body: None, ..job.spec.request };
+    let spec = Spec {
+        endpoint: job.spec.endpoint.clone(),
+        request,
+        schedule: job.spec.schedule.clone(),
+        name: job.spec.name.clone(),
+        tags: job.spec.tags.clone(),
+        ..job.spec
+    };
+    connection.prepare_cached(SQL)?.execute(named_params! {
+        ":id": blob(job.id.uuid()),
+        ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),
+        ":pool": spec.endpoint.pool().as_str(),
+        ":search": spec.search_text(),
+        ":tags": to_string(&spec.tags)?,
+        ":active": job.active,
+        ":deleted_at": job.deleted_at.map(Time::millis),
+        ":rev": job.rev.0,
+        ":plan": job.plan.0,
+        ":updated_at": job.updated_at.millis(),
+        ":spec": to_string(&spec)?,
+    })?;
+    Ok(())
+}
+
+/// A UUID as it is stored.
+pub(crate) fn blob(uuid: Uuid) -> [u8; 16] {
+    uuid.into_bytes()
+}
+
+/// The UUID in a column.
+pub(crate) fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
+    row.get(column).map(Uuid::from_bytes)
+}
+
+/// The time in a column.
+pub(crate) fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Time> {
+    row.get(column).map(Time::from_millis)
+}
+
+/// What a column holds as JSON.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let index = row.as_ref().column_index(column)?;
+    serde_json::from_str(row.get_ref(index)?.as_str()?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error)))
+}

@@ -1,0 +1,148 @@
+//! Runs as rows: the record of what was called.
+
+use naptime_core::{JobId, Outcome, Run, Time, Token};
+use naptime_store::{Error, MAX_RUNS, Page, PageRef};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use uuid::Uuid;
+
+use crate::fault::Fault;
+use crate::rows::{blob, time, uuid};
+
+/// One run in this many is an occasion to remove the job's oldest.
+const TRIM_EVERY: u64 = 500;
+
+/// Records a run, unless one of this claim is there already. Returns whether it was recorded: whoever records first is
+/// right.
+pub(crate) fn record(connection: &Connection, run: &Run) -> Result<bool, Fault> {
+    const SQL: &str = "INSERT INTO runs
+        (job, token, worker, due, started, finished, outcome, status, message, attempt, manual)
+        VALUES (:job, :token, :worker, :due, :started, :finished, :outcome, :status, :message, :attempt, :manual)
+        ON CONFLICT (job, token) DO NOTHING";
+    let added = connection.prepare_cached(SQL)?.execute(named_params! {
+        ":job": blob(run.job.uuid()),
+        ":token": blob(run.token.uuid()),
+        ":worker": blob(run.worker.uuid()),
+        ":due": run.due.millis(),
+        ":started": run.started.millis(),
+        ":finished": run.finished.millis(),
+        ":outcome": run.outcome.as_str(),
+        ":status": run.status,
+        ":message": run.message,
+        ":attempt": run.attempt,
+        ":manual": run.manual,
+    })?;
+    // By hash, so that no count has to be kept, and the jobs of one batch do not have their turn together.
+    if added == 1 && (run.token.hash() ^ run.job.hash()).is_multiple_of(TRIM_EVERY) {
+        trim(connection, run.job)?;
+    }
+    Ok(added == 1)
+}
+
+/// The run that this claim recorded.
+pub(crate) fn find(connection: &Connection, job: JobId, token: Token) -> Result<Option<Run>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT * FROM runs WHERE job = ?1 AND token = ?2")?;
+    Ok(statement.query_row([blob(job.uuid()), blob(token.uuid())], run).optional()?)
+}
+
+/// A page of a job's runs, newest first.
+pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Result<Page<Run>, Fault> {
+    const SQL: &str = "SELECT * FROM runs WHERE job = ?1 AND (started, token) < (?2, ?3)
+        ORDER BY started DESC, token DESC LIMIT ?4";
+    // No run starts at the end of time.
+    let (started, token) = page.cursor.as_deref().map_or(Ok((i64::MAX, [0; 16])), read_cursor)?;
+    let limit = i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(SQL)?;
+    let mut items: Vec<Run> =
+        statement.query_map((blob(job.uuid()), started, token, limit), run)?.collect::<Result<_, _>>()?;
+    let more = items.len() > page.limit;
+    items.truncate(page.limit);
+    let next = items.last().filter(|_| more).map(write_cursor);
+    Ok(Page { items, next })
+}
+
+/// Removes up to `limit` runs that ended before `before`. Returns how many.
+pub(crate) fn purge(connection: &Connection, before: Time, limit: usize) -> Result<usize, Fault> {
+    const SQL: &str = "DELETE FROM runs WHERE (job, token) IN
+        (SELECT job, token FROM runs WHERE finished < ?1 ORDER BY finished LIMIT ?2)";
+    Ok(connection.prepare_cached(SQL)?.execute((before.millis(), i64::try_from(limit).unwrap_or(i64::MAX)))?)
+}
+
+fn trim(connection: &Connection, job: JobId) -> Result<usize, Fault> {
+    const SQL: &str = "DELETE FROM runs WHERE job = ?1 AND (started, token) <
+        (SELECT started, token FROM runs WHERE job = ?1 ORDER BY started DESC, token DESC LIMIT 1 OFFSET ?2)";
+    let offset = i64::try_from(MAX_RUNS - 1).unwrap_or(i64::MAX);
+    Ok(connection.prepare_cached(SQL)?.execute((blob(job.uuid()), offset))?)
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    let outcome: String = row.get("outcome")?;
+    let unknown = || format!("unknown outcome {outcome}").into();
+    Ok(Run {
+        token: uuid(row, "token")?.into(),
+        job: uuid(row, "job")?.into(),
+        worker: uuid(row, "worker")?.into(),
+        due: time(row, "due")?,
+        started: time(row, "started")?,
+        finished: time(row, "finished")?,
+        outcome: Outcome::from_name(&outcome)
+            .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, unknown()))?,
+        status: row.get("status")?,
+        message: row.get("message")?,
+        attempt: row.get("attempt")?,
+        manual: row.get("manual")?,
+    })
+}
+
+/// `<started>~<token>` of a page's last run.
+fn write_cursor(run: &Run) -> String {
+    format!("{}~{}", run.started.millis(), run.token.uuid().simple())
+}
+
+fn read_cursor(cursor: &str) -> Result<(i64, [u8; 16]), Error> {
+    let (started, token) = cursor.split_once('~').ok_or(Error::BadCursor)?;
+    let started = started.parse().map_err(|_| Error::BadCursor)?;
+    let token = Uuid::try_parse(token).map_err(|_| Error::BadCursor)?;
+    Ok((started, token.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// About one in [`TRIM_EVERY`] runs trims, so over 5,000 more than the cap, some do.
+    #[test]
+    fn a_job_keeps_its_newest_runs_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("naptime.db");
+        crate::schema::create_private(&path).expect("a file");
+        let mut connection = crate::schema::open_for_writing(&path).expect("a database");
+        let job = JobId::from(Uuid::from_u128(1));
+        let total = i64::try_from(MAX_RUNS).expect("small") + 5_000;
+        let transaction = connection.transaction().expect("a transaction");
+        for n in 0..total {
+            let token = Token::from(Uuid::from_u128(n.unsigned_abs().into()));
+            let at = Time::from_millis(n);
+            let run = Run {
+                token,
+                job,
+                worker: Uuid::nil().into(),
+                due: at,
+                started: at,
+                finished: at,
+                outcome: Outcome::Ok,
+                status: None,
+                message: String::new(),
+                attempt: 1,
+                manual: false,
+            };
+            record(&transaction, &run).expect("recorded");
+        }
+        transaction.commit().expect("committed");
+        let (count, oldest): (i64, i64) = connection
+            .query_row("SELECT count(*), min(started) FROM runs", [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .expect("a count");
+        assert_eq!(oldest, total - count, "the oldest are the ones that went");
+        assert!((10_000..13_000).contains(&count), "{count} runs are left");
+    }
+}

@@ -1,0 +1,169 @@
+//! The tables, and how the file is opened.
+//!
+//! A job is spread over columns and two tables so that what happens often touches little. `state` is what workers
+//! change; the request, up to 256 KiB, is in a table of its own, since SQLite rewrites a whole row for any change to it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use crate::OpenError;
+
+/// `PRAGMA application_id`: "Nap1".
+const APPLICATION: i64 = 0x4e61_7031;
+
+/// The version of the schema, in `PRAGMA user_version`: the number of the steps below.
+const VERSION: i64 = STEPS.len() as i64;
+
+/// How long to wait for another process's write.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// What leads from each version to the next. Steps are added, never changed.
+const STEPS: [&str; 1] = ["
+    CREATE TABLE jobs (
+        seq        INTEGER PRIMARY KEY,
+        id         BLOB    NOT NULL UNIQUE,
+        gate       TEXT    NOT NULL DEFAULT '',
+        claim_at   INTEGER,                      -- state.claim_at
+        held       INTEGER NOT NULL,             -- whether state.lock is set
+        size       INTEGER NOT NULL,             -- bytes of the request
+        pool       TEXT    NOT NULL,
+        search     TEXT    NOT NULL,             -- what lists search and are sorted by
+        tags       TEXT    NOT NULL,             -- JSON
+        active     INTEGER NOT NULL,
+        deleted_at INTEGER,
+        rev        INTEGER NOT NULL,
+        plan       INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        spec       TEXT    NOT NULL,             -- JSON, without headers and body
+        state      TEXT    NOT NULL              -- JSON
+    ) STRICT;
+    -- A claim finds its candidates in this index alone.
+    CREATE INDEX jobs_due ON jobs (gate, claim_at, id, held, size) WHERE claim_at IS NOT NULL;
+    -- A list filters in this index alone, and reads only the rows it shows.
+    CREATE INDEX jobs_list ON jobs (search, id, pool, active, tags) WHERE deleted_at IS NULL;
+    CREATE INDEX jobs_count ON jobs (active) WHERE deleted_at IS NULL;
+    CREATE INDEX jobs_deleted ON jobs (deleted_at) WHERE deleted_at IS NOT NULL;
+
+    CREATE TABLE requests (
+        job     INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,
+        request TEXT NOT NULL                    -- JSON
+    ) STRICT;
+
+    CREATE TABLE runs (
+        job      BLOB    NOT NULL,               -- no reference: a run may come in after its job is gone
+        token    BLOB    NOT NULL,
+        worker   BLOB    NOT NULL,
+        due      INTEGER NOT NULL,
+        started  INTEGER NOT NULL,
+        finished INTEGER NOT NULL,
+        outcome  TEXT    NOT NULL,
+        status   INTEGER,
+        message  TEXT    NOT NULL,
+        attempt  INTEGER NOT NULL,
+        manual   INTEGER NOT NULL,
+        PRIMARY KEY (job, token)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX runs_newest ON runs (job, started, token);
+    CREATE INDEX runs_finished ON runs (finished);
+
+    CREATE TABLE load (
+        tier    INTEGER NOT NULL,                -- in minutes
+        at      INTEGER NOT NULL,
+        worker  BLOB    NOT NULL,
+        figures TEXT    NOT NULL,                -- JSON
+        PRIMARY KEY (tier, at, worker)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE workers (
+        id      BLOB    PRIMARY KEY NOT NULL,
+        seen_at INTEGER NOT NULL,
+        left    INTEGER NOT NULL,                -- whether it took its leave
+        beat    TEXT    NOT NULL                 -- JSON
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Creates the file, if it isn't there, readable for this user only. What SQLite puts beside it gets the same rights.
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Opens the file for the writer, and brings its schema up to date.
+pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, OpenError> {
+    let io = |error: rusqlite::Error| OpenError::Io { path: path.to_owned(), reason: error.to_string() };
+    let mut connection = open(path).map_err(io)?;
+    // Before anything is changed: it may be somebody else's.
+    if is_foreign(&connection).map_err(io)? {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    enter_wal(&connection).map_err(io)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(io)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(io)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).map_err(io)?;
+    let found = upgrade(&mut connection).map_err(io)?;
+    if found > VERSION {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known: VERSION });
+    }
+    Ok(connection)
+}
+
+/// Opens a file that [`open_for_writing`] has opened before, to read it.
+pub(crate) fn open_for_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    // Each connection is used by one thread at a time.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Turns the write-ahead log on. It stays on, so this does nothing but the first time. Then SQLite needs the file for
+/// itself, and does not wait for it as it does elsewhere: processes that create one file together have to take turns.
+fn enter_wal(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_foreign(connection: &Connection) -> rusqlite::Result<bool> {
+    // Both at one moment, since another process may be creating the file.
+    let moment = connection.unchecked_transaction()?;
+    let application: i64 = moment.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let is_empty: bool = moment.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(application != APPLICATION && !is_empty)
+}
+
+/// Takes the steps that are missing, and returns the version the file has then.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<i64> {
+    // Another process may be at it: the version counts once the file is ours.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found >= VERSION {
+        return Ok(found);
+    }
+    for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    Ok(VERSION)
+}

@@ -1,0 +1,185 @@
+//! The one process that works, and what it leaves behind when it is killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use naptime_core::{
+    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Request, Retry, Run, Schedule, Spec, Then,
+};
+use naptime_sqlite::{LockError, Options, SqliteStore};
+use naptime_store::{Clock, History, Jobs, PageRef, Queue, Want};
+use uuid::Uuid;
+
+fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, Options::default()).expect("a store")
+}
+
+fn new_job() -> NewJob {
+    let id = JobId::from(Uuid::new_v4());
+    let spec = Spec {
+        endpoint: Endpoint::parse("http://target.test/").expect("a URL"),
+        request: Request::default(),
+        schedule: Schedule::every(Duration::from_secs(3600), id),
+        retry: Retry::default(),
+        sla: None,
+        name: String::new(),
+        tags: Vec::new(),
+    };
+    NewJob { id, spec, active: false }
+}
+
+async fn claim(store: &SqliteStore) -> Vec<Claim> {
+    let want = Want {
+        worker: Uuid::new_v4().into(),
+        token: Uuid::now_v7().into(),
+        slots: 1000,
+        bytes: 1 << 30,
+        partitions: Partition::all().collect(),
+        late: Duration::ZERO,
+        lookahead: Duration::ZERO,
+    };
+    store.claim(&want).await.expect("claimed").claims
+}
+
+#[tokio::test]
+async fn one_process_works_and_a_second_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    let (store, other) = (open(&path), open(&path));
+    let lock = store.lock_for_worker().await.expect("the first");
+    let error = other.lock_for_worker().await.expect_err("the second");
+    assert!(matches!(error, LockError::Taken { .. }), "{error}");
+    assert!(error.to_string().contains("another process already works on"), "{error}");
+    other.insert(vec![new_job()]).await.expect("editors may go on");
+    drop(lock);
+    other.lock_for_worker().await.expect("the first is gone");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn another_name_for_the_file_is_no_way_around_the_lock() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, link) = (folder.path().join("naptime.db"), folder.path().join("link.db"));
+    let store = open(&path);
+    std::os::unix::fs::symlink(&path, &link).expect("a link");
+    let _lock = store.lock_for_worker().await.expect("the first");
+    assert!(open(&link).lock_for_worker().await.is_err());
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_held_can_be_claimed_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder.path().join("naptime.db"));
+    let job = store.insert(vec![new_job()]).await.expect("added").remove(0);
+    store.edit(job.id, None, Edit::CallNow).await.expect("asked");
+    let lost = claim(&store).await.remove(0);
+    let beat = Heartbeat {
+        id: lost.lock.worker,
+        host: "here".to_owned(),
+        pid: 1,
+        version: "0".to_owned(),
+        capacity: 1,
+        held: 1,
+        started_at: store.now(),
+    };
+    store.beat(&beat).await.expect("heard");
+    assert!(claim(&store).await.is_empty(), "it is held");
+    let lock = store.lock_for_worker().await.expect("locked");
+    assert_eq!(lock.released, 1);
+    assert!(!store.workers().await.expect("workers")[0].alive, "its worker is known to be gone");
+    let claims = claim(&store).await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].lock.lost, [lost.lock.as_lost()]);
+    let runs = store.runs(job.id, &PageRef::first(9)).await.expect("runs").items;
+    assert_eq!(runs.iter().map(|run| (run.token, run.outcome)).collect::<Vec<_>>(), [(lost.lock.token, Outcome::Lost)]);
+}
+
+const CHILD: &str = "NAPTIME_TEST_CHILD_WORKS_ON";
+
+/// Adds, claims and settles as fast as it can, and says what was acknowledged.
+#[allow(clippy::print_stdout, reason = "that is how it says so")]
+async fn work_until_killed(path: &Path) {
+    let store = open(path);
+    let _lock = store.lock_for_worker().await.expect("locked");
+    loop {
+        let added = store.insert(vec![new_job(), new_job(), new_job()]).await.expect("added");
+        for job in &added {
+            println!("added {}", job.id);
+            store.edit(job.id, None, Edit::CallNow).await.expect("asked");
+        }
+        for claim in claim(&store).await.into_iter().filter(|claim| claim.job.id != added[0].id) {
+            println!("claimed {}", claim.job.id);
+            if claim.job.id == added[1].id {
+                continue; // held until the end
+            }
+            let lock = &claim.lock;
+            let run = Run {
+                token: lock.token,
+                job: claim.job.id,
+                worker: lock.worker,
+                due: lock.at,
+                started: lock.at,
+                finished: lock.at,
+                outcome: Outcome::Ok,
+                status: Some(200),
+                message: String::new(),
+                attempt: 1,
+                manual: true,
+            };
+            store.settle(&[claim.settled(Some(run), Then::Keep)]).await.expect("settled");
+            println!("settled {}", claim.job.id);
+        }
+    }
+}
+
+/// The store's part of invariants 2 and 3: what was acknowledged is there, and nothing is left half done.
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        return work_until_killed(Path::new(&path)).await;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    for round in 0..3 {
+        let mut child = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "what_was_acknowledged_survives_kill_9", "--nocapture"])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a child");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        let mut said: Vec<String> = Vec::new();
+        while said.len() < 100 + round * 37 {
+            said.push(lines.next().expect("it goes on").expect("text"));
+        }
+        child.kill().expect("killed");
+        said.extend(lines.map_while(Result::ok));
+        child.wait().expect("dead");
+
+        let store = open(&path);
+        let mut settled = 0;
+        for line in &said {
+            let Some((what, id)) = line.split_once(' ') else { continue };
+            let Ok(id) = id.parse::<JobId>() else { continue };
+            let job = store.get(id).await.expect(line);
+            match what {
+                "claimed" => assert!(job.state.attempt > 0 || job.state.counters.runs > 0, "{line}: {job:?}"),
+                "settled" => {
+                    settled += 1;
+                    assert_eq!((job.state.counters.ok, &job.state.lock), (1, &None), "{line}");
+                    assert_eq!(store.runs(id, &PageRef::first(9)).await.expect("runs").items.len(), 1, "{line}");
+                }
+                _ => {}
+            }
+        }
+        assert!(settled > 10, "{said:?}");
+        let lock = store.lock_for_worker().await.expect("the lock went with the process");
+        assert!(lock.released > 10, "{}", lock.released);
+        let claims = claim(&store).await;
+        assert!(claims.len() >= lock.released, "all it held is claimed at once");
+        let settled: Vec<_> = claims.iter().map(|claim| claim.settled(None, Then::Keep)).collect();
+        store.settle(&settled).await.expect("settled");
+    }
+}
