@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::state::LEASE;
-use crate::{Job, JobId, Last, Lock, Lost, Outcome, Plan, Run, Time, Token, WorkerId};
+use crate::{Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
 
 /// A job locked for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +49,6 @@ pub enum Duty {
 pub struct Settled {
     /// The claim.
     pub claim: ClaimRef,
-    /// The plan of the claim. If the job has another by now, an edit has set `due`, and it stays as set.
-    pub plan: Plan,
-    /// The request for a call that this claim answered, if it did.
-    pub asked_at: Option<Time>,
     /// The record of the call; none if no call was made.
     pub run: Option<Run>,
     /// What comes next.
@@ -142,9 +138,11 @@ impl Job {
         let Some(lock) = self.state.lock.take_if(|lock| lock.token == settled.claim.token) else {
             return false;
         };
-        let same_plan = self.plan == settled.plan;
+        // If it is another plan, an edit has set `due`, and it stays as set.
+        let same_plan = self.plan == lock.plan;
         let state = &mut self.state;
-        if settled.then != Then::GiveBack && state.asked_at == settled.asked_at {
+        // A request that came during the call is still to be answered.
+        if settled.then != Then::GiveBack && state.asked_at == lock.asked_at {
             state.asked_at = None;
         }
         let (mut done, mut missed) = (0, 0);
@@ -287,14 +285,7 @@ impl Claim {
 
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
-        Settled {
-            claim: self.reference(),
-            plan: self.lock.plan,
-            asked_at: self.lock.asked_at,
-            run,
-            then,
-            abandoned: self.lock.abandoned(),
-        }
+        Settled { claim: self.reference(), run, then, abandoned: self.lock.abandoned() }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.

@@ -134,9 +134,7 @@ impl<B: Backend> Case<B> {
     /// Records a run without settling its claim, as if the store had gone away in between.
     pub(crate) async fn record(&self, run: Run) {
         let claim = naptime_core::ClaimRef { job: run.job, token: new_token() };
-        let (plan, then) = (naptime_core::Plan(0), Then::GiveBack);
-        let settled = Settled { claim, plan, asked_at: None, run: Some(run), then, abandoned: 0 };
-        self.settle(settled).await;
+        self.settle(Settled { claim, run: Some(run), then: Then::GiveBack, abandoned: 0 }).await;
     }
 
     /// All runs of a job, newest first.

@@ -62,12 +62,14 @@ impl Resolve for Resolver {
     }
 }
 
+/// A lookup that blocks, as the system's does.
+type Blocking = dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 type Lookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, NotFound>>>;
 
 /// The lookups under way. Whoever needs a name that is being looked up waits for that, so one name that hangs never
 /// takes more than one thread, however often it is called.
 struct Lookups {
-    system: Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>,
+    system: Arc<Blocking>,
     threads: Arc<Semaphore>,
     running: Arc<Mutex<HashMap<String, Lookup>>>,
 }
