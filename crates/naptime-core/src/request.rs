@@ -160,21 +160,21 @@ impl Headers {
         Ok(headers)
     }
 
-    /// Reads headers as a form has them, `Name: value` on each line.
+    /// Splits headers as a form has them, `Name: value` on each line, into names and values, for [`Headers::new`].
     ///
     /// # Errors
-    /// At `headers`, as [`Headers::new`], or naming a line without a colon.
-    pub fn parse_lines(text: &str) -> Result<Self, Invalid> {
+    /// At `headers`, naming a line without a colon.
+    pub fn split_lines(text: &str) -> Result<Vec<(String, String)>, Invalid> {
         let lines = text.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).filter(|line| !line.is_empty());
-        let pairs = lines.map(|line| match line.split_once(':') {
+        let split = |line: &str| match line.split_once(':') {
             Some((name, value)) => Ok((name.trim_end().to_owned(), value.trim_start().to_owned())),
             None => Err(Invalid::new(
                 "headers",
                 "bad_line",
                 format!("`{}` is not a header; write one on each line, like Accept: text/plain", excerpt(line, 60)),
             )),
-        });
-        Self::new(pairs.collect::<Result<_, _>>()?)
+        };
+        lines.map(split).collect()
     }
 
     /// Name and value of each header, in their order.
@@ -235,9 +235,9 @@ mod tests {
 
     #[test]
     fn reads_lines_as_a_form_has_them() {
-        let headers = Headers::parse_lines("Accept: text/plain\r\n\r\n X-Time : 12:30\n").expect("two headers");
-        let pairs: Vec<_> = headers.iter().collect();
-        assert_eq!(pairs, [("Accept", "text/plain"), ("X-Time", "12:30")]);
-        assert_eq!(Headers::parse_lines("Accept").err().map(|e| e.code), Some("bad_line"));
+        let pairs = Headers::split_lines("Accept: text/plain\r\n\r\n X-Time : 12:30\n").expect("two headers");
+        let headers = Headers::new(pairs).expect("two headers");
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("Accept", "text/plain"), ("X-Time", "12:30")]);
+        assert_eq!(Headers::split_lines("Accept").err().map(|e| e.code), Some("bad_line"));
     }
 }

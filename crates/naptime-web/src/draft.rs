@@ -237,28 +237,10 @@ pub(crate) fn period_of(schedule: &Schedule) -> Option<Duration> {
 fn read_headers(raw: RawHeaders, stored: Option<&Headers>) -> Result<Headers, Fault> {
     let mut pairs = match raw {
         RawHeaders::Pairs(pairs) => pairs,
-        RawHeaders::Lines(text) => {
-            let lines = text.split('\n').map(str::trim).filter(|line| !line.is_empty());
-            lines.map(header_line).collect::<Result<_, _>>()?
-        }
+        RawHeaders::Lines(text) => Headers::split_lines(&text)?,
     };
     mask::unmask(&mut pairs, stored)?;
     Ok(Headers::new(pairs)?)
-}
-
-/// `Name: value`. [`Headers::parse_lines`] would do, were it not for the masks, which are no values it accepts.
-fn header_line(line: &str) -> Result<(String, String), Fault> {
-    match line.split_once(':') {
-        Some((name, value)) => Ok((name.trim_end().to_owned(), value.trim_start().to_owned())),
-        None => Err(Fault::new(
-            "headers",
-            "bad_line",
-            format!(
-                "`{}` is not a header; write one on each line, like Accept: text/plain",
-                crate::format::excerpt(line, 60)
-            ),
-        )),
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
         Backend::File(_) => AllowedNetworks::local(),
     };
     let rules = Rules::read(&args.rules, networks, &mut faults);
-    let job = read_job(args, &rules).map_err(|invalid| faults.add(argument(invalid.field), invalid.detail)).ok();
+    let job = read_job(args, &rules, &mut faults);
     let job = faults.check(job)?;
     block_on(async {
         let opened = store::open(&store, false).await?;
@@ -95,30 +95,45 @@ pub(crate) fn new_job(url: &str, every: &str) -> Result<NewJob, Invalid> {
     })
 }
 
-fn read_job(args: &AddArgs, rules: &Rules) -> Result<NewJob, Invalid> {
-    duration::parse_within("every", &args.every, rules.min_period, MAX_PERIOD)?;
-    let mut job = new_job(&args.url, &args.every)?;
-    rules.networks.check(&job.spec.endpoint)?;
-    let request = &mut job.spec.request;
-    if let Some(method) = &args.method {
-        request.method = method.parse::<Method>()?;
-    }
-    request.headers = Headers::parse_lines(&args.header.join("\n"))?;
-    if let Some(body) = &args.body {
-        Request::check_body(body)?;
-        request.body = Some(body.clone());
-    }
-    if let Some(timeout) = &args.timeout {
-        request.timeout = duration::parse_within("timeout", timeout, MIN_TIMEOUT, MAX_TIMEOUT)?;
-    }
-    if let Some(name) = &args.name {
-        Spec::check_name(name)?;
-        job.spec.name.clone_from(name);
-    }
-    Spec::check_tags(&args.tag)?;
-    job.spec.tags.clone_from(&args.tag);
-    job.active = args.activate;
-    Ok(job)
+/// The job as the arguments say, and whatever is wrong with any of them as a fault.
+fn read_job(args: &AddArgs, rules: &Rules, faults: &mut Faults) -> Option<NewJob> {
+    let (every, headers, timeout) = (&args.every, args.header.join("\n"), args.timeout.as_deref());
+    let endpoint = Endpoint::parse(&args.url).and_then(|endpoint| rules.networks.check(&endpoint).map(|()| endpoint));
+    let endpoint = note(faults, endpoint);
+    let every = note(faults, duration::parse_within("every", every, rules.min_period, MAX_PERIOD));
+    let method = note(faults, args.method.as_deref().map_or(Ok(Method::Get), str::parse));
+    let headers = note(faults, Headers::split_lines(&headers).and_then(Headers::new));
+    let body = note(faults, args.body.as_deref().map_or(Ok(()), Request::check_body));
+    let timeout = timeout.map_or(Ok(Request::default().timeout), |timeout| {
+        duration::parse_within("timeout", timeout, MIN_TIMEOUT, MAX_TIMEOUT)
+    });
+    let timeout = note(faults, timeout);
+    let name = note(faults, args.name.as_deref().map_or(Ok(()), Spec::check_name));
+    let tags = note(faults, Spec::check_tags(&args.tag));
+    body?;
+    name?;
+    tags?;
+
+    let id = JobId::from(Uuid::now_v7());
+    let request = Request { method: method?, headers: headers?, body: args.body.clone(), timeout: timeout? };
+    Some(NewJob {
+        id,
+        spec: Spec {
+            endpoint: endpoint?,
+            request,
+            schedule: Schedule::every(every?, id),
+            retry: Retry::default(),
+            sla: None,
+            name: args.name.clone().unwrap_or_default(),
+            tags: args.tag.clone(),
+        },
+        active: args.activate,
+    })
+}
+
+/// The value, or a fault at the argument that it is from.
+fn note<T>(faults: &mut Faults, read: Result<T, Invalid>) -> Option<T> {
+    read.map_err(|invalid| faults.add(argument(invalid.field), invalid.detail)).ok()
 }
 
 /// The argument of a field.
