@@ -73,7 +73,10 @@ async fn invariant_2_no_byte_leaves_before_a_majority_has_the_claim() {
     let asked = store.edit(job.id, None, Edit::CallNow);
     others.iter().for_each(|&member| mongo.pause(member));
     let _ = tokio::time::timeout(SECOND, asked).await;
-    eventually(SOON, "the primary alone has the claim", async || held(&database).await.pop()).await;
+    eventually(SOON, "the primary alone has the claim", async || {
+        (target.count() > 1 || !held(&database).await.is_empty()).then_some(())
+    })
+    .await;
     // Nothing tells that a call is not made but the time that goes by without it.
     tokio::time::sleep(2 * SECOND).await;
     let calls = target.count();
@@ -411,9 +414,11 @@ async fn invariant_10_no_burst_exceeds_the_bytes() {
         job.spec.request.body = Some(body.clone());
         job
     };
-    let jobs = store.insert((0..160).map(|_| heavy()).collect()).await.unwrap();
-    for job in &jobs {
-        call_now(&store, job).await;
+    for _ in 0..16 {
+        // In parts: the server's cache is small.
+        for job in store.insert((0..10).map(|_| heavy()).collect()).await.unwrap() {
+            call_now(&store, &job).await;
+        }
     }
     let _worker = Naptime::worker(&database).env("WORKER_MAX_CAPACITY", "1000").start().await;
     target.wait_for(2 * SOON, "all are called", |calls| calls.len() == 160).await;
