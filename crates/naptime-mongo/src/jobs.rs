@@ -190,7 +190,7 @@ fn cursor_after(document: &Document) -> Option<String> {
 }
 
 fn read_cursor(cursor: &str) -> Result<(mongodb::bson::Uuid, String)> {
-    let (id, search) = cursor.split_at_checked(36).ok_or(Error::BadCursor)?;
+    let (id, search) = cursor.split_at_checked(36).filter(|(_, search)| !search.is_empty()).ok_or(Error::BadCursor)?;
     let id = uuid::Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
     Ok((uuid(id), search.to_owned()))
 }

@@ -53,7 +53,11 @@ async fn metrics(State(app): State<Shared>) -> Response {
             let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat).collect();
             gauge("naptime_store_up", "Whether the store answers.", 1);
             gauge("naptime_workers_alive", "Workers alive.", alive.len() as u64);
-            gauge("naptime_workers_capacity", "Claims that the workers alive can hold.", sum(&alive, |beat| beat.capacity));
+            gauge(
+                "naptime_workers_capacity",
+                "Claims that the workers alive can hold.",
+                sum(&alive, |beat| beat.capacity),
+            );
             gauge("naptime_workers_held", "Claims that the workers alive hold.", sum(&alive, |beat| beat.held));
         }
         Err(error) => {

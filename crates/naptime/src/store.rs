@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use naptime_mongo::MongoStore;
 use naptime_sqlite::{SqliteStore, WorkerLock};
-use naptime_store::Store;
+use naptime_store::{Error, Store};
 
 use crate::settings::{Backend, StoreSettings};
 
@@ -27,7 +27,10 @@ pub(crate) async fn open(settings: &StoreSettings, work: bool) -> Result<Opened,
         Backend::Mongo(uri) => {
             let options = naptime_mongo::Options { retention, ..Default::default() };
             let store = MongoStore::open(uri, options).await;
-            let store = store.map_err(|error| CannotOpen(format!("cannot open MongoDB: {error}")))?;
+            let store = store.map_err(|error| match error {
+                Error::Unavailable(why) => CannotOpen(format!("cannot open MongoDB (MONGODB_URI): {why}")),
+                other => CannotOpen(format!("cannot open MongoDB (MONGODB_URI): {other}")),
+            })?;
             Ok(Opened { store: Arc::new(store), _lock: None })
         }
         Backend::File(path) => {

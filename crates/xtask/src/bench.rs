@@ -2,16 +2,19 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::run::{self, cargo};
 use crate::tools;
 
-/// Gets mongod, builds for release and runs the benchmark with `args`.
+/// Gets mongod, builds for release and runs the benchmark with `args`. Fails if it misses a bar.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     tools::for_bench()?;
-    println!("xtask: building the program for release");
-    run::shown(cargo().args(["build", "--release", "-p", "naptime"]))?;
-    run::shown(cargo().args(["bench", "-p", "naptime-tests", "--bench", "speed", "--"]).args(args))?;
-    Ok(ExitCode::SUCCESS)
+    println!("xtask: building the program and the benchmark for release");
+    // All of the workspace, so that both have their dependencies with the same features and these are built once.
+    run::shown(cargo().args(["build", "--release", "--workspace", "--bin", "naptime"]))?;
+    run::shown(cargo().args(["bench", "--workspace", "--bench", "speed", "--no-run"]))?;
+    let bench = ["bench", "--quiet", "--workspace", "--bench", "speed", "--"];
+    let status = cargo().args(bench).args(args).status().context("cannot start cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
