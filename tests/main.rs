@@ -5,9 +5,20 @@
 
 mod scenarios {
     mod ground;
+    mod web;
 
+    mod api;
+    mod bad_input;
+    mod browser;
+    mod commands;
     mod conformance;
+    mod embedded;
+    mod forms;
     mod invariants;
     mod layers;
+    mod login;
+    mod newcomer;
     mod outages;
+    mod outcomes;
+    mod procfile;
 }

@@ -147,7 +147,14 @@ fn build() -> PathBuf {
     let me = std::env::current_exe().unwrap();
     let profile = me.ancestors().nth(2).unwrap();
     let release = profile.ends_with("release");
-    let status = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells this test of itself would make build scripts run again, and what depends on them.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
+        if name != "CARGO_TARGET_DIR" && name != "CARGO_HOME" {
+            cargo.env_remove(name);
+        }
+    }
+    let status = cargo
         // All of the workspace, so that the dependencies have the features they have in the tests and aren't built again.
         .args(["build", "--quiet", "--workspace", "--bin", "naptime"])
         .args(release.then_some("--release"))

@@ -24,7 +24,7 @@ pub fn parse(field: &'static str, text: &str) -> Result<Duration, Invalid> {
         return text
             .parse()
             .map(Duration::from_millis)
-            .map_err(|_| Invalid::new(field, "out_of_range", format!("{text} milliseconds is too long")));
+            .map_err(|_| Invalid::new(field, "out_of_range", "so many milliseconds are too long"));
     }
     // humantime reads `1.5s` too, but a fraction is more often a slip than meant.
     let read = if text.contains('.') { None } else { humantime::parse_duration(text).ok() };

@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use mongodb::bson::Document;
-use mongodb::options::{ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use naptime_core::Time;
 use naptime_store::{Clock, Result};
@@ -109,6 +109,11 @@ impl MongoStore {
         store.make_indexes().await?;
         Ok(store)
     }
+}
+
+/// Whether `uri` can be read as a connection string. Why not is not told: the driver's words may hold the password.
+pub fn is_readable(uri: &str) -> bool {
+    ConnectionString::parse(uri).is_ok()
 }
 
 impl Clock for MongoStore {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use naptime_core::AllowedNetworks;
+use naptime_core::{AllowedNetworks, Change, Edit, NewJob};
 use naptime_store::{JobQuery, PageRef, Store};
 use naptime_worker::Worker;
 use tokio::net::TcpListener;
@@ -104,27 +104,38 @@ impl Web {
             anyhow::Ok(())
         };
         // If one of the two fails, the other is to end as well.
-        let ended = stop.clone();
-        let (served, worked) =
-            tokio::join!(async { serving.await.inspect(|()| ended.cancel()).inspect_err(|_| ended.cancel()) }, async {
-                working.await.inspect_err(|_| ended.cancel())
-            },);
+        let ended = stop.clone().drop_guard();
+        let serving = async {
+            let _ended = ended;
+            serving.await
+        };
+        let (served, worked) = tokio::join!(serving, async { working.await.inspect_err(|_| stop.cancel()) });
         worked?;
         served.context("the web has failed")
     }
 }
 
-/// Adds the sample endpoint, unless it is there from an earlier start.
+/// The name of the sample endpoint, which it is known by at the next start.
+const DEMO: &str = "Demo: Naptime's own health check";
+
+/// Adds the sample endpoint. If it is there from an earlier start, it is pointed at the port of this one.
 async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> {
     let url = format!("http://{address}/healthz");
-    let demo = JobQuery { q: Some(url.clone()), tag: Some("demo".to_owned()), ..JobQuery::default() };
-    if store.list(&demo, &PageRef::first(1)).await?.items.is_empty() {
-        let job = commands::new_job(&url, "5s")?;
-        let mut job = naptime_core::NewJob { active: true, ..job };
-        job.spec.name = "Demo: Naptime's own health check".to_owned();
-        job.spec.tags = vec!["demo".to_owned()];
-        store.insert(vec![job]).await?;
-        tracing::info!("added a sample endpoint: {url}, every 5s");
+    let job = commands::new_job(&url, "5s")?;
+    let query = JobQuery { q: Some(DEMO.to_owned()), ..JobQuery::default() };
+    match store.list(&query, &PageRef::first(1)).await?.items.first() {
+        Some(demo) if demo.endpoint == job.spec.endpoint => {}
+        Some(demo) => {
+            let change = Change { endpoint: Some(job.spec.endpoint), ..Change::default() };
+            store.edit(demo.id, None, Edit::Change(Box::new(change))).await?;
+        }
+        None => {
+            let mut job = NewJob { active: true, ..job };
+            job.spec.name = DEMO.to_owned();
+            job.spec.tags = vec!["demo".to_owned()];
+            store.insert(vec![job]).await?;
+            tracing::info!("added a sample endpoint: {url}, every 5s");
+        }
     }
     Ok(())
 }

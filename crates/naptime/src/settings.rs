@@ -76,9 +76,13 @@ impl StoreSettings {
 
 fn mongodb_uri(args: &StoreArgs, faults: &mut Faults) -> Option<String> {
     if let Some(uri) = given(args.mongodb_uri.as_ref()) {
-        if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+        if !naptime_mongo::is_readable(uri) {
             // Not quoted: it may hold a password.
-            faults.add("MONGODB_URI", "not a MongoDB URI; it starts with mongodb:// or mongodb+srv://");
+            faults.add(
+                "MONGODB_URI",
+                "cannot be read; it looks like mongodb://user:password@host1,host2/naptime?replicaSet=rs0, with special \
+                 characters in user and password percent-encoded",
+            );
         }
         return Some(uri.to_owned());
     }
