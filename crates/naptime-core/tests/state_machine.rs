@@ -1,6 +1,6 @@
 //! The state machine of a job under anything that workers, people and time may do to it, in any order.
 //!
-//! Each message of a failure begins with the number of the invariant of DESIGN.md that is broken.
+//! Each message of a failure begins with the number of the invariant of ARCHITECTURE.md that is broken.
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
