@@ -1,0 +1,51 @@
+//! `cargo xtask bench`: how fast, how punctual and how small the release build is, beside a real mongod.
+//!
+//! Everything runs on this machine and ends with this process: mongod, `naptime` as a process of its own, and a target
+//! in this one. What is said of calls is judged from what the target saw, not from what Naptime says of itself.
+//!
+//! Figures in milliseconds depend on the machine and on who else uses it. The comparisons are made within one run.
+#![allow(clippy::print_stdout, reason = "a benchmark talks on stdout")]
+
+mod args;
+mod ground;
+mod judge;
+mod mongod;
+mod pieces;
+mod reference;
+mod table;
+mod target;
+mod usage;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use naptime_tests::mongo::ReplicaSet;
+
+use crate::args::Args;
+use crate::pieces::{Piece, Setting};
+use crate::table::Table;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = match Args::read(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(message) => {
+            eprintln!("bench: {message}");
+            return ExitCode::from(64);
+        }
+    };
+    // Before anything else runs: this may build.
+    naptime_tests::naptime::binary();
+    let setting = Setting { mongo: ReplicaSet::start(1).await, length: args.length };
+    let mut table = Table::default();
+    for piece in Piece::ALL.into_iter().filter(|piece| args.wants(*piece)) {
+        eprintln!("bench: {} ...", piece.name());
+        let start = Instant::now();
+        if let Err(error) = piece.run(&setting, &mut table).await {
+            table.failed(piece.name(), &format!("{error:#}"));
+        }
+        eprintln!("bench: {} took {:.0} s", piece.name(), start.elapsed().as_secs_f64());
+    }
+    println!("\n{table}");
+    if table.all_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
