@@ -120,6 +120,11 @@ fn get(timeout: Duration) -> Request {
     Request { timeout, ..Request::default() }
 }
 
+/// Headers of the job's own.
+fn own(lines: &str) -> Headers {
+    Headers::new(Headers::split_lines(lines).unwrap()).unwrap()
+}
+
 fn headers() -> CallHeaders {
     CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(1_767_323_045_006) }
 }
@@ -146,7 +151,7 @@ async fn sends_its_own_headers_and_those_of_the_job() {
     let target = Target::answering(OK).await;
     let request = Request {
         method: Method::Post,
-        headers: Headers::parse_lines("X-Tag: a\nX-Tag: b\nAuthorization: Bearer 1").unwrap(),
+        headers: own("X-Tag: a\nX-Tag: b\nAuthorization: Bearer 1"),
         body: Some("{\"a\": 1}".to_owned()),
         timeout: LONG,
     };
@@ -179,7 +184,7 @@ async fn sends_its_own_headers_and_those_of_the_job() {
 #[tokio::test]
 async fn the_job_may_replace_user_agent_and_accept() {
     let target = Target::answering(OK).await;
-    let headers = Headers::parse_lines("User-Agent: mine\nAccept: text/plain").unwrap();
+    let headers = own("User-Agent: mine\nAccept: text/plain");
     call_with(&caller(), &target.url("/"), &Request { headers, ..get(LONG) }).await;
     let request = target.requests().pop().unwrap();
     assert!(
