@@ -6,7 +6,7 @@ use naptime_store::Jobs;
 use naptime_tests::eventually;
 use naptime_tests::mongo::ReplicaSet;
 use naptime_tests::naptime::Naptime;
-use naptime_tests::target::{Call, Target};
+use naptime_tests::target::{Answer, Call, Target};
 
 use super::ground::{every, open};
 
@@ -45,6 +45,24 @@ async fn a_worker_outlasts_its_database() {
     let said = |what: &str| worker.lines().iter().filter(|line| line.text.contains(what)).count();
     assert_eq!(said("does not answer"), 1, "{}", worker.output());
     assert_eq!(said("answers again"), 1, "{}", worker.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_ends_in_time_though_its_database_is_away() {
+    let mongo = ReplicaSet::start(1).await;
+    let database = mongo.fresh_database();
+    let target = Target::start().await;
+    target.on("/", Answer::ok().after(2 * SECOND));
+    let store = open(&database).await;
+    store.insert(vec![every(SECOND, &target.url("/"))]).await.unwrap();
+    let worker = Naptime::worker(&database).start().await;
+    target.wait_for(30 * SECOND, "it is being called", |calls| calls.len() == 1).await;
+    mongo.kill(0);
+    target.wait_for(30 * SECOND, "the call has ended", |calls| calls[0].end.is_some()).await;
+    worker.sigterm();
+    let asked = Instant::now();
+    assert!(worker.wait_exit(60 * SECOND).await.success());
+    assert!(asked.elapsed() < 30 * SECOND, "it took {:?}", asked.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,11 +18,6 @@ impl Invalid {
     pub fn new(field: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
         Self { field, code, detail: detail.into() }
     }
-
-    /// The same fault, reported at another field.
-    pub fn at(self, field: &'static str) -> Self {
-        Self { field, ..self }
-    }
 }
 
 impl fmt::Display for Invalid {

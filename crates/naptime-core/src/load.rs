@@ -52,11 +52,6 @@ impl Tier {
             Self::Hour => 60,
         }
     }
-
-    /// The tier of this number of minutes.
-    pub fn from_minutes(minutes: i64) -> Option<Self> {
-        Self::ALL.into_iter().find(|tier| i64::from(tier.minutes()) == minutes)
-    }
 }
 
 /// One worker's figures over one stretch of time. What is added to the store is added to the row that is there.

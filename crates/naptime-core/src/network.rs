@@ -38,7 +38,11 @@ impl AllowedNetworks {
             IpAddr::V4(_) => None,
         };
         let reached = inner.unwrap_or(ip);
-        is_public(reached) || self.0.iter().any(|net| net.contains(&ip) || net.contains(&reached))
+        let listed = |net: &IpNet| {
+            let wide = net.prefix_len() < 32;
+            (net.contains(&ip) || net.contains(&reached)) && !(wide && reached == IpAddr::V6(EC2_METADATA))
+        };
+        is_public(reached) || self.0.iter().any(listed)
     }
 
     /// Checks the host of an endpoint, as far as it can be known without looking its name up.
@@ -64,6 +68,9 @@ impl AllowedNetworks {
     }
 }
 
+/// Where EC2 keeps its metadata service in the midst of the private networks: it has to be listed by itself.
+const EC2_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
 /// The IPv4 address that an IPv6 address stands for, if it does.
 fn tunnelled(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = ip.segments();
@@ -71,8 +78,8 @@ fn tunnelled(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     match s {
         // ::ffff:a.b.c.d (mapped) and ::ffff:0:a.b.c.d (translated)
         [0, 0, 0, 0, 0, 0xffff, a, b] | [0, 0, 0, 0, 0xffff, 0, a, b] => Some(v4(a, b)),
-        // 64:ff9b::/96 and 64:ff9b:1::/48 (NAT64)
-        [0x64, 0xff9b, 0, 0, 0, 0, a, b] | [0x64, 0xff9b, 1, _, _, _, a, b] => Some(v4(a, b)),
+        // 64:ff9b::/96 (NAT64)
+        [0x64, 0xff9b, 0, 0, 0, 0, a, b] => Some(v4(a, b)),
         // 2002::/16 (6to4)
         [0x2002, a, b, ..] => Some(v4(a, b)),
         // ::a.b.c.d (compatible), but for :: and ::1
@@ -193,7 +200,10 @@ mod tests {
     #[test]
     fn ones_own_machine_is_local_but_not_the_metadata_service() {
         assert!(AllowedNetworks::local().permits(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        assert!(AllowedNetworks::local().permits("fd00::1".parse().expect("an address")));
         assert!(!AllowedNetworks::local().permits(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))));
+        assert!(!AllowedNetworks::local().permits(EC2_METADATA.into()));
+        check("fd00:ec2::254", "fd00:ec2::254", true);
     }
 
     #[test]

@@ -44,18 +44,24 @@ impl MongoStore {
         let ids: Vec<JobId> = candidates.iter().map(Candidate::id).collect();
         let locked = match self.lock(want, &ids).await {
             Ok(locked) => locked,
-            Err(error) => {
-                // The lock may have been taken, or may be yet: no call until that is settled.
-                self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((want.token, ids));
-                return Err(error);
-            }
+            // The lock may have been taken, or may be yet: no call until that is settled.
+            Err(error) => return Err(self.doubt(want.token, ids, error)),
         };
         let claims: Vec<Claim> = locked.into_iter().filter_map(claimed).collect();
         // Others were faster, or the job is held until its lease ends within the lookahead.
         let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
         let left = candidates.iter().find(|candidate| !taken.contains(&candidate.id()));
         let next = left.map(|candidate| time(candidate.claim_at)).or(after);
-        Ok(Taken { claims: self.record_lost(claims).await?, next })
+        match self.record_lost(claims).await {
+            Ok(claims) => Ok(Taken { claims, next }),
+            Err(error) => Err(self.doubt(want.token, ids, error)),
+        }
+    }
+
+    /// Takes note of claims that nobody will call.
+    fn doubt(&self, token: Token, ids: Vec<JobId>, error: Error) -> Error {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((token, ids));
+        error
     }
 
     /// The jobs to lock, and when the next one after them can be claimed. Reads the index and no document.
@@ -123,7 +129,7 @@ impl MongoStore {
 
     /// Gives back what a lock of unknown outcome may have taken. Until this has succeeded nothing further is claimed:
     /// otherwise such jobs could pile up, held by nobody for as long as a lease.
-    async fn give_back_doubtful(&self) -> Result<()> {
+    pub(crate) async fn give_back_doubtful(&self) -> Result<()> {
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (token, ids) in doubtful {
             let claims = self.held(token, &ids).await?.into_iter().filter_map(claimed).collect();

@@ -15,6 +15,8 @@ use crate::OPERATION_TIMEOUT;
 
 /// The server's code for a duplicate key.
 const DUPLICATE_KEY: i32 = 11_000;
+/// The server's code for a command that took longer than allowed.
+const MAX_TIME_EXPIRED: i32 = 50;
 /// The longest that the server works on one command: less than we wait for it.
 pub(crate) const MAX_TIME: Duration = Duration::from_secs(4);
 
@@ -118,6 +120,22 @@ pub(crate) async fn write(db: &Database, mut command: Document) -> Result<()> {
         Some(error) => Err(Error::Unavailable(format!("a write was not acknowledged by a majority: {error}"))),
         None => Ok(()),
     }
+}
+
+/// Removes what matches, or as much of it as the server can in the time of one command; the rest is for the next time.
+pub(crate) async fn remove(db: &Database, collection: &str, filter: Document) -> Result<()> {
+    let deletes = vec![doc! {"q": filter, "limit": 0}];
+    let command = doc! {"delete": collection, "deletes": deletes, "maxTimeMS": crate::document::millis(MAX_TIME)};
+    let db = db.clone();
+    bounded(async move {
+        match db.run_command(command).await {
+            Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == MAX_TIME_EXPIRED) => {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    })
+    .await
 }
 
 /// The driver's error as the store's, without the server's whole answer.

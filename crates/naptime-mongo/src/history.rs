@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
@@ -18,8 +17,6 @@ use crate::document::{date, read, run_id, time, to_run, uuid};
 
 /// How long a worker that is gone is shown.
 const WORKERS_KEPT: Duration = Duration::from_secs(86_400);
-/// How long one removal of what is too old may take.
-const PURGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 struct LoadDocument {
@@ -131,21 +128,20 @@ impl History for MongoStore {
     async fn purge(&self) -> Result<()> {
         let now = self.now();
         let old = date(now - self.retention);
-        remove(&self.runs, doc! {"finished": {"$lt": old}}).await?;
-        remove(&self.jobs, doc! {"deleted_at": {"$gt": DateTime::from_millis(0), "$lt": old}, "lock": null}).await?;
-        remove(&self.workers, doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
+        command::remove(&self.db, "runs", doc! {"finished": {"$lt": old}}).await?;
+        command::remove(
+            &self.db,
+            "jobs",
+            doc! {"deleted_at": {"$gt": DateTime::from_millis(0), "$lt": old}, "lock": null},
+        )
+        .await?;
+        command::remove(&self.db, "workers", doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
         for tier in Tier::ALL {
             let too_old = doc! {"tier": i32::from(tier.minutes()), "at": {"$lt": date(now - tier.kept())}};
-            remove(&self.load, too_old).await?;
+            command::remove(&self.db, "load", too_old).await?;
         }
         Ok(())
     }
-}
-
-async fn remove(collection: &Collection<Document>, filter: Document) -> Result<()> {
-    let collection = collection.clone();
-    command::bounded_by(PURGE_TIMEOUT, async move { collection.delete_many(filter).await }).await?;
-    Ok(())
 }
 
 /// The figures as what they add to their row. Buckets are fields of their own: `lag.b12`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{Hint, ReturnDocument};
 use naptime_core::{Edit, Job, JobId, NewJob, Rev};
@@ -17,7 +17,7 @@ use crate::pipeline::{self, cond, is_null};
 
 /// How long adding many jobs may take.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often an edit that expects no revision is tried anew when another edit came between.
+/// How often an edit is tried anew when another came between, and a commit whose outcome is unknown.
 const MAX_TRIES: usize = 20;
 
 #[async_trait]
@@ -81,14 +81,22 @@ impl Jobs for MongoStore {
     }
 
     async fn count(&self) -> Result<JobCount> {
+        // By index alone. `deleted_at: null` would read every document, as an index does not tell null from missing; so
+        // the deleted ones are counted and taken off.
         let count = |filter: Document| {
             let jobs = self.jobs.clone();
-            let index = Hint::Keys(doc! {"search": 1, "_id": 1, "active": 1});
+            let index = Hint::Keys(doc! {"active": 1, "deleted_at": 1});
             command::bounded(async move { jobs.count_documents(filter).hint(index).await })
         };
-        let (total, active) =
-            tokio::try_join!(count(doc! {"deleted_at": null}), count(doc! {"deleted_at": null, "active": true}))?;
-        Ok(JobCount { total, active })
+        let deleted = doc! {"$gt": DateTime::from_millis(0)};
+        let (on, off, on_deleted, off_deleted) = tokio::try_join!(
+            count(doc! {"active": true}),
+            count(doc! {"active": false}),
+            count(doc! {"active": true, "deleted_at": &deleted}),
+            count(doc! {"active": false, "deleted_at": &deleted}),
+        )?;
+        let active = on.saturating_sub(on_deleted);
+        Ok(JobCount { total: active + off.saturating_sub(off_deleted), active })
     }
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
@@ -129,12 +137,13 @@ impl MongoStore {
             let mut session = jobs.client().start_session().await?;
             session.start_transaction().await?;
             jobs.insert_many(documents).session(&mut session).await?;
-            loop {
+            for _ in 1..MAX_TRIES {
                 match session.commit_transaction().await {
                     Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {}
                     done => return done,
                 }
             }
+            session.commit_transaction().await
         };
         command::bounded_by(INSERT_TIMEOUT, insert).await
     }

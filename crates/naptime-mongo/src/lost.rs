@@ -14,7 +14,7 @@ impl MongoStore {
     /// For jobs that were claimed before and never settled: records those claims as lost. Where a run is there already,
     /// the call was recorded and only its settle is missing; the claim takes that run over.
     ///
-    /// If this fails, the claims are left to run out, with the memory of the lost ones in their locks.
+    /// If this fails, nothing is lost: the memory of the lost claims is in the locks.
     pub(crate) async fn record_lost(&self, mut claims: Vec<Claim>) -> Result<Vec<Claim>> {
         let runs: Vec<Run> = claims.iter().flat_map(|claim| claim.lost_runs(self.now())).collect();
         if runs.is_empty() {

@@ -11,6 +11,10 @@ use naptime_store::{Result, Want};
 
 use crate::document::{date, last, millis, uuid};
 
+/// The most lost claims a lock remembers, the latest of them. Attempts end long before, but for a job that no worker
+/// here can read.
+const MAX_LOST: i32 = -32;
+
 /// The filter of `Job::is_claimable`: due, or not held and due within the lookahead.
 pub(crate) fn claimable(now: &Bson, want: &Want) -> Document {
     let due = doc! {"$lte": ["$claim_at", now]};
@@ -36,7 +40,7 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "due": "$due",
             "asked_at": "$asked_at",
             "plan": "$plan",
-            "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$concatArrays": ["$lock.lost", [lost]]}),
+            "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$slice": [{"$concatArrays": ["$lock.lost", [lost]]}, MAX_LOST]}),
         },
         "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
         "claim_at": after(now, millis(LEASE)),

@@ -90,6 +90,7 @@ impl Queue for MongoStore {
     }
 
     async fn leave(&self, me: WorkerId) -> Result<()> {
+        self.give_back_doubtful().await?;
         let filter = doc! {"_id": uuid(me.uuid())};
         command::update(&self.db, "workers", vec![Update::one(filter, doc! {"left": true, "held": 0})]).await
     }

@@ -33,8 +33,9 @@ impl MongoStore {
         let pool = partial(doc! {"pool": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
         let tag = partial(doc! {"tags": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
         let deleted = partial(doc! {"deleted_at": 1}, doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}});
+        let count = plain(doc! {"active": 1, "deleted_at": 1});
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes([peek, list, pool, tag, deleted]).await }).await?;
+        command::bounded(async move { jobs.create_indexes([peek, list, pool, tag, deleted, count]).await }).await?;
         let runs = self.runs.clone();
         let of_a_job = plain(doc! {"job": 1, "started": -1, "_id": -1});
         let by_age = plain(doc! {"finished": 1});

@@ -1,8 +1,10 @@
 //! Due work as workers see it: claim, renew, settle, heartbeat.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Settled, Time, WorkerId};
-use naptime_store::{Queue, Result, Taken, Want};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Settled, Time, WorkerId};
+use naptime_store::{Error, Queue, Result, Taken, Want};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::fault::{Fault, corrupt};
@@ -35,7 +37,7 @@ impl Queue for SqliteStore {
         self.write(move |connection, now| {
             let mut gone = Vec::new();
             for claim in held {
-                if let Some(mut job) = rows::find_slim(connection, claim.job)?
+                if let Some(mut job) = readable(claim.job, rows::find_slim(connection, claim.job))?
                     && job.renew(claim.token, now)
                 {
                     rows::write_state(connection, &job)?;
@@ -58,7 +60,7 @@ impl Queue for SqliteStore {
                 runs::record(connection, run)?;
             }
             for settled in &done {
-                if let Some(mut job) = rows::find_slim(connection, settled.claim.job)?
+                if let Some(mut job) = readable(settled.claim.job, rows::find_slim(connection, settled.claim.job))?
                     && job.settle(settled, now)
                 {
                     rows::write_state(connection, &job)?;
@@ -83,13 +85,27 @@ impl Queue for SqliteStore {
     }
 }
 
+/// How long a job that cannot be read is left alone.
+const ASIDE: Duration = Duration::from_secs(60);
+
+/// The job that was found. One that cannot be read must not keep the others from being called.
+fn readable(id: JobId, found: std::result::Result<Option<Job>, Fault>) -> std::result::Result<Option<Job>, Fault> {
+    match found.map_err(Error::from) {
+        Err(Error::Corrupt(why)) => {
+            tracing::error!(job = %id, error = why, "cannot read job {id}, so it is not called");
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// Ends the lease of all claims now. Returns how many there were.
 pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Result<usize, Fault> {
     let mut statement = connection.prepare("SELECT id FROM jobs WHERE held")?;
     let ids: Vec<JobId> =
         statement.query_map([], |row| uuid(row, "id").map(JobId::from))?.collect::<rusqlite::Result<_>>()?;
     for &id in &ids {
-        let mut job = rows::find_slim(connection, id)?.ok_or_else(|| corrupt(format!("job {id} went away")))?;
+        let Some(mut job) = readable(id, rows::find_slim(connection, id))? else { continue };
         job.state.claim_at = job.state.claim_at.map(|at| at.min(now));
         rows::write_state(connection, &job)?;
     }
@@ -100,7 +116,10 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
 fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Taken, Fault> {
     let mut claims = Vec::new();
     for id in candidates(connection, want, now)? {
-        let mut job = rows::find(connection, id)?.ok_or_else(|| corrupt(format!("job {id} went away")))?;
+        let Some(mut job) = readable(id, rows::find(connection, id))? else {
+            rows::set_aside(connection, id, now + ASIDE)?;
+            continue;
+        };
         let lock = if job.claim(want.worker, want.token, now, want.lookahead) { job.state.lock.clone() } else { None };
         let lock = lock.ok_or_else(|| corrupt(format!("job {id} is due in its columns, but not in its state")))?;
         rows::write_state(connection, &job)?;

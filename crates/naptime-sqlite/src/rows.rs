@@ -82,6 +82,13 @@ pub(crate) fn write_state(connection: &Connection, job: &Job) -> Result<(), Faul
     if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
 }
 
+/// Leaves a job alone until `until`.
+pub(crate) fn set_aside(connection: &Connection, id: JobId, until: Time) -> Result<(), Fault> {
+    const SQL: &str = "UPDATE jobs SET claim_at = ?2 WHERE id = ?1";
+    connection.prepare_cached(SQL)?.execute((blob(id.uuid()), until.millis()))?;
+    Ok(())
+}
+
 fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
     const SQL: &str = "UPDATE jobs SET size = :size, pool = :pool, search = :search, tags = :tags, active = :active,
         deleted_at = :deleted_at, rev = :rev, plan = :plan, updated_at = :updated_at, spec = :spec WHERE id = :id";

@@ -57,6 +57,31 @@ async fn one_process_works_and_a_second_is_told() {
     other.lock_for_worker().await.expect("the first is gone");
 }
 
+#[tokio::test]
+async fn a_job_that_cannot_be_read_does_not_keep_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    let store = open(&path);
+    let jobs = store.insert((0..3).map(|_| new_job()).collect()).await.expect("added");
+    for job in &jobs {
+        store.edit(job.id, None, Edit::CallNow).await.expect("asked");
+    }
+    // As a newer version might leave it.
+    let database = rusqlite::Connection::open(&path).expect("the file");
+    let broken = jobs[0].id.uuid().into_bytes();
+    let changed = database.execute("UPDATE jobs SET spec = '{}' WHERE id = ?1", [broken]).expect("written");
+    assert_eq!(changed, 1);
+
+    let mut claimed: Vec<JobId> = claim(&store).await.iter().map(|claim| claim.job.id).collect();
+    claimed.sort();
+    let mut readable = [jobs[1].id, jobs[2].id];
+    readable.sort();
+    assert_eq!(claimed, readable);
+    assert_eq!(claim(&store).await.len(), 0, "nor is it tried over and over");
+    let lock = store.lock_for_worker().await.expect("another start");
+    assert_eq!(lock.released, 2);
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn another_name_for_the_file_is_no_way_around_the_lock() {

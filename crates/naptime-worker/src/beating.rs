@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use naptime_core::Heartbeat;
+use tokio::task::JoinHandle;
 
 use crate::Shared;
 use crate::outage::backoff;
@@ -16,6 +17,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let started_at = shared.store.now();
     let mut purged = Instant::now();
+    let mut purging: Option<JoinHandle<()>> = None;
     let mut failures = 0;
     loop {
         let beat = Heartbeat {
@@ -39,14 +41,15 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 backoff(failures)
             }
         };
-        if shared.share.is_first() && purged.elapsed() >= PURGE_EVERY {
+        let idle = purging.as_ref().is_none_or(JoinHandle::is_finished);
+        if idle && shared.share.is_first() && purged.elapsed() >= PURGE_EVERY {
             purged = Instant::now();
             let store = shared.store.clone();
-            tokio::spawn(async move {
+            purging = Some(tokio::spawn(async move {
                 if let Err(error) = store.purge().await {
                     tracing::warn!(%error, "cannot remove what is too old");
                 }
-            });
+            }));
         }
         tokio::time::sleep(pause).await;
     }

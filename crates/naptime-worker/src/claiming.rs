@@ -1,6 +1,7 @@
 //! Finds due jobs and takes them, as many as there are slots.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use naptime_core::{Partition, Then, Time};
@@ -32,6 +33,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         failures = if looked.is_ok() { 0 } else { failures + 1 };
         drop(taken);
         let pause = looked.unwrap_or_else(|_| backoff(failures));
+        shared.behind.store(pause.is_zero(), Ordering::Relaxed);
         if !pause.is_zero() && shared.stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             break;
         }
@@ -78,7 +80,10 @@ async fn claim(
         match shared.registry.hold(claim.reference(), claim.job.spec.request.size(), fence(sent), taken) {
             Some(held) => holding::start(shared, claim, held),
             // Its request has grown since it was looked at, and there is no room for it.
-            None => shared.settle(None, claim.settled(None, Then::GiveBack)),
+            None => {
+                let given_back = [claim.settled(None, Then::GiveBack)];
+                shared.outage.note(shared.store.settle(&given_back).await)?;
+            }
         }
     }
     Ok((count, found.next))

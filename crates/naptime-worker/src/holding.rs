@@ -23,7 +23,7 @@ pub(crate) fn start(shared: &Arc<Shared>, claim: Claim, held: Held) {
                 }
             }
         };
-        shared_here.settle(Some(held), settled);
+        shared_here.settle(held, settled);
     });
 }
 

@@ -23,6 +23,7 @@ mod settling;
 mod share;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use naptime_core::{AllowedNetworks, Settled, WorkerId};
@@ -56,6 +57,10 @@ const LOOKAHEAD: Duration = Duration::from_millis(100);
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// How long calls may go on after the worker was told to stop. Platforms kill after 30 s.
 const GRACE: Duration = Duration::from_secs(25);
+/// How long settling what is left may take after that.
+const SETTLING: Duration = Duration::from_secs(2);
+/// How long the last figures and the leave-taking may take after that.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A worker, not yet started.
 pub struct Worker {
@@ -72,6 +77,8 @@ struct Shared {
     caller: Caller,
     settings: Settings,
     slots: Slots,
+    /// Whether the last look left behind what was due, for want of slots.
+    behind: AtomicBool,
     registry: Registry,
     share: Share,
     meter: Meter,
@@ -80,7 +87,7 @@ struct Shared {
     stopping: CancellationToken,
     /// The time after that is up: calls are cut.
     cutting: CancellationToken,
-    settling: mpsc::UnboundedSender<(Option<Held>, Settled)>,
+    settling: mpsc::UnboundedSender<(Held, Settled)>,
     holding: TaskTracker,
 }
 
@@ -99,8 +106,8 @@ impl Worker {
         self.id
     }
 
-    /// Works until `stop` is cancelled, and then until everything held is settled: calls have 25 s to end, what has
-    /// not left is given back at once.
+    /// Works until `stop` is cancelled, and then until everything held is settled, but no longer than 28 s: calls have
+    /// 25 s to end, what has not left is given back at once.
     pub async fn run(self, stop: CancellationToken) {
         let name = self.id.name();
         tracing::info!(worker = %self.id, capacity = self.settings.capacity, "worker {name} starts");
@@ -109,6 +116,7 @@ impl Worker {
         let shared = Arc::new(Shared {
             id: self.id,
             slots: Slots::new(self.settings.capacity, MAX_BYTES),
+            behind: AtomicBool::new(false),
             registry: Registry::default(),
             share: Share::default(),
             meter: Meter::default(),
@@ -131,22 +139,43 @@ impl Worker {
         helpers.spawn(ended.clone().run_until_cancelled_owned(meter::sample(shared.clone())));
         let settler = tokio::spawn(settling::run(shared.clone(), to_settle));
 
-        claiming::run(shared.clone()).await;
+        let claiming = tokio::spawn(claiming::run(shared.clone()));
 
+        shared.stopping.cancelled().await;
+        // The time runs from here, though a claim under way may take its own to come back.
+        let deadline = tokio::time::Instant::now() + GRACE;
         tracing::info!(worker = %shared.id, held = shared.registry.len(), "worker {name} stops");
-        shared.holding.close();
-        if tokio::time::timeout(GRACE, shared.holding.wait()).await.is_err() {
-            shared.cutting.cancel();
+        let mut calls = std::pin::pin!(async {
+            let _ = claiming.await;
+            shared.holding.close();
             shared.holding.wait().await;
+        });
+        let in_time = tokio::time::timeout_at(deadline, &mut calls).await.is_ok();
+        if !in_time {
+            shared.cutting.cancel();
         }
-        shared.slots.all_free().await;
+        let rest = async {
+            if !in_time {
+                calls.await;
+            }
+            shared.slots.all_free().await;
+        };
+        if tokio::time::timeout(SETTLING, rest).await.is_err() {
+            // Their leases run out, and other workers take over, as if this one had been killed.
+            tracing::warn!(held = shared.registry.len(), "the store does not take what is left to settle");
+        }
         ended.cancel();
         helpers.close();
         helpers.wait().await;
         settler.abort();
-        shared.meter.flush(&shared).await;
-        if let Err(error) = shared.store.leave(shared.id).await {
-            tracing::debug!(%error, "cannot take leave");
+        let farewell = async {
+            shared.meter.flush(&shared).await;
+            shared.store.leave(shared.id).await
+        };
+        match tokio::time::timeout(FAREWELL, farewell).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "cannot take leave"),
+            Err(_) => tracing::debug!("cannot take leave: no answer"),
         }
         tracing::info!(worker = %shared.id, "worker {name} has stopped");
     }

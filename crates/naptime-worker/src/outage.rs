@@ -14,7 +14,7 @@ impl Outage {
     pub(crate) fn note<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (&result, *since) {
-            (Err(error), None) => {
+            (Err(error @ Error::Unavailable(_)), None) => {
                 *since = Some(Instant::now());
                 tracing::warn!(%error, "the store does not answer; trying on");
             }
@@ -22,7 +22,9 @@ impl Outage {
                 *since = None;
                 tracing::info!(seconds = start.elapsed().as_secs(), "the store answers again");
             }
-            _ => {}
+            (Err(Error::Unavailable(_)), Some(_)) | (Ok(_), None) => {}
+            // It answers, but not as it should.
+            (Err(error), _) => tracing::error!(%error, "the store failed"),
         }
         result
     }

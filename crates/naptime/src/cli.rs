@@ -93,7 +93,7 @@ pub(crate) struct ListenArgs {
 
 #[derive(Args)]
 pub(crate) struct WorkArgs {
-    /// The longest idle sleep between looks for work [default: 250ms]
+    /// The longest idle sleep between looks for work, at most 1s [default: 250ms]
     #[arg(long, env = "WORKER_SLEEP_TIME", value_name = "DURATION")]
     pub(crate) worker_sleep_time: Option<String>,
 }

@@ -11,6 +11,7 @@ use naptime_worker::Worker;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::faults::Faults;
@@ -26,8 +27,9 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let logs = logging::filter(false, &mut faults);
     let web = Web { store, rules, listen, worker: Some(worker), demo: args.demo };
-    faults.check(web)?.run(false)
+    faults.check(web)?.run(logs)
 }
 
 /// `naptime web`: the web, with a small worker inside.
@@ -38,8 +40,9 @@ pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let logs = logging::filter(true, &mut faults);
     let web = Web { store, rules, listen, worker: Some(worker).filter(|_| capacity > 0), demo: false };
-    faults.check(web)?.run(true)
+    faults.check(web)?.run(logs)
 }
 
 /// `naptime worker`: a worker alone.
@@ -49,8 +52,9 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks, &mut faults);
+    let logs = logging::filter(true, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
-    logging::start(true);
+    logging::start(logs);
     block_on(None, async {
         let opened = store::open(&store, true).await?;
         let worker = Worker::new(opened.store.clone(), worker)?;
@@ -69,8 +73,8 @@ struct Web {
 }
 
 impl Web {
-    fn run(self, quiet: bool) -> anyhow::Result<()> {
-        logging::start(quiet);
+    fn run(self, logs: EnvFilter) -> anyhow::Result<()> {
+        logging::start(logs);
         block_on(self.listen.threads, self.serve())
     }
 

@@ -132,14 +132,14 @@ impl Listen {
                 format!("not set, though the page would be open to everybody who can reach {host}; set a password, or HOST=127.0.0.1"),
             );
         }
-        let cores = 0;
-        let threads = faults.number("WEB_MAX_THREADS", args.web_max_threads.as_ref(), cores, 1, 1024);
+        let threads = args.web_max_threads.as_ref().filter(|text| given(Some(text)).is_some());
+        let threads = threads.map(|text| faults.number("WEB_MAX_THREADS", Some(text), 1, 1, 1024) as usize);
         Self {
             host,
             port: u16::try_from(faults.number("PORT", args.port.as_ref(), 8080, 0, 65_535)).unwrap_or(8080),
             password,
             api_token: secret(args.naptime_api_token.as_ref()),
-            threads: Some(threads as usize).filter(|&threads| threads != cores as usize),
+            threads,
         }
     }
 }
@@ -161,7 +161,8 @@ pub(crate) fn worker(
     networks: AllowedNetworks,
     faults: &mut Faults,
 ) -> naptime_worker::Settings {
-    let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(60));
+    let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
+    // A longer sleep would break what is promised of killed workers and of "call now".
     let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), Duration::from_millis(250), |text| {
         duration::parse_within("sleep", text, shortest, longest)
     });

@@ -25,7 +25,7 @@ const CAPACITY: usize = 500;
 /// Once they are called, a second round is an hour away.
 const PERIOD: Duration = Duration::from_secs(3600);
 /// How much faster Naptime is to be.
-const RATIO: f64 = 3.0;
+const RATIO: f64 = 2.0;
 
 pub(super) async fn run(setting: &Setting, table: &mut Table) -> Result<()> {
     let piece = format!("saturation: {BACKLOG} calls due at once, at most {} s", LIMIT.as_secs());
