@@ -11,6 +11,9 @@ use crate::format::excerpt;
 use crate::pages::PageError;
 use crate::problem::Problem;
 
+/// The most bytes to search for. No URL is longer, and MongoDB answers much longer patterns with an error.
+const LONGEST: usize = 2_048;
+
 /// The parameters of a query.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Query(Vec<(String, String)>);
@@ -31,7 +34,8 @@ impl Query {
         for (key, _) in &self.0 {
             let shown = excerpt(key, 60);
             let Some(name) = known.iter().find(|name| *name == key) else {
-                let detail = format!("`{shown}` is not a parameter here; there are: {}", known.join(", "));
+                let there = if known.is_empty() { " none".to_owned() } else { format!(": {}", known.join(", ")) };
+                let detail = format!("`{shown}` is not a parameter here; there are{there}");
                 return Err(Fault::new(shown, "unknown_parameter", detail));
             };
             if seen.contains(name) {
@@ -40,6 +44,15 @@ impl Query {
             seen.push(*name);
         }
         Ok(())
+    }
+
+    /// What a list is filtered by.
+    pub(crate) fn filter(&self, name: &'static str) -> Result<Option<&str>, Fault> {
+        let text = self.get(name);
+        if text.is_some_and(|text| text.len() > LONGEST) {
+            return Err(Fault::new(name, "too_long", format!("`{name}` may be up to 2,048 bytes long")));
+        }
+        Ok(text)
     }
 
     /// The size of a page.
@@ -150,5 +163,14 @@ mod tests {
         assert_eq!(fault("q=a&limit=1"), None);
         assert_eq!(fault("q=a&qq=1"), Some(("qq".into(), "unknown_parameter")));
         assert_eq!(fault("q=a&q=b"), Some(("q".into(), "duplicate_parameter")));
+        let none = Query::parse(Some("x=1")).check(&[]).unwrap_err();
+        assert_eq!(none.detail, "`x` is not a parameter here; there are none");
+    }
+
+    #[test]
+    fn filters_are_no_longer_than_a_url() {
+        let code = |bytes| Query::parse(Some(&format!("q={}", "a".repeat(bytes)))).filter("q").err().map(|f| f.code);
+        assert_eq!(code(LONGEST), None);
+        assert_eq!(code(LONGEST + 1), Some("too_long"));
     }
 }

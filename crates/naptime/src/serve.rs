@@ -107,15 +107,9 @@ impl Web {
             }
             anyhow::Ok(())
         };
-        // If one of the two fails, the other is to end as well.
-        let ended = stop.clone().drop_guard();
-        let serving = async {
-            let _ended = ended;
-            serving.await
-        };
-        let (served, worked) = tokio::join!(serving, async { working.await.inspect_err(|_| stop.cancel()) });
-        worked?;
-        served.context("the web has failed")
+        // If the worker cannot start, the web is to end as well.
+        let ((), worked) = tokio::join!(serving, async { working.await.inspect_err(|_| stop.cancel()) });
+        worked
     }
 }
 

@@ -9,7 +9,7 @@ use naptime_store::{Error, JobQuery, PageRef};
 use uuid::Uuid;
 
 use super::{input, view};
-use crate::app::{App, Shared};
+use crate::app::Shared;
 use crate::body::JsonBody;
 use crate::fault::Fault;
 use crate::problem::Problem;
@@ -20,15 +20,15 @@ const TRIES: usize = 5;
 
 pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
     query.check(&["q", "pool", "tag", "active", "limit", "cursor"])?;
-    let text = |name| query.get(name).map(str::to_owned);
+    let text = |name| query.filter(name).map(|text| text.map(str::to_owned));
     let active = match query.get("active") {
         None => None,
         Some("true") => Some(true),
         Some("false") => Some(false),
         Some(_) => return Err(Fault::new("active", "wrong_type", "`active` must be true or false").into()),
     };
-    let jobs = JobQuery { q: text("q"), pool: text("pool"), tag: text("tag"), active };
-    let page = PageRef { limit: query.limit(50, 500)?, cursor: text("cursor") };
+    let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active };
+    let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
     let found = app.store.list(&jobs, &page).await?;
     Ok(Json(view::Items::of(found, view::summary)).into_response())
 }
@@ -96,15 +96,10 @@ pub(super) async fn call(
 pub(super) async fn runs(State(app): State<Shared>, ApiId(id): ApiId, query: Query) -> Result<Response, Problem> {
     query.check(&["limit", "cursor"])?;
     let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
-    check_exists(&app, id).await?;
+    // An id that nobody knows is told from an endpoint that was never called.
+    app.store.get(id).await?;
     let found = app.store.runs(id, &page).await?;
     Ok(Json(view::Items::of(found, view::run)).into_response())
-}
-
-/// An id that nobody knows is told from an endpoint that was never called.
-async fn check_exists(app: &App, id: JobId) -> Result<(), Problem> {
-    app.store.get(id).await?;
-    Ok(())
 }
 
 /// An endpoint with its revision as the tag.

@@ -8,6 +8,9 @@ use crate::format::excerpt;
 use crate::json::Json;
 use crate::problem::Problem;
 
+/// The most faults collected of fields that nobody knows, of which a body may hold very many.
+const MOST_UNKNOWN: usize = 50;
+
 /// Reads an object of fields.
 pub(super) fn draft(json: Json) -> Result<Draft, Problem> {
     let Json::Object(fields) = json else {
@@ -16,7 +19,9 @@ pub(super) fn draft(json: Json) -> Result<Draft, Problem> {
     };
     let mut draft = Draft::default();
     for (name, value) in fields {
-        if let Err(fault) = field(&mut draft, &name, value) {
+        if let Err(fault) = field(&mut draft, &name, value)
+            && (fault.code != "unknown_field" || draft.faults.len() < MOST_UNKNOWN)
+        {
             draft.faults.push(fault);
         }
     }
@@ -100,8 +105,18 @@ fn pair(item: Json) -> Result<(String, String), Fault> {
 
 fn tags(value: Json) -> Result<Vec<String>, Fault> {
     match value {
-        Json::Array(items) => items.into_iter().map(|item| string("tags", item)).collect(),
+        Json::Array(items) => items.into_iter().map(tag).collect(),
         other => Err(wrong_type("tags", "a list of strings", &other)),
+    }
+}
+
+fn tag(item: Json) -> Result<String, Fault> {
+    match item {
+        Json::String(text) => Ok(text),
+        other => {
+            let detail = format!("`tags` must be a list of strings; one of them is {}", other.kind());
+            Err(Fault::new("tags", "wrong_type", detail))
+        }
     }
 }
 
@@ -146,10 +161,19 @@ mod tests {
         check(r#"{"headers": {"A": 1}}"#, "headers", "wrong_type");
         check(r#"{"headers": [["A"]]}"#, "headers", "wrong_type");
         check(r#"{"tags": "a,b"}"#, "tags", "wrong_type");
+        check(r#"{"tags": [1]}"#, "tags", "wrong_type");
         check(r#"{"retry": null}"#, "retry", "wrong_type");
         check(r#"{"retry": {"tries": 3}}"#, "retry", "unknown_field");
         check(r#"{"retry": {"attempts": "3"}}"#, "retry", "wrong_type");
         assert!(draft(Json::Array(Vec::new())).is_err());
         assert_eq!(faults(r#"{"body": null, "sla": null, "name": null, "every": 5000, "headers": [["A", "1"]]}"#), []);
+    }
+
+    #[test]
+    fn unknown_fields_are_not_told_without_end() {
+        let unknown: Vec<String> = (0..1_000).map(|n| format!("\"x{n}\": 1")).collect();
+        let found = faults(&format!("{{{}, \"url\": 1}}", unknown.join(", ")));
+        assert_eq!(found.len(), MOST_UNKNOWN + 1);
+        assert_eq!(found.last(), Some(&("url".to_owned(), "wrong_type")));
     }
 }

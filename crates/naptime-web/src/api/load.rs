@@ -1,5 +1,6 @@
 //! Figures over time, and the workers.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::Json;
@@ -17,6 +18,9 @@ use crate::query::Query;
 
 /// The most steps of one answer.
 const MOST: u128 = 2_000;
+/// The longest step, and the years that can be asked for. No figures lie outside, and no sum overflows inside.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+const YEARS: RangeInclusive<i64> = 0..=253_402_300_799_999; // 1970 to 9999
 
 #[derive(Serialize)]
 struct LoadView {
@@ -81,7 +85,7 @@ impl Span {
         // Each tier is kept for its time only.
         let kept = |tier: Tier| from + tier.kept() >= now;
         let step = match query.get("step") {
-            Some(text) => duration::parse("step", text)?,
+            Some(text) => duration::parse_within("step", text, Duration::ZERO, LONGEST)?,
             None => {
                 let fine = |tier: &Tier| kept(*tier) && to.since(from).as_millis() / tier.width().as_millis() <= 300;
                 Tier::ALL.into_iter().find(fine).unwrap_or(Tier::Hour).width()
@@ -96,6 +100,9 @@ impl Span {
             let detail =
                 format!("figures from so long ago are kept for each {coarser} only; ask for a multiple of that");
             return Err(Fault::new("step", "not_kept", detail));
+        }
+        if let Some((name, _)) = [("from", from), ("to", to)].iter().find(|(_, time)| !YEARS.contains(&time.millis())) {
+            return Err(Fault::new(*name, "out_of_range", format!("`{name}` must be in the years 1970 to 9999")));
         }
         if to.since(from).as_millis() / step.as_millis() >= MOST {
             return Err(Fault::new("step", "too_many", format!("this would be more than {MOST} steps")));
@@ -166,7 +173,11 @@ mod tests {
         check("from=2026-01-01T04:00:00Z&step=1m", Err("step"));
         check("step=0", Err("step"));
         check("step=30s", Err("step"));
-        check("from=1000-01-01T00:00:00Z", Err("step"));
+        check("step=366d", Ok((366 * 86_400, Tier::Hour)));
+        check("step=367d", Err("step"));
+        check("from=1000-01-01T00:00:00Z", Err("from"));
+        check("from=1000-01-01T00:00:00Z&step=366d", Err("from"));
+        check("from=1970-01-01T00:00:00Z&step=366d", Ok((366 * 86_400, Tier::Hour)));
         check("from=2026-01-03T00:00:00Z", Err("from"));
         check("from=yesterday", Err("from"));
         check("to=9999-01-01T00:00:00Z&from=2026-01-01T00:00:00Z", Err("step"));

@@ -1,6 +1,7 @@
 //! The list of endpoints.
 
 use axum::extract::State;
+use http::StatusCode;
 use maud::{Markup, html};
 use naptime_core::{Endpoint, Method, Time, duration};
 use naptime_store::{JobQuery, JobSummary, PageRef};
@@ -16,9 +17,15 @@ use crate::query::Query;
 const ON_A_PAGE: usize = 50;
 
 pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
-    let text = |name| query.get(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name| match query.filter(name) {
+        Ok(text) => Ok(text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)),
+        Err(_) => {
+            let detail = "What to search for may be up to 2,048 bytes long.";
+            Err(PageError::new(StatusCode::BAD_REQUEST, "Too long to search for", detail))
+        }
+    };
     let active = query.get("active").and_then(|text| text.parse().ok());
-    let jobs = JobQuery { q: text("q"), pool: text("pool"), tag: text("tag"), active };
+    let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active };
     let cursor = query.get("cursor").map(str::to_owned);
     let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
     let here = link(&jobs, cursor.as_deref());
