@@ -1,6 +1,6 @@
 //! What the pieces stand on: jobs, filled stores, a worker under load and what it uses.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use naptime_core::{Endpoint, JobId, NewJob, Request, Retry, Schedule, Spec, Time};
@@ -82,28 +82,23 @@ pub(crate) struct Used {
     pub(crate) time: Duration,
     /// The CPU time of each process that was asked about.
     pub(crate) cpu: Vec<Duration>,
-    /// The CPU time of everything on this machine, this process and strangers included.
-    pub(crate) all: Duration,
+    /// The CPU time of strangers: everything on this machine but these processes and this one.
+    pub(crate) strangers: Duration,
 }
 
 impl Used {
     /// Runs `work`, and measures what these processes use meanwhile.
     pub(crate) async fn during(pids: &[u32], work: impl Future<Output = ()>) -> Result<Self> {
-        let read = || {
-            Ok::<_, anyhow::Error>((
-                now_us(),
-                pids.iter().map(|&pid| usage::cpu(pid)).collect::<Result<Vec<_>>>()?,
-                usage::cpu_of_all()?,
-            ))
-        };
-        let (start, before, all_before) = read()?;
+        // This process comes last.
+        let known = || pids.iter().copied().chain([std::process::id()]).map(usage::cpu).collect::<Result<Vec<_>>>();
+        let (start, before, all_before) = (Instant::now(), known()?, usage::cpu_of_all()?);
         work.await;
-        let (end, after, all_after) = read()?;
-        Ok(Self {
-            time: Duration::from_micros((end - start).unsigned_abs()),
-            cpu: after.iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect(),
-            all: all_after.saturating_sub(all_before),
-        })
+        let (time, after, all_after) = (start.elapsed(), known()?, usage::cpu_of_all()?);
+        let mut cpu: Vec<Duration> =
+            after.iter().zip(before).map(|(after, before)| after.saturating_sub(before)).collect();
+        let strangers = all_after.saturating_sub(all_before).saturating_sub(cpu.iter().sum());
+        cpu.pop();
+        Ok(Self { time, cpu, strangers })
     }
 
     /// The CPU time of all these processes, in percent of one core.
@@ -111,9 +106,9 @@ impl Used {
         100.0 * self.cpu.iter().sum::<Duration>().as_secs_f64() / self.time.as_secs_f64()
     }
 
-    /// How many cores were busy, on average.
-    pub(crate) fn cores(&self) -> f64 {
-        self.all.as_secs_f64() / self.time.as_secs_f64()
+    /// How many cores strangers kept busy, on average. They disturb what is measured.
+    pub(crate) fn disturbance(&self) -> f64 {
+        self.strangers.as_secs_f64() / self.time.as_secs_f64()
     }
 }
 

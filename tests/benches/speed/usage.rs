@@ -36,11 +36,6 @@ pub(crate) fn cpu_of_all() -> Result<Duration> {
     Ok(TICK * busy)
 }
 
-/// The same of this process.
-pub(crate) fn cpu_of_this() -> Result<Duration> {
-    cpu(std::process::id())
-}
-
 fn read(pid: u32, file: &str) -> Result<String> {
     fs::read_to_string(format!("/proc/{pid}/{file}")).with_context(|| format!("process {pid} is gone"))
 }

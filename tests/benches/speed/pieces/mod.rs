@@ -97,5 +97,5 @@ fn judge_main_load(table: &mut Table, piece: &str, watched: &Watched) {
         table.tell(piece, "CPU per call, mongod", format!("{:.0} us", watched.cpu_per_call(1)));
         table.tell(piece, "round trips to mongod per call", format!("{:.2}", watched.commands_per_call));
     }
-    table.tell(piece, "cores busy, everything on this machine", format!("{:.2}", used.cores()));
+    table.tell(piece, "cores kept busy by strangers meanwhile", format!("{:.2}", used.disturbance()));
 }
