@@ -10,15 +10,28 @@ mod scenarios {
     mod api;
     mod bad_input;
     mod browser;
+    mod charts;
     mod commands;
     mod conformance;
+    mod deleted;
     mod embedded;
+    mod events;
     mod forms;
+    mod import;
     mod invariants;
+    mod jobs;
+    mod jobs_pages;
     mod layers;
     mod login;
     mod newcomer;
     mod outages;
     mod outcomes;
+    mod plan;
+    mod pools;
+    mod pools_web;
     mod procfile;
+    mod sla;
+    mod rules;
+    mod steering;
+    mod timing;
 }

@@ -12,6 +12,7 @@ pub mod mongo;
 pub mod naptime;
 pub mod port;
 pub mod process;
+pub mod rabbit;
 pub mod scratch;
 pub mod sqlite;
 pub mod target;

@@ -22,6 +22,13 @@ pub fn honcho() -> PathBuf {
     find("honcho")
 }
 
+/// The message broker, past the wrapper on the `PATH` that wants to be another user, and the names server it needs.
+pub fn rabbitmq() -> (PathBuf, PathBuf) {
+    let server = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
+    assert!(server.is_file(), "rabbitmq-server is missing: run `cargo xtask test`, which gets it");
+    (server, find("epmd"))
+}
+
 /// The library that gives a program another clock, by `LD_PRELOAD`.
 pub fn faketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();

@@ -30,8 +30,9 @@ async fn an_endpoint_is_added_switched_off_with_defaults(start: Start) {
     let expected = json!({
         "id": added["id"], "created_at": added["created_at"], "updated_at": added["created_at"],
         "url": "http://127.0.0.1:9/a?b=c", "pool": "http://127.0.0.1:9", "channel": "/a?b=c",
-        "schedule": {"every": "5m"}, "method": "GET", "headers": [], "body": null, "timeout": "30s",
-        "retry": {"attempts": 3, "backoff": "2s"}, "sla": null, "name": "", "tags": [], "rev": 1,
+        "schedule": {"kind": "every", "every": "5m", "text": "every 5m"}, "upcoming": [], "changes": [],
+        "method": "GET", "headers": [], "body": null, "timeout": "30s", "success": "200-299", "lease": "15s",
+        "retry": {"attempts": 3, "backoff": "2s", "on": "429, 503, timeout, connection"}, "steer": null, "sla": null, "name": "", "tags": [], "rev": 1,
         "active": false, "due": null, "asked_at": null, "attempt": 0, "held": false, "held_by": null,
         "last": null, "last_ok": null, "counters": {"settled": 0, "missed": 0, "runs": 0, "ok": 0}, "deleted_at": null,
     });
@@ -49,6 +50,8 @@ async fn an_endpoint_is_added_switched_off_with_defaults(start: Start) {
 }
 
 async fn each_field_can_be_changed_alone(start: Start) {
+    /// What a change of the timing changes while it is switched off.
+    const TIMING: &[&str] = &["schedule", "changes"];
     let web = Web::start(start).await;
     let (path, mut before) = web.add(json!({"url": "http://127.0.0.1:9/", "every": "1d"})).await;
     let cases = [
@@ -58,8 +61,22 @@ async fn each_field_can_be_changed_alone(start: Start) {
             "/url",
             json!("http://127.0.0.1/b?c=d"),
         ),
-        (json!({"every": "90 minutes"}), &["schedule"], "/schedule/every", json!("1h 30m")),
-        (json!({"every": 86_400_000}), &["schedule"], "/schedule/every", json!("1d")),
+        (json!({"every": "90 minutes"}), TIMING, "/schedule/every", json!("1h 30m")),
+        (json!({"every": 86_400_000}), TIMING, "/schedule/every", json!("1d")),
+        (json!({"jitter": "1h"}), TIMING, "/schedule/jitter", json!("1h")),
+        (json!({"cron": "0 9 * * mon-fri"}), TIMING, "/schedule/cron", json!("0 9 * * mon-fri")),
+        (json!({"tz": "europe/berlin"}), TIMING, "/schedule/tz", json!("Europe/Berlin")),
+        (json!({"random": "1h"}), TIMING, "/schedule/random", json!("1h")),
+        (json!({"window": "9:00-17:00"}), TIMING, "/schedule/window", json!("09:00-17:00")),
+        (json!({"days": "sat, mon-tue"}), TIMING, "/schedule/days", json!(["mon", "tue", "sat"])),
+        (json!({"tz": null}), TIMING, "/schedule/tz", json!("UTC")),
+        (json!({"window": null, "days": null}), TIMING, "/schedule/text", json!("at random once in each 1h (UTC)")),
+        (json!({"every": "1d"}), TIMING, "/schedule/text", json!("every 1d")),
+        (json!({"success": [404, "200-204"]}), &["success"], "/success", json!("200-204, 404")),
+        (json!({"lease": "1m"}), &["lease"], "/lease", json!("1m")),
+        (json!({"steer": {"min": "30s", "max": "1h"}}), &["steer"], "/steer", json!({"min": "30s", "max": "1h"})),
+        (json!({"steer": {"max": "2h"}}), &["steer"], "/steer", json!({"min": "30s", "max": "2h"})),
+        (json!({"steer": null}), &["steer"], "/steer", json!(null)),
         (json!({"method": "post"}), &["method"], "/method", json!("POST")),
         (json!({"headers": {"X-A": "1"}}), &["headers"], "/headers", json!([["X-A", "1"]])),
         (
@@ -81,14 +98,16 @@ async fn each_field_can_be_changed_alone(start: Start) {
         (json!({"timeout": 1500}), &["timeout"], "/timeout", json!("1s 500ms")),
         (json!({"sla": "2d"}), &["sla"], "/sla", json!("2d")),
         (json!({"sla": null}), &["sla"], "/sla", json!(null)),
-        (json!({"retry": {"attempts": 1}}), &["retry"], "/retry", json!({"attempts": 1, "backoff": "2s"})),
-        (json!({"retry": {"backoff": 500}}), &["retry"], "/retry", json!({"attempts": 1, "backoff": "500ms"})),
+        (json!({"retry": {"attempts": 1}}), &["retry"], "/retry/attempts", json!(1)),
+        (json!({"retry": {"backoff": 500}}), &["retry"], "/retry/backoff", json!("500ms")),
+        (json!({"retry": {"on": [500, "timeout"]}}), &["retry"], "/retry/on", json!("500, timeout")),
+        (json!({"retry": {"on": []}}), &["retry"], "/retry/on", json!("none")),
         (json!({"name": " a name "}), &["name"], "/name", json!("a name")),
         (json!({"name": null}), &["name"], "/name", json!("")),
         (json!({"tags": ["a", "b", "a"]}), &["tags"], "/tags", json!(["a", "b"])),
         (json!({"tags": []}), &["tags"], "/tags", json!([])),
-        (json!({"active": true}), &["active", "due"], "/active", json!(true)),
-        (json!({"active": false}), &["active", "due"], "/active", json!(false)),
+        (json!({"active": true}), &["active", "due", "upcoming", "changes"], "/active", json!(true)),
+        (json!({"active": false}), &["active", "due", "upcoming", "changes"], "/active", json!(false)),
     ];
     for (change, fields, pointer, expected) in cases {
         let reply = web.patch(&path, &change).await;
@@ -211,7 +230,7 @@ async fn a_call_asked_for_is_made_and_recorded(start: Start) {
     let expected = json!({
         "due": run["due"], "started": run["started"], "finished": run["finished"], "worker": run["worker"],
         "start_lag_ms": run["start_lag_ms"], "took_ms": run["took_ms"],
-        "outcome": "ok", "status": 200, "message": "done", "attempt": 1, "manual": true,
+        "outcome": "ok", "status": 200, "message": "done\nand more", "attempt": 1, "manual": true,
     });
     assert_eq!(run, &expected);
     assert!(run["took_ms"].as_u64().unwrap() >= 20 && run["start_lag_ms"].is_u64(), "{run}");

@@ -13,6 +13,7 @@ use super::web::{Web, escaped, on_both_stores, query, send};
 on_both_stores!(
     no_field_takes_what_it_should_not,
     forms_say_the_same_and_keep_what_was_typed,
+    timings_that_cannot_be_are_refused,
     bodies_that_are_no_endpoint_are_refused,
     paths_and_queries_that_mean_nothing_are_refused,
     requests_that_are_no_http_do_no_harm,
@@ -61,6 +62,12 @@ fn typed() -> Vec<Typed> {
         text("timeout", "out_of_range", "0"),
         text("timeout", "out_of_range", "301s"),
         text("timeout", "not_a_duration", "-1"),
+        text("jitter", "out_of_range", "5m"),
+        text("jitter", "not_a_duration", "-1s"),
+        text("success", "bad_status", "2xx"),
+        text("success", "bad_status", "299-200"),
+        text("lease", "out_of_range", "4s"),
+        text("lease", "out_of_range", "601s"),
         text("body", "too_long", &"x".repeat(256 * 1024 + 1)),
     ];
     let mut headers = |code, typed: &str, pairs| cases.push(("headers", code, typed.to_owned(), Some(pairs)));
@@ -94,9 +101,11 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     let object = json!({"$ne": null});
     let mut cases: Vec<(&str, &str, Value)> =
         typed().into_iter().map(|(field, code, text, json)| (field, code, json.unwrap_or(json!(text)))).collect();
-    for field in ["url", "every", "method", "headers", "body", "timeout", "active", "sla", "name", "tags", "retry"] {
+    let fields = ["url", "every", "method", "headers", "body", "timeout", "active", "sla", "name", "tags", "retry"];
+    let later = ["jitter", "cron", "random", "window", "days", "tz", "success", "lease", "steer"];
+    for field in fields.into_iter().chain(later) {
         let wrong = if field == "headers" { json!({"X-A": object}) } else { object.clone() };
-        let code = if field == "retry" { "unknown_field" } else { "wrong_type" };
+        let code = if matches!(field, "retry" | "steer") { "unknown_field" } else { "wrong_type" };
         cases.push((field, code, wrong));
         cases.push((field, "wrong_type", json!([[null]])));
     }
@@ -132,7 +141,18 @@ async fn no_field_takes_what_it_should_not(start: Start) {
         ("retry", "out_of_range", json!({"attempts": -1})),
         ("retry", "out_of_range", json!({"backoff": "2h"})),
         ("retry", "wrong_type", json!({"attempts": "3"})),
-        ("cron", "unknown_field", json!("* * * * *")),
+        ("retry", "bad_status", json!({"on": "often"})),
+        ("retry", "wrong_type", json!({"on": [null]})),
+        ("success", "bad_status", json!([])),
+        ("success", "bad_status", json!(["$ne"])),
+        ("steer", "missing", json!({"min": "30s"})),
+        ("steer", "out_of_range", json!({"min": "1h", "max": "30s"})),
+        ("steer", "out_of_range", json!({"min": "1ms", "max": "30s"})),
+        ("steer", "not_a_duration", json!({"min": "-1s", "max": "30s"})),
+        ("window", "conflict", json!("09:00-17:00")),
+        ("days", "conflict", json!(["mon"])),
+        ("tz", "conflict", json!("UTC")),
+        ("schedule", "unknown_field", json!({"every": "5m"})),
         ("$set", "unknown_field", json!({"active": true})),
         ("id", "unknown_field", json!("01a1fa5c-9c85-7223-beb1-06962fe31c31")),
     ]);
@@ -144,7 +164,7 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     // All that is wrong is said at once.
     let problem = web.post("/api/endpoints", &json!({"timeout": 0, "cron": "x"})).await.value();
     let fields: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
-    assert_eq!(fields, ["cron", "url", "every", "timeout"], "{problem}");
+    assert_eq!(fields, ["url", "cron", "timeout"], "{problem}");
     is_well_and_empty(&web).await;
 
     // An endpoint that is there takes them no better.
@@ -155,6 +175,77 @@ async fn no_field_takes_what_it_should_not(start: Start) {
         web.patch(&path, &json!({ (*field): value })).await.is_problem(422, code, field);
     }
     assert_eq!(web.get(&path).await.value(), before);
+}
+
+async fn timings_that_cannot_be_are_refused(start: Start) {
+    let web = public(start).await;
+    let random = |window: &str, days: Value| json!({"random": "1h", "window": window, "days": days, "tz": "UTC"});
+    let cases = [
+        ("every", "missing", json!({})),
+        ("every", "missing", json!({"window": "09:00-17:00"})),
+        ("cron", "conflict", json!({"every": "5m", "cron": "* * * * *"})),
+        ("random", "conflict", json!({"cron": "* * * * *", "random": "1h"})),
+        ("jitter", "conflict", json!({"cron": "* * * * *", "jitter": "5s"})),
+        ("window", "conflict", json!({"cron": "* * * * *", "window": "09:00-17:00"})),
+        ("cron", "never", json!({"cron": "0 0 31 2 *"})),
+        ("cron", "never", json!({"cron": "0 0 30 feb *"})),
+        ("cron", "bad_cron", json!({"cron": ""})),
+        ("cron", "bad_cron", json!({"cron": "* * * *"})),
+        ("cron", "bad_cron", json!({"cron": "60 * * * *"})),
+        ("cron", "bad_cron", json!({"cron": "* * * * * * *"})),
+        ("cron", "bad_cron", json!({"cron": "@sometimes"})),
+        ("cron", "bad_cron", json!({"cron": "<b>{\"$ne\": 1}</b>"})),
+        ("cron", "bad_cron", json!({"cron": "0,".repeat(50_000)})),
+        ("tz", "unknown_zone", json!({"cron": "* * * * *", "tz": "Europe/Foobar"})),
+        ("tz", "unknown_zone", json!({"cron": "* * * * *", "tz": "../../etc/passwd"})),
+        ("tz", "unknown_zone", json!({"random": "1h", "tz": ""})),
+        ("random", "not_a_duration", json!({"random": "often"})),
+        ("random", "out_of_range", json!({"random": 0})),
+        ("random", "out_of_range", json!({"random": "999ms"})),
+        ("random", "not_whole_days", json!({"random": "36h"})),
+        ("window", "not_a_window", random("9 to 5", json!("mon"))),
+        ("window", "not_a_window", random("09:00-24:01", json!("mon"))),
+        ("window", "ends_before_it_starts", random("17:00-09:00", json!("mon"))),
+        ("window", "ends_before_it_starts", random("09:00-09:00", json!("mon"))),
+        ("window", "too_narrow", random("09:00-09:59", json!("mon"))),
+        ("days", "not_a_weekday", random("09:00-17:00", json!("mo"))),
+        ("days", "empty", random("09:00-17:00", json!([]))),
+        ("sla", "shorter_than_period", json!({"cron": "0 9 * * *", "sla": "1h"})),
+        ("sla", "shorter_than_period", json!({"random": "1h", "window": "09:00-17:00", "sla": "2h"})),
+        ("sla", "shorter_than_period", json!({"every": "5m", "jitter": "1m", "sla": "5m"})),
+    ];
+    for (field, code, mut endpoint) in cases {
+        endpoint["url"] = json!("http://foobar.net/");
+        web.post("/api/endpoints", &endpoint).await.is_problem(422, code, field);
+
+        // The form knows no two kinds at once, and a blank zone is UTC there.
+        if code == "conflict" || endpoint["tz"] == "" {
+            continue;
+        }
+        let text = |name: &str| endpoint[name].as_str().unwrap_or_default().to_owned();
+        let kind = ["cron", "random"].into_iter().find(|kind| !endpoint[*kind].is_null()).unwrap_or("every");
+        let window = text("window");
+        let (from, to) = window.split_once('-').unwrap_or((&window, ""));
+        let names = ["url", "every", "jitter", "cron", "random", "tz", "sla"];
+        let mut fields: Vec<(&str, String)> = names.into_iter().map(|name| (name, text(name))).collect();
+        fields.extend([("timing", kind.to_owned()), ("from", from.to_owned()), ("to", to.to_owned())]);
+        if field != "days" {
+            fields.push(("days", "mon".to_owned()));
+        }
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let page = web.form("/endpoints/new", &fields).await;
+        assert_eq!(page.status, 422, "{endpoint}");
+        assert!(page.text.contains(&format!("id=\"{field}-fault\"")), "{endpoint}: no fault at {field}");
+        let preview = web.form("/endpoints/preview", &fields).await;
+        assert_eq!(preview.status, 200, "{endpoint}");
+    }
+    // What a form may hold, and no browser sends.
+    for id in ["", "1", "$ne", "00000000-0000-0000-0000-000000000000"] {
+        let fields = [("id", id), ("timing", "yearly"), ("every", "5m"), ("days", "mo"), ("rev", "x"), ("url", "::")];
+        assert_eq!(web.form("/endpoints/preview", &fields).await.status, 200, "{id}");
+        assert_eq!(web.form("/endpoints/new", &fields).await.status, 422, "{id}");
+    }
+    is_well_and_empty(&web).await;
 }
 
 async fn forms_say_the_same_and_keep_what_was_typed(start: Start) {
@@ -274,7 +365,8 @@ async fn paths_and_queries_that_mean_nothing_are_refused(start: Start) {
         ("/api/endpoints?q[$ne]=1", "unknown_parameter", "q[$ne]"),
         ("/api/workers?x=1", "unknown_parameter", "x"),
         ("/api/load?step=0", "out_of_range", "step"),
-        ("/api/load?step=1s", "out_of_range", "step"),
+        ("/api/load?step=1500ms", "out_of_range", "step"),
+        ("/api/load?step=1s&from=2026-01-01T00:00:00Z", "not_kept", "step"),
         ("/api/load?step=NaN", "not_a_duration", "step"),
         ("/api/load?step=1m&from=1000-01-01T00:00:00Z", "not_kept", "step"),
         ("/api/load?from=yesterday", "not_a_time", "from"),

@@ -1,13 +1,15 @@
 //! The pages in a real browser: the life of an endpoint with and without JavaScript, faults in the form, a phone.
 
+mod timing;
+
 use std::time::Duration;
 
 use naptime_tests::browser::Settings;
 use naptime_tests::naptime::Naptime;
 use naptime_tests::sqlite::File;
 use naptime_tests::target::{Answer, Target};
-use naptime_tests::{Browser, eventually};
-use serde_json::Value;
+use naptime_tests::{Browser, eventually, http};
+use serde_json::{Value, json};
 use thirtyfour::{By, WebElement};
 
 /// For what comes soon on an idle machine, and later on a busy one.
@@ -28,14 +30,14 @@ const BEYOND_THE_EDGE: &str = "
         .map(element => `${element.localName}.${element.className}`).join(' ')";
 
 /// A browser on the pages of a `naptime up`.
-struct Visit {
-    browser: Browser,
-    up: Naptime,
+pub(crate) struct Visit {
+    pub(crate) browser: Browser,
+    pub(crate) up: Naptime,
     _file: File,
 }
 
 impl Visit {
-    async fn start(settings: Settings) -> Self {
+    pub(crate) async fn start(settings: Settings) -> Self {
         Self::start_with(settings, |start| start).await
     }
 
@@ -48,7 +50,7 @@ impl Visit {
         Self { browser: settings.start().await, up, _file: file }
     }
 
-    async fn goto(&self, path: &str) {
+    pub(crate) async fn goto(&self, path: &str) {
         self.browser.goto(self.up.url(path)).await.unwrap();
     }
 
@@ -57,14 +59,22 @@ impl Visit {
         self.browser.current_url().await.unwrap().path().to_owned()
     }
 
+    /// Adds an endpoint by the API, and returns the path of its page.
+    async fn posts(&self, endpoint: &Value) -> String {
+        let request = http::client().post(self.up.url("/api/endpoints")).header("content-type", "application/json");
+        let answer = request.body(endpoint.to_string()).send().await.unwrap();
+        assert_eq!(answer.status(), 201, "{endpoint}");
+        answer.headers()["location"].to_str().unwrap().strip_prefix("/api").unwrap().to_owned()
+    }
+
     /// Waits until the page is at a path that `is_it` accepts: a click may return before the next page is there.
-    async fn arrives(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn arrives(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let what = format!("the browser arrives at {what}");
         eventually(SOON, &what, async || Some(self.path().await).filter(|path| is_it(path))).await
     }
 
     /// Waits for what an XPath finds. What a page puts in its place meanwhile counts as not there yet.
-    async fn sees(&self, what: &str, xpath: &str) -> WebElement {
+    pub(crate) async fn sees(&self, what: &str, xpath: &str) -> WebElement {
         let what = format!("the page shows {what}");
         eventually(SOON, &what, async || {
             let element = self.browser.find(By::XPath(xpath)).await.ok()?;
@@ -73,17 +83,17 @@ impl Visit {
         .await
     }
 
-    async fn sees_text(&self, text: &str) {
+    pub(crate) async fn sees_text(&self, text: &str) {
         self.sees(text, &format!("//main//*[contains(normalize-space(.), \"{text}\")]")).await;
     }
 
     /// Whether an XPath finds something now.
-    async fn has(&self, xpath: &str) -> bool {
+    pub(crate) async fn has(&self, xpath: &str) -> bool {
         self.browser.find(By::XPath(xpath)).await.is_ok()
     }
 
     /// Presses a button, or follows a link, of this label.
-    async fn press(&self, label: &str) {
+    pub(crate) async fn press(&self, label: &str) {
         let button = format!("//main//*[self::button or self::a][normalize-space(.) = '{label}']");
         self.sees(label, &button).await.click().await.unwrap();
     }
@@ -95,7 +105,7 @@ impl Visit {
     }
 
     /// Types into a field in place of what it holds.
-    async fn types(&self, field: &str, text: &str) {
+    pub(crate) async fn types(&self, field: &str, text: &str) {
         let field = self.sees(field, &format!("//*[@name = '{field}']")).await;
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
@@ -181,8 +191,11 @@ async fn an_endpoint_lives_its_life_on_the_page() {
     visit.goto("/endpoints").await;
     visit.sees_text("No endpoints yet.").await;
     assert!(!visit.has(&listed(&url)).await);
-    visit.goto(&page).await;
+    visit.press("Deleted").await;
+    visit.arrives("the deleted ones", |path| path == "/endpoints/deleted").await;
+    visit.sees("it among them", &listed(&url)).await;
     visit.press("Restore").await;
+    visit.arrives("the endpoint", |path| path == page).await;
     visit.sees("that it is off", "//button[@role = 'switch'][normalize-space(.) = 'off']").await;
     visit.goto("/endpoints").await;
     visit.sees("it in the list", &listed(&url)).await;
@@ -315,7 +328,19 @@ async fn on_a_phone_no_page_scrolls_sideways() {
         (!visit.has("//main//*[normalize-space(.) = 'No calls yet.']").await).then_some(())
     })
     .await;
-    for path in ["/", "/?range=day", "/?range=week", "/endpoints", &format!("{page}/edit"), &format!("{page}/delete")] {
+    // Schedules that are long to tell, and changes that the target asked for.
+    target.on("/steering", Answer::ok().header("Naptime-Every", "1d"));
+    let zone = "America/Argentina/ComodRivadavia";
+    visit.posts(&json!({"url": target.url("/cron"), "cron": "*/7 8-18 1-28 jan-nov mon-fri", "tz": zone})).await;
+    let random =
+        json!({"url": target.url("/r"), "random": "1h", "window": "09:00-17:00", "days": "mon,wed,fri", "tz": zone});
+    visit.posts(&random).await;
+    let steer = json!({"min": "1s", "max": "30d"});
+    let steering = json!({"url": target.url("/steering"), "every": "1s", "active": true, "steer": steer});
+    visit.goto(&visit.posts(&steering).await).await;
+    visit.sees_text("every 1s, now every 1d").await;
+    measure("an endpoint that steers itself").await;
+    for path in ["/", "/?unit=second", "/?unit=day", "/endpoints", &format!("{page}/edit"), &format!("{page}/delete")] {
         visit.goto(path).await;
         measure(path).await;
     }
@@ -323,6 +348,8 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.run("document.querySelector('main form').requestSubmit()").await;
     visit.sees_text("It is not called any more.").await;
     measure("a deleted endpoint").await;
+    visit.goto("/endpoints/deleted").await;
+    measure("the deleted ones").await;
     assert_eq!(wide, Vec::<String>::new(), "wider than the phone");
 
     let complaints = visit.complaints().await;

@@ -15,7 +15,7 @@ use naptime_tests::target::{Answer, Call, Target};
 use naptime_tests::{eventually, http};
 use serde_json::{Value, json};
 
-use super::ground::{add, by_occurrence, due, every, occurrences, runs};
+use super::ground::{add, add_all, by_occurrence, due, every, occurrences, runs};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LEASE: Duration = naptime_core::state::LEASE;
@@ -29,7 +29,7 @@ fn beside(file: &File) -> SqliteStore {
 /// `count` jobs that call `/0`, `/1`, ... every second.
 async fn add_many(store: &SqliteStore, target: &Target, count: usize) -> Vec<Job> {
     let jobs = (0..count).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
-    store.insert(jobs).await.unwrap()
+    add_all(store, jobs).await
 }
 
 fn paths(calls: &[Call]) -> usize {

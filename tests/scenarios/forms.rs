@@ -7,13 +7,42 @@ use naptime_tests::sqlite::File;
 use naptime_tests::target::Target;
 use naptime_tests::{eventually, target};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::web::{Reply, SOON, Web, escaped, send};
 
 /// The fields of the form, in its order; `active` is a box to be ticked.
-const FIELDS: [&str; 12] =
-    ["rev", "url", "every", "name", "method", "headers", "body", "timeout", "sla", "attempts", "backoff", "tags"];
+const FIELDS: [&str; 24] = [
+    "rev",
+    "id",
+    "url",
+    "every",
+    "jitter",
+    "cron",
+    "random",
+    "from",
+    "to",
+    "tz",
+    "name",
+    "method",
+    "headers",
+    "body",
+    "timeout",
+    "success",
+    "sla",
+    "attempts",
+    "backoff",
+    "on",
+    "steer_min",
+    "steer_max",
+    "lease",
+    "tags",
+];
+
+/// A schedule of this period, as the API shows it.
+fn every_so_often(period: &str) -> Value {
+    json!({"kind": "every", "every": period, "text": format!("every {period}")})
+}
 
 /// What a field of a page holds.
 fn shown(page: &str, name: &str) -> String {
@@ -40,9 +69,12 @@ fn shown(page: &str, name: &str) -> String {
 async fn fill_in(web: &Web, path: &str, page: &str, typed: &[(&str, &str)]) -> Reply {
     let there = FIELDS.iter().filter(|name| page.contains(&format!("name=\"{name}\"")));
     let mut fields: Vec<(&str, String)> = there.map(|name| (*name, shown(page, name))).collect();
-    let ticked = page.split("id=\"active\"").nth(1).unwrap().split('>').next().unwrap().contains(" checked");
-    if ticked {
-        fields.push(("active", "true".to_owned()));
+    // Boxes and choices that are ticked.
+    for tag in page.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
+        let part = |from: &str| tag.split_once(from).map(|(_, rest)| rest.split('"').next().unwrap());
+        if tag.contains(" checked") {
+            fields.push((part("name=\"").unwrap(), part("value=\"").unwrap().to_owned()));
+        }
     }
     fields.retain(|(name, _)| typed.iter().all(|(other, _)| other != name));
     let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -74,14 +106,20 @@ async fn an_endpoint_lives_its_life_in_forms() {
         ("sla", "2d"),
         ("attempts", "1"),
         ("backoff", "100ms"),
+        ("on", "500,timeout"),
+        ("success", "200-299,404"),
+        ("lease", "60s"),
+        ("steer_min", "1m"),
+        ("steer_max", "24h"),
     ];
     let page = add(&web, &typed).await;
     let api = format!("/api{page}");
     let added = web.get(&api).await.value();
     let expected = json!({
         "active": false, "method": "POST", "name": "A \"name\" & <more>", "tags": ["a", "b"], "timeout": "5s",
-        "sla": "2d", "retry": {"attempts": 1, "backoff": "100ms"}, "body": "\none\ntwo",
-        "headers": [["X-A", "1"], ["Authorization", "••••"]], "schedule": {"every": "1d"},
+        "sla": "2d", "retry": {"attempts": 1, "backoff": "100ms", "on": "500, timeout"}, "body": "\none\ntwo",
+        "headers": [["X-A", "1"], ["Authorization", "••••"]], "schedule": every_so_often("1d"), "success": "200-299, 404",
+        "lease": "1m", "steer": {"min": "1m", "max": "1d"},
     });
     for (field, value) in expected.as_object().unwrap() {
         assert_eq!(&added[field], value, "{field}");
@@ -112,7 +150,7 @@ async fn an_endpoint_lives_its_life_in_forms() {
     assert_eq!(web.get(&api).await.value(), before);
     fill_in(&web, &edit, &form.text, &[("every", "2d")]).await.leads_to(&page);
     let after = web.get(&api).await.value();
-    assert_eq!((&after["schedule"], &after["active"]), (&json!({"every": "2d"}), &json!(true)));
+    assert_eq!((&after["schedule"], &after["active"]), (&every_so_often("2d"), &json!(true)));
     assert_eq!((&after["body"], &after["headers"]), (&before["body"], &before["headers"]));
     web.form(&format!("{page}/call"), &[]).await.leads_to(&page);
     web.runs(&api, 2).await;
@@ -159,10 +197,7 @@ async fn a_stale_form_saves_nothing_and_keeps_what_was_typed() {
             assert_eq!(shown(&stale.text, name), *value);
         }
         let now = web.get(&api).await.value();
-        assert_eq!(
-            (&now["name"], &now["schedule"], &now["rev"]),
-            (&json!("theirs"), &json!({"every": "1d"}), &json!(2))
-        );
+        assert_eq!((&now["name"], &now["schedule"], &now["rev"]), (&json!("theirs"), &every_so_often("1d"), &json!(2)));
     }
     // Who sends it once more has seen that.
     let typed = [("name", "mine"), ("every", "2d"), ("active", "true")];
@@ -170,10 +205,7 @@ async fn a_stale_form_saves_nothing_and_keeps_what_was_typed() {
     assert_eq!(shown(&stale.text, "rev"), "2");
     fill_in(&web, &edit, &stale.text, &[]).await.leads_to(&page);
     let now = web.get(&api).await.value();
-    assert_eq!(
-        (&now["name"], &now["schedule"], &now["active"]),
-        (&json!("mine"), &json!({"every": "2d"}), &json!(true))
-    );
+    assert_eq!((&now["name"], &now["schedule"], &now["active"]), (&json!("mine"), &every_so_often("2d"), &json!(true)));
 }
 
 #[tokio::test]
@@ -190,6 +222,10 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         ("timeout", "1h"),
         ("sla", "1"),
         ("attempts", "0"),
+        ("jitter", "2x"),
+        ("success", "2xx"),
+        ("lease", "1s"),
+        ("steer_min", "1h"),
         ("name", &*"x".repeat(101)),
         ("tags", &*"y".repeat(51)),
     ];
@@ -197,7 +233,11 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         let reply = fill_in(&web, path, &form, &typed).await;
         assert_eq!(reply.status, 422, "{path}");
         for (name, value) in typed {
-            let id = if name == "attempts" { "retry" } else { name };
+            let id = match name {
+                "attempts" => "retry",
+                "steer_min" => "steer",
+                name => name,
+            };
             assert!(reply.text.contains(&format!("class=\"fault\" id=\"{id}-fault\"")), "{path}: no fault at {name}");
             if name != "method" {
                 assert_eq!(shown(&reply.text, name), value, "{path}");
@@ -257,12 +297,14 @@ async fn every_page_is_guarded_and_holds_no_inline_script_or_style() {
     let of = |rest: &str| format!("{page}{rest}");
     let pages = [
         ("/".to_owned(), 200),
-        ("/?range=day".to_owned(), 200),
-        ("/?range=week".to_owned(), 200),
+        ("/?unit=second".to_owned(), 200),
+        ("/?unit=day&last=7".to_owned(), 200),
+        ("/?unit=year".to_owned(), 400),
         ("/endpoints".to_owned(), 200),
         ("/endpoints?q=nothing".to_owned(), 200),
         ("/endpoints?cursor=x".to_owned(), 400),
         ("/endpoints/new".to_owned(), 200),
+        ("/endpoints/deleted".to_owned(), 200),
         (page.clone(), 200),
         (of("/edit"), 200),
         (of("/delete"), 200),

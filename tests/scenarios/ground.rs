@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Endpoint, Job, JobId, NewJob, Request, Retry, Run, Schedule, Spec, Time};
+use naptime_core::{Endpoint, Job, JobId, NewJob, Run, Schedule, Spec, Time};
 use naptime_mongo::MongoStore;
-use naptime_store::{History, Jobs, PageRef, WorkStore};
+use naptime_store::{Added, History, Jobs, PageRef, WorkStore};
 use naptime_tests::mongo::Database;
 use naptime_tests::target::Call;
 use naptime_worker::{Settings, Worker};
@@ -21,15 +21,7 @@ pub(crate) async fn open(database: &Database) -> MongoStore {
 /// An active job that calls `url` every `period`.
 pub(crate) fn every(period: Duration, url: &str) -> NewJob {
     let id = JobId::from(Uuid::now_v7());
-    let spec = Spec {
-        endpoint: Endpoint::parse(url).unwrap(),
-        request: Request::default(),
-        schedule: Schedule::every(period, id),
-        retry: Retry::default(),
-        sla: None,
-        name: String::new(),
-        tags: Vec::new(),
-    };
+    let spec = Spec::new(Endpoint::parse(url).unwrap(), Schedule::every(period, id));
     NewJob { id, spec, active: true }
 }
 
@@ -40,7 +32,12 @@ pub(crate) fn on_demand(url: &str) -> NewJob {
 
 /// Adds one job.
 pub(crate) async fn add(store: &impl Jobs, job: NewJob) -> Job {
-    store.insert(vec![job]).await.unwrap().remove(0)
+    add_all(store, vec![job]).await.remove(0)
+}
+
+/// Adds jobs.
+pub(crate) async fn add_all(store: &impl Jobs, jobs: Vec<NewJob>) -> Vec<Job> {
+    store.insert(jobs).await.unwrap().into_iter().map(Added::into_job).collect()
 }
 
 /// A worker in this process. It is told to stop when this is dropped.
@@ -108,7 +105,7 @@ pub(crate) fn most_at_once(calls: &[Call]) -> usize {
 
 /// How many occurrences of a job of one fixed period lie behind it, by its due time.
 pub(crate) fn occurrences(first: &Job, now: &Job) -> u64 {
-    let Schedule::Every { period, .. } = now.spec.schedule;
+    let period = now.spec.schedule.period().unwrap();
     let passed = now.state.due.unwrap().since(first.state.due.unwrap());
     u64::try_from(passed.as_millis() / period.as_millis()).unwrap()
 }

@@ -15,7 +15,7 @@ use naptime_tests::naptime::Naptime;
 use naptime_tests::target::{Answer, Call, Target};
 use naptime_tests::{eventually, tools};
 
-use super::ground::{Working, add, by_occurrence, due, every, most_at_once, occurrences, on_demand, open, runs};
+use super::ground::{Working, add, add_all, by_occurrence, due, every, most_at_once, occurrences, on_demand, open, runs};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LEASE: Duration = naptime_core::state::LEASE;
@@ -114,6 +114,47 @@ async fn invariant_3_what_a_killed_worker_held_is_called_again_within_a_lease_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn invariant_3_holds_for_a_lease_of_the_jobs_own() {
+    const SHORT: Duration = naptime_core::job::MIN_LEASE;
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    let store = open(&database).await;
+    let add = async |path: &str, lease: Duration| {
+        target.on(path, Answer::never());
+        let mut job = on_demand(&target.url(path));
+        job.spec.lease = lease;
+        job.spec.request.timeout = Duration::from_secs(300);
+        add(&store, job).await
+    };
+    let mut leases = vec![("/usual".to_owned(), LEASE), ("/long".to_owned(), 2 * LEASE)];
+    leases.extend((0..20).map(|n| (format!("/short-{n}"), SHORT)));
+    let doomed = Naptime::worker(&database).start().await;
+    for (path, lease) in &leases {
+        call_now(&store, &add(path, *lease).await).await;
+        // At any moment between two renewals.
+        tokio::time::sleep(SECOND / 10).await;
+    }
+    target.wait_for(SOON, "the first calls", |calls| by_path(calls) == leases.len()).await;
+    let heir = Naptime::worker(&database).start().await;
+    heir.wait_line(SOON, "the other worker is up", |line| line.contains("starts")).await;
+    // All are renewed for as long as the worker lives.
+    tokio::time::sleep(SHORT + 2 * SECOND).await;
+    assert_eq!(target.count(), leases.len(), "a lease ran out though its holder lives");
+
+    doomed.kill9();
+    let killed = Instant::now();
+    leases.iter().for_each(|(path, _)| target.on(path, Answer::ok()));
+    leases.sort_by_key(|(_, lease)| *lease);
+    for (path, lease) in &leases {
+        let (path, lease) = (path.as_str(), *lease);
+        target.wait_for(lease + SOON, path, |calls| count(calls, path) == 2).await;
+        let again = target.calls(path)[1].start - killed;
+        assert!(again <= lease + SECOND, "{path} was called again after {again:?}");
+        assert!(again >= lease - 3 * SECOND, "{path} was called again after {again:?}, in its lease");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invariant_3_no_endpoint_waits_longer_than_that_when_a_worker_is_killed() {
     let database = mongo::fresh_database().await;
     let target = Target::start().await;
@@ -194,7 +235,7 @@ async fn invariant_5_a_workers_clock_may_be_off_by_an_hour() {
     let target = Target::start().await;
     let store = open(&database).await;
     let jobs = (0..20).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
-    let jobs = store.insert(jobs).await.unwrap();
+    let jobs = add_all(&store, jobs).await;
     let library = tools::faketime();
     let skewed = |by: &str| {
         Naptime::worker(&database)
@@ -232,7 +273,7 @@ async fn storm(database: &Database, target: &Target) -> (MongoStore, Vec<Job>) {
     let store = open(database).await;
     let path = |n: usize| ["/ok", "/failing", "/busy", "/slow"][n % 4];
     let jobs = (0..20).map(|n| every(Duration::from_millis(300), &target.url(path(n)))).collect();
-    let jobs = store.insert(jobs).await.unwrap();
+    let jobs = add_all(&store, jobs).await;
     let start = || Naptime::worker(database).launch();
     let workers = [start(), start(), start()];
     target.wait_for(SOON, "two hundred calls", |calls| calls.len() >= 200).await;
@@ -307,7 +348,7 @@ async fn invariant_8_sigterm_loses_and_repeats_nothing() {
     let target = Target::start().await;
     let store = open(&database).await;
     let jobs = (0..50).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
-    let jobs = store.insert(jobs).await.unwrap();
+    let jobs = add_all(&store, jobs).await;
     (0..50).for_each(|n| target.on(&format!("/{n}"), Answer::ok().after(Duration::from_millis(300))));
     let mut workers = vec![Naptime::worker(&database).start().await, Naptime::worker(&database).start().await];
     target.wait_for(SOON, "all are called", |calls| by_path(calls) == 50).await;
@@ -384,7 +425,7 @@ async fn invariant_10_no_burst_exceeds_the_capacity() {
     let store = open(&database).await;
     let paths: Vec<String> = (0..120).map(|n| format!("/{n}")).collect();
     paths.iter().for_each(|path| target.on(path, Answer::ok().after(Duration::from_millis(200))));
-    let jobs = store.insert(paths.iter().map(|path| on_demand(&target.url(path))).collect()).await.unwrap();
+    let jobs = add_all(&store, paths.iter().map(|path| on_demand(&target.url(path))).collect()).await;
     for job in &jobs {
         call_now(&store, job).await;
     }
@@ -414,7 +455,7 @@ async fn invariant_10_no_burst_exceeds_the_bytes() {
     };
     for _ in 0..16 {
         // In parts: the server's cache is small.
-        for job in store.insert((0..10).map(|_| heavy()).collect()).await.unwrap() {
+        for job in add_all(&store, (0..10).map(|_| heavy()).collect()).await {
             call_now(&store, &job).await;
         }
     }

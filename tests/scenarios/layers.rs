@@ -26,10 +26,11 @@ fn crates_depend_only_on_those_below() {
         ("naptime-mongo", &["naptime-core", "naptime-store"]),
         ("naptime-sqlite", &["naptime-core", "naptime-store"]),
         ("naptime-worker", &["naptime-core", "naptime-store"]),
-        ("naptime-web", &["naptime-core", "naptime-store"]),
+        ("naptime-web", &["naptime-core", "naptime-store", "naptime-events"]),
+        ("naptime-events", &["naptime-core", "naptime-store"]),
         (
             "naptime",
-            &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite", "naptime-worker", "naptime-web"],
+            &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite", "naptime-worker", "naptime-web", "naptime-events"],
         ),
     ]
     .into();
@@ -49,6 +50,8 @@ fn each_outside_thing_has_one_crate() {
         ("bson", &["naptime-mongo"]),
         ("rusqlite", &["naptime-sqlite"]),
         ("reqwest", &["naptime-worker"]),
+        ("lapin", &["naptime-events"]),
+        ("minijinja", &["naptime-events"]),
         ("axum", &["naptime-web"]),
         ("maud", &["naptime-web"]),
         ("clap", &["naptime"]),

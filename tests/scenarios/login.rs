@@ -46,7 +46,7 @@ async fn nothing_is_shown_to_who_has_neither_password_nor_token() {
     let web = Web::start(locked(&file)).await;
     let to = |path: &str| format!("/login?{}", query(&[("next", path)]));
     web.get("/").await.leads_to("/login");
-    for path in ["/endpoints", "/endpoints?q=a%20b", "/endpoints/new", "/endpoints/1/edit", "/nothing", "/?range=day"] {
+    for path in ["/endpoints", "/endpoints?q=a%20b", "/endpoints/new", "/endpoints/1/edit", "/nothing", "/?unit=day"] {
         web.get(path).await.leads_to(&to(path));
     }
     for path in ["/endpoints/new", "/endpoints/01a1fa5c-9c85-7223-beb1-06962fe31c31/delete"] {

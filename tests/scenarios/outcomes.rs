@@ -15,7 +15,8 @@ on_both_stores!(store:
     blocked_addresses_are_not_called,
     calls_say_what_they_are_for,
     a_target_that_asks_for_time_gets_it,
-    the_first_line_of_an_answer_is_kept,
+    the_first_two_lines_of_an_answer_are_kept,
+    the_endpoint_says_what_is_a_success,
 );
 
 /// How long after its deadline a slot may be free, on a machine that is busy with other tests.
@@ -172,12 +173,12 @@ async fn a_target_that_asks_for_time_gets_it(store: &impl Store) {
     assert!(runs.iter().all(|run| run["attempt"] == 1), "{runs:?}");
 }
 
-async fn the_first_line_of_an_answer_is_kept(store: &impl Store) {
+async fn the_first_two_lines_of_an_answer_are_kept(store: &impl Store) {
     let target = Target::start().await;
     let (web, _worker) = one_slot(store, "127.0.0.0/8").await;
     let (long, clipped) = ("ä".repeat(300), "ä".repeat(200));
     let cases = [
-        ("/lines", "\r\n\n  one  \ntwo", "one"),
+        ("/lines", "\r\n\n  one  \n\n two\nthree", "one\ntwo"),
         ("/long", &*long, &*clipped),
         ("/script", "<script>alert(1)</script>", "<script>alert(1)</script>"),
         ("/dollar", "$period {\"$ne\": null}", "$period {\"$ne\": null}"),
@@ -193,4 +194,28 @@ async fn the_first_line_of_an_answer_is_kept(store: &impl Store) {
         let page = web.get(endpoint.strip_prefix("/api").unwrap()).await;
         assert!(page.text.contains(&escaped(message)) && !page.text.contains("<script>"), "{}", page.text);
     }
+}
+
+async fn the_endpoint_says_what_is_a_success(store: &impl Store) {
+    let target = Target::start().await;
+    let (web, _worker) = one_slot(store, "127.0.0.0/8").await;
+    let cases = [
+        (404, "200-299, 404", "ok"),
+        (404, "200-299", "failed"),
+        (200, "201, 204", "failed"),
+        (302, "302", "ok"),
+        (302, "200", "redirect_not_followed"),
+    ];
+    for (n, (status, success, outcome)) in cases.into_iter().enumerate() {
+        let path = format!("/{n}");
+        target.on(&path, Answer::status(status).header("location", "/elsewhere"));
+        let endpoint = web.add_on_demand(&target.url(&path), &json!({"success": success})).await;
+        web.call_now(&endpoint).await;
+        let run = web.runs(&endpoint, 1).await.remove(0);
+        assert_eq!((&run["outcome"], &run["status"]), (&json!(outcome), &json!(status)), "{success}: {run}");
+        let endpoint = web.get(&endpoint).await.value();
+        let ok = u64::from(outcome == "ok");
+        assert_eq!((&endpoint["counters"]["ok"], endpoint["last_ok"].is_string()), (&json!(ok), ok == 1), "{endpoint}");
+    }
+    assert_eq!(target.calls("/elsewhere").len(), 0);
 }

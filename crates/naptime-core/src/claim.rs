@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use crate::state::LEASE;
-use crate::{Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
+use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
 
 /// A job locked for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +54,8 @@ pub struct Settled {
     pub then: Then,
     /// Occurrences that earlier, lost claims took on and that are not taken up again. They count as missed.
     pub abandoned: u32,
+    /// The breach of the job's SLA that the run ends.
+    pub breach: Option<Breach>,
 }
 
 /// What comes after a claim.
@@ -111,6 +112,7 @@ impl Job {
             worker,
             token,
             since: now,
+            lease: self.spec.lease,
             // Late, or held until now: at once.
             at: claim_at.max(now),
             due: self.state.due,
@@ -120,17 +122,18 @@ impl Job {
         };
         self.state.attempt += u32::from(lock.has_call());
         self.state.lock = Some(lock);
-        self.state.claim_at = Some(now + LEASE);
+        self.state.claim_at = Some(now + self.spec.lease);
         true
     }
 
     /// Prolongs the lease, if the claim is still the one held. Returns whether it is.
     pub fn renew(&mut self, token: Token, now: Time) -> bool {
-        let held = self.state.lock.as_ref().is_some_and(|lock| lock.token == token);
-        if held {
-            self.state.claim_at = Some(now + LEASE);
+        // The lease is the claim's: one that an edit sets is for the next claim.
+        let held = self.state.lock.as_ref().filter(|lock| lock.token == token);
+        if let Some(lock) = held {
+            self.state.claim_at = Some(now + lock.lease);
         }
-        held
+        held.is_some()
     }
 
     /// Ends a claim, if it is still the one held. Returns whether it was. Doing it twice does nothing more.
@@ -153,6 +156,7 @@ impl Job {
                 done = 1;
                 if same_plan {
                     (state.due, base, missed) = (due, due, skipped);
+                    state.ended_at = due.is_none().then_some(now);
                 }
             }
             Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
@@ -177,6 +181,9 @@ impl Job {
             if run.outcome == Outcome::Ok {
                 state.counters.ok += 1;
                 state.last_ok = Some(run.finished);
+            }
+            if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla) {
+                watch.called(sla, run);
             }
             state.last = Some(Last::from(run));
         }
@@ -268,8 +275,9 @@ impl Claim {
         let lost = self.lock.lost.iter().find(|lost| lost.token == run.token);
         let since = lost.map_or(self.lock.since, |lost| lost.since);
         let next = self.job.spec.schedule.next(run.due, since);
-        if run.outcome.is_temporary(run.status) && run.attempt < self.job.spec.retry.attempts {
-            let after = self.job.spec.retry.pause(run.attempt, run.token, asked);
+        let retry = &self.job.spec.retry;
+        if retry.on.covers(run.outcome, run.status) && run.attempt < retry.attempts {
+            let after = retry.pause(run.attempt, run.token, asked);
             // Never past the next occurrence, which is an attempt of its own.
             if next.due.is_none_or(|due| run.finished + after < due) {
                 return Then::Retry { after };
@@ -285,7 +293,7 @@ impl Claim {
 
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
-        Settled { claim: self.reference(), run, then, abandoned: self.lock.abandoned() }
+        Settled { claim: self.reference(), run, then, abandoned: self.lock.abandoned(), breach: None }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.

@@ -4,7 +4,11 @@
 
 use std::time::Duration;
 
-use crate::{Endpoint, Job, JobId, Plan, Request, Retry, Rev, Schedule, Spec, State, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Breach, Endpoint, Job, JobId, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch, duration,
+};
 
 /// A job to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,11 @@ pub enum Edit {
     /// Call it now, out of turn, even if it is switched off. What is due stays due. No configuration changes, so `rev`
     /// stays.
     CallNow,
+    /// Don't call it before `until`, because its target asked for that. The occurrences until then count as missed.
+    PutOff {
+        /// When it may be called again.
+        until: Time,
+    },
     /// Delete it. It is kept for the retention time, switched off.
     Delete,
     /// Undo a deletion. The job comes back switched off.
@@ -42,9 +51,41 @@ pub struct Change {
     pub sla: Option<Option<Duration>>,
     pub name: Option<String>,
     pub tags: Option<Vec<String>>,
+    pub success: Option<Statuses>,
+    pub lease: Option<Duration>,
+    pub steer: Option<Option<Steer>>,
     /// Whether the job is switched on.
     pub active: Option<bool>,
+    /// Who changes it.
+    pub by: By,
 }
+
+/// Who changes a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// A person, or a program of theirs by the API.
+    #[default]
+    Person,
+    /// The target, by an answer.
+    Target,
+    /// The rule of this name, by an event.
+    Rule(String),
+}
+
+/// A change of when or whether a job is called, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// When it was made.
+    pub at: Time,
+    /// Who made it.
+    pub by: By,
+    /// What changed, in words: `every 5m, now every 2m`.
+    pub what: String,
+}
+
+/// The changes that a job remembers, the latest of them.
+const MAX_NOTED: usize = 20;
 
 /// The job is deleted: it can be looked at and restored, not edited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +95,7 @@ impl NewJob {
     /// The job as it is first stored, added at `now`.
     pub fn into_job(self, now: Time) -> Job {
         let due = self.active.then(|| self.spec.schedule.first(now));
+        let watch = self.spec.sla.filter(|_| self.active).map(|sla| Watch::new(sla, now));
         Job {
             id: self.id,
             spec: self.spec,
@@ -63,7 +105,8 @@ impl NewJob {
             plan: Plan(1),
             created_at: now,
             updated_at: now,
-            state: State { due, claim_at: due, ..State::default() },
+            changes: Vec::new(),
+            state: State { due, claim_at: due, watch, ..State::default() },
         }
     }
 }
@@ -75,8 +118,7 @@ impl Change {
     }
 
     /// The configuration with this change made.
-    fn applied(self, spec: &Spec) -> Spec {
-        let spec = spec.clone();
+    pub(crate) fn applied(self, spec: Spec) -> Spec {
         Spec {
             endpoint: self.endpoint.unwrap_or(spec.endpoint),
             request: self.request.unwrap_or(spec.request),
@@ -85,6 +127,10 @@ impl Change {
             sla: self.sla.unwrap_or(spec.sla),
             name: self.name.unwrap_or(spec.name),
             tags: self.tags.unwrap_or(spec.tags),
+            success: self.success.unwrap_or(spec.success),
+            lease: self.lease.unwrap_or(spec.lease),
+            steer: self.steer.unwrap_or(spec.steer),
+            key: spec.key,
         }
     }
 }
@@ -108,22 +154,37 @@ impl Job {
             }
             Edit::Change(change) => {
                 let active = change.active.unwrap_or(self.active);
-                let spec = change.applied(&self.spec);
+                let by = change.by.clone();
+                let spec = change.applied(self.spec.clone());
                 if active == self.active && spec == self.spec {
                     return Ok(false);
                 }
                 let replan = active != self.active || spec.schedule != self.spec.schedule;
                 if replan {
                     self.drop_occurrences(now);
+                    self.note(by, what_changed(self, &spec, active), now);
                 }
+                let before = (self.active, self.spec.sla);
                 (self.spec, self.active) = (spec, active);
+                self.promise(before, now);
                 if replan {
                     self.replan(now);
                 }
             }
+            Edit::PutOff { until } => {
+                if self.state.due.is_none_or(|due| due > until) {
+                    return Ok(false);
+                }
+                self.drop_occurrences(until);
+                // As it was asked for: in whole seconds, and a moment ago.
+                let pause = Duration::from_secs(until.since(now).as_secs_f64().round() as u64);
+                self.note(By::Target, format!("no call for {}", duration::show(pause)), now);
+                self.replan(until);
+            }
             Edit::Delete => {
                 self.drop_occurrences(now);
                 (self.deleted_at, self.active, self.state.asked_at) = (Some(now), false, None);
+                self.state.watch = None;
                 self.replan(now);
             }
             Edit::Restore if self.deleted_at.is_none() => return Ok(false),
@@ -134,11 +195,38 @@ impl Job {
         Ok(true)
     }
 
-    /// Counts as missed what is overdue by the present schedule, but for an occurrence that is being called.
-    fn drop_occurrences(&mut self, now: Time) {
+    /// The breach of the SLA that an edit of `before`, at `now`, ended: the promise was withdrawn, or another made.
+    /// `worker_since` as in [`Job::breach`].
+    pub fn breach_ended_since(&self, before: &Job, now: Time, worker_since: Option<Time>) -> Option<Breach> {
+        let since = |job: &Job| job.state.watch.map(|watch| watch.since);
+        if since(self) == since(before) {
+            return None;
+        }
+        before.breach(now, worker_since).map(|breach| Breach { to: Some(now), ..breach })
+    }
+
+    /// The SLA runs from when the job is first switched on with it. A changed SLA is another promise.
+    fn promise(&mut self, (was_active, old_sla): (bool, Option<Duration>), now: Time) {
+        let ran = self.state.watch.take();
+        self.state.watch = self.spec.sla.and_then(|sla| match ran {
+            Some(watch) if old_sla == Some(sla) && self.active && !was_active => Some(Watch { on_since: now, ..watch }),
+            Some(watch) if old_sla == Some(sla) => Some(watch),
+            None if !self.active => None,
+            _ => Some(Watch::new(sla, now)),
+        });
+    }
+
+    fn note(&mut self, by: By, what: String, at: Time) {
+        let surplus = (self.changes.len() + 1).saturating_sub(MAX_NOTED);
+        self.changes.drain(..surplus);
+        self.changes.push(Noted { at, by, what });
+    }
+
+    /// Counts as missed what the present schedule owes by `until`, but for an occurrence that is being called.
+    fn drop_occurrences(&mut self, until: Time) {
         let Some(due) = self.state.due else { return };
         let calling = self.state.lock.as_ref().is_some_and(|lock| lock.plan == self.plan && lock.took_on());
-        let owed = self.spec.schedule.owed(due, now);
+        let owed = self.spec.schedule.owed(due, until);
         self.state.counters.missed += if calling { owed.saturating_sub(1) } else { owed };
     }
 
@@ -147,8 +235,21 @@ impl Job {
         self.plan = Plan(self.plan.0 + 1);
         self.state.due = self.active.then(|| self.spec.schedule.first(now));
         self.state.attempt = 0;
+        self.state.ended_at = None;
         if self.state.lock.is_none() {
             self.state.claim_at = self.idle_claim_at(self.state.due);
         }
     }
+}
+
+/// A change of schedule or switch, in words.
+fn what_changed(job: &Job, spec: &Spec, active: bool) -> String {
+    let mut words = Vec::new();
+    if spec.schedule != job.spec.schedule {
+        words.push(format!("{}, now {}", job.spec.schedule.describe(), spec.schedule.describe()));
+    }
+    if active != job.active {
+        words.push(if active { "switched on" } else { "switched off" }.to_owned());
+    }
+    words.join(", ")
 }

@@ -1,12 +1,15 @@
 //! What is wrong with a piece of input, and where.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Serialize;
+
 /// A fault in what somebody typed or sent, named so that a form can show it at the field and the API can return it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Invalid {
-    /// The field, by its name in the API: `url`, `every`, `headers`.
-    pub field: &'static str,
+    /// The field, by its name in the API: `url`, `every`, `headers`. It may be one that nobody knows.
+    pub field: Cow<'static, str>,
     /// What is wrong, for programs: `too_long`.
     pub code: &'static str,
     /// What is wrong and what would be right, for people: a sentence.
@@ -15,8 +18,8 @@ pub struct Invalid {
 
 impl Invalid {
     /// A fault at `field`.
-    pub fn new(field: &'static str, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { field, code, detail: detail.into() }
+    pub fn new(field: impl Into<Cow<'static, str>>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), code, detail: detail.into() }
     }
 }
 

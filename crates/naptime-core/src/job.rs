@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Endpoint, Invalid, Request, Retry, Schedule, State, Time};
+use crate::state::LEASE;
+use crate::{Endpoint, Invalid, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
@@ -114,6 +115,12 @@ pub const MAX_NAME: usize = 100;
 pub const MAX_TAGS: usize = 20;
 /// The longest tag, in characters.
 pub const MAX_TAG: usize = 50;
+/// The longest key of a job, in characters.
+pub const MAX_KEY: usize = 200;
+/// The shortest lease: time enough for a renewal to fail and be tried again.
+pub const MIN_LEASE: Duration = Duration::from_secs(5);
+/// The longest lease.
+pub const MAX_LEASE: Duration = Duration::from_secs(600);
 
 /// What a person configures: nothing in here is ever changed by a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,9 +139,53 @@ pub struct Spec {
     pub name: String,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// The statuses that mean that a call ended well.
+    #[serde(default = "Statuses::success")]
+    pub success: Statuses,
+    /// How long a claim of this job lasts without renewal.
+    #[serde(default = "default_lease", with = "crate::duration::text")]
+    pub lease: Duration,
+    /// Whether its target may change the schedule by its answers, and within what limits.
+    #[serde(default)]
+    pub steer: Option<Steer>,
+    /// What whoever added it knows it by. Of the jobs that are not deleted, no two have the same.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+fn default_lease() -> Duration {
+    LEASE
 }
 
 impl Spec {
+    /// A plain GET on this schedule, with defaults for everything else.
+    pub fn new(endpoint: Endpoint, schedule: Schedule) -> Self {
+        Self {
+            endpoint,
+            request: Request::default(),
+            retry: if schedule.is_once() { Retry::once() } else { Retry::default() },
+            schedule,
+            sla: None,
+            name: String::new(),
+            tags: Vec::new(),
+            success: Statuses::success(),
+            lease: LEASE,
+            steer: None,
+            key: None,
+        }
+    }
+
+    /// Checks a key.
+    ///
+    /// # Errors
+    /// At `key`, if it is empty, too long, or holds control characters.
+    pub fn check_key(key: &str) -> Result<(), Invalid> {
+        if key.is_empty() {
+            return Err(Invalid::new("key", "empty", "the key is empty"));
+        }
+        check_line("key", key, MAX_KEY)
+    }
+
     /// Checks a name.
     ///
     /// # Errors
@@ -199,6 +250,9 @@ pub struct Job {
     pub created_at: Time,
     /// When it was last edited.
     pub updated_at: Time,
+    /// The latest changes of when and whether it is called, oldest first.
+    #[serde(default)]
+    pub changes: Vec<Noted>,
     /// Where it stands, which is what workers change.
     pub state: State,
 }

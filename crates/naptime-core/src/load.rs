@@ -1,7 +1,7 @@
 //! What happened when, in figures small enough to keep: calls, errors, lag, request time, capacity used.
 //!
-//! Charts and percentiles read these, never the runs: a day at 1,000 calls a second is 86 million runs, and 1,440
-//! rows of load per worker.
+//! Charts and percentiles read these, never the runs: a day at 1,000 calls a second is 86 million runs, and 24 rows of
+//! load per worker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Time, WorkerId};
 
+/// How often workers add their figures to the store.
+pub const REPORTED_EVERY: Duration = Duration::from_secs(10);
+
+/// How far behind the newest figures may be: what a worker counts right after it has reported waits for the next time,
+/// and that takes a moment. What is older is there, unless the store was away.
+pub const BEHIND: Duration = Duration::from_secs(12);
+
 /// How long a stretch of time one row covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
+    /// One second; kept for a quarter of an hour.
+    Second,
     /// One minute; kept for three hours.
     Minute,
     /// Ten minutes; kept for two days.
@@ -23,33 +32,31 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// All of them. What is recorded is recorded in each, so nothing needs rolling up.
-    pub const ALL: [Tier; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
+    /// All of them, the finest first. What is recorded is recorded in each, so nothing needs rolling up.
+    pub const ALL: [Tier; 4] = [Self::Second, Self::Minute, Self::TenMinutes, Self::Hour];
 
     /// The time that one row covers.
     pub fn width(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Minute => 60,
-            Self::TenMinutes => 600,
-            Self::Hour => 3600,
-        })
+        Duration::from_secs(self.seconds().into())
     }
 
     /// How long a row is kept, from its start.
     pub fn kept(self) -> Duration {
         Duration::from_secs(match self {
+            Self::Second => 15 * 60,
             Self::Minute => 3 * 3600,
             Self::TenMinutes => 48 * 3600,
             Self::Hour => 35 * 24 * 3600,
         })
     }
 
-    /// Its number of minutes, which names it in the store.
-    pub fn minutes(self) -> u8 {
+    /// Its number of seconds, which names it in the store.
+    pub fn seconds(self) -> u16 {
         match self {
-            Self::Minute => 1,
-            Self::TenMinutes => 10,
-            Self::Hour => 60,
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::TenMinutes => 600,
+            Self::Hour => 3600,
         }
     }
 }
@@ -57,12 +64,21 @@ impl Tier {
 /// One worker's figures over one stretch of time. What is added to the store is added to the row that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
-    /// The start of the stretch, a multiple of the tier's width.
+    /// The start of the stretch, a multiple of the tier's width. In what is added, any moment in it.
     pub at: Time,
     /// The worker.
     pub worker: WorkerId,
     /// The figures.
     pub figures: Figures,
+}
+
+/// What these rows add to each tier: one sum for each row of the store that they touch.
+pub fn sums(rows: &[Load]) -> BTreeMap<(Tier, Time, WorkerId), Figures> {
+    let mut sums: BTreeMap<_, Figures> = BTreeMap::new();
+    for (row, tier) in rows.iter().flat_map(|row| Tier::ALL.map(|tier| (row, tier))) {
+        sums.entry((tier, row.at.floor(tier.width()), row.worker)).or_default().add(&row.figures);
+    }
+    sums
 }
 
 /// Figures that can be added up.
@@ -76,6 +92,9 @@ pub struct Figures {
     pub lag: Histogram,
     /// How long the calls took, in milliseconds.
     pub took: Histogram,
+    /// How long the calls took together, in milliseconds.
+    #[serde(default)]
+    pub took_ms: u64,
     /// The claims held, summed over `samples` samples (one a second).
     pub held: u64,
     /// The capacity, summed over the same samples.
@@ -91,9 +110,15 @@ impl Figures {
         self.errors += other.errors;
         self.lag.add(&other.lag);
         self.took.add(&other.took);
+        self.took_ms += other.took_ms;
         self.held += other.held;
         self.capacity += other.capacity;
         self.samples += other.samples;
+    }
+
+    /// How long a call took on the mean; none without calls.
+    pub fn mean_took(&self) -> Option<Duration> {
+        (self.calls > 0).then(|| Duration::from_secs_f64(self.took_ms as f64 / 1000.0 / self.calls as f64))
     }
 
     /// The share of the capacity that was used, from 0 to 1; none without samples.
@@ -206,6 +231,38 @@ mod tests {
         check(&[1, 1, 1, 9], 0.99, Some(10));
         check(&[700], 0.5, Some(794));
         check(&[10_000_000], 0.5, Some(u64::MAX));
+    }
+
+    #[test]
+    fn seconds_add_up_in_every_tier() {
+        let worker = WorkerId::from(uuid::Uuid::from_u128(1));
+        // The last two seconds of an hour, and the first of the next, which comes in two parts.
+        let row = |second: i64, calls| Load {
+            at: Time::from_millis(second * 1000),
+            worker,
+            figures: Figures { calls, ..Figures::default() },
+        };
+        let sums = sums(&[row(3598, 1), row(3599, 2), row(3600, 4), row(3600, 8)]);
+        let found: Vec<_> = sums.iter().map(|(key, sum)| (key.0.seconds(), key.1.millis() / 1000, sum.calls)).collect();
+        let seconds = [(1, 3598, 1), (1, 3599, 2), (1, 3600, 12)];
+        let longer = [(60, 3540, 3), (60, 3600, 12), (600, 3000, 3), (600, 3600, 12), (3600, 0, 3), (3600, 3600, 12)];
+        assert_eq!(found, [&seconds[..], &longer].concat());
+    }
+
+    #[test]
+    fn hours_fold_into_days_of_utc() {
+        let worker = WorkerId::from(uuid::Uuid::from_u128(1));
+        let row = |at: &str, calls| Load {
+            at: at.parse().expect("a time"),
+            worker,
+            figures: Figures { calls, ..Figures::default() },
+        };
+        let rows = [row("2026-01-01T23:00:00Z", 1), row("2026-01-02T00:00:00Z", 2), row("2026-01-02T23:00:00Z", 4)];
+        let [from, to] = ["2026-01-01T12:00:00Z", "2026-01-02T23:30:00Z"].map(|at| at.parse().expect("a time"));
+        let points = fold(&rows, from, to, Duration::from_secs(86_400));
+        let days = points.iter().map(|point| (Time::from_millis(point.at).to_string(), point.all.calls));
+        let expect = [("2026-01-01T00:00:00.000Z".to_owned(), 1), ("2026-01-02T00:00:00.000Z".to_owned(), 6)];
+        assert_eq!(days.collect::<Vec<_>>(), expect);
     }
 
     #[test]

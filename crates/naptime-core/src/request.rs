@@ -182,6 +182,13 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// These, and those of `defaults` whose names are not among them.
+    pub fn with_defaults(&self, defaults: &Headers) -> Headers {
+        let own = |name: &str| self.0.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let missing = defaults.0.iter().filter(|(name, _)| !own(name));
+        Self(self.0.iter().chain(missing).cloned().collect())
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -231,6 +238,14 @@ mod tests {
         check(&[("X-A", "1"); 50], None);
         check(&[("X-A", "1"); 51], Some("too_many"));
         check(&[("X-A", &"x".repeat(20_000))], Some("too_long"));
+    }
+
+    #[test]
+    fn a_header_of_ones_own_wins_over_the_default() {
+        let headers = |text| Headers::split_lines(text).and_then(Headers::new).expect("headers");
+        let own = headers("x-a: own\nX-B: own");
+        let with = own.with_defaults(&headers("X-A: default\nX-C: 1\nX-C: 2"));
+        assert_eq!(with, headers("x-a: own\nX-B: own\nX-C: 1\nX-C: 2"));
     }
 
     #[test]

@@ -1,21 +1,37 @@
 //! Whether and when a failed call is tried again.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Invalid, Token};
+use crate::{Invalid, Outcome, Statuses, Token};
 
 /// How often one occurrence is tried, and how far apart.
-///
-/// Only temporary failures are tried again, see [`crate::Outcome::is_temporary`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {
     /// The most attempts at one occurrence, the first included. Claims that were lost count.
     pub attempts: u32,
     /// The pause after the first attempt. It doubles with each further one.
     #[serde(with = "crate::duration::text")]
     pub backoff: Duration,
+    /// The failures after which it is tried again.
+    #[serde(default)]
+    pub on: Temporary,
+}
+
+/// The failures that are taken for temporary.
+///
+/// Calls that were interrupted or lost by us always are: that says nothing of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Temporary {
+    /// The statuses that say so.
+    pub statuses: Statuses,
+    /// Whether an answer that did not come in time is.
+    pub timeout: bool,
+    /// Whether a connection that could not be made, or was cut, is.
+    pub connection: bool,
 }
 
 /// The most attempts that may be asked for.
@@ -26,12 +42,26 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(3600);
 pub const MIN_BACKOFF: Duration = Duration::from_millis(100);
 
 impl Default for Retry {
+    /// Of a recurring job: three attempts, for the next occurrence is an attempt of its own.
     fn default() -> Self {
-        Self { attempts: 3, backoff: Duration::from_secs(2) }
+        Self { attempts: 3, backoff: Duration::from_secs(2), on: Temporary::default() }
+    }
+}
+
+impl Default for Temporary {
+    /// 429, 503, timeouts, and connections that failed.
+    fn default() -> Self {
+        Self { statuses: Statuses::of(&[429, 503]), timeout: true, connection: true }
     }
 }
 
 impl Retry {
+    /// Of a one-off job: up to five retries, after 503 and timeouts.
+    pub fn once() -> Self {
+        let on = Temporary { statuses: Statuses::of(&[503]), timeout: true, connection: false };
+        Self { attempts: 6, on, ..Self::default() }
+    }
+
     /// Checks the values.
     ///
     /// # Errors
@@ -43,7 +73,13 @@ impl Retry {
         if backoff < MIN_BACKOFF || backoff > MAX_BACKOFF {
             return Err(Invalid::new("retry", "out_of_range", "the backoff may be from 100ms to 1h"));
         }
-        Ok(Self { attempts, backoff })
+        Ok(Self { attempts, backoff, on: Temporary::default() })
+    }
+
+    /// The same, but after these failures.
+    #[must_use]
+    pub fn on(self, on: Temporary) -> Self {
+        Self { on, ..self }
     }
 
     /// The pause after attempt number `attempt` (the first is 1): exponential, with up to a quarter of jitter that
@@ -54,6 +90,74 @@ impl Retry {
         let jitter = f64::from(u32::try_from(token.hash() % 1000).unwrap_or(0)) / 4000.0;
         let pause = doubled.min(MAX_BACKOFF).mul_f64(1.0 + jitter);
         pause.max(asked.unwrap_or_default()).min(MAX_BACKOFF)
+    }
+}
+
+impl Temporary {
+    /// Whether a run that ended so may do better another time.
+    pub fn covers(&self, outcome: Outcome, status: Option<u16>) -> bool {
+        match outcome {
+            Outcome::Failed | Outcome::RedirectNotFollowed => {
+                status.is_some_and(|status| self.statuses.contains(status))
+            }
+            Outcome::Timeout => self.timeout,
+            Outcome::ConnectionRefused
+            | Outcome::ConnectionReset
+            | Outcome::ConnectionFailed
+            | Outcome::DnsNotFound => self.connection,
+            Outcome::Interrupted | Outcome::Lost => true,
+            Outcome::Ok | Outcome::Tls | Outcome::BlockedAddress | Outcome::InvalidResponse => false,
+        }
+    }
+}
+
+impl FromStr for Temporary {
+    type Err = Invalid;
+
+    /// Reads `503, timeout, connection`: statuses and ranges of them, and these two words. `none` is none of them.
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let mut on = Self { statuses: Statuses::of(&[]), timeout: false, connection: false };
+        if text.trim() == "none" {
+            return Ok(on);
+        }
+        let mut statuses = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            match part {
+                "timeout" => on.timeout = true,
+                "connection" => on.connection = true,
+                status => statuses.push(status),
+            }
+        }
+        if !statuses.is_empty() {
+            on.statuses = statuses.join(",").parse().map_err(|fault: Invalid| {
+                let detail = format!("{}; besides these there are `timeout`, `connection` and `none`", fault.detail);
+                Invalid::new("retry", fault.code, detail)
+            })?;
+        }
+        Ok(on)
+    }
+}
+
+impl fmt::Display for Temporary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let statuses = Some(self.statuses.to_string()).filter(|statuses| !statuses.is_empty());
+        let words = [(self.timeout, "timeout"), (self.connection, "connection")];
+        let words = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word.to_owned());
+        let parts: Vec<String> = statuses.into_iter().chain(words).collect();
+        f.write_str(if parts.is_empty() { "none" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+impl Serialize for Temporary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Temporary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -71,5 +175,25 @@ mod tests {
         assert_eq!(pause(60, None), 3600.0);
         assert_eq!(pause(1, Some(Duration::from_secs(90))), 90.0);
         assert_eq!(pause(1, Some(Duration::from_secs(90_000))), 3600.0);
+    }
+
+    #[test]
+    fn what_is_temporary_reads_and_shows_the_same() {
+        let check = |text: &str, expect: Option<&str>| {
+            assert_eq!(text.parse::<Temporary>().ok().map(|on| on.to_string()).as_deref(), expect, "{text:?}");
+        };
+        check("503,timeout", Some("503, timeout"));
+        check("connection, 500-599 ,429", Some("429, 500-599, connection"));
+        check("none", Some("none"));
+        check("", None);
+        check("often", None);
+    }
+
+    #[test]
+    fn one_off_jobs_retry_503_and_timeouts() {
+        let on = Retry::once().on;
+        assert!(on.covers(Outcome::Failed, Some(503)) && on.covers(Outcome::Timeout, None));
+        assert!(on.covers(Outcome::Lost, None), "which says nothing of the target");
+        assert!(!on.covers(Outcome::Failed, Some(500)) && !on.covers(Outcome::ConnectionRefused, None));
     }
 }

@@ -28,7 +28,7 @@ pub struct Run {
     pub outcome: Outcome,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The first line of the answer, or what went wrong; at most [`MAX_MESSAGE`] characters.
+    /// The first two lines of the answer, or what went wrong; at most [`MAX_MESSAGE`] characters.
     pub message: String,
     /// The number of the attempt at this occurrence, from 1.
     pub attempt: u32,
@@ -52,7 +52,7 @@ impl Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The target answered with a 2xx status.
+    /// The target answered with a status that means success: any 2xx, unless the job says otherwise.
     Ok,
     /// The target answered with another status, but for redirects.
     Failed,
@@ -117,23 +117,13 @@ impl Outcome {
         }
     }
 
+    /// Whether it says something of the target: a call that was cut or lost here says nothing of it.
+    pub fn is_targets(self) -> bool {
+        !matches!(self, Self::Interrupted | Self::Lost)
+    }
+
     /// The outcome of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
-    }
-
-    /// Whether another attempt may do better: the target was busy (`status` 429 or 503), or did not answer.
-    pub fn is_temporary(self, status: Option<u16>) -> bool {
-        match self {
-            Self::Failed => matches!(status, Some(429 | 503)),
-            Self::Timeout
-            | Self::ConnectionRefused
-            | Self::ConnectionReset
-            | Self::ConnectionFailed
-            | Self::DnsNotFound
-            | Self::Interrupted
-            | Self::Lost => true,
-            Self::Ok | Self::RedirectNotFollowed | Self::Tls | Self::BlockedAddress | Self::InvalidResponse => false,
-        }
     }
 }

@@ -1,13 +1,43 @@
 //! When a job is due.
+//!
+//! - `every` ([`every`]): once in each period, on a grid, with or without jitter.
+//! - `cron` ([`cron`]): by a cron pattern in a time zone.
+//! - `random` ([`random`]): once at a random moment in each period, within a window of the day.
+//! - `once`: at one time.
+//!
+//! All of them are functions of the schedule and the time alone. What is random is derived from a seed, so whoever
+//! works it out, and whenever, finds the same moments.
 
+mod cron;
+mod days;
+mod every;
+mod random;
+#[cfg(test)]
+mod tests;
+mod window;
+mod zone;
+
+use std::iter;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::time::millis;
-use crate::{JobId, Time};
+pub use self::cron::Cron;
+pub use self::days::Days;
+use self::every::Grid;
+pub use self::every::Jitter;
+pub use self::random::Random;
+pub use self::window::Window;
+pub use self::zone::Zone;
+use crate::duration::show;
+use crate::{Invalid, JobId, Time};
 
-/// When a job is due.
+/// The most occurrences that are counted one by one: after a long outage of a `cron` or a `random`, `missed` and `owed`
+/// are this many if they are more.
+pub const MOST_COUNTED: u64 = 100_000;
+
+/// When a job is due. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
@@ -18,6 +48,18 @@ pub enum Schedule {
         period: Duration,
         /// A point of the grid.
         anchor: Time,
+        /// How far occurrences are moved off the grid; none: not at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jitter: Option<Jitter>,
+    },
+    /// When a cron pattern says so.
+    Cron(Cron),
+    /// Once at a random moment in each period.
+    Random(Random),
+    /// Once, and never again.
+    Once {
+        /// When. If that is past, at once.
+        at: Time,
     },
 }
 
@@ -35,28 +77,46 @@ impl Schedule {
     /// not come due together.
     pub fn every(period: Duration, id: JobId) -> Self {
         let phase = id.hash() % u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self::Every { period, anchor: Time::from_millis(i64::try_from(phase).unwrap_or(0)) }
+        Self::Every { period, anchor: Time::from_millis(i64::try_from(phase).unwrap_or(0)), jitter: None }
     }
 
-    /// The first occurrence of a job that is switched on at `now`: within one period.
+    /// The same with each occurrence moved to a random moment less than `within` later. The job's id decides which.
+    ///
+    /// # Errors
+    /// At `jitter`, if it is not shorter than the period, or this is not an `every`.
+    pub fn with_jitter(self, within: Duration, id: JobId) -> Result<Self, Invalid> {
+        let Self::Every { period, anchor, .. } = self else {
+            return Err(Invalid::new("jitter", "not_every", "only a schedule of the kind `every` takes a jitter"));
+        };
+        if within >= period {
+            let detail = format!("{} is not shorter than the period of {}", show(within), show(period));
+            return Err(Invalid::new("jitter", "out_of_range", detail));
+        }
+        let jitter = (!within.is_zero()).then(|| Jitter { within, seed: id.hash() });
+        Ok(Self::Every { period, anchor, jitter })
+    }
+
+    /// The first occurrence of a job that is switched on at `now`.
     pub fn first(&self, now: Time) -> Time {
         match self {
-            Self::Every { period, anchor } => grid_after(*anchor, *period, now),
+            Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).first(now),
+            // There is none only at the end of the calendar.
+            Self::Cron(cron) => cron.after(now).unwrap_or(now),
+            Self::Random(random) => random.after(now).unwrap_or(now),
+            Self::Once { at } => now.max(*at),
         }
     }
 
-    /// What follows the occurrence `due`, whose call begins at `now`: the first grid point after `due` and not before
-    /// `now + period / 2`. So there is no drift when on time and no burst when late.
+    /// What follows the occurrence `due`, whose call begins at `now`.
+    ///
+    /// Of an `every`, the first grid point after `due` and not before `now + period / 2`, so there is no drift when on
+    /// time and no burst when late. Of a `cron` or a `random`, the first occurrence after both `due` and `now`.
     pub fn next(&self, due: Time, now: Time) -> Next {
         match self {
-            Self::Every { period, anchor } => {
-                let earliest = now + *period / 2 - Duration::from_millis(1);
-                let next = grid_after(*anchor, *period, due.max(earliest));
-                // Grid points strictly between `due` and `next`.
-                let first = grid_after(*anchor, *period, due);
-                let skipped = next.since(first).as_millis() / period.as_millis().max(1);
-                Next { due: Some(next), missed: u64::try_from(skipped).unwrap_or(u64::MAX) }
-            }
+            Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).next(due, now),
+            Self::Cron(cron) => next_by(|at| cron.after(at), due, now),
+            Self::Random(random) => next_by(|at| random.after(at), due, now),
+            Self::Once { .. } => Next { due: None, missed: 0 },
         }
     }
 
@@ -64,72 +124,112 @@ impl Schedule {
     pub fn owed(&self, due: Time, now: Time) -> u64 {
         match self {
             _ if due > now => 0,
-            Self::Every { period, .. } => {
-                1 + u64::try_from(now.since(due).as_millis() / period.as_millis().max(1)).unwrap_or(u64::MAX - 1)
-            }
+            Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).owed(due, now),
+            Self::Cron(_) | Self::Random(_) => (1 + self.next(due, now).missed).min(MOST_COUNTED),
+            Self::Once { .. } => 1,
         }
+    }
+
+    /// The next `n` occurrences of a job that is switched on at `now`, fewer if there are no more.
+    pub fn upcoming(&self, now: Time, n: usize) -> Vec<Time> {
+        iter::successors(Some(self.first(now)), |due| self.next(*due, *due).due).take(n).collect()
+    }
+
+    /// Calls per second in the long run; of a `once`, 0.
+    pub fn mean_rate(&self) -> f64 {
+        match self {
+            Self::Every { period, .. } => 1.0 / period.as_secs_f64().max(0.001),
+            Self::Cron(cron) => cron.mean_rate(),
+            Self::Random(random) => random.mean_rate(),
+            Self::Once { .. } => 0.0,
+        }
+    }
+
+    /// The period, if it recurs in one.
+    pub fn period(&self) -> Option<Duration> {
+        match self {
+            Self::Every { period, .. } => Some(*period),
+            Self::Random(random) => Some(random.period()),
+            Self::Cron(_) | Self::Once { .. } => None,
+        }
+    }
+
+    /// The longest that two occurrences can be apart, where that is known.
+    pub fn longest_gap(&self) -> Option<Duration> {
+        match self {
+            Self::Every { period, jitter, .. } => Some(*period + jitter.map_or(Duration::ZERO, |jitter| jitter.within)),
+            Self::Cron(_) | Self::Random(_) | Self::Once { .. } => None,
+        }
+    }
+
+    /// What kind it is: `every`, `cron`, `random` or `once`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Every { .. } => "every",
+            Self::Cron(_) => "cron",
+            Self::Random(_) => "random",
+            Self::Once { .. } => "once",
+        }
+    }
+
+    /// The name of the time zone that it goes by.
+    pub fn zone(&self) -> Option<&str> {
+        match self {
+            Self::Cron(cron) => Some(cron.zone().name()),
+            Self::Random(random) => Some(random.zone().name()),
+            Self::Every { .. } | Self::Once { .. } => None,
+        }
+    }
+
+    /// Whether there is one occurrence only.
+    pub fn is_once(&self) -> bool {
+        matches!(self, Self::Once { .. })
     }
 
     /// The schedule in words: `every 5m`.
     pub fn describe(&self) -> String {
         match self {
-            Self::Every { period, .. } => format!("every {}", crate::duration::show(*period)),
+            Self::Every { period, jitter: None, .. } => format!("every {}", show(*period)),
+            Self::Every { period, jitter: Some(jitter), .. } => {
+                format!("every {}, within {}", show(*period), show(jitter.within))
+            }
+            Self::Cron(cron) => format!("cron {cron}"),
+            Self::Random(random) => {
+                let mut words = format!("at random once in each {}", show(random.period()));
+                if let Some(window) = random.window() {
+                    words += &format!(", {window}");
+                }
+                if random.days() != Days::ALL {
+                    words += &format!(", {}", random.days());
+                }
+                words + &format!(" ({})", random.zone())
+            }
+            Self::Once { at } => format!("once at {at}"),
         }
     }
 }
 
-/// The first point of the grid that is later than `after`.
-fn grid_after(anchor: Time, period: Duration, after: Time) -> Time {
-    let period = millis(period).max(1);
-    let offset = (after.millis() - anchor.millis()).rem_euclid(period);
-    Time::from_millis(after.millis() - offset + period)
+/// What follows `due` where `after` gives the first occurrence later than a time.
+fn next_by(after: impl Fn(Time) -> Option<Time>, due: Time, now: Time) -> Next {
+    let mut next = after(due);
+    let mut missed = 0;
+    while let Some(at) = next.filter(|at| *at <= now) {
+        missed += 1;
+        if missed == MOST_COUNTED {
+            return Next { due: after(now), missed };
+        }
+        next = after(at);
+    }
+    Next { due: next, missed }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn every(period: u64, anchor: i64) -> Schedule {
-        Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor) }
-    }
-
-    fn check(due: i64, now: i64, expect: i64, missed: u64) {
-        let next = every(10, 0).next(Time::from_millis(due), Time::from_millis(now));
-        assert_eq!(next, Next { due: Some(Time::from_millis(expect)), missed }, "due {due}, now {now}");
-    }
-
-    #[test]
-    fn next_is_on_the_grid_without_drift_or_burst() {
-        check(100, 100, 110, 0); // on time
-        check(100, 98, 110, 0); // claimed ahead
-        check(100, 104, 110, 0); // a little late: the grid stays
-        check(100, 105, 110, 0);
-        check(100, 106, 120, 1); // later than half a period: the next one would be a burst
-        check(100, 127, 140, 3);
-    }
-
-    proptest! {
-        #[test]
-        fn next_keeps_its_promises(period in 1i64..100_000, anchor in -1_000i64..1_000_000, k in 0i64..1_000, late in -100i64..10_000_000) {
-            let schedule = every(period.unsigned_abs(), anchor);
-            let due = Time::from_millis(anchor + k * period);
-            let now = Time::from_millis(due.millis() + late.max(-period / 2));
-            let next = schedule.next(due, now);
-            let at = next.due.expect("a recurring job has a next occurrence").millis();
-            prop_assert_eq!((at - anchor).rem_euclid(period), 0, "on the grid");
-            prop_assert!(at > due.millis(), "after the occurrence");
-            prop_assert!(2 * (at - now.millis()) >= period - 1, "not before half a period from now");
-            prop_assert_eq!(at, due.millis() + period * (1 + i64::try_from(next.missed).expect("small")), "every occurrence accounted for");
-            let before = at - period;
-            prop_assert!(before <= due.millis() || 2 * (before - now.millis()) < period + 2, "the first such point");
-        }
-
-        #[test]
-        fn the_first_comes_within_a_period(period in 100i64..100_000_000, now in 0i64..4_000_000_000_000, id: u128) {
-            let schedule = Schedule::every(Duration::from_millis(period.unsigned_abs()), JobId::from(uuid::Uuid::from_u128(id)));
-            let first = schedule.first(Time::from_millis(now)).millis();
-            prop_assert!(first > now && first <= now + period);
-        }
-    }
+/// A number from 0 to `below - 1`, evenly spread, that depends on nothing but the arguments: the same everywhere, for
+/// ever.
+fn draw(seed: u64, slot: i64, part: i64, below: i64) -> i64 {
+    let mut bytes = [0; 24];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&slot.to_le_bytes());
+    bytes[16..].copy_from_slice(&part.to_le_bytes());
+    let below = u64::try_from(below).unwrap_or(0).max(1);
+    i64::try_from(xxh3_64(&bytes) % below).unwrap_or(0)
 }

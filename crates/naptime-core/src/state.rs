@@ -30,9 +30,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::uuid_newtype;
-use crate::{Outcome, Plan, Run, Time, WorkerId};
+use crate::{Outcome, Plan, Run, Time, Watch, WorkerId};
 
-/// How long a claim lasts without renewal.
+/// How long a claim lasts without renewal, unless its job says otherwise.
 pub const LEASE: Duration = Duration::from_secs(15);
 
 uuid_newtype! {
@@ -55,8 +55,14 @@ pub struct State {
     pub lock: Option<Lock>,
     /// How the last run ended.
     pub last: Option<Last>,
-    /// When the last successful call ended, which is what an SLA is measured from.
+    /// When the last successful call ended.
     pub last_ok: Option<Time>,
+    /// How it stands to its SLA; none if it has none, or was never switched on since it has.
+    #[serde(default)]
+    pub watch: Option<Watch>,
+    /// When a one-off job was done with.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
     /// What happened so far.
     pub counters: Counters,
 }
@@ -70,6 +76,9 @@ pub struct Lock {
     pub token: Token,
     /// When it was claimed, by the store's clock.
     pub since: Time,
+    /// How long the claim lasts without renewal, from when it was claimed or last renewed.
+    #[serde(default = "default_lease", with = "crate::duration::text")]
+    pub lease: Duration,
     /// When to call: the due time if it was claimed ahead, or else the moment it was claimed.
     pub at: Time,
     /// `due` as the claim found it.
@@ -97,6 +106,10 @@ pub struct Lost {
     pub asked_at: Option<Time>,
     /// Its `plan`.
     pub plan: Plan,
+}
+
+fn default_lease() -> Duration {
+    LEASE
 }
 
 impl Lock {

@@ -21,7 +21,29 @@ impl WorkerId {
         let hash = self.hash();
         format!("{}-{}", pick(&words.adjectives, hash), pick(&words.nouns, hash >> 32))
     }
+
+    /// What its picture is like. It follows from the id, as its name does.
+    pub fn looks(self) -> Looks {
+        let [colour, ears, eyes, mouth, ..] = self.hash().to_be_bytes();
+        Looks { colour: colour % 8, ears: ears % 6, eyes: eyes % 4, mouth: mouth % 4 }
+    }
 }
+
+/// The features of a worker's picture, each a number from 0. How they are drawn is not said here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Looks {
+    /// One of 8 colours.
+    pub colour: u8,
+    /// One of 6 kinds of ears.
+    pub ears: u8,
+    /// One of 4 kinds of eyes.
+    pub eyes: u8,
+    /// One of 4 kinds of mouths.
+    pub mouth: u8,
+}
+
+/// How often a worker says that it lives.
+pub const BEATS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A worker whose last heartbeat is older than this is dead.
 pub const DEAD_AFTER: std::time::Duration = std::time::Duration::from_secs(10);
@@ -56,6 +78,20 @@ pub struct Worker {
     pub alive: bool,
 }
 
+/// Since when there has been a worker without a gap until `now`; none if there is none now.
+///
+/// A worker that is gone was there until its last heartbeat, and for as long after it as the next would have taken.
+pub fn present_since(workers: &[Worker], now: Time) -> Option<Time> {
+    let mut since = workers.iter().filter(|worker| worker.alive).map(|worker| worker.beat.started_at).min()?;
+    loop {
+        let reaches = |worker: &&Worker| worker.seen_at + BEATS_EVERY >= since;
+        match workers.iter().filter(reaches).map(|worker| worker.beat.started_at).min() {
+            Some(earlier) if earlier < since => since = earlier,
+            _ => return Some(since.min(now)),
+        }
+    }
+}
+
 /// The partitions whose jobs `me` looks at first, by rendezvous hashing: each partition belongs to the living worker
 /// with the highest hash, so that a worker that comes or goes moves only its own share.
 ///
@@ -71,6 +107,52 @@ pub fn home_partitions(me: WorkerId, living: &[WorkerId]) -> Vec<Partition> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn name_and_looks_follow_from_the_id() {
+        let id = |n| WorkerId::from(uuid::Uuid::from_u128(n));
+        assert_eq!((id(1).name(), id(1).looks()), (id(1).name(), id(1).looks()));
+        // Every colour and kind of ears occurs, and none outside.
+        let looks: Vec<Looks> = (0..1000).map(|n| id(n).looks()).collect();
+        let kinds = |of: fn(&Looks) -> u8| looks.iter().map(of).collect::<std::collections::BTreeSet<u8>>();
+        let all = |count| (0..count).collect();
+        assert_eq!([kinds(|it| it.colour), kinds(|it| it.ears)], [all(8), all(6)]);
+        assert_eq!([kinds(|it| it.eyes), kinds(|it| it.mouth)], [all(4), all(4)]);
+    }
+
+    fn worker(id: u128, started: i64, seen: i64, alive: bool) -> Worker {
+        let [started_at, seen_at] = [started, seen].map(|second| Time::from_millis(second * 1000));
+        let beat = Heartbeat {
+            id: uuid::Uuid::from_u128(id).into(),
+            host: String::new(),
+            pid: 1,
+            version: String::new(),
+            capacity: 1,
+            held: 0,
+            started_at,
+        };
+        Worker { beat, seen_at, alive }
+    }
+
+    #[test]
+    fn workers_are_there_since_the_last_gap() {
+        let check = |workers: &[(i64, i64, bool)], expect: Option<i64>| {
+            let workers: Vec<Worker> =
+                workers.iter().zip(1..).map(|(&(from, to, alive), id)| worker(id, from, to, alive)).collect();
+            let since = present_since(&workers, Time::from_millis(100_000));
+            assert_eq!(since.map(|since| since.millis() / 1000), expect, "{workers:?}");
+        };
+        check(&[], None);
+        check(&[(10, 95, false)], None);
+        check(&[(10, 99, true)], Some(10));
+        // Gone before the next came, and not.
+        check(&[(10, 50, false), (53, 99, true)], Some(53));
+        check(&[(10, 50, false), (52, 99, true)], Some(10));
+        // A chain, in any order.
+        check(&[(80, 99, true), (20, 60, false), (55, 81, false), (0, 17, false)], Some(20));
+        // Heard of at the same time all the while.
+        check(&[(30, 99, true), (5, 99, true)], Some(5));
+    }
 
     proptest! {
         #[test]

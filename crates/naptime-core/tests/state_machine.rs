@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Request, Retry, Run, Schedule, Settled,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled,
     Spec, Then, Time, Token, WorkerId,
 };
 use proptest::prelude::*;
@@ -79,17 +79,9 @@ struct World {
 
 impl World {
     fn new(period: u64, anchor: i64) -> Self {
-        let schedule = Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor) };
+        let schedule = Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None };
         let now = Time::from_millis(START);
-        let spec = Spec {
-            endpoint: Endpoint::parse("http://foobar.net/").unwrap(),
-            request: Request::default(),
-            schedule,
-            retry: Retry::default(),
-            sla: None,
-            name: String::new(),
-            tags: Vec::new(),
-        };
+        let spec = Spec::new(Endpoint::parse("http://foobar.net/").unwrap(), schedule);
         let job = NewJob { id: JobId::from(Uuid::from_u128(1)), spec, active: true }.into_job(now);
         let mut world = Self {
             job,
@@ -108,7 +100,7 @@ impl World {
     }
 
     fn in_force(&self) -> Option<InForce> {
-        let Schedule::Every { period, .. } = self.job.spec.schedule;
+        let period = self.job.spec.schedule.period().unwrap();
         self.job.state.due.map(|first| InForce { period, first })
     }
 
@@ -412,7 +404,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 
 fn schedule() -> impl Strategy<Value = Schedule> {
     (prop_oneof![1_000u64..20_000, Just(3_600_000u64), 100u64..1_000], 0i64..50_000).prop_map(|(period, anchor)| {
-        Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor) }
+        Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None }
     })
 }
 
@@ -422,7 +414,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         3 => any::<bool>().prop_map(|active| change(Change::switch(active))),
         1 => "[ab]".prop_map(|name| change(Change { name: Some(name), ..Change::default() })),
         1 => (1u32..4, 100u64..20_000).prop_map(|(attempts, backoff)| {
-            let retry = Retry { attempts, backoff: Duration::from_millis(backoff) };
+            let retry = Retry { attempts, backoff: Duration::from_millis(backoff), ..Retry::default() };
             change(Change { retry: Some(retry), ..Change::default() })
         }),
         3 => Just(Edit::CallNow),
@@ -511,7 +503,7 @@ fn switch(on: bool) -> Event {
 }
 
 fn every(period: u64) -> Event {
-    let schedule = Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(0) };
+    let schedule = Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(0), jitter: None };
     Event::Edit(change(Change { schedule: Some(schedule), ..Change::default() }))
 }
 

@@ -11,8 +11,9 @@ use naptime_store::{Error, Queue, Result, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
+use crate::gates::by_gate;
 use crate::document::{by_id, date, partition, time, to_job, uuid};
-use crate::{MongoStore, pipeline};
+use crate::{MongoStore, pipeline, schema};
 
 /// The most jobs claimed at once. More would take longer than it saves.
 const MAX_BATCH: usize = 300;
@@ -67,17 +68,22 @@ impl MongoStore {
     /// The jobs to lock, and when the next one after them can be claimed. Reads the index and no document.
     async fn peek(&self, want: &Want) -> Result<(Vec<Candidate>, Option<Time>)> {
         let limit = want.slots.min(MAX_BATCH);
-        let partitions: Vec<i32> = want.partitions.iter().map(|partition| i32::from(partition.number())).collect();
         let horizon =
             if want.late.is_zero() { self.clock.now() + want.lookahead } else { self.clock.now() - want.late };
         let mut claim_at = doc! {"$gt": DateTime::from_millis(0)};
         if !want.late.is_zero() {
             claim_at.insert("$lte", date(horizon));
         }
-        let filter = doc! {"gate": "", "partition": {"$in": partitions}, "claim_at": claim_at};
+        let (filter, index) = match &want.gate {
+            None => {
+                let partitions: Vec<i32> = want.partitions.iter().map(|it| i32::from(it.number())).collect();
+                (doc! {"gate": "", "partition": {"$in": partitions}, "claim_at": claim_at}, schema::peek())
+            }
+            Some(pool) => (doc! {"gate": pool.as_str(), "claim_at": claim_at}, by_gate()),
+        };
         let jobs = self.jobs.clone_with_type::<Candidate>();
         let peek = async move {
-            let index = Hint::Keys(doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1});
+            let index = Hint::Keys(index);
             let limit = u32::try_from(limit + 1).unwrap_or(u32::MAX);
             let find = jobs.find(filter).sort(doc! {"claim_at": 1, "_id": 1}).limit(i64::from(limit)).batch_size(limit);
             find.projection(doc! {"_id": 1, "claim_at": 1, "size": 1}).hint(index).await?.try_collect().await

@@ -14,7 +14,7 @@ use naptime_store::{Error, Result};
 use crate::OPERATION_TIMEOUT;
 
 /// The server's code for a duplicate key.
-const DUPLICATE_KEY: i32 = 11_000;
+pub(crate) const DUPLICATE_KEY: i32 = 11_000;
 /// The server's code for a command that took longer than allowed.
 const MAX_TIME_EXPIRED: i32 = 50;
 /// The longest that the server works on one command: less than we wait for it.

@@ -9,9 +9,11 @@ use mongodb::bson::{
     Bson, DateTime, Document, Uuid, deserialize_from_document, doc, serialize_to_bson, serialize_to_document,
 };
 use naptime_core::{
-    Counters, Endpoint, Headers, Job, JobId, Last, Lock, Lost, Method, Outcome, Plan, Request, Retry, Rev, Run,
-    Schedule, Spec, State, Time, Token, WorkerId,
+    By, Counters, Cron, Days, Endpoint, Headers, Invalid, Jitter, Job, JobId, Last, Lock, Lost, Method, Noted, Outcome,
+    Plan, Random, Request, Retry, Rev, Run, Schedule, Spec, Stage, State, Statuses, Steer, Temporary, Time, Token,
+    Watch, Window, WorkerId, Zone,
 };
+use naptime_store::plan::DueWork;
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,14 @@ struct JobDocument {
     counters: Counters,
     created_at: DateTime,
     updated_at: DateTime,
+    success: Statuses,
+    lease_ms: i64,
+    steer: Option<SteerDocument>,
+    key: Option<String>,
+    changes: Vec<NotedDocument>,
+    watch: Option<WatchDocument>,
+    stage: Option<Stage>,
+    ended_at: Option<DateTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,13 +67,45 @@ struct RequestDocument {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum ScheduleDocument {
-    Every { period_ms: i64, anchor: DateTime },
+    Every { period_ms: i64, anchor: DateTime, jitter: Option<JitterDocument> },
+    Cron { cron: String, tz: String },
+    Random { period_ms: i64, window: Option<Window>, days: Days, tz: String, seed: i64 },
+    Once { at: DateTime },
+}
+
+#[derive(Serialize, Deserialize)]
+struct JitterDocument {
+    within_ms: i64,
+    seed: i64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct RetryDocument {
     attempts: u32,
     backoff_ms: i64,
+    on: Temporary,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SteerDocument {
+    min_ms: i64,
+    max_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NotedDocument {
+    at: DateTime,
+    by: By,
+    what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WatchDocument {
+    since: DateTime,
+    deadline: DateTime,
+    longest_ms: i64,
+    on_since: DateTime,
+    failed_at: Option<DateTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -71,6 +113,7 @@ struct LockDocument {
     worker: Uuid,
     token: Uuid,
     since: DateTime,
+    lease_ms: i64,
     at: DateTime,
     due: Option<DateTime>,
     asked_at: Option<DateTime>,
@@ -132,7 +175,7 @@ pub(crate) fn from_job(job: &Job) -> Result<Document> {
         request: request(&spec.request),
         size: size(&spec.request),
         schedule: schedule(&spec.schedule),
-        retry: retry(spec.retry),
+        retry: retry(&spec.retry),
         sla_ms: spec.sla.map(millis),
         name: spec.name.clone(),
         tags: spec.tags.clone(),
@@ -152,6 +195,14 @@ pub(crate) fn from_job(job: &Job) -> Result<Document> {
         counters: state.counters,
         created_at: date(job.created_at),
         updated_at: date(job.updated_at),
+        success: spec.success.clone(),
+        lease_ms: millis(spec.lease),
+        steer: spec.steer.map(steer),
+        key: spec.key.clone(),
+        changes: job.changes.iter().map(noted).collect(),
+        watch: state.watch.map(watch),
+        stage: job.stage(),
+        ended_at: state.ended_at.map(date),
     })
 }
 
@@ -168,11 +219,15 @@ pub(crate) fn to_job(document: Document) -> Result<Job> {
                 body: d.request.body,
                 timeout: duration(d.request.timeout_ms),
             },
-            schedule: d.schedule.into(),
-            retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms) },
+            schedule: to_schedule(d.schedule).map_err(|invalid| Error::Corrupt(invalid.to_string()))?,
+            retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
             sla: d.sla_ms.map(duration),
             name: d.name,
             tags: d.tags,
+            success: d.success,
+            lease: duration(d.lease_ms),
+            steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
+            key: d.key,
         },
         active: d.active,
         deleted_at: d.deleted_at.map(time),
@@ -180,6 +235,7 @@ pub(crate) fn to_job(document: Document) -> Result<Job> {
         plan: d.plan,
         created_at: time(d.created_at),
         updated_at: time(d.updated_at),
+        changes: d.changes.into_iter().map(|n| Noted { at: time(n.at), by: n.by, what: n.what }).collect(),
         state: State {
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
@@ -189,8 +245,22 @@ pub(crate) fn to_job(document: Document) -> Result<Job> {
             last: d.last.map(Last::from),
             last_ok: d.last_ok.map(time),
             counters: d.counters,
+            watch: d.watch.map(Watch::from),
+            ended_at: d.ended_at.map(time),
         },
     })
+}
+
+/// The due work of a document that was read with `schedule` and `due` only.
+pub(crate) fn to_due_work(document: Document) -> Result<DueWork> {
+    #[derive(Deserialize)]
+    struct DueDocument {
+        schedule: ScheduleDocument,
+        due: DateTime,
+    }
+    let d: DueDocument = read(document)?;
+    let schedule = to_schedule(d.schedule).map_err(|error| Error::Corrupt(error.to_string()))?;
+    Ok(DueWork { schedule, due: time(d.due) })
 }
 
 /// The fields of the document that a person configures, each as a literal: what somebody typed is never an expression.
@@ -202,12 +272,25 @@ pub(crate) fn configuration(spec: &Spec) -> Result<Document> {
         "request": literal(bson(&request(&spec.request))?),
         "size": size(&spec.request),
         "schedule": literal(bson(&schedule(&spec.schedule))?),
-        "retry": literal(bson(&retry(spec.retry))?),
+        "retry": literal(bson(&retry(&spec.retry))?),
         "sla_ms": spec.sla.map(millis),
         "name": literal(spec.name.as_str().into()),
         "tags": literal(spec.tags.clone().into()),
         "search": literal(spec.search_text().into()),
+        "success": literal(bson(&spec.success)?),
+        "lease_ms": millis(spec.lease),
+        "steer": literal(bson(&spec.steer.map(steer))?),
     })
+}
+
+/// The changes that a job remembers, as a literal.
+pub(crate) fn changes(job: &Job) -> Result<Document> {
+    Ok(doc! {"$literal": bson(&job.changes.iter().map(noted).collect::<Vec<_>>())?})
+}
+
+/// How a job stands to its SLA, as a literal.
+pub(crate) fn watched(job: &Job) -> Result<Document> {
+    Ok(doc! {"$literal": bson(&job.state.watch.map(watch))?})
 }
 
 /// How the last run ended, as a literal.
@@ -291,24 +374,76 @@ fn size(request: &Request) -> i64 {
 
 fn schedule(schedule: &Schedule) -> ScheduleDocument {
     match schedule {
-        Schedule::Every { period, anchor } => {
-            ScheduleDocument::Every { period_ms: millis(*period), anchor: date(*anchor) }
+        Schedule::Every { period, anchor, jitter } => ScheduleDocument::Every {
+            period_ms: millis(*period),
+            anchor: date(*anchor),
+            jitter: jitter.map(|jitter| JitterDocument {
+                within_ms: millis(jitter.within),
+                seed: jitter.seed.cast_signed(),
+            }),
+        },
+        Schedule::Cron(cron) => {
+            ScheduleDocument::Cron { cron: cron.text().to_owned(), tz: cron.zone().name().to_owned() }
+        }
+        Schedule::Random(random) => ScheduleDocument::Random {
+            period_ms: millis(random.period()),
+            window: random.window(),
+            days: random.days(),
+            tz: random.zone().name().to_owned(),
+            seed: random.seed().cast_signed(),
+        },
+        Schedule::Once { at } => ScheduleDocument::Once { at: date(*at) },
+    }
+}
+
+fn retry(retry: &Retry) -> RetryDocument {
+    RetryDocument { attempts: retry.attempts, backoff_ms: millis(retry.backoff), on: retry.on.clone() }
+}
+
+fn steer(steer: Steer) -> SteerDocument {
+    SteerDocument { min_ms: millis(steer.min), max_ms: millis(steer.max) }
+}
+
+fn noted(noted: &Noted) -> NotedDocument {
+    NotedDocument { at: date(noted.at), by: noted.by.clone(), what: noted.what.clone() }
+}
+
+fn watch(watch: Watch) -> WatchDocument {
+    WatchDocument {
+        since: date(watch.since),
+        deadline: date(watch.deadline),
+        longest_ms: i64::try_from(watch.longest_ms).unwrap_or(i64::MAX),
+        on_since: date(watch.on_since),
+        failed_at: watch.failed_at.map(date),
+    }
+}
+
+impl From<WatchDocument> for Watch {
+    fn from(d: WatchDocument) -> Self {
+        Watch {
+            since: time(d.since),
+            deadline: time(d.deadline),
+            longest_ms: u64::try_from(d.longest_ms).unwrap_or(0),
+            on_since: time(d.on_since),
+            failed_at: d.failed_at.map(time),
         }
     }
 }
 
-fn retry(retry: Retry) -> RetryDocument {
-    RetryDocument { attempts: retry.attempts, backoff_ms: millis(retry.backoff) }
-}
-
-impl From<ScheduleDocument> for Schedule {
-    fn from(d: ScheduleDocument) -> Self {
-        match d {
-            ScheduleDocument::Every { period_ms, anchor } => {
-                Schedule::Every { period: duration(period_ms), anchor: time(anchor) }
-            }
+fn to_schedule(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
+    Ok(match d {
+        ScheduleDocument::Every { period_ms, anchor, jitter } => Schedule::Every {
+            period: duration(period_ms),
+            anchor: time(anchor),
+            jitter: jitter.map(|d| Jitter { within: duration(d.within_ms), seed: d.seed.cast_unsigned() }),
+        },
+        ScheduleDocument::Cron { cron, tz } => Schedule::Cron(Cron::parse(&cron, Zone::parse(&tz)?)?),
+        ScheduleDocument::Random { period_ms, window, days, tz, seed } => {
+            let (period, zone) = (duration(period_ms), Zone::parse(&tz)?);
+            Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)
         }
-    }
+        ScheduleDocument::Once { at } => Schedule::Once { at: time(at) },
+    })
 }
 
 impl From<LockDocument> for Lock {
@@ -317,6 +452,7 @@ impl From<LockDocument> for Lock {
             worker: WorkerId::from(d.worker.to_uuid_1()),
             token: d.token.to_uuid_1().into(),
             since: time(d.since),
+            lease: duration(d.lease_ms),
             at: time(d.at),
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
@@ -381,7 +517,7 @@ fn write<T: Serialize>(value: &T) -> Result<Document> {
     serialize_to_document(value).map_err(corrupt)
 }
 
-fn bson<T: Serialize>(value: &T) -> Result<Bson> {
+pub(crate) fn bson<T: Serialize>(value: &T) -> Result<Bson> {
     serialize_to_bson(value).map_err(corrupt)
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
-use naptime_core::load::{Figures, Load};
+use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Histogram, JobId, Run, Tier, Time};
+use naptime_core::{Heartbeat, Histogram, JobId, Run, Stage, Tier, Time};
 use naptime_store::{Clock, Error, History, Page, PageRef, Result};
 use serde::Deserialize;
 
@@ -31,6 +31,8 @@ struct LoadDocument {
     lag: Document,
     #[serde(default)]
     took: Document,
+    #[serde(default)]
+    took_ms: i64,
 }
 
 #[derive(Deserialize)]
@@ -74,18 +76,10 @@ impl History for MongoStore {
 
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         let mut statements = Vec::new();
-        for (load, tier) in load.iter().flat_map(|load| Tier::ALL.map(|tier| (load, tier))) {
-            let at = date(load.at.floor(tier.width()));
-            let worker = uuid(load.worker.uuid());
-            let id = doc! {"tier": i32::from(tier.minutes()), "at": at, "worker": worker};
-            statements.push(doc! {
-                "q": {"_id": id},
-                "u": {
-                    "$inc": increments(&load.figures),
-                    "$setOnInsert": {"tier": i32::from(tier.minutes()), "at": at, "worker": worker},
-                },
-                "upsert": true,
-            });
+        for ((tier, at, worker), figures) in load::sums(load) {
+            let key = doc! {"tier": i32::from(tier.seconds()), "at": date(at), "worker": uuid(worker.uuid())};
+            let change = doc! {"$inc": increments(&figures), "$setOnInsert": key.clone()};
+            statements.push(doc! {"q": {"_id": key}, "u": change, "upsert": true});
         }
         if !statements.is_empty() {
             command::write(&self.db, doc! {"update": "load", "updates": statements, "ordered": false}).await?;
@@ -94,7 +88,7 @@ impl History for MongoStore {
     }
 
     async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
-        let filter = doc! {"tier": i32::from(tier.minutes()), "at": {"$gte": date(from), "$lt": date(to)}};
+        let filter = doc! {"tier": i32::from(tier.seconds()), "at": {"$gte": date(from), "$lt": date(to)}};
         let load = self.load.clone_with_type::<LoadDocument>();
         let find = async move { load.find(filter).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await };
         Ok(command::bounded(find).await?.into_iter().map(Load::from).collect())
@@ -135,12 +129,17 @@ impl History for MongoStore {
             doc! {"deleted_at": {"$gt": DateTime::from_millis(0), "$lt": old}, "lock": null},
         )
         .await?;
+        let ended = doc! {
+            "ended_at": {"$gt": DateTime::from_millis(0), "$lt": old},
+            "stage": {"$in": [Stage::Done.as_str(), Stage::Failed.as_str()]},
+        };
+        command::remove(&self.db, "jobs", ended).await?;
         command::remove(&self.db, "workers", doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
         for tier in Tier::ALL {
-            let too_old = doc! {"tier": i32::from(tier.minutes()), "at": {"$lt": date(now - tier.kept())}};
+            let too_old = doc! {"tier": i32::from(tier.seconds()), "at": {"$lt": date(now - tier.kept())}};
             command::remove(&self.db, "load", too_old).await?;
         }
-        Ok(())
+        self.purge_slas().await
     }
 }
 
@@ -150,6 +149,7 @@ fn increments(figures: &Figures) -> Document {
     let mut add = doc! {
         "calls": number(figures.calls),
         "errors": number(figures.errors),
+        "took_ms": number(figures.took_ms),
         "held": number(figures.held),
         "capacity": number(figures.capacity),
         "samples": number(figures.samples),
@@ -180,6 +180,7 @@ impl From<LoadDocument> for Load {
                 errors: number(d.errors),
                 lag: histogram(&d.lag),
                 took: histogram(&d.took),
+                took_ms: number(d.took_ms),
                 held: number(d.held),
                 capacity: number(d.capacity),
                 samples: number(d.samples),

@@ -1,35 +1,25 @@
 //! What the web gets: add, look, list, edit.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::error::UNKNOWN_TRANSACTION_COMMIT_RESULT;
 use mongodb::options::{Hint, ReturnDocument};
-use naptime_core::{Edit, Job, JobId, NewJob, Rev};
-use naptime_store::{Clock, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, Stage};
+use naptime_store::{Added, Clock, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{by_id, configuration, date, from_job, millis, to_job, uuid};
-use crate::pipeline::{self, cond, is_null};
+use crate::document::{by_id, changes, configuration, date, to_job, uuid, watched};
+use crate::pipeline::{cond, is_null};
+use crate::schema::endpoints;
 
-/// How long adding many jobs may take.
-const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often an edit is tried anew when another came between, and a commit whose outcome is unknown.
+/// How often an edit is tried anew when another came between.
 const MAX_TRIES: usize = 20;
 
 #[async_trait]
 impl Jobs for MongoStore {
-    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Job>> {
-        let now = self.now();
-        let jobs: Vec<Job> = new.into_iter().map(|job| job.into_job(now)).collect();
-        let documents = jobs.iter().map(from_job).collect::<Result<Vec<_>>>()?;
-        if !documents.is_empty() {
-            self.insert_all(documents).await?;
-        }
-        Ok(jobs)
+    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>> {
+        self.insert_each(new).await
     }
 
     async fn get(&self, id: JobId) -> Result<Job> {
@@ -39,7 +29,10 @@ impl Jobs for MongoStore {
     }
 
     async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
-        let mut filter = doc! {"deleted_at": null};
+        if query.deleted {
+            return self.list_deleted(query, page).await;
+        }
+        let mut filter = endpoints();
         let mut all = Vec::new();
         if let Some(cursor) = &page.cursor {
             let (id, search) = read_cursor(cursor)?;
@@ -48,6 +41,12 @@ impl Jobs for MongoStore {
         }
         if let Some(q) = query.q.as_ref().filter(|q| !q.is_empty()) {
             all.push(doc! {"search": {"$regex": escape(&q.to_lowercase())}});
+        }
+        if let Some(url) = &query.url {
+            // The search text begins with the URL and a space, so the indexes of lists find it.
+            let text = url.to_string().to_lowercase();
+            all.push(doc! {"search": {"$gte": format!("{text} "), "$lt": format!("{text}!")}});
+            all.push(doc! {"pool": url.pool().as_str(), "channel": url.channel().as_str()});
         }
         if !all.is_empty() {
             filter.insert("$and", all);
@@ -81,71 +80,83 @@ impl Jobs for MongoStore {
     }
 
     async fn count(&self) -> Result<JobCount> {
-        // By index alone. `deleted_at: null` would read every document, as an index does not tell null from missing; so
-        // the deleted ones are counted and taken off.
-        let count = |filter: Document| {
+        // By index alone. `stage: null` would read every document, as an index does not tell null from missing; so the
+        // one-off jobs and what is deleted, which is off, are counted and taken off.
+        let count = |filter: Document, index: Document| {
             let jobs = self.jobs.clone();
-            let index = Hint::Keys(doc! {"active": 1, "deleted_at": 1});
-            command::bounded(async move { jobs.count_documents(filter).hint(index).await })
+            command::bounded(async move { jobs.count_documents(filter).hint(Hint::Keys(index)).await })
         };
-        let deleted = doc! {"$gt": DateTime::from_millis(0)};
-        let (on, off, on_deleted, off_deleted) = tokio::try_join!(
-            count(doc! {"active": true}),
-            count(doc! {"active": false}),
-            count(doc! {"active": true, "deleted_at": &deleted}),
-            count(doc! {"active": false, "deleted_at": &deleted}),
-        )?;
-        let active = on.saturating_sub(on_deleted);
-        Ok(JobCount { total: active + off.saturating_sub(off_deleted), active })
+        let any = |active: bool| count(doc! {"active": active}, doc! {"active": 1, "stage": 1});
+        let once = |active| count(doc! {"active": active, "stage": {"$gte": ""}}, doc! {"active": 1, "stage": 1});
+        let deleted = count(doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}}, doc! {"deleted_at": 1});
+        let cancelled = count(doc! {"stage": Stage::Cancelled.as_str()}, crate::queued::index());
+        let (on, off, once_on, once_off, deleted, cancelled) =
+            tokio::try_join!(any(true), any(false), once(true), once(false), deleted, cancelled)?;
+        let active = on.saturating_sub(once_on);
+        let off = off.saturating_sub(once_off).saturating_sub(deleted.saturating_sub(cancelled));
+        Ok(JobCount { total: active + off, active })
     }
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
+        self.edit_with(id, expect, |_| Ok(edit.clone())).await
+    }
+}
+
+impl MongoStore {
+    /// Makes the edit that `choose` has for the job as it is.
+    pub(crate) async fn edit_with(
+        &self,
+        id: JobId,
+        expect: Option<Rev>,
+        choose: impl Fn(&Job) -> Result<Edit> + Send,
+    ) -> Result<Job> {
         for _ in 0..MAX_TRIES {
             let before = self.get(id).await?;
+            let edit = choose(&before)?;
             let mut after = before.clone();
-            let changed = after.edit(edit.clone(), self.now()).map_err(|_| Error::Deleted)?;
+            let now = self.now();
+            let changed = after.edit(edit.clone(), now).map_err(|_| Error::Deleted)?;
             if expect.is_some_and(|rev| rev != before.rev) {
                 return Err(Error::Stale(before.rev));
             }
             if !changed {
                 return Ok(before);
             }
+            if edit == Edit::Restore && self.is_key_taken(&before).await? {
+                return Err(Error::KeyTaken);
+            }
             let mut filter = by_id(id);
             filter.extend(doc! {"rev": before.rev.0});
-            let set = match &edit {
+            let pool = after.spec.endpoint.pool();
+            let gates = self.gates(Some(pool).into_iter().filter(|&pool| pool != before.spec.endpoint.pool())).await?;
+            let mut set = match &edit {
                 Edit::CallNow => self.call_now(),
-                _ => self.changes(&before, &after, &edit)?,
+                _ => {
+                    filter.extend(unworked(&before, &after));
+                    self.changes(&before, &after)?
+                }
             };
-            let jobs = self.jobs.clone();
-            let update = async move {
-                let update = jobs.find_one_and_update(filter, vec![doc! {"$set": set}]);
-                update.return_document(ReturnDocument::After).max_time(MAX_TIME).await
+            set.extend(gates.values().map(|gate| ("gate".to_owned(), doc! {"$literal": gate}.into())));
+            let updated = match after.promise_ended_since(&before, now) {
+                Some(promise) => {
+                    let breach = self.breach_ended(&before, &after, now).await?;
+                    self.edit_ending(filter, set, breach, promise).await?
+                }
+                None => {
+                    let jobs = self.jobs.clone();
+                    let update = async move {
+                        let update = jobs.find_one_and_update(filter, vec![doc! {"$set": set}]);
+                        update.return_document(ReturnDocument::After).max_time(MAX_TIME).await
+                    };
+                    command::bounded(update).await?
+                }
             };
-            if let Some(job) = command::bounded(update).await? {
+            if let Some(job) = updated {
+                self.mend_gates(&gates).await;
                 return to_job(job);
             }
         }
         Err(Error::Unavailable(format!("the job was edited {MAX_TRIES} times while this edit was tried")))
-    }
-}
-
-impl MongoStore {
-    /// Inserts all documents or none.
-    async fn insert_all(&self, documents: Vec<Document>) -> Result<()> {
-        let jobs = self.jobs.clone();
-        let insert = async move {
-            let mut session = jobs.client().start_session().await?;
-            session.start_transaction().await?;
-            jobs.insert_many(documents).session(&mut session).await?;
-            for _ in 1..MAX_TRIES {
-                match session.commit_transaction().await {
-                    Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {}
-                    done => return done,
-                }
-            }
-            session.commit_transaction().await
-        };
-        command::bounded_by(INSERT_TIMEOUT, insert).await
     }
 
     /// The twin of `Edit::CallNow`.
@@ -155,27 +166,32 @@ impl MongoStore {
         doc! {"asked_at": &now, "claim_at": cond(is_null("$lock"), at_once, "$claim_at")}
     }
 
-    /// The twin of `Job::edit` for what raises the revision. The configuration is taken from `after`; what a worker may
-    /// have changed since `before` was read is computed by the server.
-    fn changes(&self, before: &Job, after: &Job, edit: &Edit) -> Result<Document> {
-        let now = self.clock.server_now();
+    /// What `Job::edit` changed, for an edit that raises the revision.
+    fn changes(&self, before: &Job, after: &Job) -> Result<Document> {
         let mut set = configuration(&after.spec)?;
-        set.extend(doc! {"active": after.active, "rev": after.rev.0, "updated_at": &now});
-        match edit {
-            Edit::Delete => set.extend(doc! {"deleted_at": &now, "asked_at": null}),
-            Edit::Restore => set.extend(doc! {"deleted_at": null}),
-            _ => {}
+        set.extend(doc! {
+            "active": after.active,
+            "rev": after.rev.0,
+            "updated_at": date(after.updated_at),
+            "deleted_at": after.deleted_at.map(date),
+            "changes": changes(after)?,
+            "stage": after.stage().map(Stage::as_str),
+        });
+        if after.state.watch != before.state.watch {
+            set.insert("watch", watched(after)?);
         }
         if after.plan != before.plan {
-            let naptime_core::Schedule::Every { period, .. } = before.spec.schedule;
             let due: Bson = after.state.due.map(date).into();
             let asked_at: Bson = if after.deleted_at.is_some() { Bson::Null } else { "$asked_at".into() };
-            let idle = doc! {"$min": [asked_at, due.clone()]};
+            let dropped = after.state.counters.missed.saturating_sub(before.state.counters.missed);
+            let idle = doc! {"$min": [&asked_at, due.clone()]};
             set.extend(doc! {
                 "plan": after.plan.0,
                 "due": due,
+                "asked_at": asked_at,
                 "attempt": 0,
-                "counters.missed": {"$add": ["$counters.missed", pipeline::dropped(&now, millis(period))]},
+                "ended_at": null,
+                "counters.missed": {"$add": ["$counters.missed", i64::try_from(dropped).unwrap_or(i64::MAX)]},
                 "claim_at": cond(is_null("$lock"), idle, "$claim_at"),
             });
         }
@@ -183,12 +199,31 @@ impl MongoStore {
     }
 }
 
+/// The filter that holds as long as no worker has changed what an edit of `before` was computed from.
+fn unworked(before: &Job, after: &Job) -> Document {
+    let mut filter = Document::new();
+    if after.plan != before.plan || before.stage().is_some() {
+        let token: Bson = before.state.lock.as_ref().map(|lock| uuid(lock.token.uuid())).into();
+        filter.extend(doc! {"due": before.state.due.map(date), "lock.token": token});
+    }
+    if after.state.watch != before.state.watch {
+        filter.insert("watch.deadline", before.state.watch.map(|watch| date(watch.deadline)));
+        filter.insert("watch.failed_at", before.state.watch.and_then(|watch| watch.failed_at).map(date));
+    }
+    filter
+}
+
 /// The summary of a job's document, read without body and headers.
-fn summary(mut document: Document) -> Result<JobSummary> {
+pub(crate) fn summary(document: Document) -> Result<JobSummary> {
+    Ok(slim(document)?.into())
+}
+
+/// The job of a document read without body and headers.
+pub(crate) fn slim(mut document: Document) -> Result<Job> {
     if let Ok(request) = document.get_document_mut("request") {
         request.extend(doc! {"body": null, "headers": []});
     }
-    Ok(to_job(document)?.into())
+    to_job(document)
 }
 
 /// A cursor is the id (36 characters) and the search text of the last job seen.
@@ -205,7 +240,7 @@ fn read_cursor(cursor: &str) -> Result<(mongodb::bson::Uuid, String)> {
 }
 
 /// A text as a regular expression that matches it and nothing else.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

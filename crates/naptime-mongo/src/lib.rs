@@ -10,19 +10,31 @@
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
+//! | `pools` | one document per pool, with the passes taken from it | `{known}` |
+//! | `rules` | one document per rule | `{event}` |
+//! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
+//! | `sla` | sums of promised and breached time that has ended, per minute, ten minutes and hour | `{tier, at}` |
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
 mod claim;
 mod clock;
 mod command;
+mod deleted;
 mod document;
+mod gates;
 mod history;
+mod insert;
 mod jobs;
 mod lost;
 mod pipeline;
+mod plan;
+mod pools;
 mod queue;
+mod queued;
+mod rules;
 mod schema;
+mod sla;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -47,6 +59,9 @@ pub struct MongoStore {
     runs: Collection<Document>,
     load: Collection<Document>,
     workers: Collection<Document>,
+    pools: Collection<Document>,
+    breaches: Collection<Document>,
+    rules: Collection<Document>,
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
@@ -98,6 +113,9 @@ impl MongoStore {
             runs: db.collection("runs"),
             load: db.collection("load"),
             workers: db.collection("workers"),
+            pools: db.collection("pools"),
+            breaches: db.collection("breaches"),
+            rules: db.collection("rules"),
             db,
             clock,
             doubtful: Arc::default(),

@@ -5,8 +5,7 @@
 //! one, so a lock is always written with all its fields.
 
 use mongodb::bson::{Bson, Document, doc};
-use naptime_core::state::LEASE;
-use naptime_core::{Outcome, Settled, Then};
+use naptime_core::{Outcome, Run, Pool, Settled, Stage, Then};
 use naptime_store::{Result, Want};
 
 use crate::document::{date, last, millis, uuid};
@@ -15,11 +14,12 @@ use crate::document::{date, last, millis, uuid};
 /// here can read.
 const MAX_LOST: i32 = -32;
 
-/// The filter of `Job::is_claimable`: due, or not held and due within the lookahead.
+/// The filter of `Job::is_claimable`: due, or not held and due within the lookahead; and behind the wanted gate.
 pub(crate) fn claimable(now: &Bson, want: &Want) -> Document {
     let due = doc! {"$lte": ["$claim_at", now]};
     let ahead = doc! {"$and": [is_null("$lock"), {"$lte": ["$claim_at", after(now, millis(want.lookahead))]}]};
-    doc! {"claim_at": {"$type": "date"}, "$expr": {"$or": [due, ahead]}}
+    let gate = want.gate.as_ref().map_or("", Pool::as_str);
+    doc! {"gate": gate, "claim_at": {"$type": "date"}, "$expr": {"$or": [due, ahead]}}
 }
 
 /// The twin of `Job::claim`.
@@ -36,6 +36,7 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "worker": uuid(want.worker.uuid()),
             "token": uuid(want.token.uuid()),
             "since": now,
+            "lease_ms": "$lease_ms",
             "at": at,
             "due": "$due",
             "asked_at": "$asked_at",
@@ -43,8 +44,15 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$slice": [{"$concatArrays": ["$lock.lost", [lost]]}, MAX_LOST]}),
         },
         "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
-        "claim_at": after(now, millis(LEASE)),
+        "claim_at": doc! {"$add": [now, "$lease_ms"]},
+        // Of a recurring job it stays null.
+        "stage": cond(listed(), Stage::Running.as_str(), "$stage"),
     }
+}
+
+/// Whether a job has a stage that a worker changes: it is a one-off job, and nobody has cancelled it.
+fn listed() -> Document {
+    doc! {"$and": [{"$not": is_null("$stage")}, is_null("$deleted_at")]}
 }
 
 /// The twin of `Lock::took_on`.
@@ -59,12 +67,12 @@ fn is_due(asked_at: &str, due: &str, at: Bson) -> Document {
 
 /// The twin of `Job::renew`.
 pub(crate) fn renew(now: &Bson) -> Document {
-    doc! {"claim_at": after(now, millis(LEASE))}
+    doc! {"claim_at": {"$add": [now, "$lock.lease_ms"]}}
 }
 
 /// The twin of `Job::settle`. What the claim found is read from the lock itself.
 pub(crate) fn settle(now: &Bson, settled: &Settled) -> Result<Document> {
-    let mut set = end_of_claim(now, &settled.then);
+    let mut set = end_of_claim(now, settled);
     let abandoned = i64::from(settled.abandoned);
     if abandoned > 0 {
         let missed = set.remove("counters.missed").unwrap_or_else(|| "$counters.missed".into());
@@ -76,22 +84,50 @@ pub(crate) fn settle(now: &Bson, settled: &Settled) -> Result<Document> {
             set.insert("counters.ok", doc! {"$add": ["$counters.ok", 1]});
             set.insert("last_ok", date(run.finished));
         }
+        if let Some(watch) = called(run) {
+            set.insert("watch", cond(is_null("$watch"), Bson::Null, watch));
+        }
         set.insert("last", last(run)?);
     }
     Ok(set)
 }
 
+/// The twin of `Watch::called`; none if nothing changes.
+fn called(run: &Run) -> Option<Document> {
+    if run.outcome != Outcome::Ok {
+        let failed_at = doc! {"$ifNull": ["$watch.failed_at", date(run.started)]};
+        return run.outcome.is_targets().then(|| doc! {"$mergeObjects": ["$watch", {"failed_at": failed_at}]});
+    }
+    let finished: Bson = date(run.finished).into();
+    let gap = doc! {"$subtract": [&finished, {"$subtract": ["$watch.deadline", "$sla_ms"]}]};
+    Some(doc! {
+        "since": "$watch.since",
+        "deadline": {"$max": ["$watch.deadline", {"$add": [&finished, "$sla_ms"]}]},
+        "longest_ms": {"$max": ["$watch.longest_ms", gap]},
+        "on_since": "$watch.on_since",
+        "failed_at": null,
+    })
+}
+
 /// What ends a claim, but for its run.
-fn end_of_claim(now: &Bson, then: &Then) -> Document {
+fn end_of_claim(now: &Bson, settled: &Settled) -> Document {
     let same_plan = || doc! {"$eq": ["$plan", "$lock.plan"]};
     let answered = cond(doc! {"$eq": ["$asked_at", "$lock.asked_at"]}, Bson::Null, "$asked_at");
     let mut set = doc! {"lock": null, "attempt": 0};
     let base: Bson;
     let mut asked_at: Bson = answered.into();
-    match *then {
+    // The stage, if nothing further is due.
+    let well: Bson = match &settled.run {
+        Some(run) => (run.outcome == Outcome::Ok).into(),
+        None => doc! {"$eq": ["$last.outcome", Outcome::Ok.as_str()]}.into(),
+    };
+    match settled.then {
         Then::Next { due, missed } => {
             base = cond(same_plan(), due.map(date), "$due").into();
             set.insert("due", base.clone());
+            if due.is_none() {
+                set.insert("ended_at", cond(same_plan(), now.clone(), "$ended_at"));
+            }
             set.insert("counters.settled", doc! {"$add": ["$counters.settled", 1]});
             if missed > 0 {
                 let missed = i64::try_from(missed).unwrap_or(i64::MAX);
@@ -113,6 +149,13 @@ fn end_of_claim(now: &Bson, then: &Then) -> Document {
             asked_at = "$asked_at".into();
         }
     }
+    // The twin of `Job::stage`.
+    let due = set.get("due").cloned().unwrap_or_else(|| "$due".into());
+    let tried = doc! {"$gt": [set.get("attempt").cloned(), 0]};
+    let open = cond(tried, Stage::Retrying.as_str(), Stage::Waiting.as_str());
+    let ended = cond(well, Stage::Done.as_str(), Stage::Failed.as_str());
+    let stage = cond(doc! {"$eq": [due, null]}, ended, open);
+    set.insert("stage", cond(listed(), stage, "$stage"));
     set.insert("claim_at", idle_claim_at(&asked_at, &base));
     set.insert("asked_at", asked_at);
     set
@@ -122,15 +165,6 @@ fn end_of_claim(now: &Bson, then: &Then) -> Document {
 fn idle_claim_at(asked_at: &Bson, base: &Bson) -> Document {
     let first = doc! {"$min": [asked_at, cond("$active", base.clone(), Bson::Null)]};
     cond(is_null("$deleted_at"), first, Bson::Null)
-}
-
-/// How many occurrences an edit drops: the twin of `Job::drop_occurrences`, for a job that is due every `period_ms`.
-pub(crate) fn dropped(now: &Bson, period_ms: i64) -> Document {
-    let passed = doc! {"$floor": {"$divide": [{"$subtract": [now, "$due"]}, period_ms.max(1)]}};
-    let calling = doc! {"$and": [{"$not": is_null("$lock")}, {"$eq": ["$lock.plan", "$plan"]}, took_on()]};
-    let overdue = doc! {"$and": [{"$not": is_null("$due")}, {"$lte": ["$due", now]}]};
-    let count = doc! {"$toLong": {"$add": [passed, cond(calling, 0, 1)]}};
-    cond(overdue, count, 0)
 }
 
 pub(crate) fn cond(when: impl Into<Bson>, then: impl Into<Bson>, otherwise: impl Into<Bson>) -> Document {

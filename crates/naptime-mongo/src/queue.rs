@@ -56,6 +56,7 @@ impl Queue for MongoStore {
             // A run that is there already is this one, written before in vain, or says that the claim was lost.
             command::insert_new(&self.runs, documents).await?;
         }
+        self.record_breaches(done).await?;
         let now = self.clock.server_now();
         let update = |settled: &Settled| Ok(Update::one(of_claim(&settled.claim), pipeline::settle(&now, settled)?));
         let updates = done.iter().map(update).collect::<Result<Vec<_>>>()?;
@@ -122,7 +123,7 @@ impl MongoStore {
 }
 
 /// The filter that finds a job if this claim holds it.
-fn of_claim(claim: &ClaimRef) -> Document {
+pub(crate) fn of_claim(claim: &ClaimRef) -> Document {
     let mut filter = by_id(claim.job);
     filter.insert("lock.token", uuid(claim.token.uuid()));
     filter
@@ -134,7 +135,7 @@ fn claim_ref(document: &Document) -> Option<ClaimRef> {
     Some(ClaimRef { job, token })
 }
 
-fn read_uuid(document: &Document, field: &str) -> Option<uuid::Uuid> {
+pub(crate) fn read_uuid(document: &Document, field: &str) -> Option<uuid::Uuid> {
     match document.get(field)? {
         mongodb::bson::Bson::Binary(binary) => uuid::Uuid::from_slice(&binary.bytes).ok(),
         _ => None,

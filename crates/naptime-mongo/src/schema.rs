@@ -24,33 +24,66 @@ impl MongoStore {
     pub(crate) async fn make_indexes(&self) -> Result<()> {
         // The peek reads this index alone, no document. Partial, so that a missing date (which counts as less than any
         // date) is never due; `gate` is "" and not null, which would force the document to be read.
-        let peek = partial(
-            doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1},
-            doc! {"claim_at": {"$gt": DateTime::from_millis(0)}},
-        );
-        // Lists: in the order of `search`, with what they filter by in the index.
-        let list = partial(doc! {"search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
-        let pool = partial(doc! {"pool": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
-        let tag = partial(doc! {"tags": 1, "search": 1, "_id": 1, "active": 1}, doc! {"deleted_at": null});
+        let peek = partial(peek(), doc! {"claim_at": {"$gt": DateTime::from_millis(0)}});
+        // Lists of endpoints: in the order of `search`, with what they filter by in the index.
+        let list = partial(doc! {"search": 1, "_id": 1, "active": 1}, endpoints());
+        let pool = partial(doc! {"pool": 1, "search": 1, "_id": 1, "active": 1}, endpoints());
+        let tag = partial(doc! {"tags": 1, "search": 1, "_id": 1, "active": 1}, endpoints());
         let deleted = partial(doc! {"deleted_at": 1}, doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}});
-        let count = plain(doc! {"active": 1, "deleted_at": 1});
+        let count = plain(doc! {"active": 1, "stage": 1});
         let jobs = self.jobs.clone();
         command::bounded(async move { jobs.create_indexes([peek, list, pool, tag, deleted, count]).await }).await?;
+        self.make_later_indexes().await?;
+        self.make_pool_indexes().await?;
         let runs = self.runs.clone();
         let of_a_job = plain(doc! {"job": 1, "started": -1, "_id": -1});
         let by_age = plain(doc! {"finished": 1});
         command::bounded(async move { runs.create_indexes([of_a_job, by_age]).await }).await?;
         let load = self.load.clone();
         command::bounded(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
+        let rules = self.rules.clone();
+        command::bounded(async move { rules.create_index(crate::rules::index()).await }).await?;
+        self.make_sla_indexes().await
+    }
+
+    /// Indexes of what not every job has: to the others they cost nothing.
+    async fn make_later_indexes(&self) -> Result<()> {
+        let key = IndexOptions::builder()
+            .unique(true)
+            .partial_filter_expression(doc! {"key": {"$type": "string"}, "deleted_at": null})
+            .build();
+        let key = IndexModel::builder().keys(doc! {"key": 1}).options(key).build();
+        // The queue is filtered in the index, too.
+        let stage = partial(crate::queued::index(), doc! {"stage": {"$gt": ""}});
+        // The deleted endpoints, without the one-off jobs, of which there may be many.
+        let deleted = partial(
+            doc! {"deleted_at": -1, "_id": -1},
+            doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}, "stage": null},
+        );
+        let ended = partial(doc! {"ended_at": 1}, doc! {"ended_at": {"$gt": DateTime::from_millis(0)}});
+        let deadline = partial(crate::sla::index(), doc! {"watch.deadline": {"$gt": DateTime::from_millis(0)}});
+        let planned = partial(crate::plan::index(), crate::plan::planned());
+        let jobs = self.jobs.clone();
+        command::bounded(async move { jobs.create_indexes([key, stage, deleted, ended, deadline, planned]).await }).await?;
         Ok(())
     }
 }
 
-fn plain(keys: Document) -> IndexModel {
+/// The filter of the jobs that lists of endpoints show: those that recur and are not deleted.
+pub(crate) fn endpoints() -> Document {
+    doc! {"deleted_at": null, "stage": null}
+}
+
+/// The keys of the index that a claim finds its candidates in.
+pub(crate) fn peek() -> Document {
+    doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1}
+}
+
+pub(crate) fn plain(keys: Document) -> IndexModel {
     IndexModel::builder().keys(keys).build()
 }
 
-fn partial(keys: Document, filter: Document) -> IndexModel {
+pub(crate) fn partial(keys: Document, filter: Document) -> IndexModel {
     let options = IndexOptions::builder().partial_filter_expression(filter).build();
     IndexModel::builder().keys(keys).options(options).build()
 }

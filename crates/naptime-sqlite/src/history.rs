@@ -6,7 +6,7 @@ use naptime_core::worker::Worker;
 use naptime_core::{JobId, Run, Tier, Time};
 use naptime_store::{History, Page, PageRef, Result};
 
-use crate::{SqliteStore, load, runs, workers};
+use crate::{SqliteStore, load, runs, sla, workers};
 
 /// The most rows removed by one write, so that claims and settles don't wait for long.
 const PURGE_STEP: usize = 2_000;
@@ -20,7 +20,7 @@ impl History for SqliteStore {
 
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         let load = load.to_vec();
-        self.write(move |connection, _| load.iter().try_for_each(|load| load::add(connection, load))).await
+        self.write(move |connection, _| load::add(connection, &load)).await
     }
 
     async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
@@ -33,20 +33,26 @@ impl History for SqliteStore {
 
     async fn purge(&self) -> Result<()> {
         let retention = self.inner.retention;
-        self.write(|connection, now| {
+        self.write(move |connection, now| {
             load::purge(connection, now)?;
+            sla::purge_sums(connection, now, retention)?;
             workers::purge(connection, now)
         })
         .await?;
         while self.write(move |connection, now| runs::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
+        while self.write(move |connection, now| sla::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
         // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.
-        const DELETE: &str = "DELETE FROM jobs WHERE seq IN
+        const DELETED: &str = "DELETE FROM jobs WHERE seq IN
             (SELECT seq FROM jobs WHERE deleted_at < ?1 AND NOT held LIMIT ?2)";
+        const ENDED: &str = "DELETE FROM jobs WHERE seq IN
+            (SELECT seq FROM jobs WHERE ended_at < ?1 AND stage IN ('done', 'failed') LIMIT ?2)";
         let step = i64::try_from(PURGE_STEP).unwrap_or(i64::MAX);
-        let jobs = move |connection: &rusqlite::Connection, now: Time| {
-            Ok(connection.execute(DELETE, ((now - retention).millis(), step))?)
-        };
-        while self.write(jobs).await? > 0 {}
+        for delete in [DELETED, ENDED] {
+            let jobs = move |connection: &rusqlite::Connection, now: Time| {
+                Ok(connection.execute(delete, ((now - retention).millis(), step))?)
+            };
+            while self.write(jobs).await? > 0 {}
+        }
         Ok(())
     }
 }

@@ -1,22 +1,31 @@
 //! Jobs as people see and edit them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use naptime_core::{Edit, Job, JobId, NewJob, Rev};
-use naptime_store::{Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, Time};
+use naptime_store::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 use rusqlite::Connection;
 
 use crate::fault::Fault;
-use crate::{SqliteStore, list, rows};
+use crate::{SqliteStore, deleted, list, rows, sla};
+
+/// The most jobs added by one write, so that claims and settles don't wait for long.
+const CHUNK: usize = 500;
 
 #[async_trait]
 impl Jobs for SqliteStore {
-    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Job>> {
-        self.write(move |connection, now| {
-            let jobs: Vec<Job> = new.into_iter().map(|new| new.into_job(now)).collect();
-            jobs.iter().try_for_each(|job| rows::insert(connection, job))?;
-            Ok(jobs)
-        })
-        .await
+    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>> {
+        let mut added = Vec::with_capacity(new.len());
+        let mut rest = new.into_iter().peekable();
+        while rest.peek().is_some() {
+            let chunk: Vec<NewJob> = rest.by_ref().take(CHUNK).collect();
+            let add = move |connection: &Connection, now: Time| {
+                chunk.into_iter().map(|new| rows::add(connection, new, now)).collect::<std::result::Result<Vec<_>, _>>()
+            };
+            added.extend(self.write(add).await?);
+        }
+        Ok(added)
     }
 
     async fn get(&self, id: JobId) -> Result<Job> {
@@ -33,26 +42,38 @@ impl Jobs for SqliteStore {
     }
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
-        self.write(move |connection, now| carry_out(connection, id, expect, edit, now)).await
+        let retention = self.inner.retention;
+        self.write(move |connection, now| carry_out(connection, id, expect, |_| Ok(edit), now, retention)).await
     }
 }
 
-fn carry_out(
+/// Makes the edit that `choose` has for the job as it is.
+pub(crate) fn carry_out(
     connection: &Connection,
     id: JobId,
     expect: Option<Rev>,
-    edit: Edit,
-    now: naptime_core::Time,
+    choose: impl FnOnce(&Job) -> Result<Edit>,
+    now: Time,
+    retention: Duration,
 ) -> std::result::Result<Job, Fault> {
     let before = rows::find(connection, id)?.ok_or(Error::NotFound)?;
+    let edit = choose(&before)?;
     let mut job = before.clone();
+    let restores = edit == Edit::Restore;
     // To whoever edits a deleted job, that says more than that it was edited meanwhile.
     let changed = job.edit(edit, now).map_err(|_| Error::Deleted)?;
     if expect.is_some_and(|expect| expect != before.rev) {
         return Err(Error::Stale(before.rev).into());
     }
     if changed {
+        if restores && deleted::is_key_taken(connection, &job)? {
+            return Err(Error::KeyTaken.into());
+        }
         rows::write(connection, &before, &job)?;
+        if let Some(promise) = job.promise_ended_since(&before, now) {
+            let breach = sla::breach_ended(connection, &before, &job, now)?;
+            sla::keep(connection, breach.as_slice(), Some(promise), now, retention)?;
+        }
     }
     Ok(job)
 }

@@ -17,17 +17,24 @@
 #![warn(missing_docs)]
 
 mod clock;
+mod deleted;
 mod fault;
+mod gates;
 mod history;
 mod jobs;
 mod list;
 mod load;
 mod lock;
+mod plan;
+mod pools;
 mod queue;
+mod queued;
 mod readers;
 mod rows;
+mod rules;
 mod runs;
 mod schema;
+mod sla;
 mod workers;
 mod writer;
 

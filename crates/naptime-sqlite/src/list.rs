@@ -1,24 +1,36 @@
-//! Lists of jobs, a page at a time.
+//! Lists of endpoints, a page at a time.
 //!
 //! A page begins where the one before it ended, by what the list is sorted by (URL, name and tags, then the id), so a
 //! page far back costs no more than the first, and no job is shown twice because another was added.
 
 use naptime_core::{Job, JobId};
 use naptime_store::{Error, JobCount, JobQuery, JobSummary, Page, PageRef};
+use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
 use uuid::Uuid;
 
+use crate::deleted;
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
 
-/// A page of the jobs that are not deleted and match.
+/// A page of the endpoints that are not deleted and match.
 pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
+    if query.deleted {
+        return deleted::list(connection, query, page);
+    }
     let after = page.cursor.as_deref().map(Position::read).transpose()?;
-    let (after_search, after_id) = after.map_or((String::new(), Vec::new()), |after| (after.search, after.id.into()));
+    // The search text begins with the URL and a space, so the index finds the jobs of one URL.
+    let url = query.url.as_ref().map(ToString::to_string);
+    let text = url.as_ref().map(|url| url.to_lowercase());
+    let start = text.as_ref().map_or(String::new(), |text| format!("{text} "));
+    // A blob comes after every text.
+    let end = text.map_or(Value::Blob(Vec::new()), |text| Value::Text(format!("{text}!")));
+    let (after_search, after_id) = after.map_or((start, Vec::new()), |after| (after.search, after.id.into()));
     // What the index holds decides which rows are read. A tag is looked for as text first, since reading JSON is dear.
     let sql = format!(
         "SELECT {COLUMNS}, search FROM jobs INDEXED BY jobs_list
-         WHERE deleted_at IS NULL AND (search, id) > (:search, :id)
+         WHERE deleted_at IS NULL AND stage IS NULL AND (search, id) > (:search, :id) AND search < :end
+           AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
            AND (:q IS NULL OR instr(search, :q) > 0)
            AND (:pool IS NULL OR pool = :pool)
            AND (:active IS NULL OR active = :active)
@@ -28,6 +40,8 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let parameters = named_params! {
+        ":end": end,
+        ":url": url,
         ":search": after_search,
         ":id": after_id,
         ":q": query.q.as_ref().map(|q| q.to_lowercase()),
@@ -47,10 +61,11 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     Ok(Page { items: found.into_iter().map(|(job, _)| job.into()).collect(), next })
 }
 
-/// How many jobs there are that are not deleted.
+/// How many endpoints there are that are not deleted.
 pub(crate) fn count(connection: &Connection) -> Result<JobCount, Fault> {
     const SQL: &str =
-        "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count WHERE deleted_at IS NULL";
+        "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count
+        WHERE deleted_at IS NULL AND stage IS NULL";
     let mut statement = connection.prepare_cached(SQL)?;
     let (total, active): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(JobCount { total: total.unsigned_abs(), active: active.unsigned_abs() })

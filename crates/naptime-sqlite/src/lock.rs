@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use naptime_store::Error;
 
-use crate::{SqliteStore, queue, workers};
+use crate::{SqliteStore, gates, queue, workers};
 
 /// The right to be the process that works on a file. It ends when this is dropped, or with the process, however that
 /// ends.
@@ -64,6 +64,7 @@ impl SqliteStore {
         let released = self
             .write(|connection, now| {
                 workers::all_left(connection)?;
+                gates::free_all(connection)?;
                 queue::release_all(connection, now)
             })
             .await?;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Settled, Time, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, Time, WorkerId};
 use naptime_store::{Error, Queue, Result, Taken, Want};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::fault::{Fault, corrupt};
 use crate::rows::uuid;
-use crate::{SqliteStore, rows, runs, workers};
+use crate::{SqliteStore, rows, runs, sla, workers};
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -55,18 +55,24 @@ impl Queue for SqliteStore {
             return Ok(());
         }
         let done = done.to_vec();
+        let retention = self.inner.retention;
         self.write(move |connection, now| {
             for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
                 runs::record(connection, run)?;
             }
-            for settled in &done {
-                if let Some(mut job) = readable(settled.claim.job, rows::find_slim(connection, settled.claim.job))?
-                    && job.settle(settled, now)
-                {
+            let mut breaches = Vec::new();
+            for settled in done {
+                let Some(mut job) = readable(settled.claim.job, rows::find_slim(connection, settled.claim.job))? else {
+                    continue;
+                };
+                let deadline = job.state.watch.map(|watch| watch.deadline);
+                if job.settle(&settled, now) {
                     rows::write_state(connection, &job)?;
+                    // Where an edit has set another deadline meanwhile, it has ended the breach too.
+                    breaches.extend(settled.breach.filter(|breach| Some(breach.from) == deadline));
                 }
             }
-            Ok(())
+            sla::keep(connection, &breaches, None, now, retention)
         })
         .await
     }
@@ -140,12 +146,13 @@ fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<
 fn candidates(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Vec<JobId>, Fault> {
     // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
     const SQL: &str = "SELECT id, size FROM jobs INDEXED BY jobs_due
-        WHERE gate = '' AND claim_at <= :idle AND (NOT held OR claim_at <= :held)
+        WHERE gate = :gate AND claim_at <= :idle AND (NOT held OR claim_at <= :held)
         ORDER BY claim_at, id LIMIT :slots";
     let (idle, held) =
         if want.late.is_zero() { (now + want.lookahead, now) } else { (now - want.late, now - want.late) };
     let mut statement = connection.prepare_cached(SQL)?;
     let mut rows = statement.query(named_params! {
+        ":gate": gate(want),
         ":idle": idle.millis(),
         ":held": held.millis(),
         ":slots": i64::try_from(want.slots).unwrap_or(i64::MAX),
@@ -163,8 +170,18 @@ fn candidates(connection: &Connection, want: &Want, now: Time) -> std::result::R
 
 /// When the next job can be claimed.
 fn next(connection: &Connection, want: &Want) -> std::result::Result<Option<Time>, Fault> {
+    Ok(first_behind(connection, gate(want))?.map(|at| at + want.late))
+}
+
+/// When the first job that carries this gate can be claimed.
+pub(crate) fn first_behind(connection: &Connection, gate: &str) -> std::result::Result<Option<Time>, Fault> {
     const SQL: &str = "SELECT claim_at FROM jobs INDEXED BY jobs_due
-        WHERE gate = '' AND claim_at IS NOT NULL ORDER BY claim_at LIMIT 1";
-    let first: Option<i64> = connection.prepare_cached(SQL)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(first.map(|at| Time::from_millis(at) + want.late))
+        WHERE gate = ?1 AND claim_at IS NOT NULL ORDER BY claim_at LIMIT 1";
+    let first: Option<i64> = connection.prepare_cached(SQL)?.query_row([gate], |row| row.get(0)).optional()?;
+    Ok(first.map(Time::from_millis))
+}
+
+/// What the jobs carry that are wanted.
+fn gate(want: &Want) -> &str {
+    want.gate.as_ref().map_or("", Pool::as_str)
 }

@@ -2,16 +2,18 @@
 
 use std::sync::LazyLock;
 
-use naptime_core::{Headers, Job, JobId, Plan, Request, Rev, Spec, Time};
+use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Stage, Time};
+use naptime_store::Added;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 use uuid::Uuid;
 
 use crate::fault::{Fault, corrupt};
+use crate::pools;
 
 /// The columns that [`slim_job`] reads.
-pub(crate) const COLUMNS: &str = "id, spec, active, deleted_at, rev, plan, created_at, updated_at, state";
+pub(crate) const COLUMNS: &str = "id, spec, active, deleted_at, rev, plan, created_at, updated_at, changes, state";
 
 static FIND: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {COLUMNS}, request FROM jobs JOIN requests ON job = seq WHERE id = ?1"));
@@ -43,12 +45,34 @@ pub(crate) fn slim_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         plan: Plan(row.get("plan")?),
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
+        changes: json(row, "changes")?,
         state: json(row, "state")?,
     })
 }
 
-/// Adds a job.
-pub(crate) fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
+/// The job of this key that is not deleted, whole.
+pub(crate) fn find_by_key(connection: &Connection, key: &str) -> Result<Option<Job>, Fault> {
+    const SQL: &str = "SELECT id FROM jobs WHERE key = ?1 AND deleted_at IS NULL";
+    let id: Option<[u8; 16]> = connection.prepare_cached(SQL)?.query_row([key], |row| row.get("id")).optional()?;
+    id.map_or(Ok(None), |id| find(connection, Uuid::from_bytes(id).into()))
+}
+
+/// Adds a job, unless it is there, by an earlier try, or another job has its key.
+pub(crate) fn add(connection: &Connection, new: NewJob, now: Time) -> Result<Added, Fault> {
+    if let Some(job) = find(connection, new.id)? {
+        return Ok(Added::New(job));
+    }
+    if let Some(key) = &new.spec.key
+        && let Some(job) = find_by_key(connection, key)?
+    {
+        return Ok(Added::Existing(job));
+    }
+    let job = new.into_job(now);
+    insert(connection, &job)?;
+    Ok(Added::New(job))
+}
+
+fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
     // What else there is to a job is written as an edit writes it.
     const SQL: &str = "INSERT INTO jobs (id, held, size, pool, search, tags, active, rev, plan, created_at, updated_at,
         spec, state) VALUES (?1, 0, 0, '', '', '[]', 0, 0, 0, ?2, ?2, '', '')";
@@ -72,11 +96,20 @@ pub(crate) fn write(connection: &Connection, before: &Job, job: &Job) -> Result<
 
 /// Writes where a job stands.
 pub(crate) fn write_state(connection: &Connection, job: &Job) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE jobs SET claim_at = :claim_at, held = :held, state = :state WHERE id = :id";
+    const SQL: &str = "UPDATE jobs SET claim_at = :claim_at, held = :held, stage = :stage, ended_at = :ended_at,
+        deadline = :deadline, promised_since = :promised_since, sla_ms = :sla_ms, longest_ms = :longest_ms,
+        state = :state WHERE id = :id";
+    let watch = job.state.watch;
     let changed = connection.prepare_cached(SQL)?.execute(named_params! {
         ":id": blob(job.id.uuid()),
         ":claim_at": job.state.claim_at.map(Time::millis),
         ":held": job.state.lock.is_some(),
+        ":stage": job.stage().map(Stage::as_str),
+        ":ended_at": job.state.ended_at.map(Time::millis),
+        ":deadline": watch.map(|watch| watch.deadline.millis()),
+        ":promised_since": watch.map(|watch| watch.since.millis()),
+        ":sla_ms": watch.and(job.spec.sla).map(|sla| i64::try_from(sla.as_millis()).unwrap_or(i64::MAX)),
+        ":longest_ms": watch.map(|watch| i64::try_from(watch.longest_ms).unwrap_or(i64::MAX)),
         ":state": to_string(&job.state)?,
     })?;
     if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
@@ -91,16 +124,11 @@ pub(crate) fn set_aside(connection: &Connection, id: JobId, until: Time) -> Resu
 
 fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
     const SQL: &str = "UPDATE jobs SET size = :size, pool = :pool, search = :search, tags = :tags, active = :active,
-        deleted_at = :deleted_at, rev = :rev, plan = :plan, updated_at = :updated_at, spec = :spec WHERE id = :id";
+        deleted_at = :deleted_at, rev = :rev, plan = :plan, updated_at = :updated_at, key = :key, changes = :changes,
+        spec = :spec, once = :once, gate = (SELECT gate FROM pools WHERE pool = :pool) WHERE id = :id";
+    pools::ensure(connection, job.spec.endpoint.pool(), job.updated_at)?;
     let request = Request { headers: Headers::default(), body: None, ..job.spec.request };
-    let spec = Spec {
-        endpoint: job.spec.endpoint.clone(),
-        request,
-        schedule: job.spec.schedule.clone(),
-        name: job.spec.name.clone(),
-        tags: job.spec.tags.clone(),
-        ..job.spec
-    };
+    let spec = Spec { request, ..job.spec.clone() };
     connection.prepare_cached(SQL)?.execute(named_params! {
         ":id": blob(job.id.uuid()),
         ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),
@@ -112,7 +140,10 @@ fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
         ":rev": job.rev.0,
         ":plan": job.plan.0,
         ":updated_at": job.updated_at.millis(),
+        ":key": spec.key,
+        ":changes": to_string(&job.changes)?,
         ":spec": to_string(&spec)?,
+        ":once": spec.schedule.is_once(),
     })?;
     Ok(())
 }

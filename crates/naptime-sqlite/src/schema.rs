@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = ["
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
         id         BLOB    NOT NULL UNIQUE,
@@ -70,7 +70,7 @@ const STEPS: [&str; 1] = ["
     CREATE INDEX runs_finished ON runs (finished);
 
     CREATE TABLE load (
-        tier    INTEGER NOT NULL,                -- in minutes
+        tier    INTEGER NOT NULL,                -- in seconds
         at      INTEGER NOT NULL,
         worker  BLOB    NOT NULL,
         figures TEXT    NOT NULL,                -- JSON
@@ -82,6 +82,80 @@ const STEPS: [&str; 1] = ["
         seen_at INTEGER NOT NULL,
         left    INTEGER NOT NULL,                -- whether it took its leave
         beat    TEXT    NOT NULL                 -- JSON
+    ) STRICT, WITHOUT ROWID;
+", "
+    ALTER TABLE jobs ADD COLUMN key TEXT;                            -- spec.key
+    ALTER TABLE jobs ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';  -- JSON
+    ALTER TABLE jobs ADD COLUMN stage TEXT;                          -- of a one-off job
+    ALTER TABLE jobs ADD COLUMN ended_at INTEGER;                    -- state.ended_at
+    ALTER TABLE jobs ADD COLUMN deadline INTEGER;                    -- state.watch.deadline
+    CREATE UNIQUE INDEX jobs_key ON jobs (key) WHERE key IS NOT NULL AND deleted_at IS NULL;
+    -- The queue is filtered in this index alone, too.
+    CREATE INDEX jobs_stage ON jobs (stage, created_at, id, search, pool, tags) WHERE stage IS NOT NULL;
+    -- One-off jobs are no endpoints.
+    DROP INDEX jobs_list;
+    DROP INDEX jobs_count;
+    CREATE INDEX jobs_list ON jobs (search, id, pool, active, tags) WHERE deleted_at IS NULL AND stage IS NULL;
+    CREATE INDEX jobs_count ON jobs (active) WHERE deleted_at IS NULL AND stage IS NULL;
+    CREATE INDEX jobs_deleted_endpoints ON jobs (deleted_at, id) WHERE deleted_at IS NOT NULL AND stage IS NULL;
+    CREATE INDEX jobs_ended ON jobs (ended_at) WHERE ended_at IS NOT NULL;
+    -- The plan passes by the one-off jobs that are done with, of which there may be many.
+    CREATE INDEX jobs_planned ON jobs (seq) WHERE active AND deleted_at IS NULL AND ended_at IS NULL;
+    ALTER TABLE jobs ADD COLUMN promised_since INTEGER;              -- state.watch.since
+    ALTER TABLE jobs ADD COLUMN sla_ms INTEGER;                      -- spec.sla, while a promise runs
+    ALTER TABLE jobs ADD COLUMN longest_ms INTEGER;                  -- state.watch.longest_ms
+    -- How all stand to their SLAs is read off this index alone.
+    CREATE INDEX jobs_deadline ON jobs (deadline, id, promised_since, sla_ms, longest_ms) WHERE deadline IS NOT NULL;
+
+    ALTER TABLE jobs ADD COLUMN once INTEGER NOT NULL DEFAULT 0;     -- whether spec.schedule is
+    -- The jobs of a pool are counted in this index alone. No worker changes what is in it.
+    CREATE INDEX jobs_pool ON jobs (pool, gate, once, active, deleted_at);
+    CREATE TABLE pools (
+        pool           TEXT    PRIMARY KEY NOT NULL,
+        active         INTEGER NOT NULL DEFAULT 1,
+        headers        TEXT    NOT NULL DEFAULT '[]',                -- JSON
+        max_in_flight  INTEGER,
+        max_per_second INTEGER,
+        rev            INTEGER NOT NULL,
+        updated_at     INTEGER NOT NULL,
+        gate           TEXT    NOT NULL DEFAULT '',                  -- what its jobs carry
+        known          INTEGER NOT NULL DEFAULT 0                    -- whether workers must know of it
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX pools_known ON pools (pool) WHERE known;
+
+    CREATE TABLE passes (
+        id           BLOB    PRIMARY KEY NOT NULL,
+        pool         TEXT    NOT NULL,
+        flight_until INTEGER,                                        -- null: no call is in flight
+        start_until  INTEGER                                         -- null: no call left lately
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX passes_of ON passes (pool);
+
+    CREATE TABLE rules (
+        name       TEXT    PRIMARY KEY NOT NULL,
+        event      TEXT    NOT NULL,
+        rule       TEXT    NOT NULL,                                 -- JSON
+        rev        INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX rules_of ON rules (event, name);
+
+    CREATE TABLE breaches (                                          -- of SLAs, those that have ended
+        job   BLOB    NOT NULL,
+        began INTEGER NOT NULL,
+        ended INTEGER NOT NULL,
+        cause TEXT    NOT NULL,
+        PRIMARY KEY (job, began)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX breaches_of ON breaches (job, ended, began);
+    CREATE INDEX breaches_newest ON breaches (ended, job);
+
+    CREATE TABLE sla (                                               -- sums of what has ended
+        tier        INTEGER NOT NULL,                                -- in seconds
+        at          INTEGER NOT NULL,
+        promised_ms INTEGER NOT NULL,
+        breached_ms INTEGER NOT NULL,
+        PRIMARY KEY (tier, at)
     ) STRICT, WITHOUT ROWID;
 "];
 

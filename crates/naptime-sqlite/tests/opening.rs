@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use naptime_core::{Endpoint, JobId, NewJob, Request, Retry, Schedule, Spec};
+use naptime_core::{Endpoint, JobId, NewJob, Schedule, Spec};
 use naptime_sqlite::{OpenError, Options, SqliteStore};
 use naptime_store::Jobs;
 use uuid::Uuid;
@@ -13,15 +13,7 @@ fn open(path: &Path) -> Result<SqliteStore, OpenError> {
 
 fn new_job() -> NewJob {
     let id = JobId::from(Uuid::new_v4());
-    let spec = Spec {
-        endpoint: Endpoint::parse("http://target.test/").expect("a URL"),
-        request: Request::default(),
-        schedule: Schedule::every(std::time::Duration::from_secs(60), id),
-        retry: Retry::default(),
-        sla: None,
-        name: String::new(),
-        tags: Vec::new(),
-    };
+    let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), Schedule::every(std::time::Duration::from_secs(60), id));
     NewJob { id, spec, active: true }
 }
 
@@ -37,7 +29,7 @@ async fn what_was_added_is_there_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("naptime.db");
     let store = open(&path).expect("a new file");
-    let added = store.insert(vec![new_job()]).await.expect("added").remove(0);
+    let added = store.insert(vec![new_job()]).await.expect("added").remove(0).into_job();
     drop(store);
     let left: Vec<_> =
         std::fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("a file").file_name()).collect();

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use naptime_core::{
-    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Request, Retry, Run, Schedule, Spec, Then,
+    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then,
 };
 use naptime_sqlite::{LockError, Options, SqliteStore};
-use naptime_store::{Clock, History, Jobs, PageRef, Queue, Want};
+use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Want};
 use uuid::Uuid;
 
 fn open(path: &Path) -> SqliteStore {
@@ -18,15 +18,7 @@ fn open(path: &Path) -> SqliteStore {
 
 fn new_job() -> NewJob {
     let id = JobId::from(Uuid::new_v4());
-    let spec = Spec {
-        endpoint: Endpoint::parse("http://target.test/").expect("a URL"),
-        request: Request::default(),
-        schedule: Schedule::every(Duration::from_secs(3600), id),
-        retry: Retry::default(),
-        sla: None,
-        name: String::new(),
-        tags: Vec::new(),
-    };
+    let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), Schedule::every(Duration::from_secs(3600), id));
     NewJob { id, spec, active: false }
 }
 
@@ -39,6 +31,7 @@ async fn claim(store: &SqliteStore) -> Vec<Claim> {
         partitions: Partition::all().collect(),
         late: Duration::ZERO,
         lookahead: Duration::ZERO,
+        gate: None,
     };
     store.claim(&want).await.expect("claimed").claims
 }
@@ -62,7 +55,8 @@ async fn a_job_that_cannot_be_read_does_not_keep_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("naptime.db");
     let store = open(&path);
-    let jobs = store.insert((0..3).map(|_| new_job()).collect()).await.expect("added");
+    let added = store.insert((0..3).map(|_| new_job()).collect()).await.expect("added");
+    let jobs: Vec<_> = added.into_iter().map(Added::into_job).collect();
     for job in &jobs {
         store.edit(job.id, None, Edit::CallNow).await.expect("asked");
     }
@@ -97,7 +91,7 @@ async fn another_name_for_the_file_is_no_way_around_the_lock() {
 async fn what_an_earlier_process_held_can_be_claimed_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(&folder.path().join("naptime.db"));
-    let job = store.insert(vec![new_job()]).await.expect("added").remove(0);
+    let job = store.insert(vec![new_job()]).await.expect("added").remove(0).into_job();
     store.edit(job.id, None, Edit::CallNow).await.expect("asked");
     let lost = claim(&store).await.remove(0);
     let beat = Heartbeat {
@@ -130,6 +124,7 @@ async fn work_until_killed(path: &Path) {
     let _lock = store.lock_for_worker().await.expect("locked");
     loop {
         let added = store.insert(vec![new_job(), new_job(), new_job()]).await.expect("added");
+        let added: Vec<_> = added.into_iter().map(Added::into_job).collect();
         for job in &added {
             println!("added {}", job.id);
             store.edit(job.id, None, Edit::CallNow).await.expect("asked");

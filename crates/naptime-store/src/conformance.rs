@@ -19,6 +19,7 @@ use crate::Store;
 
 mod case;
 pub mod claiming;
+pub mod deleted;
 pub mod editing;
 pub mod history;
 pub mod leases;
@@ -26,8 +27,13 @@ pub mod listing;
 pub mod load;
 pub mod model;
 pub mod occurrences;
+pub mod pools;
+pub mod queued;
+pub mod plan;
 pub mod racing;
+pub mod rules;
 pub mod settling;
+pub mod sla;
 
 /// A store under test.
 #[async_trait]
@@ -80,7 +86,7 @@ macro_rules! conformance {
         $crate::conformance! { @stamp $backend;
             editing {
                 what_is_added_is_read_back_as_it_was
-                jobs_are_added_all_or_none
+                jobs_are_added_each_by_itself
                 what_is_unknown_is_not_found
                 each_field_can_be_changed
                 an_edit_by_a_stale_revision_changes_nothing
@@ -115,6 +121,7 @@ macro_rules! conformance {
                 a_lease_that_ran_out_is_claimed_by_another
                 a_lookahead_never_takes_a_live_lease
                 renewal_keeps_a_lease
+                a_job_may_have_a_lease_of_its_own
                 renewal_returns_what_is_no_longer_held
                 a_lost_claim_is_recorded_once
                 a_lost_claim_counts_as_an_attempt
@@ -164,6 +171,8 @@ macro_rules! conformance {
                 figures_add_up
                 figures_are_kept_apart_by_worker_and_time
                 figures_are_found_in_each_tier
+                seconds_add_up_to_minutes
+                seconds_are_kept_for_a_quarter_of_an_hour
                 a_range_ends_before_its_end
             }
             listing {
@@ -173,8 +182,75 @@ macro_rules! conformance {
                 a_search_finds_url_name_and_tags
                 a_search_is_taken_literally
                 filters_restrict
+                jobs_of_one_url_are_found
                 deleted_jobs_are_not_listed
                 a_cursor_of_a_list_must_be_ours
+            }
+            plan {
+                all_that_is_due_is_planned
+                what_could_have_been_claimed_is_late
+            }
+            deleted {
+                deleted_endpoints_are_listed_newest_first
+                many_deleted_at_once_are_listed_once
+                deleted_endpoints_can_be_filtered
+                a_restored_endpoint_is_listed_as_before
+                a_key_that_was_given_away_is_not_taken_back
+                one_off_jobs_are_not_among_deleted_endpoints
+                a_cursor_of_deleted_endpoints_must_be_ours
+            }
+            queued {
+                a_key_is_added_once
+                a_key_is_free_once_its_job_is_cancelled
+                of_those_who_add_a_key_at_the_same_time_one_does
+                one_off_jobs_are_no_endpoints
+                a_job_is_listed_in_its_stage
+                the_queue_is_paged_newest_first
+                the_queue_is_filtered
+                a_cursor_of_the_queue_must_be_ours
+                what_failed_is_called_again
+                a_treatment_suits_a_stage
+                what_is_cancelled_is_not_called
+                all_that_match_are_treated_once
+                what_ended_long_ago_is_purged
+            }
+            pools {
+                a_pool_is_there_as_soon_as_a_job_of_it_is
+                pools_are_listed_with_their_endpoints
+                a_pool_is_changed_by_its_revision
+                known_pools_are_those_that_differ
+                jobs_of_a_gated_pool_are_claimed_by_its_name
+                next_in_tells_when_each_pool_has_work
+                nothing_of_a_pool_that_is_off_is_called
+                calls_in_flight_are_limited
+                passes_of_a_dead_holder_come_back_after_a_lease
+                calls_per_second_are_limited
+                both_limits_hold_together
+                many_takers_never_exceed_the_limits
+                no_job_slips_past_a_limit_set_meanwhile
+            }
+            sla {
+                without_an_sla_there_is_nothing_to_tell
+                a_breach_shows_while_it_lasts
+                a_settle_records_the_breach_it_ends_once
+                who_holds_the_job_no_more_records_no_breach
+                an_edit_ends_promise_and_breach
+                an_edit_during_the_call_ends_the_breach_first
+                the_cause_is_told
+                breaches_come_in_pages
+                a_cursor_of_breaches_must_be_ours
+                of_one_as_of_all
+                what_is_summed_is_what_happened
+                breaches_are_kept_as_long_as_runs
+            }
+            rules {
+                a_rule_is_read_back_as_it_was
+                rules_are_listed_by_name_and_found_by_event
+                a_rule_is_replaced_by_its_revision
+                a_rule_is_deleted_by_its_revision
+                of_those_who_store_a_rule_at_the_same_time_one_does
+                there_are_not_too_many_rules
+                a_job_is_found_by_its_key
             }
             model {
                 random_histories_follow_the_model_1
@@ -201,6 +277,12 @@ mod tests {
             include_str!("conformance/history.rs"),
             include_str!("conformance/load.rs"),
             include_str!("conformance/listing.rs"),
+            include_str!("conformance/deleted.rs"),
+            include_str!("conformance/plan.rs"),
+            include_str!("conformance/queued.rs"),
+            include_str!("conformance/pools.rs"),
+            include_str!("conformance/sla.rs"),
+            include_str!("conformance/rules.rs"),
             include_str!("conformance/model.rs"),
         ];
         let listed: Vec<&str> = include_str!("conformance.rs").lines().map(str::trim).collect();

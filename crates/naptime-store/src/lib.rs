@@ -1,11 +1,18 @@
 //! What Naptime asks of a store, and the suite that every store must pass.
 //!
-//! The traits are narrow on purpose: the web cannot claim, a worker cannot edit. What a claim, a settle or an edit does
-//! to a job is decided in [`naptime_core`]; a store carries it out atomically.
+//! The traits are narrow on purpose: the web cannot claim, and a worker cannot edit but in the name of a target
+//! ([`Steering`]). What a claim, a settle or an edit does to a job is decided in [`naptime_core`]; a store carries it
+//! out atomically.
 
 #![warn(missing_docs)]
 
 pub mod conformance;
+pub mod plan;
+pub mod pools;
+mod queued;
+pub mod rules;
+pub mod sla;
+pub mod steering;
 
 use std::time::Duration;
 
@@ -13,9 +20,16 @@ use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
 use naptime_core::{
-    Claim, ClaimRef, Edit, Endpoint, Heartbeat, Job, JobId, Method, NewJob, Partition, Rev, Run, Schedule, Settled,
-    Tier, Time, Token, WorkerId,
+    Claim, ClaimRef, Edit, Endpoint, Heartbeat, Job, JobId, Method, NewJob, Partition, Pool, Rev, Run, Schedule, Settled,
+    Stage, Tier, Time, Token, WorkerId,
 };
+
+pub use plan::Planning;
+pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take};
+pub use queued::{Queued, QueuedQuery, Treated, Treatment};
+pub use rules::{Expect, Rules, StoredRule};
+pub use sla::{Breached, Slas};
+pub use steering::Steering;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +43,15 @@ pub enum Error {
     /// The job has been edited since the revision that was expected.
     #[error("the job has been edited meanwhile; it is at revision {}", .0.0)]
     Stale(Rev),
+    /// A one-off job in this stage cannot be treated so.
+    #[error("the job is {}", .0.as_str())]
+    WrongStage(Stage),
+    /// A deleted job cannot be restored while another has its key.
+    #[error("another job has the key of this one")]
+    KeyTaken,
+    /// There are as many rules as there may be.
+    #[error("there are too many rules")]
+    TooManyRules,
     /// A cursor that this store did not hand out.
     #[error("the cursor is not one of ours")]
     BadCursor,
@@ -54,8 +77,11 @@ pub trait Clock: Send + Sync {
 /// Jobs as people see and edit them. What the web gets.
 #[async_trait]
 pub trait Jobs: Clock {
-    /// Adds jobs, all or none.
-    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Job>>;
+    /// Adds jobs, each by itself, and says in their order what became of them. Of those with the same key the first is
+    /// added.
+    ///
+    /// If it fails, some may have been added. To repeat it is harmless: a job whose id is there is not added again.
+    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>>;
 
     /// The job of this id, deleted ones included.
     ///
@@ -63,34 +89,56 @@ pub trait Jobs: Clock {
     /// [`Error::NotFound`].
     async fn get(&self, id: JobId) -> Result<Job>;
 
-    /// A page of the jobs that are not deleted and match, by URL.
+    /// A page of the endpoints (the recurring jobs) that match: by URL, or deleted ones, the last deleted first.
     ///
     /// # Errors
     /// [`Error::BadCursor`].
     async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>>;
 
-    /// How many jobs there are that are not deleted.
+    /// How many endpoints (recurring jobs) there are that are not deleted.
     async fn count(&self) -> Result<JobCount>;
 
     /// Carries out an edit as [`Job::edit`] says, and returns the job after it. `expect` is the revision that the
     /// editor saw; without one the edit is made whatever the revision.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Deleted`], [`Error::Stale`].
+    /// [`Error::NotFound`], [`Error::Deleted`], [`Error::Stale`], [`Error::KeyTaken`].
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job>;
 }
 
-/// Which jobs to list. What is not set does not restrict.
+/// What became of a job that was to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It was added, now or by an earlier try.
+    New(Job),
+    /// It was not, for this job, which is not deleted, has its key.
+    Existing(Job),
+}
+
+impl Added {
+    /// The job that is there now.
+    pub fn into_job(self) -> Job {
+        match self {
+            Self::New(job) | Self::Existing(job) => job,
+        }
+    }
+}
+
+/// Which endpoints to list. What is not set does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobQuery {
     /// A text that URL, name or a tag holds, in any case.
     pub q: Option<String>,
+    /// The URL, exactly.
+    pub url: Option<Endpoint>,
     /// The pool.
     pub pool: Option<String>,
     /// A tag, exactly.
     pub tag: Option<String>,
     /// Whether it is switched on.
     pub active: Option<bool>,
+    /// Those that are deleted, in place of those that are not: the last deleted first.
+    pub deleted: bool,
 }
 
 /// Which page of a list: the next `limit` items after `cursor`.
@@ -138,11 +186,29 @@ pub struct JobSummary {
     pub held: bool,
     pub last: Option<naptime_core::Last>,
     pub last_ok: Option<Time>,
+    /// How it stands to its SLA.
+    pub watch: Option<naptime_core::Watch>,
+    /// Of a one-off job.
+    pub stage: Option<Stage>,
+    pub key: Option<String>,
+    pub claim_at: Option<Time>,
+    pub attempt: u32,
+    /// The most attempts.
+    pub attempts: u32,
+    pub ended_at: Option<Time>,
+    pub deleted_at: Option<Time>,
 }
 
 impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
         Self {
+            stage: job.stage(),
+            key: job.spec.key,
+            claim_at: job.state.claim_at,
+            attempt: job.state.attempt,
+            attempts: job.spec.retry.attempts,
+            ended_at: job.state.ended_at,
+            deleted_at: job.deleted_at,
             id: job.id,
             endpoint: job.spec.endpoint,
             method: job.spec.request.method,
@@ -158,6 +224,7 @@ impl From<Job> for JobSummary {
             held: job.state.lock.is_some(),
             last: job.state.last,
             last_ok: job.state.last_ok,
+            watch: job.state.watch,
         }
     }
 }
@@ -209,6 +276,8 @@ pub struct Want {
     pub late: Duration,
     /// How far ahead to claim.
     pub lookahead: Duration,
+    /// If set: jobs of this gated pool, whatever their partitions, and no others. If not: jobs of no gated pool.
+    pub gate: Option<Pool>,
 }
 
 /// What was claimed.
@@ -244,12 +313,12 @@ pub trait History: Send + Sync {
 }
 
 /// Everything the web needs.
-pub trait WebStore: Jobs + History {}
-impl<T: Jobs + History> WebStore for T {}
+pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules {}
+impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules> WebStore for T {}
 
 /// Everything a worker needs.
-pub trait WorkStore: Queue + History {}
-impl<T: Queue + History> WorkStore for T {}
+pub trait WorkStore: Queue + History + Steering + Gates {}
+impl<T: Queue + History + Steering + Gates> WorkStore for T {}
 
 /// Everything a store can do, for whoever holds both ends: a process with web and worker, and the conformance suite.
 pub trait Store: WebStore + WorkStore {}

@@ -1,5 +1,5 @@
-// Keeps the parts of a page marked as live up to date, by fetching the page and swapping them. Without this script the
-// pages work just the same.
+// Keeps the parts of a page marked as live up to date, by fetching the page and swapping them, and shows what a form
+// comes to while it is filled in. Without this script the pages work just the same.
 "use strict";
 
 const EVERY = 5000;
@@ -48,3 +48,59 @@ if (document.querySelector("[data-live]")) {
   run();
   document.addEventListener("visibilitychange", refresh);
 }
+
+const TELL = new Intl.DateTimeFormat("en-US", {
+  weekday: "short", year: "numeric", month: "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZoneName: "short",
+});
+
+function tell(time) {
+  const part = Object.fromEntries(TELL.formatToParts(new Date(time)).map(({ type, value }) => [type, value]));
+  const { weekday, year, month, day, hour, minute, second, timeZoneName } = part;
+  return `${weekday} ${year}-${month}-${day} ${hour}:${minute}:${second} ${timeZoneName}`;
+}
+
+// Adds the times as whoever looks at them has them, unless these are the times that are there.
+function tellInYours() {
+  const head = document.querySelector("#preview [data-zone]");
+  const zone = TELL.resolvedOptions().timeZone;
+  if (!head || head.dataset.zone === zone) return;
+  const words = head.querySelector(".in-yours");
+  words.textContent = `, and for you in ${zone}`;
+  words.hidden = false;
+  for (const time of document.querySelectorAll("#preview time")) {
+    const yours = time.nextElementSibling;
+    yours.textContent = tell(time.dateTime);
+    yours.hidden = false;
+  }
+}
+
+function preview(form) {
+  let waiting;
+  let asked = 0;
+  const show = async () => {
+    const mine = ++asked;
+    const fields = new FormData(form);
+    // They may be large, and have no part in it.
+    for (const name of ["body", "headers"]) fields.delete(name);
+    try {
+      const response = await fetch(form.dataset.preview, { method: "POST", body: new URLSearchParams(fields), credentials: "same-origin" });
+      const text = await response.text();
+      // What was typed since then counts, and a login is no preview.
+      if (!response.ok || response.redirected || mine !== asked) return;
+      document.getElementById("preview").outerHTML = text;
+      tellInYours();
+    } catch {
+      // The next key asks again.
+    }
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 200);
+  });
+  form.querySelector("[name=preview]").hidden = true;
+  tellInYours();
+}
+
+const form = document.querySelector("form[data-preview]");
+if (form) preview(form);

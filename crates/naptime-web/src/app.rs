@@ -1,14 +1,19 @@
 //! What every handler shares.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use naptime_core::Time;
-use naptime_store::WebStore;
+use naptime_core::{Breach, Edit, Endpoint, Job, JobId, Pool, PoolSettings, Rev, Rules, Time, worker};
+use naptime_store::{Error, JobQuery, JobSummary, PageRef, WebStore};
 
-use crate::draft::Rules;
+use crate::plan::Planner;
+use crate::recent::Recent;
 use crate::session::Sessions;
 use crate::throttle::Throttle;
 use crate::{Secret, Settings};
+
+/// The most other endpoints of a URL that are named.
+const MOST_OTHERS: usize = 5;
 
 /// What every handler gets.
 pub(crate) type Shared = Arc<App>;
@@ -21,6 +26,10 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// The login, if there is a password.
     pub(crate) login: Option<Login>,
+    /// How the SLAs stand.
+    pub(crate) recent: Recent,
+    /// The work that is due.
+    pub(crate) planner: Planner,
 }
 
 /// What a login needs.
@@ -33,6 +42,14 @@ pub(crate) struct Login {
     pub(crate) throttle: Throttle,
 }
 
+/// What became of asking for a call now.
+pub(crate) enum CallNow {
+    /// It was asked for.
+    Asked(Box<Job>),
+    /// It was not: this pool is switched off.
+    PoolOff(Pool),
+}
+
 impl App {
     pub(crate) fn new(store: Arc<dyn WebStore>, mut settings: Settings) -> Self {
         // An empty password in the environment must not let everybody in with an empty password.
@@ -43,12 +60,69 @@ impl App {
             throttle: Throttle::default(),
             password,
         });
-        Self { store, settings, login }
+        Self { store, settings, login, recent: Recent::default(), planner: Planner::default() }
     }
 
     /// The store's time.
     pub(crate) fn now(&self) -> Time {
         self.store.now()
+    }
+
+    /// Some of the other endpoints of the same URL: it may be called in several ways, but is so by mistake as well.
+    pub(crate) async fn of_url(&self, url: &Endpoint, except: JobId) -> naptime_store::Result<Vec<JobSummary>> {
+        let query = JobQuery { url: Some(url.clone()), ..JobQuery::default() };
+        let mut found = self.store.list(&query, &PageRef::first(MOST_OTHERS + 1)).await?.items;
+        found.retain(|job| job.id != except);
+        found.truncate(MOST_OTHERS);
+        Ok(found)
+    }
+
+    /// The endpoint of this id. A one-off job is none.
+    pub(crate) async fn endpoint(&self, id: JobId) -> Result<Job, Error> {
+        self.store.get(id).await.and_then(|job| if job.stage().is_none() { Ok(job) } else { Err(Error::NotFound) })
+    }
+
+    /// Edits an endpoint. What recurs does not become a one-off job, so nothing comes between the look and the edit.
+    pub(crate) async fn edit_endpoint(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job, Error> {
+        self.endpoint(id).await?;
+        self.store.edit(id, expect, edit).await
+    }
+
+    /// Asks for a call of an endpoint now, unless its pool is switched off: the call would come only when that is on again.
+    pub(crate) async fn call_now(&self, id: JobId, expect: Option<Rev>) -> Result<CallNow, Error> {
+        let job = self.endpoint(id).await?;
+        let pool = job.spec.endpoint.pool();
+        let off = self.store.pool_settings(std::slice::from_ref(pool)).await?.iter().any(|settings| !settings.active);
+        if off && job.deleted_at.is_none() {
+            return Ok(CallNow::PoolOff(pool.clone()));
+        }
+        Ok(CallNow::Asked(Box::new(self.store.edit(id, expect, Edit::CallNow).await?)))
+    }
+
+    /// The settings of the pools of these endpoints.
+    pub(crate) async fn pools_of(&self, jobs: &[JobSummary]) -> Result<HashMap<Pool, PoolSettings>, Error> {
+        let pools: HashSet<&Pool> = jobs.iter().map(|job| job.endpoint.pool()).collect();
+        let pools: Vec<Pool> = pools.into_iter().cloned().collect();
+        let found = self.store.pool_settings(&pools).await?;
+        Ok(found.into_iter().map(|settings| (settings.pool.clone(), settings)).collect())
+    }
+
+    /// The one-off job of this id.
+    pub(crate) async fn one_off(&self, id: JobId) -> Result<Job, Error> {
+        self.store.get(id).await.and_then(|job| if job.stage().is_some() { Ok(job) } else { Err(Error::NotFound) })
+    }
+
+    /// The breach of this endpoint's SLA that lasts.
+    pub(crate) async fn lasting_breach(&self, job: &Job) -> Result<Option<Breach>, Error> {
+        if job.breach(self.now(), None).is_none() {
+            return Ok(None);
+        }
+        let pool = [job.spec.endpoint.pool().clone()];
+        let (workers, pool) = tokio::try_join!(self.store.workers(), self.store.pool_settings(&pool))?;
+        let now = self.now();
+        let off_at = pool.iter().any(|settings| !settings.active).then_some(now);
+        let breach = job.breach(now, worker::present_since(&workers, now));
+        Ok(breach.map(|breach| breach.in_pool_off_at(off_at)))
     }
 
     /// The rules that a draft is read by.

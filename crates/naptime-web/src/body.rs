@@ -16,6 +16,8 @@ use crate::problem::Problem;
 
 /// The longest body that is accepted. The longest body of an endpoint fits in, however it is encoded.
 const MOST: usize = 1024 * 1024;
+/// The longest body of one request for many jobs.
+const MOST_OF_MANY: usize = 32 * 1024 * 1024;
 /// How much more is read and thrown away, so that the sender hears why it is refused instead of a reset.
 const DRAINED: usize = 16 * 1024 * 1024;
 /// The longest a body may take to arrive.
@@ -42,22 +44,77 @@ impl<S: Sync> FromRequest<S> for JsonBody {
             let detail = "the body must be JSON, and Content-Type must say so: application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
         }
-        let body = read(request.into_body()).await.map_err(|unread| match unread {
-            Unread::TooLarge => {
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the request is larger than 1 MiB").at("body")
+        let body = read(request.into_body(), MOST).await.map_err(|unread| unread.problem(MOST))?;
+        parse(&body).map(Self)
+    }
+}
+
+/// A body that is one event, as it was sent.
+pub(crate) struct EventBody(pub(crate) Bytes);
+
+impl<S: Sync> FromRequest<S> for EventBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            let detail = "an event must be JSON, and Content-Type must say so: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
+        }
+        let most = naptime_events::MAX_BYTES;
+        read(request.into_body(), most).await.map(Self).map_err(|unread| unread.problem(most))
+    }
+}
+
+/// One job or many.
+pub(crate) enum JobsBody {
+    /// As one JSON document.
+    Json(Json),
+    /// As one JSON document on each line.
+    Lines(Bytes),
+}
+
+impl<S: Sync> FromRequest<S> for JobsBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let lines = matches!(
+            content_type(request.headers()).as_deref(),
+            Some("application/x-ndjson" | "application/ndjson" | "application/jsonl")
+        );
+        if !lines && !is_json(request.headers()) {
+            let detail = "the body must be JSON, and Content-Type must say so: application/json for a job or a list of \
+                          jobs, application/x-ndjson for a job on each line";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
+        }
+        let body = read(request.into_body(), MOST_OF_MANY).await.map_err(|unread| unread.problem(MOST_OF_MANY))?;
+        if lines { Ok(Self::Lines(body)) } else { parse(&body).map(Self::Json) }
+    }
+}
+
+/// Reads JSON.
+pub(crate) fn parse(text: &[u8]) -> Result<Json, Problem> {
+    Json::parse(text).map_err(|bad| {
+        let (code, detail) = match bad {
+            BadJson::Syntax(why) => ("bad_json", format!("the body is not JSON: {why}")),
+            BadJson::Doubled(why) => ("duplicate_key", why),
+        };
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
+    })
+}
+
+impl Unread {
+    fn problem(self, most: usize) -> Problem {
+        match self {
+            Self::TooLarge => {
+                let most = if most >> 20 > 0 { format!("{} MiB", most >> 20) } else { format!("{} KiB", most >> 10) };
+                let detail = format!("the request is larger than {most}");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).at("body")
             }
-            Unread::Broken => {
-                Problem::new(StatusCode::BAD_REQUEST, "incomplete", "the request ended before its body did")
+            Self::Broken => Problem::new(StatusCode::BAD_REQUEST, "incomplete", "the request ended before its body did"),
+            Self::TooSlow => {
+                Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time")
             }
-            Unread::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
-        })?;
-        Json::parse(&body).map(Self).map_err(|bad| {
-            let (code, detail) = match bad {
-                BadJson::Syntax(why) => ("bad_json", format!("the body is not JSON: {why}")),
-                BadJson::Doubled(why) => ("duplicate_key", why),
-            };
-            Problem::new(StatusCode::BAD_REQUEST, code, detail)
-        })
+        }
     }
 }
 
@@ -71,7 +128,7 @@ impl<S: Sync> FromRequest<S> for FormBody {
             let detail = "This page takes forms only.";
             return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", detail).into_response());
         }
-        let body = read(request.into_body()).await.map_err(|unread| {
+        let body = read(request.into_body(), MOST).await.map_err(|unread| {
             let (status, detail) = match unread {
                 Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "What was sent is larger than 1 MiB."),
                 Unread::Broken => (StatusCode::BAD_REQUEST, "The request broke off."),
@@ -94,21 +151,21 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|kind| kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
 }
 
-async fn read(body: Body) -> Result<Bytes, Unread> {
-    tokio::time::timeout(SLOWEST, collect(body)).await.unwrap_or(Err(Unread::TooSlow))
+async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
+    tokio::time::timeout(SLOWEST, collect(body, most)).await.unwrap_or(Err(Unread::TooSlow))
 }
 
-async fn collect(mut body: Body) -> Result<Bytes, Unread> {
+async fn collect(mut body: Body, most: usize) -> Result<Bytes, Unread> {
     let (mut kept, mut seen) = (BytesMut::new(), 0usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Unread::Broken)?;
         let Some(data) = frame.data_ref() else { continue };
         seen = seen.saturating_add(data.len());
-        if seen <= MOST {
+        if seen <= most {
             kept.extend_from_slice(data);
-        } else if seen > DRAINED {
+        } else if seen > most + DRAINED {
             break;
         }
     }
-    if seen > MOST { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
+    if seen > most { Err(Unread::TooLarge) } else { Ok(kept.freeze()) }
 }

@@ -47,34 +47,52 @@ pub(crate) struct Line {
     pub(crate) colour: String,
     /// A value for each moment; none where nothing was measured.
     pub(crate) values: Vec<Option<f64>>,
+    /// Whether it begins now, and does not end so.
+    pub(crate) ahead: bool,
 }
 
 impl Line {
     pub(crate) fn new(name: impl Into<String>, colour: impl Into<String>, values: Vec<Option<f64>>) -> Self {
         // What is not a number is not a measurement.
         let values = values.into_iter().map(|value| value.filter(|value| value.is_finite())).collect();
-        Self { name: name.into(), colour: colour.into(), values }
+        Self { name: name.into(), colour: colour.into(), values, ahead: false }
+    }
+
+    /// The same as a forecast: its first value is that of now.
+    pub(crate) fn ahead(self) -> Self {
+        Self { ahead: true, ..self }
     }
 
     fn max(&self) -> f64 {
         self.values.iter().flatten().copied().fold(0.0, f64::max)
     }
 
-    /// The last value.
+    /// The last value; of a forecast the first.
     fn latest(&self) -> Option<f64> {
+        if self.ahead {
+            return self.values.iter().flatten().next().copied();
+        }
         self.values.iter().rev().flatten().next().copied()
     }
 
     /// The last value, unless it is of a time before the last two: it would be taken for that of now.
     fn current(&self) -> Option<f64> {
+        if self.ahead {
+            return self.latest();
+        }
         self.values.iter().rev().take(2).flatten().next().copied()
     }
 
-    /// Whether a line alone would not show every value: there are few, or one has no neighbour.
-    fn needs_dots(&self) -> bool {
+    /// Whether there are so few values that each gets a dot.
+    fn is_sparse(&self) -> bool {
+        self.values.iter().flatten().count() <= 20
+    }
+
+    /// The values that a line does not show, for want of a neighbour.
+    fn lonely(&self) -> Vec<Option<f64>> {
         let there = |index: Option<usize>| index.is_some_and(|index| matches!(self.values.get(index), Some(Some(_))));
-        let lonely = |index: usize| there(Some(index)) && !there(index.checked_sub(1)) && !there(Some(index + 1));
-        self.values.iter().flatten().count() <= 20 || (0..self.values.len()).any(lonely)
+        let lonely = |index: usize| !there(index.checked_sub(1)) && !there(Some(index + 1));
+        self.values.iter().enumerate().map(|(index, value)| value.filter(|_| lonely(index))).collect()
     }
 }
 
@@ -107,7 +125,8 @@ impl Chart<'_> {
         let line = |line: &Line| {
             let latest = line.latest().map(|value| self.measure.show(value))?;
             let (name, most) = (&line.name, self.measure.show(line.max()));
-            Some(format!("{name} latest {latest}, at most {most}").trim().to_owned())
+            let when = if line.ahead { "now" } else { "latest" };
+            Some(format!("{name} {when} {latest}, at most {most}").trim().to_owned())
         };
         let lines: Vec<String> = self.lines.iter().filter_map(line).collect();
         let said = if lines.is_empty() { self.empty.to_owned() } else { lines.join("; ") };
@@ -117,16 +136,29 @@ impl Chart<'_> {
     fn svg(&self) -> String {
         let scale = self.measure.scale(self.lines.iter().map(Line::max).fold(0.0, f64::max));
         let palette = Palette::of(&self.lines);
-        let series = self.lines.iter().map(|line| {
+        let series = |index: usize, values: &[Option<f64>], dots: bool| {
             let height = |value: &Option<f64>| value.map(|value| (value * scale.factor) as f32);
-            Series::new_nullable(line.name.clone(), line.values.iter().map(height).collect())
-        });
-        let mut series: Vec<Series> = series.collect();
-        if series.is_empty() {
-            // Without any, there would be no marks at the axis.
-            series.push(Series::new_nullable(String::new(), vec![None; self.at.len()]));
+            let mut series = Series::new_nullable(String::new(), values.iter().map(height).collect());
+            series.index = Some(index);
+            series.step = (self.form == Form::Steps).then_some(LineStep::Middle);
+            let colour = palette.colours.get(&index).copied();
+            series.symbol = Some(if dots { Symbol::Circle(1.8, colour) } else { Symbol::None });
+            series
+        };
+        let mut all = Vec::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            all.push(series(index, &line.values, line.is_sparse()));
+            // Dots for all would bury the line where there are hundreds.
+            let lonely = line.lonely();
+            if !line.is_sparse() && lonely.iter().any(Option::is_some) {
+                all.push(series(index, &lonely, true));
+            }
         }
-        let mut chart = LineChart::new_with_theme(series, Vec::new(), "light");
+        if all.is_empty() {
+            // Without any, there would be no marks at the axis.
+            all.push(Series::new_nullable(String::new(), vec![None; self.at.len()]));
+        }
+        let mut chart = LineChart::new_with_theme(all, Vec::new(), "light");
         self.set(&mut chart, scale, &palette);
         match chart.svg() {
             Ok(svg) => palette.coloured(&svg, &self.summary()),
@@ -152,18 +184,13 @@ impl Chart<'_> {
         chart.x_axis.font.size = 11.0;
         if let (Some(&first), Some(&last)) = (self.at.first(), self.at.last()) {
             // A single moment would have no width.
-            chart.x_axis.max = (last - first < 60.0).then_some(first + 60.0);
+            chart.x_axis.max = (last - first < 1.0).then_some(first + 60.0);
         }
         chart.series.colors = palette.colours.values().copied().collect();
         chart.series.stroke_width = 1.6;
         chart.series.symbol = Some(Symbol::None);
         chart.series.fill = self.form != Form::Lines;
         chart.series.fill_opacity = Some(if self.form == Form::Steps { 0.3 } else { 0.16 });
-        for (index, (series, line)) in chart.base.series_list.iter_mut().zip(&self.lines).enumerate() {
-            let colour = palette.colours.get(&index).copied();
-            series.step = (self.form == Form::Steps).then_some(LineStep::Middle);
-            series.symbol = Some(if line.needs_dots() { Symbol::Circle(1.8, colour) } else { Symbol::None });
-        }
         for axis in &mut chart.y_axis_configs {
             axis.min = Some(0.0);
             axis.max = Some(scale.top as f32);
@@ -262,5 +289,10 @@ mod tests {
     fn a_value_alone_is_a_dot() {
         let figure = draw(Form::Lines, vec![None, Some(5.0), None]);
         assert!(figure.contains("<circle"), "{figure}");
+        // The rest of a long line goes without.
+        let mut values = vec![Some(5.0); 100];
+        values.extend([None, Some(7.0), None]);
+        let figure = draw(Form::Lines, values);
+        assert_eq!(figure.matches("<circle").count(), 1, "{figure}");
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! One request passes, from the outside in: log, security headers, `guard` (which host names are answered), then
 //! `auth` (who may), then a handler of `api` or `pages`. What people type and what programs send becomes a
-//! `draft`, which is read in one place.
+//! `Draft`, which is read in one place, in the domain.
 
 #![warn(missing_docs)]
 
@@ -15,8 +15,6 @@ mod assets;
 mod auth;
 mod body;
 mod charts;
-mod draft;
-mod fault;
 mod format;
 mod guard;
 mod json;
@@ -24,14 +22,18 @@ mod log;
 mod mask;
 mod ops;
 mod pages;
+mod plan;
+mod pool;
 mod problem;
 mod query;
+mod recent;
 mod scale;
 mod secret;
 mod serve;
 mod session;
 mod settings;
 mod throttle;
+mod timing;
 
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use naptime_store::WebStore;
 
+pub use api::rule_input::read_rules;
 pub use secret::Secret;
 pub use serve::serve;
 pub use settings::Settings;

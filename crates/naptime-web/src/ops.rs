@@ -48,6 +48,7 @@ async fn metrics(State(app): State<Shared>) -> Response {
         // Writing to a string does not fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
     };
+    let standing = app.recent.standing(&app.store).await.ok();
     match app.store.workers().await {
         Ok(workers) => {
             let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat).collect();
@@ -59,6 +60,10 @@ async fn metrics(State(app): State<Shared>) -> Response {
                 sum(&alive, |beat| beat.capacity),
             );
             gauge("naptime_workers_held", "Claims that the workers alive hold.", sum(&alive, |beat| beat.held));
+            if let Some(stood) = standing {
+                gauge("naptime_sla_endpoints", "Endpoints with an SLA that runs.", stood.standing.endpoints);
+                gauge("naptime_sla_breached", "Endpoints whose SLA is not met now.", stood.standing.breached);
+            }
         }
         Err(error) => {
             tracing::warn!(%error, "no figures of the workers: the store does not answer");

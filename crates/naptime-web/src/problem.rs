@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use naptime_core::Invalid;
 use serde_json::json;
-
-use crate::fault::Fault;
 
 /// An error for programs.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub(crate) struct Problem {
     field: Option<Cow<'static, str>>,
     detail: Cow<'static, str>,
     /// All faults, where there may be several.
-    errors: Vec<Fault>,
+    errors: Vec<Invalid>,
 }
 
 impl Problem {
@@ -35,12 +34,30 @@ impl Problem {
     }
 
     /// What was sent can be read, but not be accepted. There is at least one fault.
-    pub(crate) fn invalid(errors: Vec<Fault>) -> Self {
+    pub(crate) fn invalid(errors: Vec<Invalid>) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         match errors.first().cloned() {
             Some(first) => Self { errors, ..Self::new(status, first.code, first.detail).at(first.field) },
             None => Self::new(status, "invalid", "the request cannot be accepted"),
         }
+    }
+
+    /// The document itself.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Some(field) = &self.field {
+            body["field"] = json!(field);
+        }
+        if !self.errors.is_empty() {
+            body["errors"] = json!(self.errors);
+        }
+        body
     }
 
     pub(crate) fn forbidden(code: &'static str, detail: &'static str) -> Self {
@@ -53,9 +70,9 @@ impl Problem {
     }
 }
 
-impl From<Fault> for Problem {
+impl From<Invalid> for Problem {
     /// A fault in the query or path: the request cannot be read.
-    fn from(fault: Fault) -> Self {
+    fn from(fault: Invalid) -> Self {
         Self::new(StatusCode::BAD_REQUEST, fault.code, fault.detail).at(fault.field)
     }
 }
@@ -72,6 +89,14 @@ impl From<naptime_store::Error> for Problem {
                 let detail = format!("the endpoint has been edited meanwhile; it is at revision {}", rev.0);
                 Self::new(StatusCode::CONFLICT, "stale", detail).at("If-Match")
             }
+            Error::WrongStage(stage) => {
+                Self::new(StatusCode::CONFLICT, "wrong_state", format!("the job is {}", stage.as_str())).at("state")
+            }
+            Error::KeyTaken => Self::new(StatusCode::CONFLICT, "key_taken", "another endpoint has its key by now").at("key"),
+            Error::TooManyRules => {
+                let detail = "there are 1,000 rules, which is as many as there may be";
+                Self::new(StatusCode::CONFLICT, "too_many_rules", detail).at("name")
+            }
             Error::BadCursor => Self::bad_request("cursor", "bad_cursor", "the cursor is not one that was handed out"),
             Error::Unavailable(why) => {
                 tracing::error!(%why, "the store is not available");
@@ -87,21 +112,8 @@ impl From<naptime_store::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if let Some(field) = self.field {
-            body["field"] = json!(field);
-        }
-        if !self.errors.is_empty() {
-            body["errors"] = json!(self.errors);
-        }
         let content = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content, body.to_string()).into_response();
+        let mut response = (self.status, content, self.document().to_string()).into_response();
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -3,10 +3,9 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::HeaderMap;
 use http::request::Parts;
-use naptime_core::{JobId, Rev};
+use naptime_core::{Invalid, JobId, Rev};
 use url::form_urlencoded;
 
-use crate::fault::Fault;
 use crate::format::excerpt;
 use crate::pages::PageError;
 use crate::problem::Problem;
@@ -29,17 +28,17 @@ impl Query {
     }
 
     /// Checks that every parameter is known and there once.
-    pub(crate) fn check(&self, known: &[&'static str]) -> Result<(), Fault> {
+    pub(crate) fn check(&self, known: &[&'static str]) -> Result<(), Invalid> {
         let mut seen = Vec::new();
         for (key, _) in &self.0 {
             let shown = excerpt(key, 60);
             let Some(name) = known.iter().find(|name| *name == key) else {
                 let there = if known.is_empty() { " none".to_owned() } else { format!(": {}", known.join(", ")) };
                 let detail = format!("`{shown}` is not a parameter here; there are{there}");
-                return Err(Fault::new(shown, "unknown_parameter", detail));
+                return Err(Invalid::new(shown, "unknown_parameter", detail));
             };
             if seen.contains(name) {
-                return Err(Fault::new(*name, "duplicate_parameter", format!("`{name}` is there twice")));
+                return Err(Invalid::new(*name, "duplicate_parameter", format!("`{name}` is there twice")));
             }
             seen.push(*name);
         }
@@ -47,20 +46,20 @@ impl Query {
     }
 
     /// What a list is filtered by.
-    pub(crate) fn filter(&self, name: &'static str) -> Result<Option<&str>, Fault> {
+    pub(crate) fn filter(&self, name: &'static str) -> Result<Option<&str>, Invalid> {
         let text = self.get(name);
         if text.is_some_and(|text| text.len() > LONGEST) {
-            return Err(Fault::new(name, "too_long", format!("`{name}` may be up to 2,048 bytes long")));
+            return Err(Invalid::new(name, "too_long", format!("`{name}` may be up to 2,048 bytes long")));
         }
         Ok(text)
     }
 
     /// The size of a page.
-    pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Fault> {
+    pub(crate) fn limit(&self, default: usize, most: usize) -> Result<usize, Invalid> {
         let Some(text) = self.get("limit") else { return Ok(default) };
         match text.parse() {
             Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
-            _ => Err(Fault::new("limit", "out_of_range", format!("the limit may be from 1 to {most}"))),
+            _ => Err(Invalid::new("limit", "out_of_range", format!("the limit may be from 1 to {most}"))),
         }
     }
 }

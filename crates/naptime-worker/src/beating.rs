@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use naptime_core::Heartbeat;
+use naptime_core::worker::BEATS_EVERY;
 use tokio::task::JoinHandle;
 
 use crate::Shared;
 use crate::outage::backoff;
 
-const EVERY: Duration = Duration::from_secs(2);
 /// How often what is too old is removed, by the one worker whose turn it is.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
 
@@ -33,7 +33,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             Ok(living) => {
                 shared.share.update(shared.id, &living);
                 failures = 0;
-                EVERY
+                BEATS_EVERY
             }
             // The share of partitions stays as it was, which costs speed at most.
             Err(_) => {

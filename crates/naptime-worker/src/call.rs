@@ -6,6 +6,7 @@
 //! | only permitted addresses are connected to, whatever name they hide behind | [`Caller::call`], `resolve` |
 //! | redirects are not followed, proxies in the environment not used, cookies not kept, bodies not inflated | `client` |
 //! | of an answer's body, 64 KiB are read; then the connection is dropped and the status decides | `read_body` |
+//! | which statuses mean success is for the job to say | `outcome` |
 //! | nothing that may have reached the target is sent twice | below |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
@@ -23,7 +24,7 @@ mod resolve;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Time};
+use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use url::{Host, Url};
@@ -34,7 +35,7 @@ use resolve::{Blocked, Resolver};
 /// How much of an answer's body is read, in bytes.
 pub const MAX_ANSWER: usize = 64 * 1024;
 
-/// How much of it is kept in memory, to find the first line in.
+/// How much of it is kept in memory, to find the first lines in.
 const KEPT: usize = 4 * 1024;
 
 /// How long a connection may idle before it is closed. Shorter than the 2 s of the least patient servers in common use
@@ -64,11 +65,13 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The HTTP status, if it came. It did even if the body after it took too long or was cut.
     pub status: Option<u16>,
-    /// The first line of the body, or what went wrong; at most [`MAX_MESSAGE`](naptime_core::run::MAX_MESSAGE)
-    /// characters, without query strings.
+    /// The first two lines of the body that say something, or what went wrong; at most
+    /// [`MAX_MESSAGE`](naptime_core::run::MAX_MESSAGE) characters, without query strings.
     pub message: String,
     /// The pause that the target asked for, with status 429 or 503.
     pub retry_after: Option<Duration>,
+    /// The period that the target asked for (`Naptime-Every`), as it wrote it, with a whole 2xx answer.
+    pub every: Option<String>,
 }
 
 /// The HTTP client could not be set up.
@@ -102,21 +105,31 @@ impl Caller {
         Ok(Self { client, networks })
     }
 
-    /// Makes a call, within the timeout of `request`. Dropping the future aborts the call and its connection.
-    pub async fn call(&self, endpoint: &Endpoint, request: &Request, headers: &CallHeaders) -> Answer {
+    /// Makes a call, within the timeout of `request`. It ends well with one of the statuses of `success`. Dropping the
+    /// future aborts the call and its connection.
+    pub async fn call(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        success: &Statuses,
+        headers: &CallHeaders,
+    ) -> Answer {
         // Set as soon as the status is known, so that it is kept if the body never ends.
         let mut head = None;
+        let mut every = None;
         let exchange = async {
             let outgoing = self.outgoing(endpoint, request, headers)?;
             let mut response = self.client.execute(outgoing).await?;
             let status = response.status();
             head = Some((status, answer::retry_after(status, response.headers())));
             let body = read_body(&mut response).await?;
-            let message = match outcome(status) {
+            every = answer::every(status, response.headers());
+            let outcome = outcome(status, success);
+            let message = match outcome {
                 Outcome::RedirectNotFollowed => answer::redirect_message(status, response.headers(), response.url()),
-                _ => answer::message(status, response.headers(), &body),
+                _ => answer::message(outcome, status, response.headers(), &body),
             };
-            Ok::<_, Fault>((outcome(status), message))
+            Ok::<_, Fault>((outcome, message))
         };
         let (outcome, message) = match tokio::time::timeout(request.timeout, exchange).await {
             Ok(Ok(end)) => end,
@@ -132,6 +145,7 @@ impl Caller {
             status: head.map(|(status, _)| status.as_u16()),
             message: answer::clip(&message),
             retry_after: head.and_then(|(_, pause)| pause),
+            every,
         }
     }
 
@@ -202,9 +216,9 @@ async fn read_body(response: &mut Response) -> Result<Vec<u8>, reqwest::Error> {
 }
 
 /// How a call with this status ended.
-fn outcome(status: StatusCode) -> Outcome {
+fn outcome(status: StatusCode, success: &Statuses) -> Outcome {
     match status.as_u16() {
-        200..=299 => Outcome::Ok,
+        status if success.contains(status) => Outcome::Ok,
         300..=399 => Outcome::RedirectNotFollowed,
         _ => Outcome::Failed,
     }

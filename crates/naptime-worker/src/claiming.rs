@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use naptime_core::{Partition, Then, Time};
+use naptime_core::{Claim, Partition, Then, Time};
 use naptime_store::{Result, Want};
 use uuid::Uuid;
 
 use crate::held::Taken;
 use crate::outage::backoff;
-use crate::{LOOKAHEAD, Shared, fence, holding};
+use crate::{LOOKAHEAD, Shared, holding};
 
 /// How long before its due time a job is looked for: time enough to claim it, and less than the lookahead, so that one
 /// look takes all that is due in the time between.
@@ -22,6 +22,9 @@ const CONTENDED: Duration = Duration::from_millis(5);
 
 /// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    if shared.stopping.run_until_cancelled(shared.pools.known()).await.is_none() {
+        return;
+    }
     let mut failures = 0;
     let mut stole = Instant::now();
     while let Some(mut taken) = shared.stopping.run_until_cancelled(shared.slots.take()).await {
@@ -72,14 +75,22 @@ async fn claim(
         partitions,
         late,
         lookahead: LOOKAHEAD,
+        gate: None,
     };
     let sent = Instant::now();
     let found = shared.outage.note(shared.store.claim(&want).await)?;
     let count = found.claims.len();
+    let gated = |claim: &Claim| shared.pools.is_gated(claim.job.spec.endpoint.pool());
+    if found.claims.iter().any(gated) {
+        // Their pool has changed, and it has not come to its jobs yet, or not to this worker. If it cannot be read now,
+        // what is known counts.
+        let _ = shared.pools.refresh(shared).await;
+    }
     for claim in found.claims {
-        match shared.registry.hold(claim.reference(), claim.job.spec.request.size(), fence(sent), taken) {
+        let held = if gated(&claim) { None } else { shared.registry.hold(&claim, sent, taken, None) };
+        match held {
             Some(held) => holding::start(shared, claim, held),
-            // Its request has grown since it was looked at, and there is no room for it.
+            // Or its request has grown since it was looked at, and there is no room for it.
             None => {
                 let given_back = [claim.settled(None, Then::GiveBack)];
                 shared.outage.note(shared.store.settle(&given_back).await)?;

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Claim, Duty, Outcome, Run, Settled, Then, Time};
+use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time};
+use naptime_store::Error;
 
 use crate::Shared;
 use crate::call::{Answer, CallHeaders};
 use crate::held::Held;
+use crate::presence::with_breach;
+
+/// How long a change that the target asked for may take. The settle waits for it, and its slot.
+const STEERING: Duration = Duration::from_secs(2);
 
 /// Sets a claim to work, in a task of its own.
 pub(crate) fn start(shared: &Arc<Shared>, claim: Claim, held: Held) {
@@ -23,6 +28,7 @@ pub(crate) fn start(shared: &Arc<Shared>, claim: Claim, held: Held) {
                 }
             }
         };
+        let settled = with_breach(&shared_here, &claim, settled).await;
         shared_here.settle(held, settled);
     });
 }
@@ -45,9 +51,11 @@ async fn wait_until(shared: &Shared, held: &Held, at: Time) -> bool {
 async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bool) -> Settled {
     let job = &claim.job;
     let headers = CallHeaders::new(job.id, due, manual);
+    let request = shared.pools.request(&job.spec);
     let started = shared.store.now();
+    held.call_leaves();
     let answer = tokio::select! {
-        answer = shared.caller.call(&job.spec.endpoint, &job.spec.request, &headers) => answer,
+        answer = shared.caller.call(&job.spec.endpoint, &request, &job.spec.success, &headers) => answer,
         () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
         () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
     };
@@ -66,12 +74,42 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
     };
     shared.meter.record(&run, claim.is_first_call());
     log(&run, claim);
+    steer(shared, claim, &run, answer.every.as_deref(), answer.retry_after).await;
     let then = claim.conclude(&run, answer.retry_after);
     claim.settled(Some(run), then)
 }
 
 fn interrupted(why: &str) -> Answer {
-    Answer { outcome: Outcome::Interrupted, status: None, message: why.to_owned(), retry_after: None }
+    Answer { outcome: Outcome::Interrupted, status: None, message: why.to_owned(), retry_after: None, every: None }
+}
+
+/// Changes the schedule as the target asked, if it may. Before the settle, which leaves `due` as an edit set it. That
+/// is all an answer is owed: what cannot be done now is not done.
+async fn steer(shared: &Shared, claim: &Claim, run: &Run, every: Option<&str>, pause: Option<Duration>) {
+    let job = &claim.job;
+    let pool = job.spec.endpoint.pool();
+    let steered = match claim.steered(run, every, pause) {
+        Ok(None) => return,
+        Ok(Some(steered)) => steered,
+        Err(fault) => {
+            tracing::warn!(job = %job.id, %pool, "{pool} asks for a period that cannot be read: {fault}");
+            return;
+        }
+    };
+    let what = match &steered {
+        Steered::Schedule(schedule) => format!("to be called {}", schedule.describe()),
+        Steered::PutOff(until) => format!("not to be called before {until}"),
+    };
+    // To whoever edited the job during the call, or deleted it, the answer says nothing.
+    let edit = shared.store.steer(job.id, job.rev, steered);
+    match tokio::time::timeout(STEERING, edit).await {
+        Ok(Ok(())) => tracing::info!(job = %job.id, %pool, "{pool} asks {what}"),
+        Ok(Err(Error::Stale(_) | Error::Deleted | Error::NotFound)) => {
+            tracing::info!(job = %job.id, %pool, "{pool} asks {what}, but was edited meanwhile");
+        }
+        Ok(Err(error)) => tracing::warn!(job = %job.id, %pool, %error, "{pool} asks {what}, in vain"),
+        Err(_) => tracing::warn!(job = %job.id, %pool, "{pool} asks {what}, in vain: the store does not answer"),
+    }
 }
 
 /// One line for each call: what failed as a warning. No channel, which may hold secrets in its query.
@@ -83,7 +121,8 @@ fn log(run: &Run, claim: &Claim) {
     if run.outcome == Outcome::Ok {
         tracing::info!(target: "naptime::calls", job = %run.job, %pool, status, lag_ms = lag, took_ms = took, "called {pool}");
     } else {
-        let message = &run.message;
+        // One line for each call, whatever the target says.
+        let message = run.message.replace('\n', " / ");
         tracing::warn!(target: "naptime::calls", job = %run.job, %pool, outcome, status, lag_ms = lag, took_ms = took, attempt = run.attempt, "called {pool}: {message}");
     }
 }

@@ -9,22 +9,28 @@
 //!
 //! A slot is taken before work is claimed, moves into the claim, and is free only when the settle is acknowledged. So a
 //! worker never holds more than its capacity, and its memory stays flat while the store is away.
+//!
+//! Pools with limits have a claiming of their own, `gated`, which takes a pass for each call before its job.
 
 pub mod call;
 
 mod beating;
 mod claiming;
+mod gated;
 mod held;
 mod holding;
 mod meter;
 mod outage;
+mod passes;
+mod pools;
+mod presence;
 mod renewing;
 mod settling;
 mod share;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::{AllowedNetworks, Settled, WorkerId};
 use naptime_store::WorkStore;
@@ -36,6 +42,9 @@ use crate::call::Caller;
 use crate::held::{Held, Registry, Slots};
 use crate::meter::Meter;
 use crate::outage::Outage;
+use crate::passes::Passes;
+use crate::pools::Pools;
+use crate::presence::Presence;
 use crate::share::Share;
 
 /// How a worker works.
@@ -83,6 +92,9 @@ struct Shared {
     share: Share,
     meter: Meter,
     outage: Outage,
+    pools: Pools,
+    passes: Passes,
+    presence: Presence,
     /// Told to stop: no more claims, and claims whose call has not left are given back.
     stopping: CancellationToken,
     /// The time after that is up: calls are cut.
@@ -113,6 +125,7 @@ impl Worker {
         tracing::info!(worker = %self.id, capacity = self.settings.capacity, "worker {name} starts");
         // Not bounded: no more can be sent than there are slots.
         let (settling, to_settle) = mpsc::unbounded_channel();
+        let (passes, to_free) = Passes::new();
         let shared = Arc::new(Shared {
             id: self.id,
             slots: Slots::new(self.settings.capacity, MAX_BYTES),
@@ -121,6 +134,9 @@ impl Worker {
             share: Share::default(),
             meter: Meter::default(),
             outage: Outage::default(),
+            pools: Pools::default(),
+            passes,
+            presence: Presence::default(),
             store: self.store,
             caller: self.caller,
             settings: self.settings,
@@ -136,17 +152,20 @@ impl Worker {
         helpers.spawn(ended.clone().run_until_cancelled_owned(beating::run(shared.clone())));
         helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::run(shared.clone())));
         helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::keep_fences(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(meter::sample(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(meter::run(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(pools::run(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(passes::run(shared.clone(), to_free)));
         let settler = tokio::spawn(settling::run(shared.clone(), to_settle));
 
         let claiming = tokio::spawn(claiming::run(shared.clone()));
+        let gated = tokio::spawn(gated::run(shared.clone()));
 
         shared.stopping.cancelled().await;
         // The time runs from here, though a claim under way may take its own to come back.
         let deadline = tokio::time::Instant::now() + GRACE;
         tracing::info!(worker = %shared.id, held = shared.registry.len(), "worker {name} stops");
         let mut calls = std::pin::pin!(async {
-            let _ = claiming.await;
+            let _ = tokio::join!(claiming, gated);
             shared.holding.close();
             shared.holding.wait().await;
         });
@@ -159,6 +178,7 @@ impl Worker {
                 calls.await;
             }
             shared.slots.all_free().await;
+            shared.passes.all_free().await;
         };
         if tokio::time::timeout(SETTLING, rest).await.is_err() {
             // Their leases run out, and other workers take over, as if this one had been killed.
@@ -179,10 +199,4 @@ impl Worker {
         }
         tracing::info!(worker = %shared.id, "worker {name} has stopped");
     }
-}
-
-/// The end of a claim whose renewal was acknowledged (or that was claimed) by a request sent at `sent`: from then on
-/// another worker may have it, less a second for what is late.
-fn fence(sent: Instant) -> Instant {
-    sent + naptime_core::state::LEASE - Duration::from_secs(1)
 }

@@ -1,20 +1,18 @@
-//! Figures of what this worker did, added to the store every ten seconds.
+//! Figures of what this worker did, counted by the second and added to the store every ten.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use naptime_core::load::{Figures, Load};
+use naptime_core::load::{Figures, Load, REPORTED_EVERY};
 use naptime_core::{Outcome, Run, Tier, Time};
 
 use crate::Shared;
 
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-const SAMPLES_PER_FLUSH: u32 = 10;
-/// The most minutes kept while the store is away; the oldest go first.
-const MAX_MINUTES: usize = 60;
+/// The most seconds kept while the store is away, an hour; the oldest go first.
+const MAX_SECONDS: usize = 3600;
 
-/// The figures of each minute that the store does not have yet.
+/// The figures of each second that the store does not have yet.
 #[derive(Debug, Default)]
 pub(crate) struct Meter(Mutex<HashMap<Time, Figures>>);
 
@@ -26,6 +24,7 @@ impl Meter {
             figures.calls += 1;
             figures.errors += u64::from(!ok);
             figures.took.record(run.took());
+            figures.took_ms += u64::try_from(run.took().as_millis()).unwrap_or(0);
             if first_call {
                 figures.lag.record(run.start_lag());
             }
@@ -38,43 +37,72 @@ impl Meter {
     }
 
     fn add(&self, at: Time, count: impl FnOnce(&mut Figures)) {
-        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        count(minutes.entry(at.floor(Tier::Minute.width())).or_default());
+        let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        count(seconds.entry(at.floor(Tier::Second.width())).or_default());
     }
 
     /// Adds the figures to the store's. What cannot be added is kept for the next time.
     pub(crate) async fn flush(&self, shared: &Shared) {
-        let minutes = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let seconds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let rows: Vec<Load> =
-            minutes.into_iter().map(|(at, figures)| Load { at, worker: shared.id, figures }).collect();
+            seconds.into_iter().map(|(at, figures)| Load { at, worker: shared.id, figures }).collect();
         if rows.is_empty() || shared.outage.note(shared.store.add_load(&rows).await).is_ok() {
             return;
         }
-        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
-            minutes.entry(row.at).or_default().add(&row.figures);
+            seconds.entry(row.at).or_default().add(&row.figures);
         }
-        while minutes.len() > MAX_MINUTES {
-            let oldest = minutes.keys().min().copied();
-            oldest.map(|oldest| minutes.remove(&oldest));
+        while seconds.len() > MAX_SECONDS {
+            let oldest = seconds.keys().min().copied();
+            oldest.map(|oldest| seconds.remove(&oldest));
         }
     }
 }
 
 /// Samples the slots in use every second, and sends all figures off every ten.
-pub(crate) async fn sample(shared: Arc<Shared>) {
+pub(crate) async fn run(shared: Arc<Shared>) {
+    tokio::join!(sample(&shared), report(&shared));
+}
+
+async fn sample(shared: &Shared) {
     loop {
-        for _ in 0..SAMPLES_PER_FLUSH {
-            tokio::time::sleep(SAMPLE_EVERY).await;
-            let (held, capacity) = (shared.registry.len(), shared.settings.capacity);
-            shared.meter.add(shared.store.now(), |figures| {
-                figures.held += u64::from(held);
-                figures.capacity += u64::from(capacity);
-                figures.samples += 1;
-            });
-            metrics::gauge!("naptime_held").set(f64::from(held));
-            metrics::gauge!("naptime_capacity").set(f64::from(capacity));
+        tokio::time::sleep(to_the_middle(shared.store.now())).await;
+        let (held, capacity) = (shared.registry.len(), shared.settings.capacity);
+        shared.meter.add(shared.store.now(), |figures| {
+            figures.held += u64::from(held);
+            figures.capacity += u64::from(capacity);
+            figures.samples += 1;
+        });
+        metrics::gauge!("naptime_held").set(f64::from(held));
+        metrics::gauge!("naptime_capacity").set(f64::from(capacity));
+    }
+}
+
+/// The time from `now` to the middle of the next second. Aimed there, each second gets one sample, though no sleep is
+/// exact and the store's clock is corrected now and then.
+fn to_the_middle(now: Time) -> Duration {
+    let second = Tier::Second.width();
+    second * 3 / 2 - now.since(now.floor(second))
+}
+
+async fn report(shared: &Shared) {
+    loop {
+        tokio::time::sleep(REPORTED_EVERY).await;
+        shared.meter.flush(shared).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_second_is_sampled_once() {
+        for millis in [0, 1, 499, 500, 501, 999] {
+            let now = Time::from_millis(1_767_323_045_000 + millis);
+            let at = now + to_the_middle(now);
+            assert_eq!(at.millis(), 1_767_323_046_500, "from {now}");
         }
-        shared.meter.flush(&shared).await;
     }
 }

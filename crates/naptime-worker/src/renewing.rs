@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{Shared, fence};
+use naptime_store::Result;
 
-/// How often leases are prolonged, and how long a claim is held before its first time.
+use crate::Shared;
+
+/// How often leases are prolonged, and how long a claim of the usual lease is held before its first time.
 const EVERY: Duration = Duration::from_secs(2);
 /// How soon it is tried again after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -18,24 +20,39 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut pause = EVERY;
     loop {
         tokio::time::sleep(pause).await;
-        let claims = shared.registry.older_than(EVERY);
-        if claims.is_empty() {
-            pause = EVERY;
-            continue;
-        }
-        // From before the sending: the write may take effect at any time until it is acknowledged.
-        let sent = Instant::now();
-        pause = match shared.outage.note(shared.store.renew(&claims).await) {
-            Ok(lost) => {
-                let gone: HashSet<_> = lost.iter().collect();
-                let kept: Vec<_> = claims.iter().filter(|claim| !gone.contains(claim)).copied().collect();
-                shared.registry.renewed(&kept, fence(sent));
-                shared.registry.lost(&lost);
-                EVERY
-            }
-            Err(_) => AGAIN,
+        // Passes first, for they are to outlive the claims.
+        let prolonged = match extend(&shared).await {
+            Ok(()) => renew(&shared).await,
+            error => error,
         };
+        pause = if prolonged.is_ok() { EVERY } else { AGAIN };
     }
+}
+
+async fn extend(shared: &Shared) -> Result<()> {
+    let passes = shared.registry.to_extend(EVERY);
+    if passes.is_empty() {
+        return Ok(());
+    }
+    // From before the sending: the write may take effect at any time until it is acknowledged.
+    let sent = Instant::now();
+    let lost = shared.outage.note(shared.store.extend_passes(&passes).await)?;
+    shared.registry.extended(&passes, &lost, sent);
+    Ok(())
+}
+
+async fn renew(shared: &Shared) -> Result<()> {
+    let claims = shared.registry.to_renew(EVERY);
+    if claims.is_empty() {
+        return Ok(());
+    }
+    let sent = Instant::now();
+    let lost = shared.outage.note(shared.store.renew(&claims).await)?;
+    let gone: HashSet<_> = lost.iter().collect();
+    let kept: Vec<_> = claims.iter().filter(|claim| !gone.contains(claim)).copied().collect();
+    shared.registry.renewed(&kept, sent);
+    shared.registry.lost(&lost);
+    Ok(())
 }
 
 /// Aborts what is held past its fence.

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Time};
+use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Statuses, Time};
 use naptime_worker::call::{Answer, CallHeaders, Caller};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -130,7 +130,7 @@ fn headers() -> CallHeaders {
 }
 
 async fn call_with(caller: &Caller, url: &str, request: &Request) -> Answer {
-    caller.call(&Endpoint::parse(url).unwrap(), request, &headers()).await
+    caller.call(&Endpoint::parse(url).unwrap(), request, &Statuses::success(), &headers()).await
 }
 
 async fn call(url: &str, timeout: Duration) -> Answer {
@@ -225,19 +225,60 @@ async fn the_idempotency_key_names_job_and_occurrence() {
 // What comes back
 
 #[tokio::test]
-async fn the_status_decides_and_the_first_line_is_kept() {
+async fn the_status_decides_and_the_first_two_lines_are_kept() {
     async fn check_answer(head: &str, body: &[u8], outcome: Outcome, status: u16, message: &str) {
         let mut answer = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
         answer.extend_from_slice(body);
         let target = Target::answering(answer).await;
         check(&call(&target.url("/"), LONG).await, outcome, Some(status), message);
     }
-    check_answer("200 OK", b"one\ntwo", Outcome::Ok, 200, "one").await;
+    check_answer("200 OK", b"one\n\ntwo\nthree", Outcome::Ok, 200, "one\ntwo").await;
     check_answer("201 Created", b"", Outcome::Ok, 201, "").await;
     check_answer("200 OK", b"caf\xe9\x00", Outcome::Ok, 200, "caf\u{fffd}\u{fffd}").await;
     check_answer("200 OK", &[b'x'; 3000], Outcome::Ok, 200, &"x".repeat(200)).await;
     check_answer("404 Not Found", b"no such page", Outcome::Failed, 404, "no such page").await;
     check_answer("500 Oops", b"", Outcome::Failed, 500, "the target answered 500 Internal Server Error").await;
+}
+
+#[tokio::test]
+async fn the_job_says_which_statuses_are_a_success() {
+    async fn check_answer(success: &str, head: &str, body: &str, outcome: Outcome, status: u16, message: &str) {
+        let target = Target::answering(format!("HTTP/1.1 {head}Content-Length: {}\r\n\r\n{body}", body.len())).await;
+        let (endpoint, success) = (Endpoint::parse(&target.url("/")).unwrap(), success.parse().unwrap());
+        let answer = caller().call(&endpoint, &get(LONG), &success, &headers()).await;
+        check(&answer, outcome, Some(status), message);
+    }
+    let gone = "404 Not Found\r\n";
+    check_answer("200-299,404", gone, "gone", Outcome::Ok, 404, "gone").await;
+    check_answer("200-299,404", gone, "", Outcome::Ok, 404, "").await;
+    check_answer("200-299", gone, "", Outcome::Failed, 404, "the target answered 404 Not Found").await;
+    check_answer("201,204", "200 OK\r\n", "not created", Outcome::Failed, 200, "not created").await;
+    check_answer("201,204", "200 OK\r\n", "", Outcome::Failed, 200, "the target answered 200 OK").await;
+    let moved = "302 Found\r\nLocation: http://elsewhere.test/?key=secret\r\n";
+    check_answer("302", moved, "moved", Outcome::Ok, 302, "moved").await;
+    let named = "302: redirected to http://elsewhere.test/";
+    check_answer("200", moved, "moved", Outcome::RedirectNotFollowed, 302, named).await;
+    check_answer("500-599", "503 Later\r\n", "down", Outcome::Ok, 503, "down").await;
+}
+
+#[tokio::test]
+async fn a_period_is_passed_on_as_it_was_written() {
+    async fn check_answer(head: &str, expect: Option<&str>) {
+        let target = Target::answering(format!("HTTP/1.1 {head}\r\nContent-Length: 2\r\n\r\nok")).await;
+        assert_eq!(call(&target.url("/"), LONG).await.every.as_deref(), expect, "{head:?}");
+    }
+    check_answer("200 OK\r\nNaptime-Every: 2m", Some("2m")).await;
+    check_answer("202 Accepted\r\nnaptime-every:  whenever ", Some("whenever")).await;
+    check_answer("200 OK", None).await;
+    check_answer("500 Oops\r\nNaptime-Every: 2m", None).await;
+    // What is cut is not an answer.
+    let cut = "HTTP/1.1 200 OK\r\nNaptime-Every: 2m\r\nContent-Length: 10\r\n\r\nshort";
+    let target = Target::start(move |mut connection| async move {
+        connection.read().await;
+        connection.write(cut.as_bytes()).await;
+    })
+    .await;
+    assert_eq!(call(&target.url("/"), LONG).await.every, None);
 }
 
 #[tokio::test]
@@ -314,13 +355,13 @@ async fn of_an_endless_body_64_kib_are_read_and_the_connection_is_dropped() {
         let dropped = dropped.clone();
         async move {
             connection.read().await;
-            connection.write(b"HTTP/1.1 200 OK\r\n\r\nfirst\n").await;
+            connection.write(b"HTTP/1.1 200 OK\r\n\r\nfirst\nsecond\n").await;
             while connection.stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {}
             let _ = dropped.send(());
         }
     })
     .await;
-    check(&call(&target.url("/"), LONG).await, Outcome::Ok, Some(200), "first");
+    check(&call(&target.url("/"), LONG).await, Outcome::Ok, Some(200), "first\nsecond");
     is_dropped.recv().await.unwrap();
 }
 
@@ -328,12 +369,12 @@ async fn of_an_endless_body_64_kib_are_read_and_the_connection_is_dropped() {
 async fn a_long_body_that_stalls_after_64_kib_does_not_hold_the_slot() {
     let target = Target::start(|mut connection| async move {
         connection.read().await;
-        connection.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\nfirst\n").await;
+        connection.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\nfirst\nsecond\n").await;
         connection.write(&[b'x'; 70_000]).await;
         connection.read().await;
     })
     .await;
-    check(&call(&target.url("/"), LONG).await, Outcome::Failed, Some(500), "first");
+    check(&call(&target.url("/"), LONG).await, Outcome::Failed, Some(500), "first\nsecond");
 }
 
 #[tokio::test]

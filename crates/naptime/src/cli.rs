@@ -35,6 +35,29 @@ pub(crate) enum Command {
     Add(AddArgs),
     /// List the endpoints
     List(ListArgs),
+    /// Have something called once, now or later
+    ///
+    /// An answer of 2xx is a success; 503 and timeouts are tried again, up to five times; anything else has failed.
+    Enqueue(EnqueueArgs),
+    /// Take over the jobs of another queue: the rows of a table `queued_job`
+    ///
+    /// Reads CSV with a header line, or the INSERT statements of a dump. Of the columns, id and url must be there;
+    /// method, body, params, headers, timeout (in seconds), run_at (in UTC), name and state are read as well. Importing
+    /// a file again adds nothing twice.
+    Import(ImportArgs),
+    /// Store or print the rules: what happens to endpoints on events
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Store rules from a file: a JSON list of them, as the API takes them and `export` prints them
+    ///
+    /// A rule takes the place of the one of its name; others stay. If anything is wrong with one, nothing is stored.
+    Import(RulesImportArgs),
+    /// Print all rules, with the credentials they may hold
+    Export(RulesExportArgs),
 }
 
 #[derive(Args)]
@@ -106,6 +129,20 @@ pub(crate) struct CapacityArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct EventArgs {
+    /// The message broker that events come from, such as amqps://user:password@host/vhost
+    ///
+    /// CLOUDAMQP_URL comes first.
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) amqp_url: Option<String>,
+    #[arg(long, env = "CLOUDAMQP_URL", hide = true, hide_env_values = true)]
+    pub(crate) cloudamqp_url: Option<String>,
+    /// The queue that events come from [default: naptime.events]
+    #[arg(long, env = "NAPTIME_EVENTS_QUEUE", value_name = "NAME")]
+    pub(crate) naptime_events_queue: Option<String>,
+}
+
+#[derive(Args)]
 pub(crate) struct UpArgs {
     /// Add a sample endpoint: Naptime's own /healthz, every 5 s
     #[arg(long)]
@@ -118,6 +155,8 @@ pub(crate) struct UpArgs {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) events: EventArgs,
     #[command(flatten)]
     pub(crate) capacity: CapacityArgs,
 }
@@ -135,6 +174,8 @@ pub(crate) struct WebArgs {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
+    #[command(flatten)]
+    pub(crate) events: EventArgs,
 }
 
 #[derive(Args)]
@@ -146,6 +187,8 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) work: WorkArgs,
     #[command(flatten)]
+    pub(crate) events: EventArgs,
+    #[command(flatten)]
     pub(crate) capacity: CapacityArgs,
 }
 
@@ -155,7 +198,28 @@ pub(crate) struct AddArgs {
     pub(crate) url: String,
     /// How often: 10s, 5m, 1h 30m
     #[arg(long, value_name = "PERIOD")]
-    pub(crate) every: String,
+    pub(crate) every: Option<String>,
+    /// Each call comes up to this much later, at random; with --every
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) jitter: Option<String>,
+    /// In place of --every, a pattern: '0 9 * * MON-FRI', '@hourly', or six fields with the seconds first
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) cron: Option<String>,
+    /// In place of --every, once at a random moment in each of these: 1h, 1d
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) random: Option<String>,
+    /// The part of the day, such as 09:00-17:00; with --random
+    #[arg(long, value_name = "FROM-TO")]
+    pub(crate) window: Option<String>,
+    /// The weekdays, such as mon-fri or sat,sun; with --random
+    #[arg(long)]
+    pub(crate) days: Option<String>,
+    /// The time zone, such as Europe/Berlin; with --cron and --random [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+    /// The longest allowed gap between good calls
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) sla: Option<String>,
     /// Switch it on at once
     #[arg(long)]
     pub(crate) activate: bool,
@@ -187,6 +251,78 @@ pub(crate) struct AddArgs {
 pub(crate) struct ListArgs {
     /// Only those whose URL, name or tag holds this text
     pub(crate) text: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct EnqueueArgs {
+    /// The URL to call
+    pub(crate) url: String,
+    /// The HTTP method [default: GET]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// A header, such as 'Accept: text/plain'; may be repeated
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The body to send
+    #[arg(long)]
+    pub(crate) body: Option<String>,
+    /// The longest a call may take [default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) timeout: Option<String>,
+    /// How long from now to call it: 30s, 2h
+    #[arg(long = "in", value_name = "DURATION")]
+    pub(crate) after: Option<String>,
+    /// When to call it: 2030-01-31T09:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// What you know it by: with a key that a job has already, nothing is added
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// How often a call that failed for the time being is tried again, at most 19 times [default: 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<String>,
+    /// A name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A word to find it by; may be repeated
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// The file: .csv or .sql; -: standard input
+    pub(crate) file: String,
+    /// Rows that are done, or whose state is not known, as well
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Take backslashes in SQL strings for what they are, as PostgreSQL and SQLite do
+    #[arg(long)]
+    pub(crate) standard_strings: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RulesImportArgs {
+    /// The file; -: standard input
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) rules: RuleArgs,
+}
+
+#[derive(Args)]
+pub(crate) struct RulesExportArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

@@ -2,12 +2,8 @@
 
 use std::io::Write;
 
-use naptime_core::duration::{self, MAX_PERIOD};
-use naptime_core::request::{MAX_TIMEOUT, MIN_TIMEOUT};
-use naptime_core::{
-    AllowedNetworks, Endpoint, Headers, Invalid, JobId, Method, NewJob, Request, Retry, Schedule, Spec,
-};
-use naptime_store::{JobQuery, JobSummary, PageRef};
+use naptime_core::{AllowedNetworks, Draft, JobId, NewJob, RawHeaders};
+use naptime_store::{Added, JobQuery, JobSummary, PageRef};
 use uuid::Uuid;
 
 use crate::cli::{AddArgs, ListArgs};
@@ -33,7 +29,7 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
     block_on(async {
         let opened = store::open(&store, false).await?;
         let mut out = std::io::stdout().lock();
-        for job in opened.store.insert(job.into_iter().collect()).await? {
+        for job in opened.store.insert(job.into_iter().collect()).await?.into_iter().map(Added::into_job) {
             write!(out, "added {} as {}: {}", job.spec.endpoint, job.id, job.spec.schedule.describe())?;
             match job.state.due {
                 Some(due) => writeln!(out, ", next call {due}")?,
@@ -76,64 +72,30 @@ fn print(out: &mut impl Write, job: &JobSummary) -> std::io::Result<()> {
     writeln!(out, "{}{}", if job.name.is_empty() { "" } else { "  " }, job.name)
 }
 
-/// A job that calls `url` every `every`, with the rest as by default.
-pub(crate) fn new_job(url: &str, every: &str) -> Result<NewJob, Invalid> {
-    let id = JobId::from(Uuid::now_v7());
-    let period = duration::parse("every", every)?;
-    Ok(NewJob {
-        id,
-        spec: Spec {
-            endpoint: Endpoint::parse(url)?,
-            request: Request::default(),
-            schedule: Schedule::every(period, id),
-            retry: Retry::default(),
-            sla: None,
-            name: String::new(),
-            tags: Vec::new(),
-        },
-        active: false,
-    })
-}
-
 /// The job as the arguments say, and whatever is wrong with any of them as a fault.
 fn read_job(args: &AddArgs, rules: &Rules, faults: &mut Faults) -> Option<NewJob> {
-    let (every, headers, timeout) = (&args.every, args.header.join("\n"), args.timeout.as_deref());
-    let endpoint = Endpoint::parse(&args.url).and_then(|endpoint| rules.networks.check(&endpoint).map(|()| endpoint));
-    let endpoint = note(faults, endpoint);
-    let every = note(faults, duration::parse_within("every", every, rules.min_period, MAX_PERIOD));
-    let method = note(faults, args.method.as_deref().map_or(Ok(Method::Get), str::parse));
-    let headers = note(faults, Headers::split_lines(&headers).and_then(Headers::new));
-    let body = note(faults, args.body.as_deref().map_or(Ok(()), Request::check_body));
-    let timeout = timeout.map_or(Ok(Request::default().timeout), |timeout| {
-        duration::parse_within("timeout", timeout, MIN_TIMEOUT, MAX_TIMEOUT)
-    });
-    let timeout = note(faults, timeout);
-    let name = note(faults, args.name.as_deref().map_or(Ok(()), Spec::check_name));
-    let tags = note(faults, Spec::check_tags(&args.tag));
-    body?;
-    name?;
-    tags?;
-
-    let id = JobId::from(Uuid::now_v7());
-    let request = Request { method: method?, headers: headers?, body: args.body.clone(), timeout: timeout? };
-    Some(NewJob {
-        id,
-        spec: Spec {
-            endpoint: endpoint?,
-            request,
-            schedule: Schedule::every(every?, id),
-            retry: Retry::default(),
-            sla: None,
-            name: args.name.clone().unwrap_or_default(),
-            tags: args.tag.clone(),
-        },
-        active: args.activate,
-    })
-}
-
-/// The value, or a fault at the argument that it is from.
-fn note<T>(faults: &mut Faults, read: Result<T, Invalid>) -> Option<T> {
-    read.map_err(|invalid| faults.add(argument(invalid.field), invalid.detail)).ok()
+    let draft = Draft {
+        url: Some(args.url.clone()),
+        every: args.every.clone(),
+        jitter: args.jitter.clone().map(Some),
+        cron: args.cron.clone(),
+        random: args.random.clone(),
+        window: args.window.clone().map(Some),
+        days: args.days.clone().map(|days| Some(vec![days])),
+        tz: args.tz.clone().map(Some),
+        sla: args.sla.clone().map(Some),
+        method: args.method.clone(),
+        headers: Some(RawHeaders::Lines(args.header.join("\n"))),
+        body: Some(args.body.clone()),
+        timeout: args.timeout.clone(),
+        active: Some(args.activate),
+        name: Some(args.name.clone()),
+        tags: Some(args.tag.clone()),
+        ..Draft::default()
+    };
+    let rules = naptime_core::Rules { networks: &rules.networks, min_period: rules.min_period };
+    let read = draft.create(rules, JobId::from(Uuid::now_v7()));
+    read.map_err(|invalid| invalid.into_iter().for_each(|fault| faults.add(argument(&fault.field), fault.detail))).ok()
 }
 
 /// The argument of a field.
@@ -141,6 +103,13 @@ fn argument(field: &str) -> &'static str {
     match field {
         "url" => "URL",
         "every" => "--every",
+        "jitter" => "--jitter",
+        "cron" => "--cron",
+        "random" => "--random",
+        "window" => "--window",
+        "days" => "--days",
+        "tz" => "--tz",
+        "sla" => "--sla",
         "method" => "--method",
         "headers" => "--header",
         "body" => "--body",
@@ -150,6 +119,6 @@ fn argument(field: &str) -> &'static str {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(work)
 }

@@ -8,8 +8,9 @@ use crate::faults::{Faults, given};
 
 /// What is logged: `RUST_LOG`; by default calls that went well are left out where `quiet`.
 pub(crate) fn filter(quiet: bool, faults: &mut Faults) -> EnvFilter {
-    // The verifier logs each bad certificate as an error of its own; the call's run says it already.
-    let default = "info,rustls_platform_verifier=off";
+    // The verifier logs each bad certificate as an error of its own; the call's run says it already. So does the client
+    // of the message broker with what our line says once.
+    let default = "info,rustls_platform_verifier=off,lapin=off";
     let default = if quiet { format!("{default},naptime::calls=warn") } else { default.to_owned() };
     let set = std::env::var("RUST_LOG").ok();
     let Some(text) = given(set.as_ref()) else { return EnvFilter::new(default) };

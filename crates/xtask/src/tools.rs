@@ -15,6 +15,7 @@ pub(crate) fn for_tests() -> Result<()> {
     mongod()?;
     browser()?;
     faketime()?;
+    rabbitmq()?;
     honcho()
 }
 
@@ -78,6 +79,14 @@ fn faketime() -> Result<()> {
         return Ok(());
     }
     apt::install(&["faketime"], "faketime is missing")
+}
+
+/// The message broker. Tests start nodes of their own; the service of the package need not run, and may.
+fn rabbitmq() -> Result<()> {
+    if Path::new("/usr/lib/rabbitmq/bin/rabbitmq-server").exists() {
+        return Ok(());
+    }
+    apt::install(&["rabbitmq-server"], "RabbitMQ is missing")
 }
 
 fn honcho() -> Result<()> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use naptime_core::{Endpoint, JobId, NewJob, Request, Retry, Schedule, Spec, Time};
+use naptime_core::{Endpoint, JobId, NewJob, Schedule, Spec, Time};
 use naptime_mongo::MongoStore;
 use naptime_store::Jobs;
 use naptime_tests::Naptime;
@@ -28,15 +28,7 @@ const END: Duration = Duration::from_secs(40);
 pub(crate) fn job(url: &str, schedule: impl FnOnce(JobId) -> Schedule) -> Result<NewJob> {
     let id = JobId::from(Uuid::now_v7());
     let endpoint = Endpoint::parse(url).map_err(|invalid| anyhow::anyhow!("{url}: {}", invalid.detail))?;
-    let spec = Spec {
-        endpoint,
-        request: Request::default(),
-        schedule: schedule(id),
-        retry: Retry::default(),
-        sla: None,
-        name: String::new(),
-        tags: Vec::new(),
-    };
+    let spec = Spec::new(endpoint, schedule(id));
     Ok(NewJob { id, spec, active: true })
 }
 
@@ -47,7 +39,7 @@ pub(crate) fn spread(target: &Target, count: usize, period: Duration) -> Result<
 
 /// The same, all due at the same moment `at`, and then not for an hour.
 pub(crate) fn at_once(target: &Target, count: usize, at: Time) -> Result<Vec<NewJob>> {
-    let schedule = Schedule::Every { period: Duration::from_secs(3600), anchor: at };
+    let schedule = Schedule::Every { period: Duration::from_secs(3600), anchor: at, jitter: None };
     (0..count).map(|endpoint| job(&target.url(endpoint), |_| schedule.clone())).collect()
 }
 

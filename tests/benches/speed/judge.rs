@@ -58,9 +58,9 @@ impl Verdict {
 
 /// The occurrences of a schedule within `from <= due < to`.
 fn due_times(schedule: &Schedule, from: Time, to: Time) -> impl Iterator<Item = i64> + use<> {
-    let Schedule::Every { period, .. } = *schedule;
+    let schedule = schedule.clone();
     let first = schedule.first(from - Duration::from_millis(1));
-    std::iter::successors(Some(first), move |due| Some(*due + period))
+    std::iter::successors(Some(first), move |due| schedule.next(*due, *due).due)
         .take_while(move |due| *due < to)
         .map(Time::millis)
 }

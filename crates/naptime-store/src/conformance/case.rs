@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Request, Retry, Run, Schedule,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Run, Schedule,
     Settled, Spec, Then, Time, Token, WorkerId,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::Backend;
-use crate::{PageRef, Store, Want};
+use crate::{Added, PageRef, Store, Want};
 
 /// The period of most jobs here: long against how long a case runs.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -52,9 +52,19 @@ impl<B: Backend> Case<B> {
     }
 
     pub(crate) async fn add(&self, new: NewJob) -> Job {
-        let mut added = self.store.insert(vec![new]).await.expect("the job is added");
+        let mut added = self.add_all(vec![new]).await;
         assert_eq!(added.len(), 1);
         added.remove(0)
+    }
+
+    /// Adds jobs, all of which are new.
+    pub(crate) async fn add_all(&self, new: Vec<NewJob>) -> Vec<Job> {
+        let added = self.store.insert(new).await.expect("the jobs are added");
+        let new = |added| match added {
+            Added::New(job) => job,
+            Added::Existing(job) => panic!("there is one of its key: {job:?}"),
+        };
+        added.into_iter().map(new).collect()
     }
 
     /// Adds an hourly job whose first occurrence comes `after` this.
@@ -134,7 +144,7 @@ impl<B: Backend> Case<B> {
     /// Records a run without settling its claim, as if the store had gone away in between.
     pub(crate) async fn record(&self, run: Run) {
         let claim = naptime_core::ClaimRef { job: run.job, token: new_token() };
-        self.settle(Settled { claim, run: Some(run), then: Then::GiveBack, abandoned: 0 }).await;
+        self.settle(Settled { claim, run: Some(run), then: Then::GiveBack, abandoned: 0, breach: None }).await;
     }
 
     /// All runs of a job, newest first.
@@ -163,21 +173,14 @@ pub(crate) fn want() -> Want {
         partitions: Partition::all().collect(),
         late: Duration::ZERO,
         lookahead: Duration::ZERO,
+        gate: None,
     }
 }
 
 /// An hourly job, switched off.
 pub(crate) fn new_job() -> NewJob {
     let id = JobId::from(Uuid::new_v4());
-    let spec = Spec {
-        endpoint: endpoint(&format!("https://target.test/{id}")),
-        request: Request::default(),
-        schedule: Schedule::every(HOUR, id),
-        retry: Retry::default(),
-        sla: None,
-        name: String::new(),
-        tags: Vec::new(),
-    };
+    let spec = Spec::new(endpoint(&format!("https://target.test/{id}")), Schedule::every(HOUR, id));
     NewJob { id, spec, active: false }
 }
 
@@ -185,7 +188,7 @@ pub(crate) fn new_job() -> NewJob {
 pub(crate) fn due_at(due: Time) -> NewJob {
     let mut new = new_job();
     new.active = true;
-    new.spec.schedule = Schedule::Every { period: HOUR, anchor: due };
+    new.spec.schedule = Schedule::Every { period: HOUR, anchor: due, jitter: None };
     new
 }
 

@@ -38,7 +38,7 @@ pub async fn the_earliest_is_claimed_first<B: Backend>() {
     // Added in another order than they are due.
     let order = [4_u32, 0, 6, 2, 5, 1, 3];
     let new: Vec<NewJob> = order.iter().map(|&n| due_at(first + n * SECONDS)).collect();
-    let mut jobs = case.store.insert(new).await.expect("added");
+    let mut jobs = case.add_all(new).await;
     jobs.sort_by_key(|job| job.state.due);
     case.advance_to(first + 10 * SECONDS).await;
     let mut seen = Vec::new();
@@ -73,6 +73,7 @@ pub async fn a_claim_says_what_it_found<B: Backend>() {
         worker: want.worker,
         token: want.token,
         since,
+        lease: LEASE,
         at: since,
         due: job.state.due,
         asked_at: None,
@@ -105,7 +106,7 @@ pub async fn a_lookahead_claims_what_is_due_soon<B: Backend>() {
 pub async fn a_claim_takes_no_more_than_its_slots<B: Backend>() {
     let case = Case::<B>::new().await;
     let due = case.now().await + SECONDS;
-    let jobs = case.store.insert((0..25).map(|_| due_at(due)).collect()).await.expect("added");
+    let jobs = case.add_all((0..25).map(|_| due_at(due)).collect()).await;
     case.advance_to(due).await;
     let mut seen = HashSet::new();
     for (slots, expect) in [(0, 0), (1, 1), (7, 7), (0, 0), (16, 16), (5, 1), (5, 0)] {
@@ -127,7 +128,7 @@ pub async fn a_claim_takes_no_more_than_its_bytes<B: Backend>() {
         new.spec.request.body = Some("ü".repeat(n / 2));
         new
     };
-    case.store.insert((0..10).map(|_| sized(60_000)).collect()).await.expect("added");
+    case.add_all((0..10).map(|_| sized(60_000)).collect()).await;
     case.add(sized(200_000)).await;
     case.advance_to(due).await;
     // Room for one of the largest, as a worker has to ask for.
@@ -186,7 +187,7 @@ pub async fn only_what_is_late_enough_is_claimed<B: Backend>() {
 pub async fn only_the_wanted_partitions_are_claimed<B: Backend>() {
     let case = Case::<B>::new().await;
     let due = case.now().await + SECONDS;
-    let jobs = case.store.insert((0..64).map(|_| due_at(due)).collect()).await.expect("added");
+    let jobs = case.add_all((0..64).map(|_| due_at(due)).collect()).await;
     case.advance_to(due).await;
     let (even, odd): (Vec<Partition>, Vec<Partition>) = Partition::all().partition(|p| p.number() % 2 == 0);
     let mut claimed = HashSet::new();

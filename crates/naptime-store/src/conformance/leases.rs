@@ -59,11 +59,51 @@ pub async fn renewal_keeps_a_lease<B: Backend>() {
     assert!(ids(&case.claim().await).contains(&claim.job.id), "without renewal it ends as any");
 }
 
+pub async fn a_job_may_have_a_lease_of_its_own<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let [short, long] = [4 * SECONDS, 40 * SECONDS];
+    let due = case.now().await + SECONDS;
+    let of = |lease: Duration| {
+        let mut new = due_at(due);
+        new.spec.lease = lease;
+        new
+    };
+    let jobs = [case.add(of(short)).await, case.add(of(LEASE)).await, case.add(of(long)).await];
+    case.advance_to(due).await;
+    let claims = case.claim().await;
+    assert_eq!(claims.len(), 3);
+    for (job, lease) in jobs.iter().zip([short, LEASE, long]) {
+        let claim = claims.iter().find(|claim| claim.job.id == job.id).expect("claimed");
+        assert_eq!(claim.lock.lease, lease);
+        assert_eq!(claim.job.state.claim_at, Some(claim.lock.since + lease));
+        // What an edit sets is for the next claim.
+        case.edit(job.id, change(Change { lease: Some(LEASE + SECONDS), ..Change::default() })).await;
+    }
+    let since = claims[0].lock.since;
+    case.advance_to(since + LEASE).await;
+    assert_eq!(ids(&case.claim().await), [jobs[1].id], "the usual lease is over, one of 20 s is not");
+    case.advance_to(since + short).await;
+    assert_eq!(ids(&case.claim().await), [jobs[0].id]);
+    let holder = claims.iter().find(|claim| claim.job.id == jobs[2].id).expect("claimed");
+    for _ in 0..2 {
+        case.advance(long - short - SECONDS).await;
+        assert!(case.store.renew(&[holder.reference()]).await.expect("renewed").is_empty());
+        let claim_at = case.get(jobs[2].id).await.state.claim_at.expect("held");
+        assert!(about(claim_at, case.now().await + long), "a whole lease of its own from now");
+    }
+    case.advance(long - SECONDS).await;
+    assert!(!ids(&case.claim().await).contains(&jobs[2].id), "it lasts");
+    case.advance(SECONDS).await;
+    let next = case.claim().await;
+    let next = next.iter().find(|claim| claim.job.id == jobs[2].id).expect("over at last");
+    assert_eq!(next.lock.lease, LEASE + SECONDS, "what the edit set");
+}
+
 pub async fn renewal_returns_what_is_no_longer_held<B: Backend>() {
     let case = Case::<B>::new().await;
     let reclaimed = case.add_claimed().await;
     let due = reclaimed.lock.since + LEASE + SECONDS;
-    let jobs = case.store.insert((0..3).map(|_| due_at(due)).collect()).await.expect("added");
+    let jobs = case.add_all((0..3).map(|_| due_at(due)).collect()).await;
     case.advance_to(due).await;
     let claims = case.claim().await;
     let of = |id: JobId| claims.iter().find(|claim| claim.job.id == id).expect("claimed").clone();
@@ -202,7 +242,7 @@ pub async fn a_call_recorded_under_another_plan_is_not_taken_over<B: Backend>() 
     let recorded = run(&first, Outcome::Ok);
     case.record(recorded.clone()).await;
     let anchor = first.lock.since + HOUR / 2;
-    let schedule = Schedule::Every { period: HOUR, anchor };
+    let schedule = Schedule::Every { period: HOUR, anchor, jitter: None };
     case.edit(first.job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
     case.outlive_leases().await;
     let second = case.claim_only(first.job.id).await;

@@ -8,7 +8,7 @@ use super::Backend;
 use super::case::{Case, HOUR, change, endpoint, new_job, run};
 use crate::{Error, JobCount, JobQuery, JobSummary, PageRef};
 
-fn named(url: &str, name: &str, tags: &[&str]) -> NewJob {
+pub(super) fn named(url: &str, name: &str, tags: &[&str]) -> NewJob {
     let mut new = new_job();
     new.spec.endpoint = endpoint(url);
     new.spec.name = name.to_owned();
@@ -17,7 +17,7 @@ fn named(url: &str, name: &str, tags: &[&str]) -> NewJob {
 }
 
 /// All pages of a list, `limit` items to each.
-async fn all<B: Backend>(case: &Case<B>, query: &JobQuery, limit: usize) -> Vec<JobSummary> {
+pub(super) async fn all<B: Backend>(case: &Case<B>, query: &JobQuery, limit: usize) -> Vec<JobSummary> {
     let mut items = Vec::new();
     let mut page = PageRef::first(limit);
     loop {
@@ -33,7 +33,7 @@ async fn all<B: Backend>(case: &Case<B>, query: &JobQuery, limit: usize) -> Vec<
 }
 
 /// Checks which of `jobs` a query finds, by their URL's channel.
-async fn check<B: Backend>(case: &Case<B>, query: JobQuery, expect: &[&str]) {
+pub(super) async fn check<B: Backend>(case: &Case<B>, query: JobQuery, expect: &[&str]) {
     for limit in [1, 100] {
         let found: BTreeSet<String> =
             all(case, &query, limit).await.iter().map(|job| job.endpoint.channel().to_string()).collect();
@@ -46,7 +46,7 @@ pub async fn every_job_is_listed_once<B: Backend>() {
     let case = Case::<B>::new().await;
     // Many share a URL, so a page ends between equals.
     let new = |n: usize| named(&format!("http://list.test/{}", n % 40), "", &[]);
-    let jobs = case.store.insert((0..JOBS).map(new).collect()).await.expect("added");
+    let jobs = case.add_all((0..JOBS).map(new).collect()).await;
     let expect: BTreeSet<JobId> = jobs.iter().map(|job| job.id).collect();
     for limit in [7, 50, 249, 250, 251] {
         let ids: Vec<JobId> = all(&case, &JobQuery::default(), limit).await.iter().map(|job| job.id).collect();
@@ -75,7 +75,7 @@ pub async fn a_list_is_sorted_by_url<B: Backend>() {
         "https://a.test/",
         "http://A.test/B",
     ];
-    case.store.insert(urls.iter().map(|url| named(url, "", &[])).collect()).await.expect("added");
+    case.add_all(urls.iter().map(|url| named(url, "", &[])).collect()).await;
     let listed: Vec<String> =
         all(&case, &JobQuery::default(), 2).await.iter().map(|job| job.endpoint.to_string()).collect();
     assert_eq!(
@@ -129,7 +129,7 @@ pub async fn a_search_finds_url_name_and_tags<B: Backend>() {
         named("http://two.test/beta", "", &["Billing-old"]),
         named("http://two.test/gamma?alpha=1", "Straße", &[]),
     ];
-    case.store.insert(jobs.into()).await.expect("added");
+    case.add_all(jobs.into()).await;
     let q = |q: &str| JobQuery { q: Some(q.to_owned()), ..JobQuery::default() };
     check(&case, q(""), &["/alpha", "/beta", "/gamma?alpha=1"]).await;
     check(&case, q("alpha"), &["/alpha", "/gamma?alpha=1"]).await;
@@ -156,7 +156,7 @@ pub async fn a_search_is_taken_literally<B: Backend>() {
         named("http://one.test/abc", "100 sure (not)", &["axb"]),
         named("http://one.test/$where", "^start$ \\d+ [x] {\"$ne\": null}", &["*"]),
     ];
-    case.store.insert(jobs.into()).await.expect("added");
+    case.add_all(jobs.into()).await;
     let q = |q: &str| JobQuery { q: Some(q.to_owned()), ..JobQuery::default() };
     check(&case, q("a.c"), &["/a.c"]).await;
     check(&case, q("100%"), &["/a.c"]).await;
@@ -181,7 +181,7 @@ pub async fn filters_restrict<B: Backend>() {
         NewJob { active: true, ..named("https://one.test/3", "x", &["re", ","]) },
         NewJob { active: false, ..named("http://one.test:8080/4", "red", &["Red"]) },
     ];
-    case.store.insert(jobs.into()).await.expect("added");
+    case.add_all(jobs.into()).await;
     let by = JobQuery::default;
     let text = |text: &str| Some(text.to_owned());
     check(&case, JobQuery { pool: text("http://one.test"), ..by() }, &["/1", "/2"]).await;
@@ -197,12 +197,41 @@ pub async fn filters_restrict<B: Backend>() {
     check(&case, JobQuery { active: Some(false), ..by() }, &["/2", "/4"]).await;
     check(
         &case,
-        JobQuery { active: Some(true), q: text("x"), pool: text("http://one.test"), tag: text("blue") },
+        JobQuery { active: Some(true), q: text("x"), pool: text("http://one.test"), tag: text("blue"), ..by() },
         &["/1"],
     )
     .await;
     check(&case, JobQuery { active: Some(false), q: text("x"), pool: text("http://one.test"), ..by() }, &[]).await;
     assert_eq!(case.store.count().await.expect("a count"), JobCount { total: 4, active: 2 });
+}
+
+pub async fn jobs_of_one_url_are_found<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let urls = ["http://one.test/a", "http://one.test/A", "http://one.test/a?b", "http://one.test/ab", "http://one.test/"];
+    let mut jobs: Vec<NewJob> = urls.iter().map(|url| named(url, "x", &["red"])).collect();
+    jobs.push(NewJob { active: true, ..named("http://one.test/a", "", &[]) });
+    jobs.push(named("http://one.test:8080/a", "http://one.test/a", &["http://one.test/a"]));
+    case.add_all(jobs).await;
+    let of = async |url: &str, more: JobQuery| {
+        let query = JobQuery { url: Some(endpoint(url)), ..more };
+        for limit in [1, 100] {
+            let found = all(&case, &query, limit).await;
+            assert!(found.iter().all(|job| job.endpoint == endpoint(url)), "{url}: {found:?}");
+            if limit == 100 {
+                return found.len();
+            }
+        }
+        unreachable!("the last round returns")
+    };
+    assert_eq!(of("http://one.test/a", JobQuery::default()).await, 2);
+    assert_eq!(of("http://one.test/A", JobQuery::default()).await, 1);
+    assert_eq!(of("http://one.test/a?b", JobQuery::default()).await, 1);
+    assert_eq!(of("http://one.test/c", JobQuery::default()).await, 0);
+    assert_eq!(of("http://one.test/a", JobQuery { active: Some(true), ..JobQuery::default() }).await, 1);
+    assert_eq!(of("http://one.test/a", JobQuery { tag: Some("red".to_owned()), ..JobQuery::default() }).await, 1);
+    assert_eq!(of("http://one.test/a", JobQuery { q: Some("x".to_owned()), ..JobQuery::default() }).await, 1);
+    let other_pool = JobQuery { pool: Some("http://one.test:8080".to_owned()), ..JobQuery::default() };
+    assert_eq!(of("http://one.test/a", other_pool).await, 0);
 }
 
 pub async fn deleted_jobs_are_not_listed<B: Backend>() {

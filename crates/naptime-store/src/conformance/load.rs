@@ -8,6 +8,7 @@ use naptime_core::{Histogram, Tier, Time, WorkerId};
 use super::Backend;
 use super::case::{Case, new_worker};
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn figures(n: u64) -> Figures {
@@ -21,6 +22,7 @@ fn figures(n: u64) -> Figures {
         errors: n / 2,
         lag: histogram(&[0, n, 10 * n, 1 << 40]),
         took: histogram(&[n, n, 200]),
+        took_ms: 2 * n + 200,
         held: 5 * n,
         capacity: 1_000_000_000 * n,
         samples: n + 1,
@@ -103,4 +105,42 @@ pub async fn a_range_ends_before_its_end<B: Backend>() {
     assert_eq!(read(&case, Tier::Minute, at + MINUTE, at + 3 * MINUTE).await, rows[1..3]);
     assert!(read(&case, Tier::Minute, at + MINUTE, at + MINUTE).await.is_empty());
     assert!(read(&case, Tier::Minute, at - 10 * MINUTE, at).await.is_empty());
+}
+
+pub async fn seconds_add_up_to_minutes<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let (at, worker) = (hour(&case).await, new_worker());
+    // The last second of a minute and the first two of the next, the last of which comes in two reports.
+    let rows: Vec<Load> = (59..=61_u32).map(|s| row(at + s * SECOND, worker, figures(s.into()))).collect();
+    case.store.add_load(&rows).await.expect("added");
+    case.store.add_load(&[row(at + 61 * SECOND + SECOND / 2, worker, figures(5))]).await.expect("added");
+    let mut last = figures(61);
+    last.add(&figures(5));
+    let mut second_minute = figures(60);
+    second_minute.add(&last);
+    let end = at + 2 * MINUTE;
+    let expect = [(59, figures(59)), (60, figures(60)), (61, last)];
+    let expect = expect.map(|(s, figures)| row(at + s * SECOND, worker, figures));
+    assert_eq!(read(&case, Tier::Second, at, end).await, expect);
+    assert_eq!(read(&case, Tier::Second, at + MINUTE, at + 61 * SECOND).await, expect[1..2]);
+    let expect = [row(at, worker, figures(59)), row(at + MINUTE, worker, second_minute)];
+    assert_eq!(read(&case, Tier::Minute, at, end).await, expect);
+}
+
+pub async fn seconds_are_kept_for_a_quarter_of_an_hour<B: Backend>() {
+    if !B::PURGES {
+        return;
+    }
+    let case = Case::<B>::new().await;
+    let (now, worker) = (case.now().await, new_worker());
+    let rows = [now - 10 * MINUTE, now].map(|at| row(at.floor(SECOND), worker, figures(1)));
+    case.store.add_load(&rows).await.expect("added");
+    case.advance(MINUTE).await;
+    case.store.purge().await.expect("purged");
+    assert_eq!(read(&case, Tier::Second, now - 20 * MINUTE, now + MINUTE).await, rows);
+    case.advance(10 * MINUTE).await;
+    case.store.purge().await.expect("purged");
+    assert_eq!(read(&case, Tier::Second, now - 20 * MINUTE, now + MINUTE).await, rows[1..]);
+    let minutes = read(&case, Tier::Minute, now - 20 * MINUTE, now + MINUTE).await;
+    assert_eq!(minutes.len(), 2, "the minutes stay: {minutes:?}");
 }

@@ -4,20 +4,20 @@
 //! checking that it is one of this step), and where it does not, the model tries the earliest and the latest. Between
 //! steps time moves by seconds to hours, so on which side of it a lease or a due time is, is not in doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Then, Time,
+    By, Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Stage, Then, Time,
 };
 use uuid::Uuid;
 
 use super::Backend;
 use super::case::{Case, Dice, HOUR, change, endpoint, new_job, want};
-use crate::{Error, PageRef, Store, Want};
+use crate::{Error, PageRef, QueuedQuery, Store, Want};
 
 const SEEDS: u64 = 10;
 const STEPS: usize = 60;
@@ -46,18 +46,23 @@ async fn follow<B: Backend>(share: u64) {
         let case = Case::<B>::new().await;
         let handles = vec![case.store.clone(), case.backend.another().await];
         let model = Model::default();
-        let mut history = History { case, handles, dice: Dice(seed), model, seen, log: format!("seed {seed}:\n") };
+        let started = case.now().await;
+        let mut history = History { case, handles, dice: Dice(seed), started, model, seen, log: format!("seed {seed}:\n") };
         for step in 0..STEPS {
             write!(history.log, "{step}. ").expect("a string takes it");
             history.step().await;
             history.compare().await;
+            history.compare_stage(Stage::ALL[step % Stage::ALL.len()]).await;
             history.log.push('\n');
+        }
+        for stage in Stage::ALL {
+            history.compare_stage(stage).await;
         }
         seen = history.seen;
     }
     // Dice that never throw what matters would prove nothing.
-    let Seen { claims, settles, late_settles, lost, recorded, held_edits, stale, renewed, gone } = seen;
-    let rare = [claims, settles, late_settles, lost, recorded, held_edits, stale, renewed, gone];
+    let Seen { claims, settles, late_settles, lost, recorded, held_edits, stale, renewed, gone, listed } = seen;
+    let rare = [claims, settles, late_settles, lost, recorded, held_edits, stale, renewed, gone, listed];
     assert!(rare.iter().all(|&count| count >= 2), "too little happened: {seen:?}");
 }
 
@@ -73,6 +78,7 @@ struct Seen {
     stale: u32,
     renewed: u32,
     gone: u32,
+    listed: u32,
 }
 
 /// What ought to be in the store.
@@ -88,6 +94,7 @@ struct History<B> {
     case: Case<B>,
     handles: Vec<Arc<dyn Store>>,
     dice: Dice,
+    started: Time,
     model: Model,
     seen: Seen,
     log: String,
@@ -128,9 +135,17 @@ impl<B: Backend> History<B> {
     }
 
     fn schedule(&mut self) -> Schedule {
+        if self.dice.one_in(4) {
+            let at = i64::try_from(self.dice.below(7_200_000)).expect("small");
+            return Schedule::Once { at: Time::from_millis(self.started.millis() + at) };
+        }
         let period = self.dice.pick(&[60, 300, 3600]);
         let anchor = i64::try_from(self.dice.below(3_600_000)).expect("small");
-        Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(anchor) }
+        Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(anchor), jitter: None }
+    }
+
+    fn sla(&mut self) -> Option<Duration> {
+        self.dice.pick(&[None, Some(Duration::from_secs(300)), Some(2 * HOUR)])
     }
 
     async fn insert(&mut self) {
@@ -139,10 +154,12 @@ impl<B: Backend> History<B> {
         new.id = Uuid::from_u64_pair(self.dice.below(u64::MAX), self.dice.below(u64::MAX)).into();
         new.spec.schedule = self.schedule();
         new.spec.retry = Retry::new(self.dice.pick(&[1, 2, 5]), Duration::from_secs(10)).expect("a retry");
+        new.spec.sla = self.sla();
+        new.spec.lease = self.dice.pick(&[LEASE, Duration::from_secs(6), Duration::from_secs(60)]);
         new.active = !self.dice.one_in(4);
         self.log += &format!("insert {} {:?}, active: {}", new.id, new.spec.schedule, new.active);
         let store = self.handle();
-        let job = store.insert(vec![new.clone()]).await.expect("added").remove(0);
+        let job = store.insert(vec![new.clone()]).await.expect("added").remove(0).into_job();
         self.same(&job, &new.into_job(job.created_at), "what was added");
         self.model.jobs.insert(job.id, job);
     }
@@ -150,12 +167,14 @@ impl<B: Backend> History<B> {
     async fn edit(&mut self) {
         let id = self.some_job();
         let job = self.model.jobs[&id].clone();
-        let edit = match self.dice.below(12) {
+        let edit = match self.dice.below(15) {
             0..3 => change(Change::switch(!job.active)),
             3..5 => change(Change { schedule: Some(self.schedule()), ..Change::default() }),
             5..8 => Edit::CallNow,
             8 => Edit::Delete,
             9 => Edit::Restore,
+            12 => Edit::PutOff { until: job.updated_at + Duration::from_secs(self.dice.below(10_000)) },
+            13..15 => change(Change { sla: Some(self.sla()), by: By::Target, ..Change::default() }),
             10 => change(Change {
                 endpoint: Some(endpoint(&format!("http://n{}.test/$x?a.b", self.dice.below(100)))),
                 name: Some(format!("$name {}", self.dice.below(100))),
@@ -165,6 +184,7 @@ impl<B: Backend> History<B> {
             }),
             _ => change(Change {
                 name: Some("both".to_owned()),
+                lease: Some(Duration::from_secs(5 + self.dice.below(20))),
                 schedule: Some(self.schedule()),
                 active: Some(self.dice.one_in(2)),
                 ..Change::default()
@@ -390,8 +410,11 @@ impl<B: Backend> History<B> {
         let (low, high) = (early.state.claim_at, late.state.claim_at);
         let between = |at: &Time| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high);
         let at = actual.state.claim_at.filter(between);
+        let (low, high) = (early.state.ended_at, late.state.ended_at);
+        let ended = actual.state.ended_at.filter(|at| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high));
         let with = |mut job: Job| {
             job.state.claim_at = at.or(job.state.claim_at);
+            job.state.ended_at = ended.or(job.state.ended_at);
             job
         };
         let (early, late) = (with(early), with(late));
@@ -399,6 +422,19 @@ impl<B: Backend> History<B> {
             self.same(actual, &early, "the job after that");
         }
         self.model.jobs.insert(actual.id, actual.clone());
+    }
+
+    /// Compares the list and the count of a stage.
+    async fn compare_stage(&mut self, stage: Stage) {
+        let query = QueuedQuery { stages: vec![stage], ..QueuedQuery::default() };
+        let listed = self.case.store.queued(&query, &PageRef::first(1000)).await.expect("a list").items;
+        let listed: BTreeSet<JobId> = listed.iter().map(|job| job.id).collect();
+        let jobs = self.model.jobs.values().filter(|job| job.stage() == Some(stage));
+        let expect: BTreeSet<JobId> = jobs.map(|job| job.id).collect();
+        self.seen.listed += u32::from(!expect.is_empty());
+        self.same(&listed, &expect, &format!("the jobs that are {}", stage.as_str()));
+        let count = self.case.store.stages().await.expect("counts")[&stage];
+        self.same(&count, &(expect.len() as u64), &format!("how many jobs are {}", stage.as_str()));
     }
 
     /// Compares everything, field by field.

@@ -28,9 +28,7 @@ async fn work<B: Backend>(case: &Case<B>, dice: &mut Dice, claim: &Claim, may_fa
 }
 
 fn period(job: &Job) -> Duration {
-    match job.spec.schedule {
-        Schedule::Every { period, .. } => period,
-    }
+    job.spec.schedule.period().expect("it recurs")
 }
 
 /// The occurrences of a job from the one that was `first` due on: those it has got past, and those it owes at the edit
@@ -52,10 +50,10 @@ pub async fn every_occurrence_is_settled_or_missed<B: Backend>() {
         let new = (0..3_u32).map(|n| {
             let mut new = due_at(start);
             new.spec.retry = Retry::new(n + 1, Duration::from_secs(5)).expect("a retry");
-            new.spec.schedule = Schedule::Every { period: (n + 1) * MINUTE, anchor: start };
+            new.spec.schedule = Schedule::Every { period: (n + 1) * MINUTE, anchor: start, jitter: None };
             new
         });
-        let jobs = case.store.insert(new.collect()).await.expect("added");
+        let jobs = case.add_all(new.collect()).await;
         // Since when the present plan holds, and what came before.
         let mut books: Vec<(JobId, Option<naptime_core::Time>, u64)> =
             jobs.iter().map(|job| (job.id, job.state.due, 0)).collect();
@@ -69,7 +67,7 @@ pub async fn every_occurrence_is_settled_or_missed<B: Backend>() {
                 let (id, first, before) = &mut books[n];
                 // Nobody else edits or settles, so what is read is what the edit finds.
                 let job = case.get(*id).await;
-                let schedule = Schedule::Every { period: dice.pick(&[1, 2, 5]) * MINUTE, anchor: start };
+                let schedule = Schedule::Every { period: dice.pick(&[1, 2, 5]) * MINUTE, anchor: start, jitter: None };
                 let edit = match dice.below(3) {
                     0 => Edit::CallNow,
                     1 => change(Change::switch(!job.active)),

@@ -24,7 +24,7 @@ pub async fn no_job_is_claimed_twice_and_none_forgotten<B: Backend>() {
     let case = Case::<B>::new().await;
     let handles = handles(&case).await;
     let due = case.now().await + 2 * SECONDS;
-    let jobs = case.store.insert((0..JOBS).map(|_| due_at(due)).collect()).await.expect("added");
+    let jobs = case.add_all((0..JOBS).map(|_| due_at(due)).collect()).await;
     case.advance_to(due).await;
     let total = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..32)
@@ -100,7 +100,7 @@ pub async fn claims_and_settles_at_the_same_time_lose_nothing<B: Backend>() {
     const CALLS: usize = 12;
     let case = Case::<B>::new().await;
     let handles = handles(&case).await;
-    let jobs = case.store.insert((0..JOBS).map(|_| new_job()).collect()).await.expect("added");
+    let jobs = case.add_all((0..JOBS).map(|_| new_job()).collect()).await;
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
     let total = Arc::new(AtomicUsize::new(0));
     let workers: Vec<_> = (0..8)

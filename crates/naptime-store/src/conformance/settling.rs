@@ -169,7 +169,7 @@ pub async fn a_new_schedule_during_a_call_stays<B: Backend>() {
     for then in [None, Some(Then::Retry { after: SECONDS }), Some(Then::GiveBack)] {
         let claim = case.add_claimed().await;
         let anchor = claim.lock.since + HOUR / 3;
-        let schedule = Schedule::Every { period: 2 * HOUR, anchor };
+        let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
         let edited = case.edit(claim.job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
         assert_eq!(edited.state.due, Some(anchor));
         assert_eq!(edited.state.claim_at, claim.job.state.claim_at, "the lease is left alone");
@@ -275,7 +275,7 @@ pub async fn what_is_asked_for_during_a_call_is_called_after_it<B: Backend>() {
 pub async fn many_are_settled_together<B: Backend>() {
     let case = Case::<B>::new().await;
     let due = case.now().await + SECONDS;
-    case.store.insert((0..120).map(|_| due_at(due)).collect()).await.expect("added");
+    case.add_all((0..120).map(|_| due_at(due)).collect()).await;
     case.advance_to(due).await;
     let claims = case.claim_by(&Want { slots: 200, ..want() }).await;
     assert_eq!(claims.len(), 120);

@@ -4,14 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use naptime_core::{Edit, Job, JobId};
-use naptime_store::{Error, JobQuery, PageRef};
+use naptime_core::{Edit, Invalid, Job, JobId, Rev};
+use naptime_store::{Added, Error, JobQuery, PageRef};
 use uuid::Uuid;
 
 use super::{input, view};
-use crate::app::Shared;
+use crate::app::{CallNow, Shared};
 use crate::body::JsonBody;
-use crate::fault::Fault;
+use crate::mask;
 use crate::problem::Problem;
 use crate::query::{ApiId, IfMatch, Query};
 
@@ -19,32 +19,34 @@ use crate::query::{ApiId, IfMatch, Query};
 const TRIES: usize = 5;
 
 pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
-    query.check(&["q", "pool", "tag", "active", "limit", "cursor"])?;
+    query.check(&["q", "pool", "tag", "active", "deleted", "limit", "cursor"])?;
     let text = |name| query.filter(name).map(|text| text.map(str::to_owned));
-    let active = match query.get("active") {
-        None => None,
-        Some("true") => Some(true),
-        Some("false") => Some(false),
-        Some(_) => return Err(Fault::new("active", "wrong_type", "`active` must be true or false").into()),
-    };
-    let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active };
+    let (active, deleted) = (flag(&query, "active")?, flag(&query, "deleted")?.unwrap_or(false));
+    let (q, pool, tag) = (text("q")?, text("pool")?, text("tag")?);
+    let jobs = JobQuery { q, pool, tag, active, deleted, ..JobQuery::default() };
     let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
     let found = app.store.list(&jobs, &page).await?;
+    if deleted {
+        let retention = app.settings.retention;
+        return Ok(Json(view::Items::of(found, |job| view::deleted(job, retention))).into_response());
+    }
     Ok(Json(view::Items::of(found, view::summary)).into_response())
 }
 
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {
-    let draft = input::draft(json)?;
+    let draft = mask::unmasked(input::draft(json)?, None);
     let id = JobId::from(Uuid::now_v7());
     let new = draft.create(app.rules(), id).map_err(Problem::invalid)?;
-    let job = app.store.insert(vec![new]).await?.pop();
+    let others = app.of_url(&new.spec.endpoint, id).await?;
+    let job = app.store.insert(vec![new]).await?.pop().map(Added::into_job);
     let job = job.ok_or(Error::Corrupt("an insert returned nothing".to_owned()))?;
     let location = [(header::LOCATION, format!("/api/endpoints/{}", job.id))];
-    Ok((StatusCode::CREATED, location, endpoint(job)).into_response())
+    let rev = job.rev;
+    Ok((StatusCode::CREATED, location, tagged(rev, view::endpoint(job).beside(&others))).into_response())
 }
 
 pub(super) async fn get(State(app): State<Shared>, ApiId(id): ApiId) -> Result<Response, Problem> {
-    Ok(endpoint(app.store.get(id).await?))
+    Ok(endpoint(app.endpoint(id).await?))
 }
 
 pub(super) async fn patch(
@@ -55,7 +57,7 @@ pub(super) async fn patch(
 ) -> Result<Response, Problem> {
     let draft = input::draft(json)?;
     for tried in 1.. {
-        let old = app.store.get(id).await?;
+        let old = app.endpoint(id).await?;
         // Who edited first is told first; what else is wrong may not even be wrong any more.
         if expect.is_some_and(|expect| expect != old.rev) {
             return Err(Error::Stale(old.rev).into());
@@ -63,9 +65,10 @@ pub(super) async fn patch(
         if old.deleted_at.is_some() {
             return Err(Error::Deleted.into());
         }
-        let change = draft.clone().change(app.rules(), &old).map_err(Problem::invalid)?;
+        let draft = mask::unmasked(draft.clone(), Some(&old.spec.request.headers));
+        let change = draft.change(app.rules(), &old).map_err(Problem::invalid)?;
         // A change holds whole requests, so it must not be made to another revision than it was read against.
-        match app.store.edit(id, Some(old.rev), Edit::Change(Box::new(change))).await {
+        match app.edit_endpoint(id, Some(old.rev), Edit::Change(Box::new(change))).await {
             Ok(job) => return Ok(endpoint(job)),
             Err(Error::Stale(_)) if expect.is_none() && tried < TRIES => {}
             Err(error) => return Err(error.into()),
@@ -79,8 +82,16 @@ pub(super) async fn delete(
     ApiId(id): ApiId,
     IfMatch(expect): IfMatch,
 ) -> Result<Response, Problem> {
-    app.store.edit(id, expect, Edit::Delete).await?;
+    app.edit_endpoint(id, expect, Edit::Delete).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(super) async fn restore(
+    State(app): State<Shared>,
+    ApiId(id): ApiId,
+    IfMatch(expect): IfMatch,
+) -> Result<Response, Problem> {
+    Ok(endpoint(app.edit_endpoint(id, expect, Edit::Restore).await?))
 }
 
 pub(super) async fn call(
@@ -88,24 +99,43 @@ pub(super) async fn call(
     ApiId(id): ApiId,
     IfMatch(expect): IfMatch,
 ) -> Result<Response, Problem> {
-    let job = app.store.edit(id, expect, Edit::CallNow).await?;
-    // The call itself is still to come.
-    Ok((StatusCode::ACCEPTED, endpoint(job)).into_response())
+    match app.call_now(id, expect).await? {
+        // The call itself is still to come.
+        CallNow::Asked(job) => Ok((StatusCode::ACCEPTED, endpoint(*job)).into_response()),
+        CallNow::PoolOff(pool) => {
+            let detail = format!("the pool {pool} is switched off, and nothing of it is called");
+            Err(Problem::new(StatusCode::CONFLICT, "pool_off", detail).at("pool"))
+        }
+    }
 }
 
 pub(super) async fn runs(State(app): State<Shared>, ApiId(id): ApiId, query: Query) -> Result<Response, Problem> {
     query.check(&["limit", "cursor"])?;
     let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
     // An id that nobody knows is told from an endpoint that was never called.
-    app.store.get(id).await?;
+    app.endpoint(id).await?;
     let found = app.store.runs(id, &page).await?;
     Ok(Json(view::Items::of(found, view::run)).into_response())
 }
 
+/// A parameter that says yes or no.
+fn flag(query: &Query, name: &'static str) -> Result<Option<bool>, Invalid> {
+    match query.get(name) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(Invalid::new(name, "wrong_type", format!("`{name}` must be true or false"))),
+    }
+}
+
 /// An endpoint with its revision as the tag.
 fn endpoint(job: Job) -> Response {
-    let tag = HeaderValue::from_str(&format!("\"{}\"", job.rev.0));
-    let mut response = Json(view::endpoint(job)).into_response();
+    tagged(job.rev, view::endpoint(job))
+}
+
+fn tagged(rev: Rev, view: view::EndpointView) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", rev.0));
+    let mut response = Json(view).into_response();
     if let Ok(tag) = tag {
         response.headers_mut().insert(header::ETAG, tag);
     }

@@ -1,9 +1,8 @@
 //! An endpoint as programs send it, made into a draft. What has the wrong type or is unknown is a fault of the draft.
 
 use http::StatusCode;
+use naptime_core::{Draft, Invalid, RawHeaders, RawLimits};
 
-use crate::draft::{Draft, RawHeaders};
-use crate::fault::Fault;
 use crate::format::excerpt;
 use crate::json::Json;
 use crate::problem::Problem;
@@ -28,10 +27,17 @@ pub(super) fn draft(json: Json) -> Result<Draft, Problem> {
     Ok(draft)
 }
 
-fn field(draft: &mut Draft, name: &str, value: Json) -> Result<(), Fault> {
+/// Reads one field.
+pub(super) fn field(draft: &mut Draft, name: &str, value: Json) -> Result<(), Invalid> {
     match name {
         "url" => draft.url = Some(string("url", value)?),
         "every" => draft.every = Some(duration("every", value)?),
+        "jitter" => draft.jitter = Some(clearable(value, |value| duration("jitter", value))?),
+        "cron" => draft.cron = Some(string("cron", value)?),
+        "random" => draft.random = Some(duration("random", value)?),
+        "window" => draft.window = Some(clearable(value, |value| string("window", value))?),
+        "days" => draft.days = Some(clearable(value, |value| list("days", "weekdays", value))?),
+        "tz" => draft.tz = Some(clearable(value, |value| string("tz", value))?),
         "method" => draft.method = Some(string("method", value)?),
         "headers" => draft.headers = Some(headers(value)?),
         "body" => draft.body = Some(clearable(value, |value| string("body", value))?),
@@ -39,28 +45,35 @@ fn field(draft: &mut Draft, name: &str, value: Json) -> Result<(), Fault> {
         "active" => draft.active = Some(boolean("active", &value)?),
         "sla" => draft.sla = Some(clearable(value, |value| duration("sla", value))?),
         "retry" => retry(draft, value)?,
+        "success" => draft.success = Some(list("success", "statuses", value)?.join(", ")),
+        "lease" => draft.lease = Some(duration("lease", value)?),
+        "steer" => draft.steer = Some(clearable(value, limits)?),
         "name" => draft.name = Some(clearable(value, |value| string("name", value))?),
         "tags" => draft.tags = Some(tags(value)?),
         _ => {
             let shown = excerpt(name, 60);
-            return Err(Fault::new(shown.clone(), "unknown_field", format!("`{shown}` is not a field of an endpoint")));
+            return Err(Invalid::new(
+                shown.clone(),
+                "unknown_field",
+                format!("`{shown}` is not a field of an endpoint"),
+            ));
         }
     }
     Ok(())
 }
 
-fn wrong_type(field: &'static str, expected: &str, value: &Json) -> Fault {
-    Fault::new(field, "wrong_type", format!("`{field}` must be {expected}, not {}", value.kind()))
+pub(super) fn wrong_type(field: &'static str, expected: &str, value: &Json) -> Invalid {
+    Invalid::new(field, "wrong_type", format!("`{field}` must be {expected}, not {}", value.kind()))
 }
 
-fn string(field: &'static str, value: Json) -> Result<String, Fault> {
+pub(super) fn string(field: &'static str, value: Json) -> Result<String, Invalid> {
     match value {
         Json::String(text) => Ok(text),
         other => Err(wrong_type(field, "a string", &other)),
     }
 }
 
-fn boolean(field: &'static str, value: &Json) -> Result<bool, Fault> {
+pub(super) fn boolean(field: &'static str, value: &Json) -> Result<bool, Invalid> {
     match value {
         Json::Bool(value) => Ok(*value),
         other => Err(wrong_type(field, "true or false", other)),
@@ -68,7 +81,7 @@ fn boolean(field: &'static str, value: &Json) -> Result<bool, Fault> {
 }
 
 /// A duration as people write it, or a number of milliseconds.
-fn duration(field: &'static str, value: Json) -> Result<String, Fault> {
+pub(super) fn duration(field: &'static str, value: Json) -> Result<String, Invalid> {
     match value {
         Json::String(text) | Json::Number(text) => Ok(text),
         other => Err(wrong_type(field, "a duration like \"5m\", or milliseconds", &other)),
@@ -76,15 +89,50 @@ fn duration(field: &'static str, value: Json) -> Result<String, Fault> {
 }
 
 /// A value that `null` clears.
-fn clearable(value: Json, read: impl Fn(Json) -> Result<String, Fault>) -> Result<Option<String>, Fault> {
+fn clearable<T>(value: Json, read: impl Fn(Json) -> Result<T, Invalid>) -> Result<Option<T>, Invalid> {
     match value {
         Json::Null => Ok(None),
         other => read(other).map(Some),
     }
 }
 
+/// Several things: a text of them with commas between, or a list of texts and numbers.
+fn list(field: &'static str, of: &str, value: Json) -> Result<Vec<String>, Invalid> {
+    let expected = || format!("a text of {of} with commas between, or a list of them");
+    match value {
+        Json::String(text) | Json::Number(text) => Ok(vec![text]),
+        Json::Array(items) => {
+            let item = |item| match item {
+                Json::String(text) | Json::Number(text) => Ok(text),
+                other => Err(wrong_type(field, &expected(), &other)),
+            };
+            items.into_iter().map(item).collect()
+        }
+        other => Err(wrong_type(field, &expected(), &other)),
+    }
+}
+
+/// `{"min": "30s", "max": "1h"}`.
+fn limits(value: Json) -> Result<RawLimits, Invalid> {
+    let Json::Object(fields) = value else {
+        return Err(wrong_type("steer", "an object of `min` and `max`, or null", &value));
+    };
+    let mut limits = RawLimits::default();
+    for (name, value) in fields {
+        match name.as_str() {
+            "min" => limits.min = Some(duration("steer", value)?),
+            "max" => limits.max = Some(duration("steer", value)?),
+            _ => {
+                let detail = format!("`{}` is not a field of `steer`", excerpt(&name, 60));
+                return Err(Invalid::new("steer", "unknown_field", detail));
+            }
+        }
+    }
+    Ok(limits)
+}
+
 /// `{"Name": "value"}`, or `[["Name", "value"]]` where a name comes twice.
-fn headers(value: Json) -> Result<RawHeaders, Fault> {
+pub(super) fn headers(value: Json) -> Result<RawHeaders, Invalid> {
     let pairs = match value {
         Json::Object(pairs) => pairs.into_iter().map(|(name, value)| Ok((name, string("headers", value)?))).collect(),
         Json::Array(items) => items.into_iter().map(pair).collect(),
@@ -93,46 +141,48 @@ fn headers(value: Json) -> Result<RawHeaders, Fault> {
     pairs.map(RawHeaders::Pairs)
 }
 
-fn pair(item: Json) -> Result<(String, String), Fault> {
+fn pair(item: Json) -> Result<(String, String), Invalid> {
     match item {
         Json::Array(parts) => match <[Json; 2]>::try_from(parts) {
             Ok([name, value]) => Ok((string("headers", name)?, string("headers", value)?)),
-            Err(_) => Err(Fault::new("headers", "wrong_type", "each of `headers` must be [name, value]")),
+            Err(_) => Err(Invalid::new("headers", "wrong_type", "each of `headers` must be [name, value]")),
         },
         other => Err(wrong_type("headers", "a list of [name, value]", &other)),
     }
 }
 
-fn tags(value: Json) -> Result<Vec<String>, Fault> {
+fn tags(value: Json) -> Result<Vec<String>, Invalid> {
     match value {
         Json::Array(items) => items.into_iter().map(tag).collect(),
         other => Err(wrong_type("tags", "a list of strings", &other)),
     }
 }
 
-fn tag(item: Json) -> Result<String, Fault> {
+fn tag(item: Json) -> Result<String, Invalid> {
     match item {
         Json::String(text) => Ok(text),
         other => {
             let detail = format!("`tags` must be a list of strings; one of them is {}", other.kind());
-            Err(Fault::new("tags", "wrong_type", detail))
+            Err(Invalid::new("tags", "wrong_type", detail))
         }
     }
 }
 
-/// `{"attempts": 3, "backoff": "2s"}`; either may be left out.
-fn retry(draft: &mut Draft, value: Json) -> Result<(), Fault> {
+/// `{"attempts": 3, "backoff": "2s", "on": "429, 503, timeout, connection"}`; each may be left out.
+fn retry(draft: &mut Draft, value: Json) -> Result<(), Invalid> {
     let Json::Object(fields) = value else {
-        return Err(wrong_type("retry", "an object of `attempts` and `backoff`", &value));
+        return Err(wrong_type("retry", "an object of `attempts`, `backoff` and `on`", &value));
     };
     for (name, value) in fields {
         match (name.as_str(), value) {
             ("attempts", Json::Number(number)) => draft.attempts = Some(number),
             ("attempts", other) => return Err(wrong_type("retry", "{\"attempts\": a number, …}", &other)),
             ("backoff", value) => draft.backoff = Some(duration("retry", value)?),
+            ("on", Json::Array(items)) if items.is_empty() => draft.on = Some("none".to_owned()),
+            ("on", value) => draft.on = Some(list("retry", "statuses, `timeout` and `connection`", value)?.join(", ")),
             _ => {
                 let detail = format!("`{}` is not a field of `retry`", excerpt(&name, 60));
-                return Err(Fault::new("retry", "unknown_field", detail));
+                return Err(Invalid::new("retry", "unknown_field", detail));
             }
         }
     }
@@ -156,7 +206,16 @@ mod tests {
         check(r#"{"url": {"$ne": null}}"#, "url", "wrong_type");
         check(r#"{"url": null}"#, "url", "wrong_type");
         check(r#"{"every": true}"#, "every", "wrong_type");
-        check(r#"{"cron": "* * * * *"}"#, "cron", "unknown_field");
+        check(r#"{"cron": 5}"#, "cron", "wrong_type");
+        check(r#"{"tz": 1}"#, "tz", "wrong_type");
+        check(r#"{"window": ["09:00", "17:00"]}"#, "window", "wrong_type");
+        check(r#"{"days": [null]}"#, "days", "wrong_type");
+        check(r#"{"jitter": true}"#, "jitter", "wrong_type");
+        check(r#"{"success": {"min": 200}}"#, "success", "wrong_type");
+        check(r#"{"steer": "30s"}"#, "steer", "wrong_type");
+        check(r#"{"steer": {"least": "30s"}}"#, "steer", "unknown_field");
+        check(r#"{"retry": {"on": true}}"#, "retry", "wrong_type");
+        check(r#"{"schedule": {"every": "5m"}}"#, "schedule", "unknown_field");
         check(r#"{"active": "yes"}"#, "active", "wrong_type");
         check(r#"{"headers": {"A": 1}}"#, "headers", "wrong_type");
         check(r#"{"headers": [["A"]]}"#, "headers", "wrong_type");
@@ -167,6 +226,22 @@ mod tests {
         check(r#"{"retry": {"attempts": "3"}}"#, "retry", "wrong_type");
         assert!(draft(Json::Array(Vec::new())).is_err());
         assert_eq!(faults(r#"{"body": null, "sla": null, "name": null, "every": 5000, "headers": [["A", "1"]]}"#), []);
+    }
+
+    #[test]
+    fn lists_may_be_texts() {
+        let read = |text: &str| draft(Json::parse(text.as_bytes()).unwrap()).unwrap();
+        let text = read(r#"{"days": "mon-fri", "success": "200-299, 404", "retry": {"on": "503, timeout"}}"#);
+        let list = read(r#"{"days": ["mon", "tue"], "success": ["200-299", 404], "retry": {"on": [503, "timeout"]}}"#);
+        assert_eq!((text.success, text.on), (list.success, list.on));
+        assert_eq!(list.days, Some(Some(vec!["mon".to_owned(), "tue".to_owned()])));
+        assert_eq!(read(r#"{"retry": {"on": []}}"#).on.as_deref(), Some("none"));
+        let cleared = read(r#"{"jitter": null, "window": null, "days": null, "tz": null, "steer": null}"#);
+        assert_eq!(
+            (cleared.jitter, cleared.window, cleared.days, cleared.tz),
+            (Some(None), Some(None), Some(None), Some(None))
+        );
+        assert!(cleared.faults.is_empty() && cleared.steer.is_some_and(|steer| steer.is_none()));
     }
 
     #[test]

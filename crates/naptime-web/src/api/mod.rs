@@ -1,8 +1,18 @@
 //! The JSON API. Errors are problem documents, those of the router included.
 
 mod endpoints;
+mod enqueue;
+mod events;
 mod input;
+mod job_input;
+pub(crate) mod job_view;
+pub(crate) mod jobs;
 mod load;
+mod sla;
+mod plan;
+mod pools;
+pub(crate) mod rule_input;
+pub(crate) mod rules;
 mod view;
 
 use axum::Router;
@@ -21,10 +31,26 @@ pub(crate) fn router(app: &Shared) -> Router {
     let api = Router::new()
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
         .route("/endpoints/{id}", get(endpoints::get).patch(endpoints::patch).delete(endpoints::delete))
+        .route("/endpoints/{id}/restore", post(endpoints::restore))
         .route("/endpoints/{id}/call", post(endpoints::call))
         .route("/endpoints/{id}/runs", get(endpoints::runs))
+        .route("/jobs", get(jobs::list).post(enqueue::enqueue))
+        .route("/jobs/retry", post(jobs::retry_all))
+        .route("/jobs/cancel", post(jobs::cancel_all))
+        .route("/jobs/{id}", get(jobs::get).delete(jobs::cancel))
+        .route("/jobs/{id}/retry", post(jobs::retry))
+        .route("/jobs/{id}/runs", get(jobs::runs))
+        .route("/pools", get(pools::list))
+        .route("/pools/{*pool}", get(pools::get).patch(pools::patch))
+        .route("/endpoints/{id}/sla", get(sla::endpoint))
+        .route("/sla", get(sla::all))
+        .route("/sla/breaches", get(sla::breaches))
+        .route("/rules", get(rules::list))
+        .route("/rules/{name}", get(rules::get).put(rules::put).delete(rules::delete))
+        .route("/events", post(events::receive))
         .route("/load", get(load::load))
         .route("/workers", get(load::workers))
+        .route("/plan", get(plan::plan))
         .fallback(nothing)
         .method_not_allowed_fallback(async || {
             let detail = "this method is not offered here; see Allow";

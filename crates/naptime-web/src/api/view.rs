@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use naptime_core::worker::Worker;
-use naptime_core::{Counters, Job, JobId, Last, Method, Outcome, Retry, Run, Time, WorkerId, duration};
+use naptime_core::{
+    By, Counters, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Statuses, Steer, Time, WorkerId, duration,
+};
 use naptime_store::{JobSummary, Page};
 use serde::Serialize;
 
-use crate::draft::period_of;
 use crate::mask;
+use crate::timing::{self, Timing};
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -28,13 +30,6 @@ impl<T> Items<T> {
     }
 }
 
-/// When an endpoint is due.
-#[derive(Serialize)]
-pub(super) struct ScheduleView {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    every: Option<String>,
-}
-
 /// What every view of an endpoint has.
 #[derive(Serialize)]
 pub(super) struct Common {
@@ -42,7 +37,7 @@ pub(super) struct Common {
     url: String,
     pool: String,
     channel: String,
-    schedule: ScheduleView,
+    schedule: Timing,
     method: Method,
     active: bool,
     due: Option<Time>,
@@ -55,6 +50,7 @@ pub(super) struct Common {
     rev: i64,
     created_at: Time,
     updated_at: Time,
+    deleted_at: Option<Time>,
 }
 
 /// An endpoint with all there is to it.
@@ -66,17 +62,55 @@ pub(super) struct EndpointView {
     body: Option<String>,
     timeout: String,
     retry: RetryView,
+    success: Statuses,
+    lease: String,
+    steer: Option<Steer>,
+    upcoming: Vec<Time>,
     asked_at: Option<Time>,
     attempt: u32,
     held_by: Option<WorkerRef>,
     counters: Counters,
-    deleted_at: Option<Time>,
+    changes: Vec<ChangeView>,
+    /// Other endpoints of the same URL, if they were asked for and there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<AlsoView>,
+}
+
+/// A change of when or whether an endpoint is called.
+#[derive(Serialize)]
+struct ChangeView {
+    at: Time,
+    /// `person`, `target` or `rule`.
+    by: &'static str,
+    /// The name of the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    what: String,
+}
+
+/// A deleted endpoint in a list.
+#[derive(Serialize)]
+pub(super) struct DeletedView {
+    #[serde(flatten)]
+    common: Common,
+    /// Until when it is kept.
+    kept_until: Option<Time>,
+}
+
+/// Another endpoint of the same URL.
+#[derive(Serialize)]
+pub(super) struct AlsoView {
+    id: JobId,
+    name: String,
+    schedule: Timing,
+    active: bool,
 }
 
 #[derive(Serialize)]
-struct RetryView {
+pub(super) struct RetryView {
     attempts: u32,
     backoff: String,
+    on: String,
 }
 
 /// How the last run ended.
@@ -147,7 +181,7 @@ pub(super) fn summary(job: &JobSummary) -> Common {
         url: job.endpoint.to_string(),
         pool: job.endpoint.pool().to_string(),
         channel: job.endpoint.channel().to_string(),
-        schedule: ScheduleView { every: period_of(&job.schedule).map(duration::show) },
+        schedule: Timing::of(&job.schedule),
         method: job.method,
         active: job.active,
         due: job.due,
@@ -160,6 +194,25 @@ pub(super) fn summary(job: &JobSummary) -> Common {
         rev: job.rev.0,
         created_at: job.created_at,
         updated_at: job.updated_at,
+        deleted_at: job.deleted_at,
+    }
+}
+
+/// A deleted endpoint in a list. It is kept for the retention time.
+pub(super) fn deleted(job: &JobSummary, retention: Duration) -> DeletedView {
+    DeletedView { common: summary(job), kept_until: job.deleted_at.map(|at| at + retention) }
+}
+
+impl EndpointView {
+    /// The same, with the other endpoints of its URL.
+    pub(super) fn beside(self, others: &[JobSummary]) -> Self {
+        let also = |job: &JobSummary| AlsoView {
+            id: job.id,
+            name: job.name.clone(),
+            schedule: Timing::of(&job.schedule),
+            active: job.active,
+        };
+        Self { also: others.iter().map(also).collect(), ..self }
     }
 }
 
@@ -167,22 +220,35 @@ pub(super) fn summary(job: &JobSummary) -> Common {
 pub(super) fn endpoint(job: Job) -> EndpointView {
     let request = &job.spec.request;
     let headers = mask::masked(&request.headers).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let Retry { attempts, backoff } = job.spec.retry;
     EndpointView {
         headers: headers.collect(),
         body: request.body.clone(),
         timeout: duration::show(request.timeout),
-        retry: RetryView { attempts, backoff: duration::show(backoff) },
+        also: Vec::new(),
+        retry: retry(&job.spec.retry),
+        success: job.spec.success.clone(),
+        lease: duration::show(job.spec.lease),
+        steer: job.spec.steer,
+        upcoming: timing::upcoming(&job),
         asked_at: job.state.asked_at,
         attempt: job.state.attempt,
         held_by: job.state.lock.as_ref().map(|lock| lock.worker.into()),
         counters: job.state.counters,
-        deleted_at: job.deleted_at,
+        changes: job.changes.iter().map(change).collect(),
         common: summary(&JobSummary::from(job)),
     }
 }
 
-fn last(last: &Last) -> LastView {
+fn change(change: &Noted) -> ChangeView {
+    let (by, rule) = match &change.by {
+        By::Person => ("person", None),
+        By::Target => ("target", None),
+        By::Rule(name) => ("rule", Some(name.clone())),
+    };
+    ChangeView { at: change.at, by, rule, what: change.what.clone() }
+}
+
+pub(super) fn last(last: &Last) -> LastView {
     LastView {
         due: last.due,
         started: last.started,
@@ -193,6 +259,11 @@ fn last(last: &Last) -> LastView {
         status: last.status,
         message: last.message.clone(),
     }
+}
+
+/// Whether and when a call is tried again.
+pub(super) fn retry(retry: &Retry) -> RetryView {
+    RetryView { attempts: retry.attempts, backoff: duration::show(retry.backoff), on: retry.on.to_string() }
 }
 
 /// A run.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Redirect;
+use http::StatusCode;
 use maud::{Markup, html};
 use naptime_core::{Change, Edit, duration};
 use naptime_store::Error;
@@ -9,7 +10,7 @@ use naptime_store::Error;
 use super::PageError;
 use super::endpoints::url;
 use super::layout::{Layout, Tab};
-use crate::app::Shared;
+use crate::app::{CallNow, Shared};
 use crate::auth::local_path;
 use crate::body::FormBody;
 use crate::query::PageId;
@@ -26,7 +27,7 @@ pub(super) async fn switch(
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     // The button says where to, so pressing it twice does no harm, whatever the revision.
     let active = field("active") == Some("true");
-    app.store.edit(id, None, Edit::Change(Box::new(Change::switch(active)))).await?;
+    app.edit_endpoint(id, None, Edit::Change(Box::new(Change::switch(active)))).await?;
     match field("back").map(local_path) {
         Some(back) if back != "/" => Ok(Redirect::to(back)),
         _ => Ok(to_endpoint(id)),
@@ -34,12 +35,17 @@ pub(super) async fn switch(
 }
 
 pub(super) async fn call(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
-    app.store.edit(id, None, Edit::CallNow).await?;
-    Ok(to_endpoint(id))
+    match app.call_now(id, None).await? {
+        CallNow::Asked(_) => Ok(to_endpoint(id)),
+        CallNow::PoolOff(pool) => {
+            let text = format!("The pool {pool} is switched off, and nothing of it is called. Switch it on first.");
+            Err(PageError::new(StatusCode::CONFLICT, "Its pool is switched off", text))
+        }
+    }
 }
 
 pub(super) async fn confirm_delete(State(app): State<Shared>, PageId(id): PageId) -> Result<Markup, PageError> {
-    let job = app.store.get(id).await?;
+    let job = app.endpoint(id).await?;
     if job.deleted_at.is_some() {
         return Err(Error::Deleted.into());
     }
@@ -62,7 +68,7 @@ pub(super) async fn confirm_delete(State(app): State<Shared>, PageId(id): PageId
 }
 
 pub(super) async fn delete(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
-    match app.store.edit(id, None, Edit::Delete).await {
+    match app.edit_endpoint(id, None, Edit::Delete).await {
         // Whoever was first, it is as asked.
         Ok(_) | Err(Error::Deleted) => Ok(to_endpoint(id)),
         Err(error) => Err(error.into()),
@@ -70,6 +76,6 @@ pub(super) async fn delete(State(app): State<Shared>, PageId(id): PageId) -> Res
 }
 
 pub(super) async fn restore(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
-    app.store.edit(id, None, Edit::Restore).await?;
+    app.edit_endpoint(id, None, Edit::Restore).await?;
     Ok(to_endpoint(id))
 }

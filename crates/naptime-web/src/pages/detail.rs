@@ -2,14 +2,19 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
-use naptime_core::{Job, Time, duration};
+use naptime_core::state::LEASE;
+use naptime_core::{Job, PoolSettings, Statuses, Time, duration};
 use naptime_store::PageRef;
 
 use super::PageError;
+use super::changes;
 use super::endpoints::url;
 use super::layout::{Layout, Tab, live, tile};
+use super::pool_view;
 use super::runs;
-use super::status::{self, Promise};
+use super::sla;
+use super::status;
+use super::worker;
 use crate::app::{App, Shared};
 use crate::format;
 use crate::mask;
@@ -26,7 +31,10 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
     // Older pages of the history are for reading on, so they have no charts.
     let charted = PageRef::first(if cursor.is_none() { CHARTED } else { 1 });
     let (job, recent, page) =
-        tokio::try_join!(app.store.get(id), app.store.runs(id, &charted), app.store.runs(id, &page))?;
+        tokio::try_join!(app.endpoint(id), app.store.runs(id, &charted), app.store.runs(id, &page))?;
+    let pool = app.store.pool_settings(std::slice::from_ref(job.spec.endpoint.pool())).await?.pop();
+    let pool_off = pool.as_ref().is_some_and(|pool| !pool.active);
+    let sla = if cursor.is_none() { sla::part(&app, &job).await? } else { html! {} };
     let now = app.now();
     let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
     let history = html! {
@@ -43,8 +51,9 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
         }
     };
     let body = html! {
-        (heading(&job))
+        (heading(&job, pool_off))
         @if let Some(deleted) = job.deleted_at { (deleted_notice(&app, &job, deleted)) }
+        (live("pool", &html! { @if pool_off && job.deleted_at.is_none() { (pool_notice(&job)) } }))
         div.detail {
             section.state aria-label="State" {
                 (live("state", &html! { (state(&job, now)) (counters(&job)) }))
@@ -52,18 +61,20 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
             @if cursor.is_none() {
                 section.load aria-label="Latest runs" { (live("charts", &runs::charts(&recent.items, now))) }
             }
-            section.set-up aria-label="Set-up" { (configuration(&job, now)) }
+            (sla)
+            section.set-up aria-label="Set-up" { (configuration(&job, pool.as_ref(), now)) }
+            (changes::part(&job.changes, now))
             (history)
         }
     };
     Ok(Layout::new(&app, Tab::Endpoints, &title).page(&body))
 }
 
-fn cursor_query(cursor: &str) -> String {
+pub(super) fn cursor_query(cursor: &str) -> String {
     url::form_urlencoded::Serializer::new(String::new()).append_pair("cursor", cursor).finish()
 }
 
-fn heading(job: &Job) -> Markup {
+fn heading(job: &Job, pool_off: bool) -> Markup {
     let id = job.id;
     html! {
         div.head {
@@ -76,10 +87,25 @@ fn heading(job: &Job) -> Markup {
             @if job.deleted_at.is_none() {
                 div.actions {
                     (status::switch(id, job.active, &format!("/endpoints/{id}")))
-                    form method="post" action={ "/endpoints/" (id) "/call" } { button { "Call now" } }
+                    (live("call", &html! {
+                        form method="post" action={ "/endpoints/" (id) "/call" } {
+                            button disabled[pool_off] title=[pool_off.then_some("Its pool is switched off.")] { "Call now" }
+                        }
+                    }))
                     a.button href={ "/endpoints/" (id) "/edit" } { "Edit" }
                     a.button.danger href={ "/endpoints/" (id) "/delete" } { "Delete" }
                 }
+            }
+        }
+    }
+}
+
+fn pool_notice(job: &Job) -> Markup {
+    html! {
+        div.notice.warn {
+            p {
+                strong { "Its pool is switched off." }
+                " Nothing of " (pool_view::link(job.spec.endpoint.pool())) " is called until that is on again."
             }
         }
     }
@@ -115,7 +141,7 @@ fn state(job: &Job, now: Time) -> Markup {
             @if let Some(lock) = &state.lock {
                 dt { "Held by" }
                 dd {
-                    span title=(lock.worker) { (lock.worker.name()) } " since " (format::time(now, lock.since))
+                    (worker::named(lock.worker)) " since " (format::time(now, lock.since))
                     @if state.attempt > 1 { ", attempt " (state.attempt) }
                 }
             } @else if state.attempt > 0 {
@@ -134,8 +160,7 @@ fn state(job: &Job, now: Time) -> Markup {
             }
             @if let Some(sla) = job.spec.sla {
                 dt { "SLA" }
-                @let promise = Promise { sla, active: job.active, last_ok: state.last_ok, since: job.updated_at };
-                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, &promise)) }
+                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, sla, state.watch.as_ref())) }
             }
         }
     }
@@ -154,11 +179,11 @@ fn counters(job: &Job) -> Markup {
     }
 }
 
-fn configuration(job: &Job, now: Time) -> Markup {
+fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
     let (spec, request) = (&job.spec, &job.spec.request);
     html! {
         dl.facts {
-            dt { "Pool" } dd { (spec.endpoint.pool()) }
+            dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
             dt { "Channel" } dd.where { (spec.endpoint.channel()) }
             dt { "Method" } dd { (request.method) }
             @if !request.headers.is_empty() {
@@ -171,6 +196,12 @@ fn configuration(job: &Job, now: Time) -> Markup {
             dd {
                 "up to " (format::counted(spec.retry.attempts.into(), "attempt"))
                 @if spec.retry.attempts > 1 { ", the second after " (duration::show(spec.retry.backoff)) }
+            }
+            @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }
+            @if spec.lease != LEASE { dt { "Lease" } dd { (duration::show(spec.lease)) } }
+            @if let Some(steer) = spec.steer {
+                dt { "Its target" }
+                dd { "may set the period, from " (duration::show(steer.min)) " to " (duration::show(steer.max)) }
             }
             @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
             dt { "Added" } dd { (format::time(now, job.created_at)) }

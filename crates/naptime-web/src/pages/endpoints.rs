@@ -1,15 +1,18 @@
 //! The list of endpoints.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_core::{Endpoint, Method, Time, duration};
+use naptime_core::{Endpoint, Method, Pool, PoolSettings, Schedule, Time, duration};
 use naptime_store::{JobQuery, JobSummary, PageRef};
 use url::form_urlencoded;
 
 use super::PageError;
 use super::layout::{Layout, Tab, live};
-use super::status::{self, Promise};
+use super::pool_view::mark;
+use super::status;
 use crate::app::Shared;
 use crate::query::Query;
 
@@ -25,9 +28,10 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
         }
     };
     let active = query.get("active").and_then(|text| text.parse().ok());
-    let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active };
+    let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active, ..JobQuery::default() };
     let cursor = query.get("cursor").map(str::to_owned);
     let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
+    let pools = app.pools_of(&page.items).await?;
     let here = link(&jobs, cursor.as_deref());
     let filtered = jobs != JobQuery::default();
     let table = html! {
@@ -38,13 +42,16 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
                 @else { "No endpoints yet. " a href="/endpoints/new" { "Add one" } " and switch it on to see it called." }
             }
         } @else {
-            (table(&page.items, &jobs, &here, app.now()))
+            (table(&page.items, &jobs, &here, app.now(), &pools))
         }
     };
     let body = html! {
         div.head {
             h1 { "Endpoints" }
-            a.button.primary href="/endpoints/new" { "Add endpoint" }
+            div.actions {
+                a href="/endpoints/deleted" { "Deleted" }
+                a.button.primary href="/endpoints/new" { "Add endpoint" }
+            }
         }
         (filters(&jobs))
         (live("endpoints", &table))
@@ -77,7 +84,14 @@ fn filters(jobs: &JobQuery) -> Markup {
     }
 }
 
-fn table(items: &[JobSummary], jobs: &JobQuery, here: &str, now: Time) -> Markup {
+/// Endpoints that were found by `jobs`, with a mark where one of these pools holds its calls up.
+pub(super) fn table(
+    items: &[JobSummary],
+    jobs: &JobQuery,
+    here: &str,
+    now: Time,
+    pools: &HashMap<Pool, PoolSettings>,
+) -> Markup {
     html! {
         table.cards.endpoints {
             thead {
@@ -98,12 +112,13 @@ fn table(items: &[JobSummary], jobs: &JobQuery, here: &str, now: Time) -> Markup
                         th.where scope="row" {
                             a href={ "/endpoints/" (job.id) } { (url(&job.endpoint)) }
                             @if job.method != Method::Get { " " span.method { (job.method) } }
+                            " " (mark(pools.get(job.endpoint.pool())))
                         }
                         td.name.none[job.name.is_empty() && job.tags.is_empty()] data-label="Name" {
                             @if !job.name.is_empty() { (job.name) " " }
                             @for tag in &job.tags { (tag_link(jobs, tag)) " " }
                         }
-                        td.when data-label="Schedule" { (job.schedule.describe()) }
+                        td.when data-label="Schedule" { (schedule(&job.schedule)) }
                         td data-label="Next call" {
                             @if job.held { span.pill.busy { "calling" } }
                             @else if let Some(due) = job.due { (status::next(now, due)) }
@@ -115,9 +130,7 @@ fn table(items: &[JobSummary], jobs: &JobQuery, here: &str, now: Time) -> Markup
                         }
                         td.none[job.sla.is_none()] data-label="SLA" {
                             @if let Some(sla) = job.sla {
-                                (status::sla(now, &Promise {
-                                    sla, active: job.active, last_ok: job.last_ok, since: job.updated_at,
-                                }))
+                                (status::sla(now, sla, job.watch.as_ref()))
                                 " " span.dim { (duration::show(sla)) }
                             } @else { span.dim { "–" } }
                         }
@@ -131,6 +144,13 @@ fn table(items: &[JobSummary], jobs: &JobQuery, here: &str, now: Time) -> Markup
 /// A URL with its pool and channel told apart.
 pub(super) fn url(endpoint: &Endpoint) -> Markup {
     html! { span.url { span.pool { (endpoint.pool()) } span.channel { (endpoint.channel()) } } }
+}
+
+/// A schedule in words. A time zone may be broken where it is divided: `America/Argentina/Buenos_Aires`.
+fn schedule(schedule: &Schedule) -> Markup {
+    let text = schedule.describe();
+    let (words, zone) = text.split_at(schedule.zone().and_then(|zone| text.rfind(zone)).unwrap_or(text.len()));
+    html! { (words) @for part in zone.split_inclusive('/') { (part) wbr; } }
 }
 
 fn tag_link(jobs: &JobQuery, tag: &str) -> Markup {

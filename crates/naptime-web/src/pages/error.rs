@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use maud::html;
+use naptime_core::Invalid;
 
 use super::layout::Layout;
 
@@ -30,8 +31,20 @@ impl PageError {
         Self::new(StatusCode::NOT_FOUND, "No such endpoint", text)
     }
 
+    pub(crate) fn no_pool() -> Self {
+        let text = "There is no such pool. A pool is there as soon as an endpoint of it is added.";
+        Self::new(StatusCode::NOT_FOUND, "No such pool", text)
+    }
+
     pub(crate) fn forbidden(title: &'static str, text: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, title, text)
+    }
+}
+
+impl From<Invalid> for PageError {
+    /// A fault in the query: the address is not one of a page.
+    fn from(fault: Invalid) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "Not an address of a page", format!("This cannot be shown: {}.", fault.detail))
     }
 }
 
@@ -49,6 +62,21 @@ impl From<naptime_store::Error> for PageError {
                 StatusCode::CONFLICT,
                 "Changed meanwhile",
                 "Somebody else has changed this endpoint. Look at it again, then decide.",
+            ),
+            Error::WrongStage(stage) => Self::new(
+                StatusCode::CONFLICT,
+                "Changed meanwhile",
+                format!("This job is {} by now, so that is not for it.", stage.as_str()),
+            ),
+            Error::KeyTaken => Self::new(
+                StatusCode::CONFLICT,
+                "Another has its key",
+                "This endpoint was added under a key that another one has by now. Delete that one first.",
+            ),
+            Error::TooManyRules => Self::new(
+                StatusCode::CONFLICT,
+                "Too many rules",
+                "There are 1,000 rules, which is as many as there may be. Delete some first.",
             ),
             Error::BadCursor => Self::new(
                 StatusCode::BAD_REQUEST,

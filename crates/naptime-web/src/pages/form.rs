@@ -4,42 +4,65 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::Markup;
-use naptime_core::{Edit, JobId};
+use naptime_core::{Edit, Endpoint, Invalid, Job, JobId};
 use naptime_store::Error;
 use uuid::Uuid;
 
 use super::PageError;
 use super::fields::Fields;
 use super::form_view::Form;
+use super::preview::{Planned, Preview};
 use crate::app::Shared;
 use crate::body::FormBody;
+use crate::mask;
 use crate::query::PageId;
+use crate::timing;
 
-pub(super) async fn blank(State(app): State<Shared>) -> Markup {
-    Form { id: None, fields: &Fields::blank(), faults: &[], stale: false }.page(&app)
+pub(super) async fn blank(State(app): State<Shared>) -> Result<Markup, PageError> {
+    let fields = Fields { id: Some(new_id()), ..Fields::blank() };
+    page(&app, &fields, None, &[], false).await
 }
 
 pub(super) async fn create(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Response, PageError> {
     let fields = Fields::sent(&sent);
-    let id = JobId::from(Uuid::now_v7());
-    match fields.draft(&Fields::blank()).create(app.rules(), id) {
-        Ok(new) => {
-            app.store.insert(vec![new]).await?;
-            Ok(Redirect::to(&format!("/endpoints/{id}")).into_response())
-        }
-        Err(faults) => {
-            let page = Form { id: None, fields: &fields, faults: &faults, stale: false }.page(&app);
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+    if fields.preview {
+        return Ok(page(&app, &fields, None, &[], false).await?.into_response());
+    }
+    let draft = mask::unmasked(fields.draft(&Fields::blank()), None);
+    let mut id = fields.id.unwrap_or_else(new_id);
+    loop {
+        let new = match draft.clone().create(app.rules(), id) {
+            Ok(new) => new,
+            Err(faults) => {
+                let page = page(&app, &fields, None, &faults, false).await?;
+                return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+            }
+        };
+        match app.endpoint(id).await {
+            Err(Error::NotFound) => {
+                app.store.insert(vec![new]).await?;
+                break;
+            }
+            // The same form, sent twice.
+            Ok(there) if there.spec == new.spec && there.deleted_at.is_none() => break,
+            // The form was filled in anew. What was added by it before stays as it is.
+            Ok(_) => id = new_id(),
+            Err(error) => return Err(error.into()),
         }
     }
+    Ok(Redirect::to(&format!("/endpoints/{id}")).into_response())
+}
+
+fn new_id() -> JobId {
+    Uuid::now_v7().into()
 }
 
 pub(super) async fn filled(State(app): State<Shared>, PageId(id): PageId) -> Result<Markup, PageError> {
-    let job = app.store.get(id).await?;
+    let job = app.endpoint(id).await?;
     if job.deleted_at.is_some() {
         return Err(Error::Deleted.into());
     }
-    Ok(Form { id: Some(id), fields: &Fields::of(&job), faults: &[], stale: false }.page(&app))
+    page(&app, &Fields::of(&job), Some(&job), &[], false).await
 }
 
 pub(super) async fn change(
@@ -48,26 +71,74 @@ pub(super) async fn change(
     FormBody(sent): FormBody,
 ) -> Result<Response, PageError> {
     let mut fields = Fields::sent(&sent);
-    let mut job = app.store.get(id).await?;
+    let mut job = app.endpoint(id).await?;
     if job.deleted_at.is_some() {
         return Err(Error::Deleted.into());
     }
+    if fields.preview {
+        return Ok(page(&app, &fields, Some(&job), &[], false).await?.into_response());
+    }
     if fields.rev.is_none_or(|rev| rev == job.rev) {
-        let change = match fields.draft(&Fields::of(&job)).change(app.rules(), &job) {
+        let draft = mask::unmasked(fields.draft(&Fields::of(&job)), Some(&job.spec.request.headers));
+        let change = match draft.change(app.rules(), &job) {
             Ok(change) => change,
             Err(faults) => {
-                let page = Form { id: Some(id), fields: &fields, faults: &faults, stale: false }.page(&app);
+                let page = page(&app, &fields, Some(&job), &faults, false).await?;
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
             }
         };
-        match app.store.edit(id, Some(job.rev), Edit::Change(Box::new(change))).await {
+        match app.edit_endpoint(id, Some(job.rev), Edit::Change(Box::new(change))).await {
             Ok(_) => return Ok(Redirect::to(&format!("/endpoints/{id}")).into_response()),
-            Err(Error::Stale(_)) => job = app.store.get(id).await?,
+            Err(Error::Stale(_)) => job = app.endpoint(id).await?,
             Err(error) => return Err(error.into()),
         }
     }
     // What was typed is kept. Whoever sends it once more has seen that it replaces another's change.
     fields.rev = Some(job.rev);
-    let page = Form { id: Some(id), fields: &fields, faults: &[], stale: true }.page(&app);
+    let page = page(&app, &fields, Some(&job), &[], true).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
+}
+
+/// What a form that is being filled in would come to, as a part of its page: for the script.
+pub(super) async fn preview(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Markup, PageError> {
+    let fields = Fields::sent(&sent);
+    let old = match fields.id {
+        Some(id) => match app.endpoint(id).await {
+            Ok(job) => Some(job),
+            Err(Error::NotFound) => None,
+            Err(error) => return Err(error.into()),
+        },
+        None => None,
+    };
+    Ok(look_ahead(&app, &fields, old.as_ref()).await?.part())
+}
+
+async fn page(
+    app: &Shared,
+    fields: &Fields,
+    old: Option<&Job>,
+    faults: &[Invalid],
+    stale: bool,
+) -> Result<Markup, PageError> {
+    let mut preview = look_ahead(app, fields, old).await?;
+    if !faults.is_empty() {
+        // What is wrong is said at the fields.
+        preview.planned = preview.planned.filter(Result::is_ok);
+    }
+    Ok(Form { id: old.map(|job| job.id), fields, faults, stale, preview: &preview }.page(app))
+}
+
+/// What the form comes to: the next calls, and who else calls the same URL.
+async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<Preview, PageError> {
+    let shown = old.map_or_else(Fields::blank, Fields::of);
+    let id = old.map(|job| job.id).or(fields.id).unwrap_or_else(new_id);
+    let others = match Endpoint::parse(&fields.url) {
+        Ok(url) => app.of_url(&url, id).await?,
+        Err(_) => Vec::new(),
+    };
+    let planned = (!fields.is_untimed()).then(|| {
+        let schedule = fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &job.spec))?;
+        Ok(Planned { zone: timing::zone(&schedule), times: timing::planned(&schedule, app.now()) })
+    });
+    Ok(Preview { planned, others })
 }

@@ -1,33 +1,34 @@
 //! How the form of an endpoint looks.
 
 use maud::{Markup, html};
-use naptime_core::{JobId, Method, duration};
+use naptime_core::{Invalid, JobId, Method};
 
 use super::fields::Fields;
 use super::layout::{Layout, Tab};
+use super::preview::Preview;
 use crate::app::App;
-use crate::fault::Fault;
 
 /// The form with what it holds and what is wrong with it.
 pub(super) struct Form<'a> {
     /// Of which endpoint; none for a new one.
     pub(super) id: Option<JobId>,
     pub(super) fields: &'a Fields,
-    pub(super) faults: &'a [Fault],
+    pub(super) faults: &'a [Invalid],
     /// Whether somebody else's change came between.
     pub(super) stale: bool,
+    /// What it comes to.
+    pub(super) preview: &'a Preview,
 }
 
 /// A field of one line.
-struct Input<'a> {
-    name: &'static str,
-    label: &'static str,
-    value: &'a str,
-    hint: &'a str,
-    /// Further attributes: the type, a list of suggestions, whether it must be filled in.
-    kind: &'static str,
-    list: Option<&'static str>,
-    required: bool,
+pub(super) struct Input<'a> {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) value: &'a str,
+    pub(super) hint: &'a str,
+    /// Further attributes: the type, a list of suggestions.
+    pub(super) kind: &'static str,
+    pub(super) list: Option<&'static str>,
 }
 
 impl Form<'_> {
@@ -44,12 +45,14 @@ impl Form<'_> {
             div.narrow {
                 h1 { (title) }
                 (self.notices())
-                form.endpoint method="post" novalidate {
+                form.endpoint method="post" novalidate data-preview="/endpoints/preview" {
                     @if let Some(rev) = self.fields.rev { input type="hidden" name="rev" value=(rev.0); }
+                    @if let Some(id) = self.fields.id { input type="hidden" name="id" value=(id); }
                     (self.main(app))
                     (self.more())
                     div.actions {
                         button.primary { (submit) }
+                        button name="preview" value="true" { "Preview" }
                         a.button href=(back) { "Cancel" }
                     }
                 }
@@ -89,20 +92,15 @@ impl Form<'_> {
 
     fn main(&self, app: &App) -> Markup {
         let fields = self.fields;
-        let shortest = format!("10s, 5m, 1h 30m, 7d; at least {}", duration::show(app.settings.min_period));
         html! {
             (self.input(&Input {
                 name: "url", label: "URL", value: &fields.url, hint: "What is called, like https://example.com/path",
-                kind: "url", list: None, required: true,
+                kind: "url", list: None,
             }))
-            (self.input(&Input {
-                name: "every", label: "Every", value: &fields.every, hint: &shortest, kind: "text",
-                list: Some("periods"), required: true,
-            }))
-            datalist #periods { @for period in ["10s", "1m", "5m", "15m", "1h", "6h", "1d"] { option value=(period) {} } }
+            (self.timing(app))
             (self.input(&Input {
                 name: "name", label: "Name", value: &fields.name, hint: "For people; may be left blank", kind: "text",
-                list: None, required: false,
+                list: None,
             }))
             div.field.check {
                 input #active type="checkbox" name="active" value="true" checked[fields.active]
@@ -116,7 +114,7 @@ impl Form<'_> {
     /// What most endpoints need not say. It is open where something in it is wrong or said.
     fn more(&self) -> Markup {
         let fields = self.fields;
-        let inside = ["method", "headers", "body", "timeout", "tags", "sla", "retry"];
+        let inside = ["method", "headers", "body", "timeout", "tags", "sla", "retry", "success", "lease", "steer"];
         let faulty = self.faults.iter().any(|fault| inside.contains(&fault.field.as_ref()));
         let blank = Fields::blank();
         let said = [
@@ -128,21 +126,35 @@ impl Form<'_> {
             (&fields.sla, &blank.sla),
             (&fields.attempts, &blank.attempts),
             (&fields.backoff, &blank.backoff),
+            (&fields.on, &blank.on),
+            (&fields.success, &blank.success),
+            (&fields.lease, &blank.lease),
+            (&fields.steer_min, &blank.steer_min),
+            (&fields.steer_max, &blank.steer_max),
         ];
         let open = faulty || said.iter().any(|(value, default)| value != default);
         html! {
             details.more open[open] {
-                summary { "Request, SLA, retries and tags" }
+                summary { "Request, outcome, SLA, retries and tags" }
                 (self.request())
+                (self.input(&Input {
+                    name: "success", label: "Success", value: &fields.success,
+                    hint: "The statuses of a good call, like 200-299, 404", kind: "text", list: None,
+                }))
                 (self.input(&Input {
                     name: "sla", label: "SLA", value: &fields.sla,
                     hint: "The longest allowed gap between good calls, like 15m; blank for none", kind: "text",
-                    list: None, required: false,
+                    list: None,
                 }))
                 (self.retry())
+                (self.steer())
+                (self.input(&Input {
+                    name: "lease", label: "Lease", value: &fields.lease, kind: "text", list: None,
+                    hint: "If a worker dies during a call, another takes over after this time: from 5s to 10m",
+                }))
                 (self.input(&Input {
                     name: "tags", label: "Tags", value: &fields.tags, hint: "Words to find it by, with commas between",
-                    kind: "text", list: None, required: false,
+                    kind: "text", list: None,
                 }))
             }
         }
@@ -163,7 +175,7 @@ impl Form<'_> {
             (self.text("body", "Body", &fields.body, 5, "Sent with each call; at most 256 KiB"))
             (self.input(&Input {
                 name: "timeout", label: "Timeout", value: &fields.timeout,
-                hint: "At most 5m; the whole answer must be there by then", kind: "text", list: None, required: false,
+                hint: "At most 5m; the whole answer must be there by then", kind: "text", list: None,
             }))
         }
     }
@@ -179,13 +191,34 @@ impl Form<'_> {
                         aria-invalid=[invalid] aria-describedby=(described); }
                     label { "Pause" input name="backoff" value=(fields.backoff) size="8"
                         aria-invalid=[invalid] aria-describedby=(described); }
+                    label { "After" input name="on" value=(fields.on) size="32" spellcheck="false"
+                        aria-invalid=[invalid] aria-describedby=(described); }
                 }
-                (self.below("retry", "From 1 to 20 attempts at each occurrence; the pause doubles each time"))
+                (self.below("retry", "From 1 to 20 attempts at each occurrence, the pause doubling each time, after \
+                    these statuses, timeout or connection failures; none for none of them"))
             }
         }
     }
 
-    fn input(&self, input: &Input<'_>) -> Markup {
+    fn steer(&self) -> Markup {
+        let (fields, described) = (self.fields, self.described("steer"));
+        let invalid = self.fault("steer").map(|_| "true");
+        html! {
+            fieldset #steer .field.faulty[invalid.is_some()] {
+                legend { "The target may change the period" }
+                div.row {
+                    label { "From" input name="steer_min" value=(fields.steer_min) size="8"
+                        aria-invalid=[invalid] aria-describedby=(described); }
+                    label { "To" input name="steer_max" value=(fields.steer_max) size="8"
+                        aria-invalid=[invalid] aria-describedby=(described); }
+                }
+                (self.below("steer", "By Naptime-Every or Retry-After in its answers, within these limits, like 30s \
+                    to 1h; blank: it may not"))
+            }
+        }
+    }
+
+    pub(super) fn input(&self, input: &Input<'_>) -> Markup {
         let invalid = self.fault(input.name).map(|_| "true");
         let first = self.faults.first().is_some_and(|fault| fault.field == input.name);
         // A new form begins at its first field.
@@ -196,7 +229,7 @@ impl Form<'_> {
             input.hint,
             &html! {
                 input id=(input.name) name=(input.name) type=(input.kind) value=(input.value) list=[input.list]
-                    required[input.required] autofocus[autofocus] autocomplete="off" spellcheck="false"
+                    autofocus[autofocus] autocomplete="off" spellcheck="false"
                     aria-invalid=[invalid] aria-describedby=(self.described(input.name));
             },
         )
@@ -227,19 +260,19 @@ impl Form<'_> {
         }
     }
 
-    fn below(&self, name: &str, hint: &str) -> Markup {
+    pub(super) fn below(&self, name: &str, hint: &str) -> Markup {
         html! {
             @if let Some(fault) = self.fault(name) { p.fault id={ (name) "-fault" } { (fault.detail) } }
             @if !hint.is_empty() { p.hint id={ (name) "-hint" } { (hint) } }
         }
     }
 
-    fn described(&self, name: &str) -> String {
+    pub(super) fn described(&self, name: &str) -> String {
         let hint = format!("{name}-hint");
         if self.fault(name).is_some() { format!("{name}-fault {hint}") } else { hint }
     }
 
-    fn fault(&self, name: &str) -> Option<&Fault> {
+    pub(super) fn fault(&self, name: &str) -> Option<&Invalid> {
         self.faults.iter().find(|fault| fault.field == name)
     }
 }
@@ -248,7 +281,16 @@ impl Form<'_> {
 fn label_of(field: &str) -> &str {
     match field {
         "url" => "URL",
-        "every" => "Every",
+        "every" => "Period",
+        "jitter" => "Jitter",
+        "cron" => "Pattern",
+        "random" => "Once in each",
+        "window" => "Window",
+        "days" => "Days",
+        "tz" => "Time zone",
+        "success" => "Success",
+        "lease" => "Lease",
+        "steer" => "The target may change the period",
         "method" => "Method",
         "headers" => "Headers",
         "body" => "Body",

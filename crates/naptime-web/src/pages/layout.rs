@@ -10,6 +10,10 @@ use crate::assets;
 pub(super) enum Tab {
     Overview,
     Endpoints,
+    Jobs,
+    Pools,
+    Sla,
+    Rules,
     None,
 }
 
@@ -61,6 +65,10 @@ impl<'a> Layout<'a> {
                             nav aria-label="Main" {
                                 (self.item(Tab::Overview, "/", "Overview"))
                                 (self.item(Tab::Endpoints, "/endpoints", "Endpoints"))
+                                (self.item(Tab::Jobs, "/jobs", "Jobs"))
+                                (self.item(Tab::Pools, "/pools", "Pools"))
+                                (self.item(Tab::Sla, "/sla", "SLA"))
+                                (self.item(Tab::Rules, "/rules", "Rules"))
                             }
                         }
                         @if self.logout {

@@ -2,6 +2,8 @@
 //! to date; without it, everything works just the same.
 
 mod actions;
+mod changes;
+mod deleted;
 mod detail;
 mod endpoints;
 mod error;
@@ -9,11 +11,30 @@ mod fields;
 mod form;
 mod form_view;
 mod headline;
+mod job;
+mod job_actions;
+mod jobs;
 mod layout;
 mod login;
 mod overview;
+mod plan;
+mod pool;
+mod pool_actions;
+mod pool_form;
+mod pool_view;
+mod pools;
+mod preview;
+mod rule_fields;
+mod rule_form;
+mod rules;
 mod runs;
+mod sla;
+mod sla_view;
+mod span;
 mod status;
+mod timing_view;
+mod trial;
+mod worker;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -26,19 +47,40 @@ use crate::app::Shared;
 use crate::auth;
 
 pub(crate) use error::PageError;
+pub(crate) use rules::of_rule;
 
 /// The pages.
 pub(crate) fn router(app: &Shared) -> Router {
     let pages = Router::new()
         .route("/", get(overview::show))
         .route("/endpoints", get(endpoints::show))
+        .route("/endpoints/deleted", get(deleted::show))
         .route("/endpoints/new", get(form::blank).post(form::create))
+        .route("/endpoints/preview", post(form::preview))
         .route("/endpoints/{id}", get(detail::show))
         .route("/endpoints/{id}/edit", get(form::filled).post(form::change))
         .route("/endpoints/{id}/delete", get(actions::confirm_delete).post(actions::delete))
         .route("/endpoints/{id}/restore", post(actions::restore))
         .route("/endpoints/{id}/switch", post(actions::switch))
         .route("/endpoints/{id}/call", post(actions::call))
+        .route("/endpoints/{id}/breaches", get(sla::of_endpoint))
+        .route("/pools", get(pools::show))
+        .route("/pools/{scheme}/{host}", get(pool::show))
+        .route("/pools/{scheme}/{host}/edit", get(pool_form::filled).post(pool_form::change))
+        .route("/pools/{scheme}/{host}/switch", get(pool_actions::confirm).post(pool_actions::switch))
+        .route("/sla", get(sla::show))
+        .route("/jobs", get(jobs::show))
+        .route("/jobs/retry", get(job_actions::confirm).post(job_actions::all))
+        .route("/jobs/cancel", get(job_actions::confirm).post(job_actions::all))
+        .route("/jobs/{id}", get(job::show))
+        .route("/jobs/{id}/retry", post(job_actions::retry))
+        .route("/jobs/{id}/cancel", post(job_actions::cancel))
+        .route("/rules", get(rules::show))
+        .route("/rules/try", post(rules::try_event))
+        .route("/rules/new", get(rules::blank).post(rules::create))
+        .route("/rules/{name}/edit", get(rules::filled).post(rules::change))
+        .route("/rules/{name}/switch", post(rules::switch))
+        .route("/rules/{name}/delete", get(rules::confirm_delete).post(rules::delete))
         .fallback(async || PageError::not_found())
         .method_not_allowed_fallback(async || {
             PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Not like this", "This address takes other requests.")

@@ -5,83 +5,65 @@ use std::time::Duration;
 
 use axum::extract::State;
 use maud::{Markup, html};
-use naptime_core::load::{Figures, Point, fold};
+use naptime_core::load::{BEHIND, Figures, Point, REPORTED_EVERY, fold};
 use naptime_core::worker::Worker;
-use naptime_core::{Load, Tier, Time, WorkerId};
+use naptime_core::{Standing, Tier, Time, WorkerId, duration};
 use naptime_store::JobCount;
 
 use super::PageError;
 use super::headline::{Facts, headline};
 use super::layout::{Layout, Tab, live, tile};
+use super::plan;
+use super::sla;
+use super::span::Span;
+use super::worker;
 use crate::app::Shared;
 use crate::charts::{Chart, Form, Line};
 use crate::format;
 use crate::query::Query;
 use crate::scale::Measure;
 
-/// The most workers with a line of their own.
-const WORKER_LINES: usize = 8;
-/// How far back the charts may go.
-const RANGES: [Range; 3] = [
-    Range { name: "hour", words: "last hour", tier: Tier::Minute, steps: 60 },
-    Range { name: "day", words: "last day", tier: Tier::TenMinutes, steps: 144 },
-    Range { name: "week", words: "last week", tier: Tier::Hour, steps: 168 },
-];
-
-/// A stretch of time up to now.
-struct Range {
-    name: &'static str,
-    words: &'static str,
-    tier: Tier,
-    steps: u32,
-}
-
-impl Range {
-    /// Where it begins, seen from `now`. The step that is under way is its last.
-    fn from(&self, now: Time) -> Time {
-        now.floor(self.tier.width()) - self.tier.width() * (self.steps - 1)
-    }
-}
+/// The most workers with a line of their own: each has its colour.
+const WORKER_LINES: usize = worker::COLOURS;
 
 pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
-    let range = RANGES.iter().find(|range| Some(range.name) == query.get("range")).unwrap_or(&RANGES[0]);
+    let span = Span::read(&query)?;
     let (now, store) = (app.now(), &app.store);
-    let end = now + Duration::from_millis(1);
-    let hour_from = RANGES[0].from(now);
-    let (endpoints, workers, hour, rows) = tokio::try_join!(
+    let (hour_from, hour_to) = Span::default().around(now);
+    let (from, to) = span.around(now);
+    let (endpoints, workers, hour, rows, stood) = tokio::try_join!(
         store.count(),
         store.workers(),
-        store.load(Tier::Minute, hour_from, end),
-        store.load(range.tier, range.from(now), end),
+        store.load(Tier::Minute, hour_from, hour_to),
+        store.load(span.tier(), from, to),
+        app.recent.standing(store),
     )?;
     let hour = hour.iter().fold(Figures::default(), |mut sum, row| {
         sum.add(&row.figures);
         sum
     });
+    let capacity = plan::section(&app, &workers, &hour).await?;
+    let points = fold(&rows, from, to, span.width());
+    let lines = WorkerLines::of(&points);
     let body = html! {
-        (live("summary", &summary(endpoints, &workers, &hour)))
+        (live("summary", &summary(endpoints, &workers, &hour, &stood.standing)))
         section aria-labelledby="load" {
             div.head {
                 h2 #load { "Load" }
-                nav.ranges aria-label="Stretch of time" {
-                    @for other in &RANGES {
-                        a href={ "/?range=" (other.name) } aria-current=[(other.name == range.name).then_some("true")] {
-                            (other.words)
-                        }
-                    }
-                }
+                (span.links())
             }
-            (live("charts", &charts(&rows, range, now)))
+            (live("charts", &charts(&points, span, now, &lines)))
         }
+        (capacity)
         section aria-labelledby="workers" {
             h2 #workers { "Workers" }
-            (live("workers", &workers_table(&workers, now)))
+            (live("workers", &workers_table(&workers, &lines, now)))
         }
     };
     Ok(Layout::new(&app, Tab::Overview, "Overview").page(&body))
 }
 
-fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures) -> Markup {
+fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, standing: &Standing) -> Markup {
     let alive: Vec<&Worker> = workers.iter().filter(|worker| worker.alive).collect();
     let sum = |figure: fn(&Worker) -> u32| alive.iter().map(|worker| u64::from(figure(worker))).sum::<u64>();
     let (held, capacity) = (sum(|worker| worker.beat.held), sum(|worker| worker.beat.capacity));
@@ -103,13 +85,13 @@ fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures) -> Markup {
             (tile("Capacity used", &used.map_or("–".to_owned(), format::percent),
                 &format!("{} of {}", format::count(held), format::count(capacity))))
             (tile("Endpoints active", &format::count(endpoints.active), &format!("of {}", format::count(endpoints.total))))
+            (sla::overview_tile(standing))
         }
     }
 }
 
-fn charts(rows: &[Load], range: &Range, now: Time) -> Markup {
-    let width = range.tier.width();
-    let points = fold(rows, range.from(now), now + Duration::from_millis(1), width);
+fn charts(points: &[Point], span: Span, now: Time, workers: &WorkerLines) -> Markup {
+    let width = span.width();
     let at: Vec<f64> = points.iter().map(|point| point.at as f64 / 1000.0).collect();
     let each = |value: &dyn Fn(&Point) -> Option<f64>| points.iter().map(value).collect::<Vec<_>>();
     // Where no worker was heard of, nothing was measured.
@@ -125,62 +107,81 @@ fn charts(rows: &[Load], range: &Range, now: Time) -> Markup {
     let pair = |p50, p99| vec![Line::new("p50", "--p50", p50), Line::new("p99", "--p99", p99)];
     let lag = pair(percentile(&|all| all.lag.percentile(0.5)), percentile(&|all| all.lag.percentile(0.99)));
     let took = pair(percentile(&|all| all.took.percentile(0.5)), percentile(&|all| all.took.percentile(0.99)));
-    let errors = vec![Line::new(per(range.tier), "--errors", errors)];
+    let errors = vec![Line::new(span.each(), "--errors", errors)];
     let working = vec![Line::new("", "--workers", working)];
-    let (used, left_out) = worker_lines(&points);
     html! {
         div.charts {
             (chart("Calls per second", Measure::Rate, Form::Area, vec![Line::new("", "--calls", rate)], "No calls yet."))
             (chart("Start lag", Measure::Millis, Form::Lines, lag, "No calls yet."))
             (chart("Request time", Measure::Millis, Form::Lines, took, "No calls yet."))
             (chart("Errors", Measure::Count, Form::Steps, errors, "No calls yet."))
-            (chart("Capacity used", Measure::Share, Form::Lines, used, "No worker was heard of."))
+            (chart("Capacity used", Measure::Share, Form::Lines, workers.used(points), "No worker was heard of."))
             (chart("Workers", Measure::Count, Form::Steps, working, "No worker was heard of."))
         }
-        @if left_out > 0 {
-            p.note { "Capacity used: the " (WORKER_LINES) " busiest workers; " (left_out) " more are left out." }
+        @if span.is_behind() {
+            p.note {
+                "The newest second is " (duration::show(BEHIND)) " old: workers report every "
+                (duration::show(REPORTED_EVERY)) "."
+            }
+        }
+        @if workers.left_out > 0 {
+            p.note { "Capacity used: the " (WORKER_LINES) " busiest workers; " (workers.left_out) " more are left out." }
         }
     }
 }
 
 /// The time that a point's calls were made in. The last step is still under way, and what workers report of it is some
-/// seconds old; the samples, one a second, say how much they have reported.
+/// seconds old; the samples, one a second, say how much they have reported at least.
 fn seconds(point: &Point, width: Duration, now: Time) -> f64 {
-    if Time::from_millis(point.at) + width <= now {
+    let at = Time::from_millis(point.at);
+    if at + width <= now {
         return width.as_secs_f64();
     }
-    let reported = point.workers.values().map(|figures| figures.samples).max().unwrap_or(0);
-    (reported as f64).clamp(1.0, width.as_secs_f64())
+    let sampled = point.workers.values().map(|figures| figures.samples).max().unwrap_or(0);
+    // A worker that came late has sampled less than there was.
+    let reported = (sampled as f64).max((now - BEHIND).since(at).as_secs_f64());
+    reported.clamp(1.0, width.as_secs_f64())
 }
 
-fn per(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Minute => "each minute",
-        Tier::TenMinutes => "each 10 minutes",
-        Tier::Hour => "each hour",
+/// The workers with a line of their own, the busiest ones.
+struct WorkerLines {
+    /// The number of each one's colour.
+    colours: BTreeMap<WorkerId, u8>,
+    /// How many more there were.
+    left_out: usize,
+}
+
+impl WorkerLines {
+    fn of(points: &[Point]) -> Self {
+        let mut held: BTreeMap<WorkerId, u64> = BTreeMap::new();
+        for (&id, figures) in points.iter().flat_map(|point| &point.workers) {
+            // One that was idle all the time is there too.
+            *held.entry(id).or_default() += figures.held;
+        }
+        let mut ids: Vec<WorkerId> = held.keys().copied().collect();
+        ids.sort_by_key(|id| std::cmp::Reverse(held.get(id).copied()));
+        let left_out = ids.len().saturating_sub(WORKER_LINES);
+        // By id, so that a worker keeps its colour while the order of business changes.
+        let shown: BTreeSet<WorkerId> = ids.into_iter().take(WORKER_LINES).collect();
+        Self { colours: worker::colours(shown), left_out }
+    }
+
+    /// How much of its capacity each one used.
+    fn used(&self, points: &[Point]) -> Vec<Line> {
+        let line = |(&id, colour): (&WorkerId, &u8)| {
+            let used = |point: &Point| point.workers.get(&id).and_then(Figures::used);
+            Line::new(id.name(), format!("--worker-{colour}"), points.iter().map(used).collect())
+        };
+        self.colours.iter().map(line).collect()
+    }
+
+    /// Picture and name of a worker, in the colour of its line if it has one.
+    fn named(&self, id: WorkerId) -> Markup {
+        self.colours.get(&id).map_or_else(|| worker::named(id), |&colour| worker::coloured(id, colour))
     }
 }
 
-/// A line for each of the busiest workers, and how many more there were.
-fn worker_lines(points: &[Point]) -> (Vec<Line>, usize) {
-    let mut held: BTreeMap<WorkerId, u64> = BTreeMap::new();
-    for (&id, figures) in points.iter().flat_map(|point| &point.workers) {
-        // One that was idle all the time is there too.
-        *held.entry(id).or_default() += figures.held;
-    }
-    let mut ids: Vec<WorkerId> = held.keys().copied().collect();
-    ids.sort_by_key(|id| std::cmp::Reverse(held.get(id).copied()));
-    let left_out = ids.len().saturating_sub(WORKER_LINES);
-    // By id, so that a worker keeps its colour while the order of business changes.
-    let shown: BTreeSet<WorkerId> = ids.into_iter().take(WORKER_LINES).collect();
-    let line = |(index, id): (usize, WorkerId)| {
-        let used = |point: &Point| point.workers.get(&id).and_then(Figures::used);
-        Line::new(id.name(), format!("--worker-{index}"), points.iter().map(used).collect())
-    };
-    (shown.into_iter().enumerate().map(line).collect(), left_out)
-}
-
-fn workers_table(workers: &[Worker], now: Time) -> Markup {
+fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
     if workers.is_empty() {
         return html! { p.empty { "No worker was heard of in the last day. " code { "naptime worker" } " starts one." } };
     }
@@ -203,7 +204,7 @@ fn workers_table(workers: &[Worker], now: Time) -> Markup {
                     @for worker in workers {
                         @let beat = &worker.beat;
                         tr.gone[!worker.alive] {
-                            th scope="row" title=(beat.id) { (beat.id.name()) }
+                            th scope="row" { (lines.named(beat.id)) }
                             td {
                                 @if worker.alive { span.pill.good { "alive" } } @else { span.pill.calm { "gone" } }
                             }

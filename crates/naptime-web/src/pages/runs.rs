@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 use naptime_core::{Outcome, Run, Time};
 
-use super::status;
+use super::{status, worker};
 use crate::charts::{Chart, Form, Line};
 use crate::format;
 use crate::scale::Measure;
@@ -92,7 +92,7 @@ pub(super) fn table(runs: &[Run], now: Time) -> Markup {
                         td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
                         td.message data-label="Message" { (run.message) }
                         td.number data-label="Attempt" { (run.attempt) }
-                        td data-label="Worker" title=(run.worker) { (run.worker.name()) }
+                        td data-label="Worker" { (worker::named(run.worker)) }
                     }
                 }
             }

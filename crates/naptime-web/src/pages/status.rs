@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use maud::{Markup, html};
-use naptime_core::{Last, Outcome, Time, duration};
+use naptime_core::{Last, Outcome, Time, Watch, duration};
 
 use crate::format;
 
@@ -26,28 +26,21 @@ pub(super) fn last(now: Time, last: &Last) -> Markup {
     }
 }
 
-/// What an SLA is measured by.
-pub(super) struct Promise {
-    pub(super) sla: Duration,
-    pub(super) active: bool,
-    /// When it last went well.
-    pub(super) last_ok: Option<Time>,
-    /// Since when it could have.
-    pub(super) since: Time,
-}
-
-/// Whether an SLA is kept: the last successful call is no longer ago than it allows.
-pub(super) fn sla(now: Time, promise: &Promise) -> Markup {
-    let (sla, within) = (duration::show(promise.sla), |time: Time| now.since(time) <= promise.sla);
-    let (tone, text, why) = match promise.last_ok {
-        _ if !promise.active => ("calm", "off", "It is switched off.".to_owned()),
-        Some(ok) if within(ok) => ("good", "kept", format!("The last good call was {}.", format::relative(now, ok))),
-        Some(ok) => ("bad", "missed", format!("The last good call was {}.", format::relative(now, ok))),
-        // A new one has its time too.
-        None if within(promise.since) => ("calm", "waiting", "There was no good call yet.".to_owned()),
-        None => ("bad", "missed", "There was no good call yet.".to_owned()),
+/// Whether an SLA is met. A promise runs from when the endpoint is first switched on.
+pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>) -> Markup {
+    let ago = |watch: &Watch| format::relative(now, watch.deadline - sla);
+    // A new one has its time too.
+    let never = watch.is_some_and(|watch| watch.deadline == watch.since + sla);
+    let (tone, text, why) = match watch {
+        None => ("calm", "not yet", "It runs from when the endpoint is switched on.".to_owned()),
+        Some(watch) if watch.is_broken(now) && never => {
+            ("bad", "missed", format!("There was no good call since it was promised, {}.", ago(watch)))
+        }
+        Some(watch) if watch.is_broken(now) => ("bad", "missed", format!("The last good call was {}.", ago(watch))),
+        Some(_) if never => ("calm", "waiting", "There was no good call yet.".to_owned()),
+        Some(watch) => ("good", "kept", format!("The last good call was {}.", ago(watch))),
     };
-    let said = format!("At least every {sla}. {why}");
+    let said = format!("At least every {}. {why}", duration::show(sla));
     html! { span class={ "pill " (tone) } title=(said) { (text) } }
 }
 

@@ -3,25 +3,29 @@
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
+use naptime_core::Outcome;
 use naptime_core::run::MAX_MESSAGE;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use url::Url;
 
-/// The first line of the body; for a failure without one, its status.
-pub(super) fn message(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
+/// The lines of the body that are kept.
+const LINES: usize = 2;
+
+/// The first lines of the body that say something; for a failure without any, its status.
+pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     // We asked for no compression. A body that has one all the same is never inflated, so there is no line to show.
     let encoding = text(headers, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     if let Some(encoding) = encoding.filter(|_| !body.is_empty()) {
         return format!("(a body encoded as {encoding})");
     }
     let body = String::from_utf8_lossy(body);
-    let line = body.split(['\n', '\r']).map(|line| line.trim_matches(is_blank)).find(|line| !line.is_empty());
-    match line {
-        Some(line) => line.to_owned(),
-        None if status.is_success() => String::new(),
-        None => format!("the target answered {status}"),
+    let lines = body.split(['\n', '\r']).map(|line| line.trim_matches(is_blank)).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.take(LINES).collect();
+    if lines.is_empty() && outcome != Outcome::Ok {
+        return format!("the target answered {status}");
     }
+    lines.join("\n")
 }
 
 /// Where the answer points to: without user, query and fragment, where secrets may be.
@@ -55,9 +59,17 @@ pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Dur
     Some(pause.try_into().unwrap_or(Duration::ZERO))
 }
 
-/// At most [`MAX_MESSAGE`] characters of `text`, none of which does anything but show.
+/// The period asked for with a 2xx status, as it was written.
+pub(super) fn every(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("naptime-every").filter(|_| status.is_success())?;
+    // What cannot be read is for whoever looks at the job's limits to say.
+    Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+}
+
+/// At most [`MAX_MESSAGE`] characters of `text`, none of which does anything but show or end a line.
 pub(super) fn clip(text: &str) -> String {
     let harmless = |c: char| match c {
+        '\n' => '\n',
         '\t' => ' ',
         // Control characters, line separators, and those that turn the direction of the text around them.
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
@@ -87,14 +99,20 @@ mod tests {
     }
 
     #[test]
-    fn the_message_is_the_first_line_that_says_something() {
+    fn the_message_is_the_first_two_lines_that_say_something() {
         fn check(status: u16, body: &[u8], expect: &str) {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(clip(&message(status, &HeaderMap::new(), body)), expect);
+            let outcome = if status.is_success() { Outcome::Ok } else { Outcome::Failed };
+            assert_eq!(clip(&message(outcome, status, &HeaderMap::new(), body)), expect);
         }
         check(200, b"", "");
-        check(200, b"one\ntwo", "one");
-        check(200, b"\r\n \t one\t1 \r\ntwo", "one 1");
+        check(200, b"one\ntwo\nthree", "one\ntwo");
+        check(200, b"\r\n \t one\t1 \r\n\r\n  two\r\n", "one 1\ntwo");
+        check(
+            200,
+            format!("{}\n{}", "a".repeat(150), "b".repeat(150)).as_bytes(),
+            &format!("{}\n{}", "a".repeat(150), "b".repeat(49)),
+        );
         check(200, b"\xef\xbb\xbfone", "one");
         check(200, b"caf\xe9 \x1b[31mred\x00", "caf\u{fffd} \u{fffd}[31mred\u{fffd}");
         check(200, "left \u{202e}thgir".as_bytes(), "left \u{fffd}thgir");
@@ -102,15 +120,18 @@ mod tests {
         check(500, b"no disk", "no disk");
         check(503, b" \n", "the target answered 503 Service Unavailable");
         check(599, b"", "the target answered 599 <unknown status code>");
+        let bare = |outcome, status| message(outcome, status, &HeaderMap::new(), b"");
+        assert_eq!(bare(Outcome::Ok, StatusCode::NOT_FOUND), "", "where that is what was hoped for");
+        assert_eq!(bare(Outcome::Failed, StatusCode::OK), "the target answered 200 OK");
     }
 
     #[test]
     fn a_compressed_body_is_named_not_shown() {
         let gzip = headers(&[("content-encoding", "gzip")]);
-        assert_eq!(message(StatusCode::OK, &gzip, b"\x1f\x8b\x08"), "(a body encoded as gzip)");
-        assert_eq!(message(StatusCode::OK, &gzip, b""), "");
+        assert_eq!(message(Outcome::Ok, StatusCode::OK, &gzip, b"\x1f\x8b\x08"), "(a body encoded as gzip)");
+        assert_eq!(message(Outcome::Ok, StatusCode::OK, &gzip, b""), "");
         let identity = headers(&[("content-encoding", "identity")]);
-        assert_eq!(message(StatusCode::OK, &identity, b"hi"), "hi");
+        assert_eq!(message(Outcome::Ok, StatusCode::OK, &identity, b"hi"), "hi");
     }
 
     #[test]
@@ -145,5 +166,17 @@ mod tests {
         check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30));
         check(503, &[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date], Some(0));
         check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], None);
+    }
+    #[test]
+    fn a_period_is_asked_for_with_success_only() {
+        fn check(status: u16, list: &[(&'static str, &'static str)], expect: Option<&str>) {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(every(status, &headers(list)).as_deref(), expect, "{list:?}");
+        }
+        check(200, &[("naptime-every", " 2m ")], Some("2m"));
+        check(204, &[("naptime-every", "soon")], Some("soon"));
+        check(200, &[], None);
+        check(302, &[("naptime-every", "2m")], None);
+        check(500, &[("naptime-every", "2m")], None);
     }
 }

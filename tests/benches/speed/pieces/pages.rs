@@ -51,6 +51,8 @@ fn jobs() -> Result<Vec<NewJob>> {
             job.spec.name = format!("A needle, number {number}");
         }
         job.active = number % 1_000 != 3;
+        // Nobody calls, so that soon all are in breach.
+        job.spec.sla = Some(Duration::from_secs(1));
         Ok(job)
     };
     (0..ENDPOINTS).map(one).collect()
@@ -74,6 +76,9 @@ async fn ask(table: &mut Table, store: &str, naptime: &Naptime) -> Result<()> {
         ("the list as a page", "/endpoints"),
         ("the list as a page, searched", "/endpoints?q=needle"),
         ("the overview", "/"),
+        ("the capacity plan", "/api/plan"),
+        ("the SLAs as a page, all in breach", "/sla"),
+        ("the SLAs", "/api/sla"),
     ];
     for (what, path) in pages {
         let median = median_ms(&client, &naptime.url(path)).await?;

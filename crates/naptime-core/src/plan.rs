@@ -1,0 +1,360 @@
+//! How much work is due, and how many workers that takes.
+//!
+//! The arithmetic is that of a queue: calls per second times the seconds that a call takes is how many are under way at
+//! once (Little's law). A hundred endpoints called every 30 s that take 5 s each keep 16.7 slots busy, so 17.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::worker::Worker;
+use crate::{Schedule, Time};
+
+/// How far the forecast looks ahead, in minutes: a day.
+pub const MINUTES: usize = 24 * 60;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The most occurrences of one job that the forecast counts one by one. A job that is due oftener is spread evenly.
+const MOST_OF_ONE: usize = MINUTES;
+
+/// The most occurrences of all jobs together that are counted one by one, so that adding up ends in seconds. Where there
+/// are so many, those of the jobs that are left may be spread evenly as well.
+const MOST_OF_ALL: usize = 4_000_000;
+
+/// How soon workers that are added should have caught up with what is late.
+const CATCH_UP: Duration = MINUTE;
+
+/// The slots are full if this share of them is taken: workers say only every two seconds what they hold, and between two
+/// calls a slot is free for a moment.
+const FULL: f64 = 0.9;
+
+/// The work that is due, added up job by job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    from: Time,
+    rate: f64,
+    steady: f64,
+    minutes: Vec<f64>,
+    left_to_count: usize,
+    /// The rates of cron patterns, and the minutes that they are due in from a time on. Many jobs have the same one, and
+    /// neither is cheap to find.
+    rates: HashMap<String, f64>,
+    patterns: HashMap<(String, Time), Vec<usize>>,
+}
+
+/// The capacity that there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Supply {
+    /// The living workers.
+    pub workers: u32,
+    /// The most claims they hold together.
+    pub slots: u32,
+    /// The claims they hold.
+    pub held: u32,
+    /// The slots of the largest of them.
+    pub largest: u32,
+}
+
+/// Work that is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// How many calls.
+    pub calls: u64,
+    /// Why; none if nothing is late.
+    pub because: Option<Because>,
+    /// How many workers more, of the size of the largest, would be enough: for all that is due in the long run, and to
+    /// catch up within a minute. None if that is not known.
+    pub more_workers: Option<u32>,
+}
+
+/// Why work is late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// No worker lives.
+    NoWorker,
+    /// The slots of the workers are taken, all or nearly all.
+    SlotsFull,
+    /// Something else: there are slots free.
+    SlotsFree,
+}
+
+impl Because {
+    /// As it is sent: `slots_full`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoWorker => "no_worker",
+            Self::SlotsFull => "slots_full",
+            Self::SlotsFree => "slots_free",
+        }
+    }
+}
+
+impl Demand {
+    /// No work, for a forecast that begins with the minute of `now`.
+    pub fn new(now: Time) -> Self {
+        let (from, minutes) = (now.floor(MINUTE), vec![0.0; MINUTES]);
+        Self {
+            from,
+            rate: 0.0,
+            steady: 0.0,
+            minutes,
+            left_to_count: MOST_OF_ALL,
+            rates: HashMap::new(),
+            patterns: HashMap::new(),
+        }
+    }
+
+    /// Adds a job that is switched on and next due at `due`.
+    pub fn add(&mut self, schedule: &Schedule, due: Time) {
+        let pattern = matches!(schedule, Schedule::Cron(_)).then(|| schedule.describe());
+        let rate = match &pattern {
+            Some(pattern) => *self.rates.entry(pattern.clone()).or_insert_with(|| schedule.mean_rate()),
+            None => schedule.mean_rate(),
+        };
+        self.rate += rate;
+        // Once a minute and oftener is as good as steady, at this resolution.
+        if matches!(schedule, Schedule::Every { period, .. } if *period <= MINUTE) {
+            self.steady += rate * 60.0;
+            return;
+        }
+        // What is late already is due now.
+        let due = due.max(self.from);
+        let pattern = pattern.map(|pattern| (pattern, due));
+        if let Some(found) = pattern.as_ref().and_then(|pattern| self.patterns.get(pattern)) {
+            for &minute in found {
+                self.minutes.get_mut(minute).into_iter().for_each(|count| *count += 1.0);
+            }
+            return;
+        }
+        let mut counted = Vec::new();
+        let mut next = Some(due);
+        for _ in 0..MOST_OF_ONE.min(self.left_to_count) {
+            let Some(at) = next else { break };
+            let minute = minute(self.from, at);
+            let Some(count) = self.minutes.get_mut(minute) else { break };
+            *count += 1.0;
+            counted.push(minute);
+            next = schedule.next(at, at).due;
+        }
+        self.left_to_count -= counted.len();
+        // The rest of the day, if there is any, at its mean rate.
+        let rest = next.map_or(MINUTES, |at| minute(self.from, at));
+        if rest < MINUTES {
+            self.minutes.iter_mut().skip(rest).for_each(|count| *count += rate * 60.0);
+        } else if let Some(pattern) = pattern {
+            self.patterns.insert(pattern, counted);
+        }
+    }
+
+    /// Calls per second in the long run.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// The calls due in each step of so many minutes, of the coming day.
+    pub fn per_step(&self, minutes: usize) -> impl Iterator<Item = (Time, f64)> {
+        let steps = self.minutes.chunks(minutes.max(1));
+        let starts = (0_u32..).step_by(minutes.max(1)).map(|minute| self.from + MINUTE * minute);
+        starts.zip(steps).map(|(at, step)| (at, step.iter().map(|count| count + self.steady).sum()))
+    }
+
+    /// The slots that calls of this mean length keep busy.
+    pub fn slots(&self, mean_call: Duration) -> f64 {
+        self.rate * mean_call.as_secs_f64()
+    }
+}
+
+/// The minute of the forecast that a moment is in.
+fn minute(from: Time, at: Time) -> usize {
+    usize::try_from(at.since(from).as_secs() / 60).unwrap_or(usize::MAX)
+}
+
+impl Supply {
+    /// What the living ones of these workers can hold.
+    pub fn of(workers: &[Worker]) -> Self {
+        let alive = workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat);
+        alive.fold(Self::default(), |sum, beat| Self {
+            workers: sum.workers + 1,
+            slots: sum.slots.saturating_add(beat.capacity),
+            held: sum.held.saturating_add(beat.held),
+            largest: sum.largest.max(beat.capacity),
+        })
+    }
+
+    /// The calls per second that it can carry, if each takes `mean_call`.
+    pub fn per_second(self, mean_call: Duration) -> f64 {
+        f64::from(self.slots) / mean_call.as_secs_f64().max(0.001)
+    }
+
+    /// How many workers more, of the size of the largest, so many slots take; none if there is no worker to go by.
+    pub fn more_workers(self, slots: f64) -> Option<u32> {
+        whole((slots - f64::from(self.slots)).max(0.0), f64::from(self.largest))
+    }
+
+    /// How many workers so many slots take: of the present ones fewer, if fewer will do, else more of the size of the
+    /// largest. None if there is no worker to go by.
+    pub fn workers_for(self, slots: f64) -> Option<u32> {
+        match self.more_workers(slots)? {
+            0 => whole(slots, f64::from(self.slots) / f64::from(self.workers)),
+            more => Some(self.workers.saturating_add(more)),
+        }
+    }
+
+    /// Why `calls` are late, and how many workers would help. What is not known yet is none.
+    pub fn judge(self, calls: u64, demand: Option<&Demand>, mean_call: Option<Duration>) -> Late {
+        let full = f64::from(self.held) >= f64::from(self.slots) * FULL;
+        let because = match (calls, self.slots) {
+            (0, _) => None,
+            (_, 0) => Some(Because::NoWorker),
+            _ if full => Some(Because::SlotsFull),
+            _ => Some(Because::SlotsFree),
+        };
+        let enough = || {
+            let (demand, mean_call) = (demand?, mean_call?);
+            let catch_up = calls as f64 * mean_call.as_secs_f64() / CATCH_UP.as_secs_f64();
+            self.more_workers(demand.slots(mean_call) + catch_up)
+        };
+        let more_workers = match because {
+            None | Some(Because::SlotsFree) => Some(0),
+            Some(Because::NoWorker) => None,
+            Some(Because::SlotsFull) => enough(),
+        };
+        Late { calls, because, more_workers }
+    }
+}
+
+/// How many of `each` make up `all`.
+fn whole(all: f64, each: f64) -> Option<u32> {
+    // The margin is for what adding up fractions leaves behind. A float is cut to the range of the integer.
+    (each > 0.0).then(|| (all / each - 1e-6).ceil() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_millis(1_767_225_600_000);
+
+    fn every(seconds: u64) -> Schedule {
+        Schedule::Every { period: Duration::from_secs(seconds), anchor: NOW, jitter: None }
+    }
+
+    fn demand(jobs: &[(Schedule, Time)]) -> Demand {
+        let mut demand = Demand::new(NOW);
+        jobs.iter().for_each(|(schedule, due)| demand.add(schedule, *due));
+        demand
+    }
+
+    fn per_minute(demand: &Demand) -> Vec<f64> {
+        demand.per_step(1).map(|(_, count)| count).collect()
+    }
+
+    fn supply(workers: u32, slots: u32, held: u32) -> Supply {
+        Supply { workers, slots, held, largest: slots.checked_div(workers).unwrap_or(0) }
+    }
+
+    #[test]
+    fn a_hundred_calls_of_five_seconds_every_thirty_take_seventeen_slots() {
+        let demand = demand(&vec![(every(30), NOW); 100]);
+        let slots = demand.slots(Duration::from_secs(5));
+        assert!((slots - 16.666).abs() < 0.001);
+        assert_eq!(supply(1, 10, 0).workers_for(slots), Some(2));
+        assert_eq!(supply(2, 10, 0).workers_for(slots), Some(4), "of five slots each");
+        assert_eq!(supply(1, 17, 0).workers_for(slots), Some(1));
+        assert_eq!(supply(4, 40, 0).workers_for(slots), Some(2), "fewer will do");
+        assert_eq!(supply(0, 0, 0).workers_for(slots), None);
+        let mixed = Supply { workers: 2, slots: 12, held: 0, largest: 10 };
+        assert_eq!(mixed.workers_for(slots), Some(3), "one more of ten");
+    }
+
+    #[test]
+    fn as_many_slots_as_there_are_are_enough() {
+        // A tenth is no binary fraction: adding up leaves a little behind.
+        let demand = demand(&vec![(every(10), NOW); 60]);
+        assert_eq!(supply(3, 6, 0).workers_for(demand.slots(Duration::from_secs(1))), Some(3));
+    }
+
+    #[test]
+    fn the_forecast_counts_what_is_due_in_each_minute() {
+        let hourly = demand(&[(every(3600), NOW + Duration::from_secs(90))]);
+        let due = per_minute(&hourly).into_iter().enumerate().filter(|(_, n)| *n > 0.0).map(|(minute, _)| minute);
+        // The grid goes on from its anchor: on the hour.
+        let mut expect = vec![1];
+        expect.extend((1..24).map(|hour| hour * 60));
+        assert_eq!(due.collect::<Vec<_>>(), expect);
+
+        let often = demand(&[(every(10), NOW)]);
+        assert!(per_minute(&often).iter().all(|n| (n - 6.0).abs() < 1e-9), "steady");
+
+        let late = demand(&[(Schedule::Once { at: NOW }, NOW - Duration::from_secs(600))]);
+        assert_eq!(per_minute(&late)[..2], [1.0, 0.0], "what is late is due now");
+        assert!(late.rate() == 0.0);
+    }
+
+    #[test]
+    fn steps_are_sums_of_minutes() {
+        let demand = demand(&[(every(3600), NOW), (every(10), NOW)]);
+        let steps: Vec<_> = demand.per_step(60).collect();
+        assert_eq!(steps.len(), 24);
+        assert_eq!(steps[1].0, NOW + Duration::from_secs(3600));
+        assert!(steps.iter().all(|(_, count)| (count - 361.0).abs() < 1e-6), "{steps:?}");
+        assert_eq!(demand.per_step(7).count(), 206, "the last one is shorter");
+    }
+
+    #[test]
+    fn a_cron_of_every_other_second_is_spread() {
+        let cron = crate::Cron::parse("*/2 * * * * *", crate::Zone::UTC).expect("a pattern");
+        let demand = demand(&[(Schedule::Cron(cron), NOW)]);
+        let total: f64 = per_minute(&demand).iter().sum();
+        assert!((total - 43_200.0).abs() < 60.0, "{total}");
+    }
+
+    #[test]
+    fn jobs_of_one_pattern_are_counted_each() {
+        let daily = crate::Cron::parse("30 12 * * *", crate::Zone::UTC).expect("a pattern");
+        let schedule = Schedule::Cron(daily);
+        let due = schedule.first(NOW);
+        // The last one is late.
+        let counts = per_minute(&demand(&[(schedule.clone(), due), (schedule.clone(), due), (schedule, NOW)]));
+        let found: Vec<(usize, f64)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0.0).collect();
+        assert_eq!(found, [(0, 1.0), (750, 3.0)]);
+    }
+
+    #[test]
+    fn what_is_too_much_to_count_is_spread() {
+        let mut demand = Demand::new(NOW);
+        demand.left_to_count = 30;
+        (0..2).for_each(|_| demand.add(&every(3600), NOW));
+        let counts = per_minute(&demand);
+        assert!((counts[60] - 2.0).abs() < 1e-9 && (counts[61] - 0.0).abs() < 1e-9, "both are counted: {counts:?}");
+        assert!((counts[8 * 60] - 1.0 - 1.0 / 60.0).abs() < 1e-9, "one is spread: {counts:?}");
+        assert!((counts.iter().sum::<f64>() - 48.0).abs() < 1.1);
+    }
+
+    #[test]
+    fn capacity_is_slots_over_time() {
+        assert!((supply(2, 20, 0).per_second(Duration::from_secs(5)) - 4.0).abs() < 1e-9);
+    }
+
+    fn judged(calls: u64, supply: Supply, mean: Option<u64>) -> (Option<Because>, Option<u32>) {
+        // Twenty calls a second.
+        let demand = demand(&vec![(every(30), NOW); 600]);
+        let late = supply.judge(calls, Some(&demand), mean.map(Duration::from_millis));
+        assert_eq!(late.calls, calls);
+        (late.because, late.more_workers)
+    }
+
+    #[test]
+    fn late_work_says_why_and_what_would_do() {
+        assert_eq!(judged(0, supply(1, 100, 100), Some(5_000)), (None, Some(0)), "nothing is late");
+        assert_eq!(judged(3, supply(0, 0, 0), Some(5_000)), (Some(Because::NoWorker), None));
+        assert_eq!(judged(3, supply(2, 100, 80), Some(5_000)), (Some(Because::SlotsFree), Some(0)));
+        // 20 calls a second of 12 s take 240 slots; what is late takes 24 more.
+        assert_eq!(judged(120, supply(1, 100, 100), Some(12_000)), (Some(Because::SlotsFull), Some(2)));
+        assert_eq!(judged(120, supply(1, 100, 95), Some(12_000)), (Some(Because::SlotsFull), Some(2)));
+        // A burst: slots enough for what is due, but it would take long to catch up.
+        assert_eq!(judged(6_000, supply(1, 50, 50), Some(1_000)), (Some(Because::SlotsFull), Some(2)));
+        assert_eq!(judged(60, supply(1, 50, 50), Some(1_000)), (Some(Because::SlotsFull), Some(0)));
+        assert_eq!(judged(120, supply(1, 100, 100), None), (Some(Because::SlotsFull), None), "not known yet");
+    }
+}

@@ -1,0 +1,207 @@
+//! What is true of all endpoints of a pool: whether they are called at all, their default headers, and how many calls
+//! may be in flight and leave in a second, across all workers.
+//!
+//! A pool is there as soon as an endpoint of it is. What a pool never had changed is as [`PoolSettings::new`] says.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::uuid_newtype;
+use crate::state::LEASE;
+use crate::{Endpoint, Headers, Invalid, Pool, Rev, Time};
+
+/// The highest limit of calls in flight, and of calls per second.
+pub const MAX_LIMIT: u32 = 1000;
+
+/// How long a pass for a call in flight lasts, unless it is extended.
+pub const PASS_LEASE: Duration = LEASE;
+
+/// What is true of all endpoints of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolSettings {
+    /// The pool.
+    #[serde(with = "text")]
+    pub pool: Pool,
+    /// Whether its endpoints are called. If not, none is, whatever it says of itself.
+    pub active: bool,
+    /// Headers for all its calls. A job's own header of the same name wins.
+    pub headers: Headers,
+    /// The most calls in flight, across all workers.
+    pub max_in_flight: Option<u32>,
+    /// The most calls that leave within any second, across all workers.
+    pub max_per_second: Option<u32>,
+    /// Raised by every change.
+    pub rev: Rev,
+    /// When it was last changed.
+    pub updated_at: Time,
+}
+
+/// A change of a pool's settings: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields are those of `PoolSettings`.
+pub struct PoolChange {
+    pub active: Option<bool>,
+    pub headers: Option<Headers>,
+    pub max_in_flight: Option<Option<u32>>,
+    pub max_per_second: Option<Option<u32>>,
+}
+
+uuid_newtype! {
+    /// The right to make one call to a pool that has limits.
+    PassId
+}
+
+/// A pass, and the pool it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pass {
+    /// The pool.
+    pub pool: Pool,
+    /// The pass.
+    pub id: PassId,
+}
+
+impl Pool {
+    /// Reads a pool: scheme, host and maybe port, and nothing after them but a `/`.
+    ///
+    /// # Errors
+    /// At `pool`, if it is none.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let endpoint = Endpoint::parse(text).map_err(|fault| Invalid { field: "pool".into(), ..fault })?;
+        // A query or fragment that is there but empty, and a path of dots, are dropped by the time it is an endpoint.
+        let bare = !text.trim_matches(' ').trim_end_matches('/').contains(['?', '#']);
+        if endpoint.channel().as_str() != "/" || !bare {
+            return Err(Invalid::new("pool", "has_path", "a pool is scheme and host, like https://example.com"));
+        }
+        Ok(endpoint.pool().clone())
+    }
+}
+
+impl PoolSettings {
+    /// A pool as it is when its first endpoint is added, at `now`: on, without limits and headers.
+    pub fn new(pool: Pool, now: Time) -> Self {
+        Self {
+            pool,
+            active: true,
+            headers: Headers::default(),
+            max_in_flight: None,
+            max_per_second: None,
+            rev: Rev(1),
+            updated_at: now,
+        }
+    }
+
+    /// Whether its jobs are kept from being claimed like all others: it is switched off, or has a limit.
+    pub fn is_gated(&self) -> bool {
+        !self.active || self.max_in_flight.is_some() || self.max_per_second.is_some()
+    }
+
+    /// Makes a change at `now`. Returns whether it changed anything.
+    pub fn change(&mut self, change: PoolChange, now: Time) -> bool {
+        let after = Self {
+            active: change.active.unwrap_or(self.active),
+            headers: change.headers.unwrap_or_else(|| self.headers.clone()),
+            max_in_flight: change.max_in_flight.unwrap_or(self.max_in_flight),
+            max_per_second: change.max_per_second.unwrap_or(self.max_per_second),
+            ..self.clone()
+        };
+        if after == *self {
+            return false;
+        }
+        *self = Self { rev: Rev(self.rev.0 + 1), updated_at: now, ..after };
+        true
+    }
+
+    /// Checks the most calls in flight.
+    ///
+    /// # Errors
+    /// At `max_in_flight`, unless it is from 1 to [`MAX_LIMIT`].
+    pub fn check_in_flight(limit: i64) -> Result<u32, Invalid> {
+        check_limit("max_in_flight", limit)
+    }
+
+    /// Checks the most calls per second.
+    ///
+    /// # Errors
+    /// At `max_per_second`, unless it is from 1 to [`MAX_LIMIT`].
+    pub fn check_per_second(limit: i64) -> Result<u32, Invalid> {
+        check_limit("max_per_second", limit)
+    }
+}
+
+fn check_limit(field: &'static str, limit: i64) -> Result<u32, Invalid> {
+    u32::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+        let detail = format!("{limit} is out of range; a limit is from 1 to 1,000. Leave it empty for no limit");
+        Invalid::new(field, "out_of_range", detail)
+    })
+}
+
+/// A pool as its text.
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::Pool;
+
+    pub(super) fn serialize<S: Serializer>(pool: &Pool, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(pool.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Pool, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Pool::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_pool_and_nothing_more() {
+        let check = |text: &str, expect: Result<&str, &str>| {
+            let read = Pool::parse(text);
+            let read = read.as_ref().map(Pool::as_str).map_err(|fault| fault.code);
+            assert_eq!(read, expect, "{text}");
+        };
+        check("https://Foobar.net", Ok("https://foobar.net"));
+        check("https://foobar.net/", Ok("https://foobar.net"));
+        check("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080"));
+        check("http://a.b.c.example:80", Ok("http://a.b.c.example"));
+        check("https://foobar.net/x", Err("has_path"));
+        check("https://foobar.net?x", Err("has_path"));
+        check("https://foobar.net/?", Err("has_path"));
+        check("https://foobar.net#x", Err("has_path"));
+        check("foobar.net", Err("no_scheme"));
+        check("", Err("empty"));
+        assert!(Pool::parse("").is_err_and(|fault| fault.field == "pool"));
+    }
+
+    #[test]
+    fn limits_are_from_one_to_a_thousand() {
+        assert_eq!(PoolSettings::check_in_flight(1), Ok(1));
+        assert_eq!(PoolSettings::check_per_second(1000), Ok(1000));
+        for wrong in [0, -1, 1001, i64::MAX, i64::MIN] {
+            let [a, b] = [PoolSettings::check_in_flight(wrong), PoolSettings::check_per_second(wrong)];
+            let code = |read: Result<u32, Invalid>| read.map_err(|fault| (fault.field.into_owned(), fault.code));
+            assert_eq!(code(a), Err(("max_in_flight".to_owned(), "out_of_range")));
+            assert_eq!(code(b), Err(("max_per_second".to_owned(), "out_of_range")));
+        }
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_is_none() {
+        let [then, now] = [1, 2].map(Time::from_millis);
+        let mut pool = PoolSettings::new(Pool::parse("https://foobar.net").expect("a pool"), then);
+        assert!(!pool.is_gated());
+        assert!(!pool.change(PoolChange::default(), now));
+        assert!(!pool.change(PoolChange { active: Some(true), max_in_flight: Some(None), ..Default::default() }, now));
+        assert_eq!((pool.rev, pool.updated_at), (Rev(1), then));
+        assert!(pool.change(PoolChange { max_per_second: Some(Some(3)), ..Default::default() }, now));
+        assert_eq!((pool.rev, pool.updated_at, pool.max_per_second), (Rev(2), now, Some(3)));
+        assert!(pool.is_gated());
+        assert!(pool.change(PoolChange { max_per_second: Some(None), ..Default::default() }, now));
+        assert!(!pool.is_gated());
+        assert!(pool.change(PoolChange { active: Some(false), ..Default::default() }, now));
+        assert!(pool.is_gated());
+    }
+}

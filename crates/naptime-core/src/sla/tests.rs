@@ -1,0 +1,202 @@
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::{Change, Claim, Edit, Endpoint, NewJob, Schedule, Spec, Then};
+
+const SLA: Duration = Duration::from_secs(60);
+
+fn at(second: i64) -> Time {
+    Time::from_millis(1_800_000_000_000 + second * 1000)
+}
+
+/// Called every 30 s, at least once a minute, switched on at 0.
+fn job() -> Job {
+    let id = JobId::from(Uuid::from_u128(7));
+    let endpoint = Endpoint::parse("https://a.example/b").expect("a URL");
+    let mut spec = Spec::new(endpoint, Schedule::every(Duration::from_secs(30), id));
+    spec.sla = Some(SLA);
+    NewJob { id, spec, active: true }.into_job(at(0))
+}
+
+/// Calls the job, and settles. Returns the breach that this ends.
+fn call(job: &mut Job, started: Time, finished: Time, outcome: Outcome, worker_since: Option<Time>) -> Option<Breach> {
+    job.state.claim_at = Some(started);
+    let token = Uuid::from_u128(started.millis().unsigned_abs().into()).into();
+    let due = job.state.due.unwrap_or(started);
+    assert!(job.claim(Uuid::nil().into(), token, started, Duration::ZERO));
+    let lock = job.state.lock.clone().expect("claimed");
+    let claim = Claim { job: job.clone(), lock, recorded: None };
+    let run = Run {
+        token,
+        job: job.id,
+        worker: Uuid::nil().into(),
+        due,
+        started,
+        finished,
+        outcome,
+        status: None,
+        message: String::new(),
+        attempt: 1,
+        manual: false,
+    };
+    let breach = claim.job.breach_ended_by(&run, worker_since);
+    let then = Then::Next { due: Some(started + Duration::from_secs(30)), missed: 0 };
+    assert!(job.settle(&claim.settled(Some(run), then), finished));
+    breach
+}
+
+fn switch(job: &mut Job, active: bool, now: Time) {
+    job.edit(Edit::Change(Box::new(Change::switch(active))), now).expect("it is not deleted");
+}
+
+#[test]
+fn a_breach_shows_while_it_lasts() {
+    let mut job = job();
+    assert_eq!(call(&mut job, at(20), at(20), Outcome::Ok, None), None);
+    assert_eq!(job.breach(at(80), Some(at(0))), None, "the deadline is to be met, not passed");
+    let lasting = job.breach(at(81), Some(at(0))).expect("a breach");
+    assert_eq!((lasting.from, lasting.to, lasting.cause), (at(80), None, Cause::LateStart));
+    assert_eq!(lasting.lasted(at(90)), Duration::from_secs(10));
+    let ended = call(&mut job, at(95), at(95), Outcome::Ok, Some(at(0))).expect("it ends");
+    assert_eq!(ended, Breach { to: Some(at(95)), ..lasting });
+    assert_eq!(job.breach(at(96), None), None);
+    assert_eq!(job.state.watch.map(|watch| watch.longest_ms), Some(75_000));
+}
+
+#[test]
+fn the_cause_is_what_kept_the_deadline_from_being_met() {
+    let check = |prepare: &dyn Fn(&mut Job), worker_since: Option<i64>, expect: Cause| {
+        let mut job = job();
+        call(&mut job, at(10), at(10), Outcome::Ok, None);
+        prepare(&mut job);
+        let worker_since = worker_since.map(at);
+        let lasting = job.breach(at(100), worker_since).map(|breach| breach.cause);
+        assert_eq!(lasting, Some(expect), "while it lasts");
+        if !job.active {
+            switch(&mut job, true, at(101));
+        }
+        let ended = call(&mut job, at(102), at(102), Outcome::Ok, worker_since).map(|breach| breach.cause);
+        assert_eq!(ended, Some(expect), "when it has ended");
+    };
+    let fail = |started, outcome| {
+        move |job: &mut Job| assert_eq!(call(job, at(started), at(started + 1), outcome, None), None)
+    };
+    // The deadline is at 70, and a call is due at 40.
+    check(&|_| {}, Some(0), Cause::LateStart);
+    check(&|_| {}, Some(40), Cause::LateStart);
+    check(&|_| {}, Some(41), Cause::NoWorker);
+    check(&fail(40, Outcome::Failed), Some(0), Cause::TargetFailed);
+    // Nobody is there any more, but the target had its chance.
+    check(&fail(40, Outcome::Timeout), None, Cause::TargetFailed);
+    // Two failures, the second after the deadline.
+    check(
+        &|job| [40, 80].into_iter().for_each(|second| fail(second, Outcome::Failed)(job)),
+        Some(0),
+        Cause::TargetFailed,
+    );
+    // What failed after the deadline did not break it.
+    check(&fail(90, Outcome::Failed), Some(85), Cause::NoWorker);
+    check(&fail(90, Outcome::Failed), Some(0), Cause::LateStart);
+    // A call that was cut here says nothing of the target.
+    check(&fail(40, Outcome::Interrupted), Some(0), Cause::LateStart);
+    check(&|job| switch(job, false, at(50)), Some(0), Cause::SwitchedOff);
+}
+
+#[test]
+fn a_pool_that_is_off_is_a_cause() {
+    let check = |cause, off_at: Option<i64>, expect| {
+        let breach = Breach { job: job().id, from: at(60), to: None, cause };
+        assert_eq!(breach.in_pool_off_at(off_at.map(at)).cause, expect, "{cause:?}, off at {off_at:?}");
+    };
+    check(Cause::LateStart, Some(70), Cause::SwitchedOff);
+    check(Cause::NoWorker, Some(60), Cause::SwitchedOff);
+    check(Cause::LateStart, Some(59), Cause::LateStart);
+    check(Cause::LateStart, None, Cause::LateStart);
+    check(Cause::TargetFailed, Some(70), Cause::TargetFailed);
+}
+
+#[test]
+fn a_target_that_takes_too_long_has_failed() {
+    let mut job = job();
+    job.state.claim_at = Some(at(40));
+    let mut held = job.clone();
+    assert!(held.claim(Uuid::nil().into(), Uuid::nil().into(), at(40), Duration::ZERO));
+    held.state.claim_at = Some(at(100)); // renewed
+    assert_eq!(held.breach(at(70), Some(at(0))).map(|breach| breach.cause), Some(Cause::TargetFailed));
+    // Whoever held it is gone.
+    assert_eq!(held.breach(at(101), None).map(|breach| breach.cause), Some(Cause::NoWorker));
+    let ended = call(&mut job, at(40), at(75), Outcome::Ok, Some(at(0)));
+    assert_eq!(ended.map(|breach| breach.cause), Some(Cause::TargetFailed));
+}
+
+#[test]
+fn an_edit_may_end_promise_and_breach() {
+    let check = |edit: Edit, now: i64, ends_promise: bool, ends_breach: bool| {
+        let before = job();
+        let mut after = before.clone();
+        after.edit(edit, at(now)).expect("it is not deleted");
+        let promise = after.promise_ended_since(&before, at(now));
+        assert_eq!(promise, ends_promise.then_some(Ended::Promise(at(0), at(now))));
+        let breach = after.breach_ended_since(&before, at(now), None);
+        assert_eq!(breach.map(|it| (it.from, it.to)), ends_breach.then_some((at(60), Some(at(now)))));
+    };
+    let sla = |sla| Edit::Change(Box::new(Change { sla: Some(sla), ..Change::default() }));
+    check(Edit::Delete, 90, true, true);
+    check(Edit::Delete, 50, true, false);
+    check(sla(None), 90, true, true);
+    check(sla(Some(SLA * 2)), 90, true, true);
+    check(sla(Some(SLA)), 90, false, false);
+    check(Edit::Change(Box::new(Change::switch(false))), 90, false, false);
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![3 => Just(Outcome::Ok), 2 => Just(Outcome::Failed), 1 => Just(Outcome::Interrupted)]
+}
+
+proptest! {
+    /// What is found settle by settle is what the whole history says: a gap between successes that is longer than
+    /// promised is broken for the rest of it.
+    #[test]
+    fn breaches_are_what_the_whole_history_says(
+        calls in prop::collection::vec((1i64..150, 0i64..20, outcome()), 1..40), left in 0i64..200,
+    ) {
+        let mut job = job();
+        let (mut now, mut successes, mut found) = (at(0), vec![at(0)], Vec::new());
+        for (pause, took, outcome) in calls {
+            let started = now + Duration::from_secs(pause.unsigned_abs());
+            now = started + Duration::from_secs(took.unsigned_abs());
+            found.extend(call(&mut job, started, now, outcome, Some(at(0))));
+            if outcome == Outcome::Ok {
+                successes.push(now);
+            }
+        }
+        now = now + Duration::from_secs(left.unsigned_abs());
+        let broken: Vec<(Time, Time)> = successes
+            .windows(2)
+            .map(|pair| (pair[0] + SLA, pair[1]))
+            .filter(|(from, to)| from < to)
+            .collect();
+        let ended: Vec<(Time, Time)> = found.iter().filter_map(|breach| Some((breach.from, breach.to?))).collect();
+        prop_assert_eq!(&ended, &broken);
+        prop_assert!(ended.windows(2).all(|pair| pair[0].1 <= pair[1].0), "none overlaps the next");
+        let last = *successes.last().expect("the first");
+        let lasting = job.breach(now, None).map(|breach| breach.from);
+        prop_assert_eq!(lasting, Some(last + SLA).filter(|deadline| *deadline < now));
+
+        // The time within the SLA and the time in breach add up to all there is.
+        let day = Duration::from_secs(86_400);
+        let ended_ms: u64 = ended.iter().map(|(from, to)| ms(to.since(*from))).sum();
+        let standing = crate::Standing::of(&job, [ended_ms; 4], now, 7 * day).expect("a promise runs");
+        let gaps = successes.windows(2).map(|pair| pair[1].since(pair[0])).chain([now.since(last)]);
+        let (mut within, mut longest) = (0, 0);
+        for gap in gaps {
+            within += ms(gap.min(SLA));
+            longest = longest.max(ms(gap));
+        }
+        let week = standing.amounts[2];
+        prop_assert_eq!(week.promised_ms, within + week.breached_ms);
+        prop_assert_eq!(standing.longest_ms, longest);
+        prop_assert_eq!(standing.is_met(), lasting.is_none());
+    }
+}

@@ -1,0 +1,196 @@
+//! What a target may say about its own schedule, by its answers.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
+use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Time};
+
+/// The limits within which a target may set its period (`Naptime-Every: 2m` on a successful answer) and ask to be left
+/// alone (`Retry-After` on 429 and 503). What it asks beyond them is taken as the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steer {
+    /// The shortest period.
+    #[serde(with = "crate::duration::text")]
+    pub min: Duration,
+    /// The longest period, and the longest time to be left alone.
+    #[serde(with = "crate::duration::text")]
+    pub max: Duration,
+}
+
+impl Steer {
+    /// Checks the limits; `shortest` is the shortest period that may be configured.
+    ///
+    /// # Errors
+    /// At `steer`, if they are out of range or the wrong way round.
+    pub fn new(min: Duration, max: Duration, shortest: Duration) -> Result<Self, Invalid> {
+        let shortest = shortest.max(SHORTEST_PERIOD);
+        if min < shortest || max > MAX_PERIOD || min > max {
+            let (shortest, longest) = (duration::show(shortest), duration::show(MAX_PERIOD));
+            let detail = format!("the limits may be from {shortest} to {longest}, the shorter one first");
+            return Err(Invalid::new("steer", "out_of_range", detail));
+        }
+        Ok(Self { min, max })
+    }
+}
+
+/// What a target changes of its own schedule by an answer: the only edits that a worker makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Steered {
+    /// It is to be called by this schedule from now on.
+    Schedule(Schedule),
+    /// It is not to be called before this time.
+    PutOff(Time),
+}
+
+impl From<Steered> for Edit {
+    fn from(steered: Steered) -> Self {
+        match steered {
+            Steered::Schedule(schedule) => {
+                Self::Change(Box::new(Change { schedule: Some(schedule), by: By::Target, ..Change::default() }))
+            }
+            Steered::PutOff(until) => Self::PutOff { until },
+        }
+    }
+}
+
+impl Claim {
+    /// What the target changes of its schedule by the answer that `run` records: by the period it asks for (`every`, as
+    /// it wrote it), or by the `pause`, where that leads past the next occurrence. None if it has no say in it, or asks
+    /// for what is the case already.
+    ///
+    /// # Errors
+    /// At `Naptime-Every`, if that cannot be read.
+    pub fn steered(&self, run: &Run, every: Option<&str>, pause: Option<Duration>) -> Result<Option<Steered>, Invalid> {
+        let job = &self.job;
+        let Some(limits) = job.spec.steer else { return Ok(None) };
+        if let Some(every) = every {
+            let period = duration::parse("Naptime-Every", every)?.clamp(limits.min, limits.max);
+            return Ok(with_period(job, period).map(Steered::Schedule));
+        }
+        // There is nothing to put off of a job that is called once: it is tried again, or not.
+        let Some(pause) = pause.filter(|_| !job.spec.schedule.is_once()) else { return Ok(None) };
+        let next = if run.manual { self.lock.due } else { job.spec.schedule.next(run.due, self.lock.since).due };
+        let until = run.finished + pause.min(limits.max);
+        Ok(next.filter(|next| *next <= until).map(|_| Steered::PutOff(until)))
+    }
+}
+
+/// The schedule of a job that recurs in a period, with another period. None if it does not, or that is its period.
+fn with_period(job: &Job, period: Duration) -> Option<Schedule> {
+    let Schedule::Every { period: present, jitter, .. } = job.spec.schedule else { return None };
+    if period == present {
+        return None;
+    }
+    let schedule = Schedule::every(period, job.id);
+    // A jitter must be shorter than the period.
+    let within = jitter.map(|jitter| if jitter.within < period { jitter.within } else { period / 2 });
+    Some(within.and_then(|within| schedule.clone().with_jitter(within, job.id).ok()).unwrap_or(schedule))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Cron, Duty, Endpoint, JobId, NewJob, Outcome, Spec, Token, WorkerId, Zone};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn every(period: Duration) -> Schedule {
+        Schedule::every(period, JobId::from(Uuid::from_u128(7)))
+    }
+
+    /// A claim of a job with this schedule, made when it was due, and the record of its call, which took a second.
+    fn called(schedule: Schedule, steer: Option<Steer>) -> (Claim, Run) {
+        let id = JobId::from(Uuid::from_u128(7));
+        let mut spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), schedule);
+        spec.steer = steer;
+        let mut job = NewJob { id, spec, active: true }.into_job(Time::from_millis(1_767_323_045_006));
+        let due = job.state.due.expect("due");
+        let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
+        assert!(job.claim(worker, token, due, Duration::ZERO));
+        let claim = Claim { lock: job.state.lock.clone().expect("claimed"), job, recorded: None };
+        assert!(matches!(claim.duty(), Duty::Call { .. }));
+        let run = Run {
+            token,
+            job: id,
+            worker,
+            due,
+            started: due,
+            finished: due + Duration::from_secs(1),
+            outcome: Outcome::Ok,
+            status: Some(200),
+            message: String::new(),
+            attempt: 1,
+            manual: false,
+        };
+        (claim, run)
+    }
+
+    fn limits() -> Option<Steer> {
+        Some(Steer { min: Duration::from_secs(10), max: 60 * MINUTE })
+    }
+
+    #[test]
+    fn a_period_is_set_within_the_limits() {
+        let (claim, run) = called(every(5 * MINUTE), limits());
+        let check = |text: &str, expect: Result<Option<Duration>, ()>| {
+            let steered =
+                claim.steered(&run, Some(text), None).map_err(|fault| assert_eq!(fault.field, "Naptime-Every"));
+            assert_eq!(steered, expect.map(|period| period.map(|period| Steered::Schedule(every(period)))), "{text:?}");
+        };
+        check("2m", Ok(Some(2 * MINUTE)));
+        check("120000", Ok(Some(2 * MINUTE)));
+        check("1s", Ok(Some(Duration::from_secs(10))));
+        check("0s", Ok(Some(Duration::from_secs(10))));
+        check("900 days", Ok(Some(60 * MINUTE)));
+        check("5 minutes", Ok(None));
+        for unreadable in ["", "soon", "-2m", "2m, 3m", "99999999999999999999"] {
+            check(unreadable, Err(()));
+        }
+    }
+
+    #[test]
+    fn only_what_recurs_in_a_period_takes_another() {
+        let cron: Schedule = Schedule::Cron(Cron::parse("0 0 * * *", Zone::UTC).expect("cron"));
+        for (schedule, steer) in [(every(MINUTE), None), (cron, limits())] {
+            let (claim, run) = called(schedule, steer);
+            assert_eq!(claim.steered(&run, Some("2m"), None), Ok(None));
+        }
+    }
+
+    #[test]
+    fn the_jitter_is_kept() {
+        let id = JobId::from(Uuid::from_u128(7));
+        let jittered = |period, within| every(period).with_jitter(within, id).expect("a jitter");
+        let (claim, run) = called(jittered(5 * MINUTE, MINUTE), limits());
+        let steered = |text| claim.steered(&run, Some(text), None).expect("readable");
+        assert_eq!(steered("2m"), Some(Steered::Schedule(jittered(2 * MINUTE, MINUTE))));
+        assert_eq!(steered("1m"), Some(Steered::Schedule(jittered(MINUTE, MINUTE / 2))), "shorter than the period");
+    }
+
+    #[test]
+    fn a_pause_puts_off_what_it_reaches() {
+        let (claim, run) = called(every(5 * MINUTE), limits());
+        let put_off = |pause| claim.steered(&run, None, Some(pause)).expect("readable");
+        assert_eq!(put_off(4 * MINUTE), None, "the next occurrence is later");
+        assert_eq!(put_off(6 * MINUTE), Some(Steered::PutOff(run.finished + 6 * MINUTE)));
+        assert_eq!(put_off(Duration::from_secs(u64::MAX)), Some(Steered::PutOff(run.finished + 60 * MINUTE)));
+        let (claim, run) = called(every(5 * MINUTE), None);
+        assert_eq!(claim.steered(&run, None, Some(6 * MINUTE)), Ok(None), "it has no say in it");
+        let (claim, run) = called(Schedule::Once { at: Time::from_millis(0) }, limits());
+        assert_eq!(claim.steered(&run, None, Some(6 * MINUTE)), Ok(None), "there is no next one");
+    }
+
+    #[test]
+    fn a_call_out_of_turn_puts_off_what_is_due() {
+        let (mut claim, mut run) = called(every(5 * MINUTE), limits());
+        claim.lock.due = Some(run.due + MINUTE);
+        run.manual = true;
+        let put_off = |pause| claim.steered(&run, None, Some(pause)).expect("readable");
+        assert_eq!(put_off(Duration::from_secs(30)), None);
+        assert_eq!(put_off(2 * MINUTE), Some(Steered::PutOff(run.finished + 2 * MINUTE)));
+    }
+}

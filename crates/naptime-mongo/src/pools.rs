@@ -1,0 +1,306 @@
+//! Pools as documents, and the gate that their jobs carry.
+//!
+//! `gate` in a job is a copy of `gate` in its pool: the pool's name if the pool is gated, or else "". A copy can be
+//! out of date, for a job may be added, or moved to the pool, while the gate changes. So whoever writes one looks at the
+//! pool once more after that, and puts it right; and for a minute after a change, which is longer than any such write
+//! takes, every worker puts right what it finds (`regate_until`), whoever died in between.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::Hint;
+use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev};
+use naptime_store::{Clock, Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
+use serde::Deserialize;
+
+use crate::MongoStore;
+use crate::command::{self, MAX_TIME, Update};
+use crate::document::{bson, date, millis, read, time};
+use crate::gates::by_gate;
+use crate::jobs::escape;
+use crate::pipeline::{cond, is_null};
+use crate::schema::{partial, plain};
+
+/// How long after a change of a pool the gates of its jobs are looked after: longer than adding a job may take.
+const REGATED: Duration = Duration::from_secs(60);
+/// How often a change is tried anew when another came between.
+const MAX_TRIES: usize = 20;
+
+/// A pool's document, but for its passes.
+#[derive(Deserialize)]
+struct PoolDocument {
+    _id: String,
+    active: bool,
+    headers: Headers,
+    max_in_flight: Option<u32>,
+    max_per_second: Option<u32>,
+    rev: Rev,
+    updated_at: DateTime,
+    gate: String,
+    regate_until: Option<DateTime>,
+}
+
+#[derive(Deserialize)]
+struct CountDocument {
+    _id: String,
+    total: i64,
+    active: i64,
+}
+
+#[async_trait]
+impl Pools for MongoStore {
+    async fn pool(&self, pool: &Pool) -> Result<PoolSummary> {
+        let settings = settings(self.find_pool(pool).await?)?;
+        Ok(self.summaries(vec![settings]).await?.remove(0))
+    }
+
+    async fn pools(&self, q: Option<&str>, page: &PageRef) -> Result<Page<PoolSummary>> {
+        let mut name = Document::new();
+        if let Some(cursor) = &page.cursor {
+            name.insert("$gt", Pool::parse(cursor).map_err(|_| Error::BadCursor)?.as_str());
+        }
+        if let Some(q) = q {
+            name.insert("$regex", escape(&q.to_lowercase()));
+        }
+        let filter = if name.is_empty() {
+            Document::new()
+        } else {
+            doc! {"_id": name}
+        };
+        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let pools = self.pools.clone();
+        let find = async move {
+            let find = pools.find(filter).sort(doc! {"_id": 1}).limit(limit).projection(without_passes());
+            find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
+        };
+        let found = command::bounded(find).await?;
+        let mut found = found.into_iter().map(|it| settings(read(it)?)).collect::<Result<Vec<_>>>()?;
+        let more = found.len() > page.limit;
+        found.truncate(page.limit);
+        let next = found.last().filter(|_| more).map(|last| last.pool.to_string());
+        Ok(Page { items: self.summaries(found).await?, next })
+    }
+
+    async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
+        let filter = doc! {"_id": {"$in": pools.iter().map(Pool::as_str).collect::<Vec<_>>()}};
+        let pools = self.pools.clone();
+        let find = async move {
+            let find = pools.find(filter).projection(without_passes()).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        command::bounded(find).await?.into_iter().map(|it| settings(read(it)?)).collect()
+    }
+
+    async fn in_flight(&self, pool: &Pool) -> Result<u32> {
+        let alive = doc! {"$filter": {
+            "input": "$flights", "as": "it", "cond": {"$gt": ["$$it.until", self.clock.server_now()]},
+        }};
+        let (pools, filter) = (self.pools.clone(), doc! {"_id": pool.as_str()});
+        let shown = doc! {"_id": 0, "held": {"$size": alive}};
+        let count = async move { pools.find_one(filter).projection(shown).max_time(MAX_TIME).await };
+        let held = command::bounded(count).await?.and_then(|found| found.get_i32("held").ok());
+        Ok(held.and_then(|held| u32::try_from(held).ok()).unwrap_or(0))
+    }
+
+    async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings> {
+        for _ in 0..MAX_TRIES {
+            let before = settings(self.find_pool(pool).await?)?;
+            if expect.is_some_and(|rev| rev != before.rev) {
+                return Err(Error::Stale(before.rev));
+            }
+            let mut after = before.clone();
+            if !after.change(change.clone(), self.now()) {
+                return Ok(before);
+            }
+            let gate = if after.is_gated() { pool.as_str() } else { "" };
+            let now = self.clock.server_now();
+            let set = doc! {
+                "active": after.active,
+                "headers": {"$literal": bson(&after.headers)?},
+                "max_in_flight": after.max_in_flight,
+                "max_per_second": after.max_per_second,
+                "rev": after.rev.0,
+                "updated_at": date(after.updated_at),
+                "gate": {"$literal": gate},
+                "regate_until": {"$add": [now, millis(REGATED)]},
+                "known": true,
+            };
+            let filter = doc! {"_id": pool.as_str(), "rev": before.rev.0};
+            let pools = self.pools.clone();
+            let update = async move {
+                let update = pools.find_one_and_update(filter, vec![doc! {"$set": set}]);
+                update.projection(doc! {"_id": 1}).max_time(MAX_TIME).await
+            };
+            if command::bounded(update).await?.is_some() {
+                if let Err(error) = self.regate(pool.as_str(), gate).await {
+                    tracing::debug!(%pool, %error, "the workers go on with what is left of a change of a pool");
+                }
+                return Ok(after);
+            }
+        }
+        Err(Error::Unavailable(format!("the pool was changed {MAX_TRIES} times while this change was tried")))
+    }
+}
+
+impl MongoStore {
+    /// The gates that jobs of these pools are to carry, by pool. A pool that is not there yet is made.
+    pub(crate) async fn gates<'a>(&self, pools: impl Iterator<Item = &'a Pool>) -> Result<HashMap<String, String>> {
+        let pools: HashSet<&str> = pools.map(Pool::as_str).collect();
+        if pools.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut gates = self.find_gates(pools.iter().copied()).await?;
+        let missing: Vec<&str> = pools.into_iter().filter(|&pool| !gates.contains_key(pool)).collect();
+        if !missing.is_empty() {
+            let now = date(self.now());
+            command::insert_new(&self.pools, missing.iter().map(|pool| new_document(pool, now)).collect()).await?;
+            gates.extend(missing.into_iter().map(|pool| (pool.to_owned(), String::new())));
+        }
+        Ok(gates)
+    }
+
+    /// Puts right the gates of jobs that were written with these, where a pool has changed meanwhile. If that fails, a
+    /// worker will do it.
+    pub(crate) async fn mend_gates(&self, used: &HashMap<String, String>) {
+        if used.is_empty() {
+            return;
+        }
+        let mend = async {
+            let gates = self.find_gates(used.keys().map(String::as_str)).await?;
+            for (pool, gate) in gates.iter().filter(|(pool, gate)| used.get(*pool) != Some(gate)) {
+                self.regate(pool, gate).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = mend.await {
+            tracing::warn!(%error, "cannot see whether a pool has changed while jobs were added to it");
+        }
+    }
+
+    /// The settings of pools that are not as all others. Where one has changed lately, the gates of its jobs are put
+    /// right.
+    pub(crate) async fn look_after_pools(&self) -> Result<Vec<PoolSettings>> {
+        let pools = self.pools.clone();
+        let find = async move {
+            let find = pools.find(doc! {"known": true}).projection(without_passes()).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        // From before the look: by now no write goes on that began before the change.
+        let now = self.now();
+        let mut known = Vec::new();
+        for document in command::bounded(find).await? {
+            let document: PoolDocument = read(document)?;
+            if let Some(until) = document.regate_until {
+                match self.regate(&document._id, &document.gate).await {
+                    Ok(()) if time(until) < now => self.forget_change(&document).await?,
+                    Ok(()) => {}
+                    Err(error) => tracing::debug!(pool = document._id, %error, "cannot finish a change of a pool yet"),
+                }
+            }
+            known.push(settings(document)?);
+        }
+        Ok(known)
+    }
+
+    pub(crate) async fn make_pool_indexes(&self) -> Result<()> {
+        let by_gate = partial(by_gate(), doc! {"gate": {"$gt": ""}, "claim_at": {"$gt": DateTime::from_millis(0)}});
+        let by_pool = plain(by_pool());
+        let jobs = self.jobs.clone();
+        command::bounded(async move { jobs.create_indexes([by_gate, by_pool]).await }).await?;
+        let known = partial(doc! {"known": 1}, doc! {"known": true});
+        let pools = self.pools.clone();
+        command::bounded(async move { pools.create_index(known).await }).await?;
+        Ok(())
+    }
+
+    /// Gives this gate to those jobs of a pool that have another.
+    async fn regate(&self, pool: &str, gate: &str) -> Result<()> {
+        let others = doc! {"pool": pool, "gate": {"$ne": gate}};
+        command::update(&self.db, "jobs", vec![Update::many(others, doc! {"gate": {"$literal": gate}})]).await
+    }
+
+    /// Notes that the gates of all jobs are right, unless the pool has changed again.
+    async fn forget_change(&self, pool: &PoolDocument) -> Result<()> {
+        let filter = doc! {"_id": &pool._id, "rev": pool.rev.0};
+        let plain = pool.gate.is_empty() && pool.headers.is_empty();
+        let set = doc! {"regate_until": null, "known": !plain};
+        command::update(&self.db, "pools", vec![Update::one(filter, set)]).await
+    }
+
+    async fn find_pool(&self, pool: &Pool) -> Result<PoolDocument> {
+        let (pools, filter) = (self.pools.clone(), doc! {"_id": pool.as_str()});
+        let find = async move { pools.find_one(filter).projection(without_passes()).max_time(MAX_TIME).await };
+        read(command::bounded(find).await?.ok_or(Error::NotFound)?)
+    }
+
+    async fn find_gates(&self, pools: impl Iterator<Item = &str>) -> Result<HashMap<String, String>> {
+        let filter = doc! {"_id": {"$in": pools.collect::<Vec<_>>()}};
+        let pools = self.pools.clone();
+        let find = async move {
+            pools.find(filter).projection(doc! {"gate": 1}).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await
+        };
+        let gate = |it: &Document| Some((it.get_str("_id").ok()?.to_owned(), it.get_str("gate").ok()?.to_owned()));
+        Ok(command::bounded(find).await?.iter().filter_map(gate).collect())
+    }
+
+    /// The pools with the numbers of their endpoints, which are counted in an index alone.
+    async fn summaries(&self, pools: Vec<PoolSettings>) -> Result<Vec<PoolSummary>> {
+        let names: Vec<&str> = pools.iter().map(|it| it.pool.as_str()).collect();
+        let counted = doc! {"$and": [is_null("$deleted_at"), {"$ne": ["$schedule.kind", "once"]}]};
+        let active = doc! {"$and": [&counted, "$active"]};
+        let count = [
+            doc! {"$match": {"pool": {"$in": names}}},
+            doc! {"$group": {
+                "_id": "$pool",
+                "total": {"$sum": cond(counted, 1_i64, 0_i64)},
+                "active": {"$sum": cond(active, 1_i64, 0_i64)},
+            }},
+        ];
+        let jobs = self.jobs.clone();
+        let count = async move {
+            let count = jobs.aggregate(count).hint(Hint::Keys(by_pool())).max_time(MAX_TIME);
+            count.with_type::<CountDocument>().await?.try_collect::<Vec<_>>().await
+        };
+        let counts: HashMap<String, CountDocument> =
+            command::bounded(count).await?.into_iter().map(|count| (count._id.clone(), count)).collect();
+        let summary = |settings: PoolSettings| {
+            let count = counts.get(settings.pool.as_str());
+            let number = |of: fn(&CountDocument) -> i64| u64::try_from(count.map_or(0, of)).unwrap_or(0);
+            let endpoints = JobCount { total: number(|it| it.total), active: number(|it| it.active) };
+            PoolSummary { settings, endpoints }
+        };
+        Ok(pools.into_iter().map(summary).collect())
+    }
+}
+
+/// The keys of the index in which the jobs of a pool are counted, and those with another gate than it has are found.
+/// None of them is changed by a worker.
+pub(crate) fn by_pool() -> Document {
+    doc! {"pool": 1, "gate": 1, "schedule.kind": 1, "active": 1, "deleted_at": 1}
+}
+
+fn new_document(pool: &str, now: DateTime) -> Document {
+    doc! {
+        "_id": pool, "active": true, "headers": [], "max_in_flight": null, "max_per_second": null, "rev": 1_i64,
+        "updated_at": now, "gate": "", "regate_until": null, "known": false, "flights": [], "starts": [],
+    }
+}
+
+fn without_passes() -> Document {
+    doc! {"flights": 0, "starts": 0}
+}
+
+fn settings(d: PoolDocument) -> Result<PoolSettings> {
+    Ok(PoolSettings {
+        pool: Pool::parse(&d._id).map_err(|error| Error::Corrupt(error.to_string()))?,
+        active: d.active,
+        headers: d.headers,
+        max_in_flight: d.max_in_flight,
+        max_per_second: d.max_per_second,
+        rev: d.rev,
+        updated_at: time(d.updated_at),
+    })
+}

@@ -1,0 +1,51 @@
+//! What the capacity plan is made from.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naptime_core::{Spec, State, Time};
+use naptime_store::plan::{DueWork, MOST_LATE, Planning};
+use naptime_store::{Error, Page, PageRef, Result};
+use rusqlite::Row;
+
+use crate::SqliteStore;
+use crate::rows::json;
+
+#[async_trait]
+impl Planning for SqliteStore {
+    async fn due_work(&self, page: &PageRef) -> Result<Page<DueWork>> {
+        // In the order in which jobs were added.
+        let after: i64 = page.cursor.as_deref().map_or(Ok(0), str::parse).map_err(|_| Error::BadCursor)?;
+        let limit = page.limit;
+        self.read(move |connection, _| {
+            const SQL: &str = "SELECT seq, spec, state FROM jobs INDEXED BY jobs_planned
+                WHERE seq > ?1 AND active AND deleted_at IS NULL AND ended_at IS NULL ORDER BY seq LIMIT ?2";
+            let read = |row: &Row<'_>| {
+                let (spec, state): (Spec, State) = (json(row, "spec")?, json(row, "state")?);
+                Ok((row.get(0)?, state.due.map(|due| DueWork { schedule: spec.schedule, due })))
+            };
+            let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+            let mut statement = connection.prepare_cached(SQL)?;
+            let mut found: Vec<(i64, Option<DueWork>)> =
+                statement.query_map((after, rows), read)?.collect::<rusqlite::Result<_>>()?;
+            let more = found.len() > limit;
+            found.truncate(limit);
+            let next = found.last().filter(|_| more).map(|(seq, _)| seq.to_string());
+            Ok(Page { items: found.into_iter().filter_map(|(_, work)| work).collect(), next })
+        })
+        .await
+    }
+
+    async fn late(&self, by: Duration) -> Result<u64> {
+        self.read(move |connection, now| {
+            const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_due
+                WHERE gate = '' AND claim_at <= ?1 LIMIT ?2)";
+            let (before, most): (Time, i64) = (now - by, i64::try_from(MOST_LATE).unwrap_or(i64::MAX));
+            Ok(connection
+                .prepare_cached(SQL)?
+                .query_row((before.millis(), most), |row| row.get::<_, i64>(0))?
+                .unsigned_abs())
+        })
+        .await
+    }
+}

@@ -1,0 +1,153 @@
+//! Pools as rows. The gate that a job carries is a copy of its pool's, kept right within each transaction.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use naptime_core::{Pool, PoolChange, PoolSettings, Rev, Time};
+use naptime_store::{Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use crate::SqliteStore;
+use crate::fault::Fault;
+use crate::rows::{json, time};
+
+/// The columns that [`settings`] reads.
+const COLUMNS: &str = "pool, active, headers, max_in_flight, max_per_second, rev, updated_at";
+
+#[async_trait]
+impl Pools for SqliteStore {
+    async fn pool(&self, pool: &Pool) -> Result<PoolSummary> {
+        let pool = pool.clone();
+        let look = move |connection: &Connection, _| match find(connection, &pool)? {
+            Some(settings) => Ok(Some(summary(connection, settings)?)),
+            None => Ok(None),
+        };
+        self.read(look).await?.ok_or(Error::NotFound)
+    }
+
+    async fn pools(&self, q: Option<&str>, page: &PageRef) -> Result<Page<PoolSummary>> {
+        let (q, page) = (q.map(str::to_lowercase), page.clone());
+        self.read(move |connection, _| list(connection, q.as_deref(), &page)).await
+    }
+
+    async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
+        let pools: BTreeSet<Pool> = pools.iter().cloned().collect();
+        let look =
+            move |connection: &Connection, _| pools.iter().filter_map(|it| find(connection, it).transpose()).collect();
+        self.read(look).await
+    }
+
+    async fn in_flight(&self, pool: &Pool) -> Result<u32> {
+        const SQL: &str = "SELECT count(*) FROM passes WHERE pool = ?1 AND flight_until > ?2";
+        let pool = pool.clone();
+        let count = move |connection: &Connection, now: Time| {
+            Ok(connection.prepare_cached(SQL)?.query_row((pool.as_str(), now.millis()), |row| row.get(0))?)
+        };
+        self.read(count).await
+    }
+
+    async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings> {
+        let pool = pool.clone();
+        self.write(move |connection, now| {
+            let mut settings = find(connection, &pool)?.ok_or(Error::NotFound)?;
+            if expect.is_some_and(|expect| expect != settings.rev) {
+                return Err(Error::Stale(settings.rev).into());
+            }
+            if settings.change(change, now) {
+                write(connection, &settings)?;
+            }
+            Ok(settings)
+        })
+        .await
+    }
+}
+
+/// Makes a pool, if it is not there yet.
+pub(crate) fn ensure(connection: &Connection, pool: &Pool, now: Time) -> std::result::Result<(), Fault> {
+    const SQL: &str = "INSERT OR IGNORE INTO pools (pool, rev, updated_at) VALUES (?1, 1, ?2)";
+    connection.prepare_cached(SQL)?.execute((pool.as_str(), now.millis()))?;
+    Ok(())
+}
+
+/// The pools that are not as all others.
+pub(crate) fn known(connection: &Connection) -> std::result::Result<Vec<PoolSettings>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM pools WHERE known");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let known = statement.query_map([], settings)?.collect::<rusqlite::Result<_>>()?;
+    Ok(known)
+}
+
+pub(crate) fn find(connection: &Connection, pool: &Pool) -> std::result::Result<Option<PoolSettings>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM pools WHERE pool = ?1");
+    Ok(connection.prepare_cached(&sql)?.query_row([pool.as_str()], settings).optional()?)
+}
+
+/// Writes a pool, and the gate of its jobs.
+fn write(connection: &Connection, settings: &PoolSettings) -> std::result::Result<(), Fault> {
+    const POOL: &str = "UPDATE pools SET active = :active, headers = :headers, max_in_flight = :in_flight,
+        max_per_second = :per_second, rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
+        WHERE pool = :pool";
+    let gate = if settings.is_gated() { settings.pool.as_str() } else { "" };
+    connection.prepare_cached(POOL)?.execute(named_params! {
+        ":pool": settings.pool.as_str(),
+        ":active": settings.active,
+        ":headers": serde_json::to_string(&settings.headers)?,
+        ":in_flight": settings.max_in_flight,
+        ":per_second": settings.max_per_second,
+        ":rev": settings.rev.0,
+        ":updated_at": settings.updated_at.millis(),
+        ":gate": gate,
+        ":known": settings.is_gated() || !settings.headers.is_empty(),
+    })?;
+    const JOBS: &str = "UPDATE jobs SET gate = ?2 WHERE pool = ?1 AND gate <> ?2";
+    connection.prepare_cached(JOBS)?.execute((settings.pool.as_str(), gate))?;
+    Ok(())
+}
+
+fn list(connection: &Connection, q: Option<&str>, page: &PageRef) -> std::result::Result<Page<PoolSummary>, Fault> {
+    let after = page.cursor.as_deref().map(Pool::parse).transpose().map_err(|_| Error::BadCursor)?;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM pools WHERE pool > :after AND (:q IS NULL OR instr(pool, :q) > 0)
+         ORDER BY pool LIMIT :limit"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let parameters = named_params! {
+        ":after": after.as_ref().map_or("", Pool::as_str),
+        ":q": q,
+        // One more, to know whether there is a next page.
+        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+    };
+    let mut found: Vec<PoolSettings> = statement.query_map(parameters, settings)?.collect::<rusqlite::Result<_>>()?;
+    let more = found.len() > page.limit;
+    found.truncate(page.limit);
+    let next = found.last().filter(|_| more).map(|last| last.pool.to_string());
+    let items =
+        found.into_iter().map(|settings| summary(connection, settings)).collect::<std::result::Result<_, _>>()?;
+    Ok(Page { items, next })
+}
+
+fn summary(connection: &Connection, settings: PoolSettings) -> std::result::Result<PoolSummary, Fault> {
+    const SQL: &str = "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_pool
+        WHERE pool = ?1 AND NOT once AND deleted_at IS NULL";
+    let count = |row: &Row<'_>| {
+        let (total, active): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(JobCount { total: total.unsigned_abs(), active: active.unsigned_abs() })
+    };
+    let endpoints = connection.prepare_cached(SQL)?.query_row([settings.pool.as_str()], count)?;
+    Ok(PoolSummary { settings, endpoints })
+}
+
+fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {
+    let pool: String = row.get("pool")?;
+    Ok(PoolSettings {
+        pool: Pool::parse(&pool)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))?,
+        active: row.get("active")?,
+        headers: json(row, "headers")?,
+        max_in_flight: row.get("max_in_flight")?,
+        max_per_second: row.get("max_per_second")?,
+        rev: Rev(row.get("rev")?),
+        updated_at: time(row, "updated_at")?,
+    })
+}

@@ -1,0 +1,133 @@
+//! Rules, and the jobs that are found by their keys.
+
+use naptime_core::{Action, Edit, Rev, Rule, Template};
+
+use super::Backend;
+use super::case::{Case, SECONDS, about, new_job};
+use crate::rules::{Expect, MOST_RULES};
+use crate::{Error, StoredRule};
+
+fn rule(name: &str, event: &str) -> Rule {
+    Rule { name: name.into(), event: event.into(), job: "{{ key }}".into(), then: Action::Delete, enabled: true }
+}
+
+/// A rule with something in every field that stores might trip over.
+fn upsert(name: &str) -> Rule {
+    let template = Template {
+        url: "https://target.test/$now/{{ key }}".into(),
+        every: Some("$$NOW".into()),
+        headers: vec![("$set".into(), "{{ data.token }}".into()), ("$set".into(), "a.b".into())],
+        body: Some("{\"$ne\": null}\r\n\u{1F4A4}".into()),
+        tags: vec!["$tag".into()],
+        active: false,
+        ..Template::default()
+    };
+    Rule { then: Action::Upsert(Box::new(template)), enabled: false, ..rule(name, "$event.a b") }
+}
+
+async fn put<B: Backend>(case: &Case<B>, rule: Rule) -> StoredRule {
+    case.store.put_rule(rule, Expect::Anything).await.expect("stored")
+}
+
+pub async fn a_rule_is_read_back_as_it_was<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let now = case.now().await;
+    let stored = put(&case, upsert("poll")).await;
+    assert_eq!((&stored.rule, stored.rev), (&upsert("poll"), Rev(1)));
+    assert!(about(stored.updated_at, now), "{} {now}", stored.updated_at);
+    assert_eq!(case.store.rule("poll").await.expect("there"), stored);
+    assert_eq!(case.store.rules(None).await.expect("a list"), [stored]);
+    assert!(matches!(case.store.rule("pol").await, Err(Error::NotFound)));
+}
+
+pub async fn rules_are_listed_by_name_and_found_by_event<B: Backend>() {
+    let case = Case::<B>::new().await;
+    for (name, event) in [("b", "linked"), ("c", "unlinked"), ("a", "linked"), ("a-1", "Linked")] {
+        put(&case, rule(name, event)).await;
+    }
+    let names = async |event: Option<&str>| {
+        let rules = case.store.rules(event).await.expect("a list");
+        rules.into_iter().map(|stored| stored.rule.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(None).await, ["a", "a-1", "b", "c"]);
+    assert_eq!(names(Some("linked")).await, ["a", "b"]);
+    assert_eq!(names(Some("link")).await, [""; 0]);
+    // It waits for another event from now on.
+    put(&case, rule("b", "unlinked")).await;
+    assert_eq!(names(Some("linked")).await, ["a"]);
+    assert_eq!(names(Some("unlinked")).await, ["b", "c"]);
+}
+
+pub async fn a_rule_is_replaced_by_its_revision<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let first = case.store.put_rule(rule("a", "e"), Expect::Nothing).await.expect("new");
+    let again = case.store.put_rule(upsert("a"), Expect::Nothing).await;
+    assert!(matches!(again, Err(Error::Stale(Rev(1)))), "{again:?}");
+    case.advance(SECONDS).await;
+    assert_eq!(put(&case, rule("a", "e")).await, first, "the same again is no change");
+    let second = case.store.put_rule(upsert("a"), Expect::Rev(Rev(1))).await.expect("replaced");
+    assert_eq!((&second.rule, second.rev), (&upsert("a"), Rev(2)));
+    assert!(second.updated_at > first.updated_at);
+    let stale = case.store.put_rule(rule("a", "e"), Expect::Rev(Rev(1))).await;
+    assert!(matches!(stale, Err(Error::Stale(Rev(2)))), "{stale:?}");
+    let gone = case.store.put_rule(rule("b", "e"), Expect::Rev(Rev(1))).await;
+    assert!(matches!(gone, Err(Error::NotFound)), "{gone:?}");
+    assert_eq!(case.store.rules(None).await.expect("a list"), [second]);
+}
+
+pub async fn a_rule_is_deleted_by_its_revision<B: Backend>() {
+    let case = Case::<B>::new().await;
+    put(&case, rule("a", "e")).await;
+    let stale = case.store.delete_rule("a", Some(Rev(2))).await;
+    assert!(matches!(stale, Err(Error::Stale(Rev(1)))), "{stale:?}");
+    case.store.delete_rule("a", Some(Rev(1))).await.expect("deleted");
+    assert!(matches!(case.store.delete_rule("a", None).await, Err(Error::NotFound)));
+    assert_eq!(case.store.rules(None).await.expect("a list"), []);
+}
+
+pub async fn of_those_who_store_a_rule_at_the_same_time_one_does<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let store = &case.store;
+    let new = (0..8).map(|n| store.put_rule(rule("a", &format!("e{n}")), Expect::Nothing));
+    let stored = futures::future::join_all(new).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(stored, 1);
+    let changed = (0..8).map(|n| store.put_rule(rule("a", &format!("f{n}")), Expect::Rev(Rev(1))));
+    let stored = futures::future::join_all(changed).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(stored, 1);
+    assert_eq!(store.rule("a").await.expect("there").rev, Rev(2));
+    // Whoever expects nothing in particular gets through.
+    let changed = (0..8).map(|n| store.put_rule(rule("a", &format!("g{n}")), Expect::Anything));
+    let stored = futures::future::join_all(changed).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!((stored, store.rule("a").await.expect("there").rev), (8, Rev(10)));
+}
+
+pub async fn there_are_not_too_many_rules<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let names: Vec<String> = (0..MOST_RULES).map(|n| format!("rule-{n:04}")).collect();
+    for some in names.chunks(50) {
+        futures::future::join_all(some.iter().map(|name| put(&case, rule(name, "e")))).await;
+    }
+    let more = case.store.put_rule(rule("one-more", "e"), Expect::Anything).await;
+    assert!(matches!(more, Err(Error::TooManyRules)), "{more:?}");
+    assert_eq!(put(&case, rule("rule-0007", "f")).await.rev, Rev(2), "those there are can be changed");
+    let found = case.store.rules(None).await.expect("a list");
+    assert!(found.iter().map(|stored| &stored.rule.name).eq(&names));
+    case.store.delete_rule("rule-0000", None).await.expect("deleted");
+    put(&case, rule("one-more", "e")).await;
+}
+
+pub async fn a_job_is_found_by_its_key<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let mut new = new_job();
+    new.spec.key = Some("user-1".into());
+    let mut again = new_job();
+    again.spec.key = new.spec.key.clone();
+    assert_eq!(case.store.by_key("user-1").await.expect("an answer"), None);
+    let job = case.add(new).await;
+    assert_eq!(case.store.by_key("user-1").await.expect("an answer"), Some(job.clone()));
+    assert_eq!(case.store.by_key("user").await.expect("an answer"), None);
+    case.edit(job.id, Edit::Delete).await;
+    assert_eq!(case.store.by_key("user-1").await.expect("an answer"), None);
+    let job = case.add(again).await;
+    assert_eq!(case.store.by_key("user-1").await.expect("an answer"), Some(job));
+}

@@ -1,0 +1,77 @@
+//! Rules: what happens to jobs on events.
+
+use async_trait::async_trait;
+use naptime_core::{Job, Rev, Rule, Time};
+
+use crate::{Jobs, Result};
+
+/// The most rules there may be.
+pub const MOST_RULES: usize = 1_000;
+
+/// Rules, and the jobs they act on. What the web gets, and whoever receives events.
+#[async_trait]
+pub trait Rules: Jobs {
+    /// All rules, or those of this event, by name. Disabled ones are among them.
+    async fn rules(&self, event: Option<&str>) -> Result<Vec<StoredRule>>;
+
+    /// The rule of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound).
+    async fn rule(&self, name: &str) -> Result<StoredRule>;
+
+    /// Stores a rule, in place of the one of its name. One that is as it was keeps its revision.
+    ///
+    /// # Errors
+    /// [`Error::Stale`](crate::Error::Stale) and [`Error::NotFound`](crate::Error::NotFound), if what is there is not
+    /// as expected; [`Error::TooManyRules`](crate::Error::TooManyRules).
+    async fn put_rule(&self, rule: Rule, expect: Expect) -> Result<StoredRule>;
+
+    /// Deletes a rule. The jobs it made stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Stale`](crate::Error::Stale).
+    async fn delete_rule(&self, name: &str, expect: Option<Rev>) -> Result<()>;
+
+    /// The job of this key, if there is one that is not deleted.
+    async fn by_key(&self, key: &str) -> Result<Option<Job>>;
+}
+
+/// A rule as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRule {
+    /// What it says.
+    pub rule: Rule,
+    /// Raised by every change. What `If-Match` is compared with.
+    pub rev: Rev,
+    /// When it was last changed.
+    pub updated_at: Time,
+}
+
+/// What an editor knows of the rule that is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Whatever is there, if anything.
+    Anything,
+    /// There is none of this name.
+    Nothing,
+    /// It has this revision.
+    Rev(Rev),
+}
+
+impl StoredRule {
+    /// What becomes of `before` when `rule` is stored at `now`.
+    ///
+    /// # Errors
+    /// As [`Rules::put_rule`].
+    pub fn after(before: Option<&Self>, rule: Rule, expect: Expect, now: Time) -> Result<Self> {
+        match (before, expect) {
+            (None, Expect::Rev(_)) => Err(crate::Error::NotFound),
+            (None, _) => Ok(Self { rule, rev: Rev(1), updated_at: now }),
+            (Some(before), Expect::Nothing) => Err(crate::Error::Stale(before.rev)),
+            (Some(before), Expect::Rev(rev)) if rev != before.rev => Err(crate::Error::Stale(before.rev)),
+            (Some(before), _) if before.rule == rule => Ok(before.clone()),
+            (Some(before), _) => Ok(Self { rule, rev: Rev(before.rev.0 + 1), updated_at: now }),
+        }
+    }
+}

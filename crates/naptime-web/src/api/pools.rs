@@ -1,0 +1,175 @@
+//! Pools: list, look at, change.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use naptime_core::{Invalid, Pool, PoolSettings, Time};
+use naptime_store::{Error, JobCount, PageRef, PoolSummary};
+use serde::Serialize;
+
+use super::{input, view};
+use crate::app::{App, Shared};
+use crate::body::JsonBody;
+use crate::format::excerpt;
+use crate::json::Json;
+use crate::mask;
+use crate::pool::{ApiPool, PoolDraft};
+use crate::problem::Problem;
+use crate::query::{IfMatch, Query};
+
+/// How often a change is made anew because somebody else's came between. Whoever names a revision is told instead.
+const TRIES: usize = 5;
+/// The most faults collected of fields that nobody knows.
+const MOST_UNKNOWN: usize = 50;
+
+/// A pool as the API sends it.
+#[derive(Serialize)]
+struct PoolView {
+    pool: String,
+    active: bool,
+    headers: Vec<(String, String)>,
+    max_in_flight: Option<u32>,
+    max_per_second: Option<u32>,
+    endpoints: u64,
+    active_endpoints: u64,
+    rev: i64,
+    updated_at: Time,
+}
+
+/// A pool with all there is to it.
+#[derive(Serialize)]
+struct WholeView {
+    #[serde(flatten)]
+    pool: PoolView,
+    /// Its calls under way; none where they are not limited.
+    in_flight: Option<u32>,
+}
+
+pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
+    query.check(&["q", "limit", "cursor"])?;
+    let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
+    let found = app.store.pools(query.filter("q")?, &page).await?;
+    let items = view::Items::of(found, |it: &PoolSummary| view(&it.settings, it.endpoints));
+    Ok(axum::Json(items).into_response())
+}
+
+pub(super) async fn get(State(app): State<Shared>, ApiPool(pool): ApiPool) -> Result<Response, Problem> {
+    let found = app.store.pool(&pool).await.map_err(of_pool)?;
+    tagged(&app, &found.settings, found.endpoints).await
+}
+
+pub(super) async fn patch(
+    State(app): State<Shared>,
+    ApiPool(pool): ApiPool,
+    IfMatch(expect): IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let draft = draft(json)?;
+    for tried in 1.. {
+        let old = stored(&app, &pool).await?;
+        // Who changed first is told first; what else is wrong may not even be wrong any more.
+        if expect.is_some_and(|expect| expect != old.rev) {
+            return Err(of_pool(Error::Stale(old.rev)));
+        }
+        let change = draft.clone().change(&old).map_err(Problem::invalid)?;
+        // What a mask stands for is of this revision.
+        match app.store.change_pool(&pool, Some(old.rev), change).await {
+            Ok(settings) => {
+                let endpoints = app.store.pool(&pool).await.map_err(of_pool)?.endpoints;
+                return tagged(&app, &settings, endpoints).await;
+            }
+            Err(Error::Stale(_)) if expect.is_none() && tried < TRIES => {}
+            Err(error) => return Err(of_pool(error)),
+        }
+    }
+    unreachable!("the last try returns")
+}
+
+async fn stored(app: &App, pool: &Pool) -> Result<PoolSettings, Problem> {
+    let found = app.store.pool_settings(std::slice::from_ref(pool)).await?.pop();
+    found.ok_or_else(|| of_pool(Error::NotFound))
+}
+
+/// Reads an object of fields.
+fn draft(json: Json) -> Result<PoolDraft, Problem> {
+    let Json::Object(fields) = json else {
+        let detail = format!("the body must be an object, not {}", json.kind());
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_type", detail));
+    };
+    let mut draft = PoolDraft::default();
+    for (name, value) in fields {
+        if let Err(fault) = field(&mut draft, &name, value)
+            && (fault.code != "unknown_field" || draft.faults.len() < MOST_UNKNOWN)
+        {
+            draft.faults.push(fault);
+        }
+    }
+    Ok(draft)
+}
+
+fn field(draft: &mut PoolDraft, name: &str, value: Json) -> Result<(), Invalid> {
+    match name {
+        "active" => draft.active = Some(input::boolean("active", &value)?),
+        "headers" => draft.headers = Some(input::headers(value)?),
+        "max_in_flight" => draft.max_in_flight = Some(limit("max_in_flight", value)?),
+        "max_per_second" => draft.max_per_second = Some(limit("max_per_second", value)?),
+        _ => {
+            let shown = excerpt(name, 60);
+            let detail = format!("`{shown}` is not a field of a pool that can be changed");
+            return Err(Invalid::new(shown, "unknown_field", detail));
+        }
+    }
+    Ok(())
+}
+
+/// A number, or `null` for no limit.
+fn limit(field: &'static str, value: Json) -> Result<Option<String>, Invalid> {
+    match value {
+        Json::Null => Ok(None),
+        Json::Number(number) => Ok(Some(number)),
+        other => Err(input::wrong_type(field, "a whole number, or null for no limit", &other)),
+    }
+}
+
+fn view(settings: &PoolSettings, endpoints: JobCount) -> PoolView {
+    let headers = mask::masked(&settings.headers).into_iter();
+    PoolView {
+        pool: settings.pool.to_string(),
+        active: settings.active,
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        max_in_flight: settings.max_in_flight,
+        max_per_second: settings.max_per_second,
+        endpoints: endpoints.total,
+        active_endpoints: endpoints.active,
+        rev: settings.rev.0,
+        updated_at: settings.updated_at,
+    }
+}
+
+/// A pool with its revision as the tag.
+async fn tagged(app: &App, settings: &PoolSettings, endpoints: JobCount) -> Result<Response, Problem> {
+    let in_flight = match settings.max_in_flight {
+        Some(_) => Some(app.store.in_flight(&settings.pool).await?),
+        None => None,
+    };
+    let whole = WholeView { pool: view(settings, endpoints), in_flight };
+    let mut response = axum::Json(whole).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", settings.rev.0)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The store's error, about a pool.
+fn of_pool(error: Error) -> Problem {
+    match error {
+        Error::NotFound => {
+            Problem::new(StatusCode::NOT_FOUND, "not_found", "no endpoint belongs to this pool").at("pool")
+        }
+        Error::Stale(rev) => {
+            let detail = format!("the pool has been changed meanwhile; it is at revision {}", rev.0);
+            Problem::new(StatusCode::CONFLICT, "stale", detail).at("If-Match")
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Rules: list, look at, store, delete.
+
+use axum::Json;
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use naptime_core::{Action, Invalid, Rule, Time};
+use naptime_store::{Error, Expect, StoredRule};
+use serde::Serialize;
+
+use super::{rule_input, view};
+use crate::app::Shared;
+use crate::body::JsonBody;
+use crate::json::Json as Sent;
+use crate::mask;
+use crate::pages::PageError;
+use crate::problem::Problem;
+use crate::query::{IfMatch, Query};
+
+/// A rule as the API sends it.
+#[derive(Serialize)]
+struct RuleView {
+    #[serde(flatten)]
+    rule: Rule,
+    rev: i64,
+    updated_at: Time,
+}
+
+/// The name in the path of an API request.
+pub(crate) struct RuleName(pub(crate) String);
+
+/// The name in the path of a page.
+pub(crate) struct PageRule(pub(crate) String);
+
+async fn name_of<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, Error> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok();
+    let name = params.iter().flatten().find(|(param, _)| *param == "name").map(|(_, value)| value.to_owned());
+    name.ok_or(Error::NotFound)
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for RuleName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        name_of(parts, state).await.map(Self).map_err(of_rule)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PageRule {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        name_of(parts, state).await.map(Self).map_err(crate::pages::of_rule)
+    }
+}
+
+pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
+    query.check(&[])?;
+    let rules = app.store.rules(None).await?.into_iter().map(view).collect();
+    Ok(Json(view::Items::all(rules)).into_response())
+}
+
+pub(super) async fn get(State(app): State<Shared>, RuleName(name): RuleName) -> Result<Response, Problem> {
+    Ok(tagged(app.store.rule(&name).await.map_err(of_rule)?))
+}
+
+pub(super) async fn put(
+    State(app): State<Shared>,
+    RuleName(name): RuleName,
+    headers: HeaderMap,
+    IfMatch(rev): IfMatch,
+    JsonBody(mut json): JsonBody,
+) -> Result<Response, Problem> {
+    if let Sent::Object(fields) = &mut json {
+        match fields.iter().find(|(field, _)| field == "name") {
+            None => fields.push(("name".to_owned(), Sent::String(name.clone()))),
+            Some((_, Sent::String(sent))) if *sent != name => {
+                let detail = format!("`name` is not that of the address, {}", crate::format::excerpt(&name, 60));
+                return Err(Problem::invalid(vec![Invalid::new("name", "conflict", detail)]));
+            }
+            Some(_) => {}
+        }
+    }
+    let stored = there(&app, &name).await?;
+    let expect = match rev {
+        Some(rev) => Expect::Rev(rev),
+        None if headers.get(header::IF_NONE_MATCH).is_some_and(|value| value == "*") => Expect::Nothing,
+        // `If-Match: *`: any revision, but there must be one.
+        None if headers.contains_key(header::IF_MATCH) && stored.is_none() => return Err(of_rule(Error::NotFound)),
+        None => Expect::Anything,
+    };
+    let before = stored.as_ref().map(|stored| &stored.rule);
+    let rule = rule_input::read(json, before, app.rules()).map_err(Problem::invalid)?;
+    let status = if stored.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let rule = app.store.put_rule(rule, expect).await.map_err(of_rule)?;
+    Ok((status, tagged(rule)).into_response())
+}
+
+pub(super) async fn delete(
+    State(app): State<Shared>,
+    RuleName(name): RuleName,
+    IfMatch(expect): IfMatch,
+) -> Result<Response, Problem> {
+    app.store.delete_rule(&name, expect).await.map_err(of_rule)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The rule of this name, if there is one.
+async fn there(app: &Shared, name: &str) -> Result<Option<StoredRule>, Problem> {
+    match app.store.rule(name).await {
+        Ok(rule) => Ok(Some(rule)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A rule without the values of headers that look like credentials.
+pub(crate) fn masked(mut rule: Rule) -> Rule {
+    if let Action::Upsert(template) = &mut rule.then {
+        for (name, value) in &mut template.headers {
+            if mask::is_secret(name) {
+                mask::MASK.clone_into(value);
+            }
+        }
+    }
+    rule
+}
+
+fn view(stored: StoredRule) -> RuleView {
+    RuleView { rule: masked(stored.rule), rev: stored.rev.0, updated_at: stored.updated_at }
+}
+
+fn tagged(stored: StoredRule) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", stored.rev.0));
+    let mut response = Json(view(stored)).into_response();
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// The store's error, about a rule.
+fn of_rule(error: Error) -> Problem {
+    match error {
+        Error::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no rule of this name").at("name"),
+        Error::Stale(rev) => {
+            let detail = format!("the rule has been changed meanwhile; it is at revision {}", rev.0);
+            Problem::new(StatusCode::CONFLICT, "stale", detail).at("If-Match")
+        }
+        other => other.into(),
+    }
+}

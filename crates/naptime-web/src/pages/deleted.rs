@@ -1,0 +1,81 @@
+//! The endpoints that were deleted, for as long as they are kept.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use naptime_core::{Method, Time, duration};
+use naptime_store::{JobQuery, JobSummary, PageRef};
+use url::form_urlencoded;
+
+use super::PageError;
+use super::endpoints::url;
+use super::layout::{Layout, Tab};
+use crate::app::Shared;
+use crate::format;
+use crate::query::Query;
+
+/// The endpoints on one page.
+const ON_A_PAGE: usize = 50;
+const HERE: &str = "/endpoints/deleted";
+
+pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
+    let cursor = query.get("cursor").map(str::to_owned);
+    let jobs = JobQuery { deleted: true, ..JobQuery::default() };
+    let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
+    let (now, kept) = (app.now(), app.settings.retention);
+    let next =
+        page.next.map(|cursor| form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish());
+    let body = html! {
+        div.head {
+            div.title {
+                h1 { "Deleted endpoints" }
+                p.note { "Each is kept for " (duration::show(kept)) ", with its runs. Restored, it is switched off." }
+            }
+            a.button href="/endpoints" { "All endpoints" }
+        }
+        @if page.items.is_empty() {
+            p.empty { @if cursor.is_some() { "There are no more." } @else { "No endpoint has been deleted lately." } }
+        } @else {
+            table.cards.endpoints.deleted {
+                thead {
+                    tr {
+                        th scope="col" { "Endpoint" }
+                        th scope="col" { "Name" }
+                        th scope="col" { "Deleted" }
+                        th scope="col" { "Can be restored until" }
+                        th scope="col" { span.hidden { "Restore" } }
+                    }
+                }
+                tbody { @for job in &page.items { (row(job, now, kept)) } }
+            }
+        }
+        nav.pager aria-label="Pages" {
+            @if cursor.is_some() { a.button href=(HERE) { "First page" } }
+            @if let Some(next) = next { a.button href={ (HERE) "?" (next) } rel="next" { "Next page" } }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, "Deleted endpoints").page(&body))
+}
+
+fn row(job: &JobSummary, now: Time, kept: std::time::Duration) -> Markup {
+    // Only deleted ones are listed.
+    let deleted = job.deleted_at.unwrap_or(now);
+    html! {
+        tr {
+            th.where scope="row" {
+                a href={ "/endpoints/" (job.id) } { (url(&job.endpoint)) }
+                @if job.method != Method::Get { " " span.method { (job.method) } }
+            }
+            td.name.none[job.name.is_empty() && job.tags.is_empty()] data-label="Name" {
+                @if !job.name.is_empty() { (job.name) " " }
+                @for tag in &job.tags { span.tag { (tag) } " " }
+            }
+            td data-label="Deleted" { (format::time(now, deleted)) }
+            td data-label="Can be restored until" { (format::clock(now, deleted + kept)) }
+            td.restore {
+                form method="post" action={ "/endpoints/" (job.id) "/restore" } {
+                    button aria-label={ "Restore " (job.endpoint) } { "Restore" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One one-off job: how it stands, how it is set up, and the log of its attempts.
+
+use axum::extract::{Path, State};
+use http::StatusCode;
+use maud::{Markup, html};
+use naptime_core::{Job, JobId, Lock, PoolSettings, Run, Schedule, Stage, Time, duration};
+use naptime_store::{Error, PageRef};
+
+use super::endpoints::url;
+use super::jobs::{buttons, pill};
+use super::layout::{Layout, Tab, live};
+use super::{PageError, pool_view, status, worker};
+use crate::api::job_view::under_way;
+use crate::app::Shared;
+use crate::format;
+use crate::mask;
+use crate::query::Query;
+
+/// The attempts on one page.
+const ON_A_PAGE: usize = 50;
+
+pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, query: Query) -> Result<Markup, PageError> {
+    let id = read_id(&id)?;
+    let cursor = query.get("cursor").map(str::to_owned);
+    let job = app.one_off(id).await.map_err(of_job)?;
+    let page = app.store.runs(id, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
+    let pool = app.store.pool_settings(std::slice::from_ref(job.spec.endpoint.pool())).await?.pop();
+    let now = app.now();
+    let lock = under_way(&job, &page.items, now).filter(|_| cursor.is_none());
+    let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
+    let stage = job.stage().unwrap_or(Stage::Waiting);
+    let body = html! {
+        div.head {
+            div.title {
+                h1 { @if job.spec.name.is_empty() { (url(&job.spec.endpoint)) } @else { (job.spec.name) } }
+                @if !job.spec.name.is_empty() {
+                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.endpoint)) }
+                }
+            }
+            (live("actions", &html! { div.actions { (buttons(id, stage, "")) } }))
+        }
+        div.detail {
+            section.state aria-label="State" { (live("state", &state(&job, stage, now))) }
+            section.set-up aria-label="Set-up" { (configuration(&job, pool.as_ref(), now)) }
+            section.runs-part aria-labelledby="log" {
+                h2 #log { "Log of attempts" }
+                (live("log", &log(&job, lock, &page.items, now)))
+                nav.pager aria-label="Pages of the log" {
+                    @if cursor.is_some() { a.button href={ "/jobs/" (id) "#log" } { "Newest" } }
+                    @if let Some(next) = &page.next {
+                        a.button rel="next" href={ "/jobs/" (id) "?" (super::detail::cursor_query(next)) "#log" } { "Older" }
+                    }
+                }
+                p.note { "The log is kept for " (duration::show(app.settings.retention)) "." }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Jobs, &title).page(&body))
+}
+
+fn state(job: &Job, stage: Stage, now: Time) -> Markup {
+    let state = &job.state;
+    html! {
+        dl.facts {
+            dt { "State" }
+            dd { (pill(stage)) }
+            @match stage {
+                Stage::Waiting | Stage::Retrying => {
+                    dt { "Next call" }
+                    dd {
+                        @if let Some(at) = state.claim_at {
+                            (status::next(now, at)) " " span.dim { "at " (format::clock(now, at)) }
+                        }
+                    }
+                },
+                Stage::Cancelled => {
+                    dt { "Cancelled" }
+                    dd { @if let Some(at) = job.deleted_at { (format::time(now, at)) } }
+                },
+                Stage::Done | Stage::Failed => {
+                    dt { "Ended" }
+                    dd { @if let Some(at) = state.ended_at { (format::time(now, at)) } }
+                },
+                Stage::Running => {},
+            }
+            @if let Some(lock) = &state.lock {
+                dt { "Held by" }
+                dd { (worker::named(lock.worker)) " since " (format::time(now, lock.since)) }
+            }
+            @if state.attempt > 0 {
+                dt { "Attempt" }
+                dd { (state.attempt) " of " (job.spec.retry.attempts) }
+            }
+            dt { "Last outcome" }
+            dd {
+                @if let Some(last) = &state.last {
+                    (status::last(now, last))
+                    @if !last.message.is_empty() { " " span.message { (last.message) } }
+                } @else { span.dim { "none yet" } }
+            }
+        }
+    }
+}
+
+fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
+    let (spec, request) = (&job.spec, &job.spec.request);
+    html! {
+        dl.facts {
+            dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
+            dt { "Channel" } dd.where { (spec.endpoint.channel()) }
+            dt { "Method" } dd { (request.method) }
+            @if !request.headers.is_empty() {
+                dt { "Headers" }
+                dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
+            }
+            @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
+            @if let Schedule::Once { at } = spec.schedule { dt { "Asked for at" } dd { (format::time(now, at)) } }
+            dt { "Timeout" } dd { (duration::show(request.timeout)) }
+            dt { "Ends well with" } dd { (spec.success) }
+            dt { "Attempts" }
+            dd {
+                "up to " (spec.retry.attempts)
+                @if spec.retry.attempts > 1 {
+                    ", after " (spec.retry.on) "; the second after " (duration::show(spec.retry.backoff))
+                }
+            }
+            @if let Some(key) = &spec.key { dt { "Key" } dd { code { (key) } } }
+            @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
+            dt { "Added" } dd { (format::time(now, job.created_at)) }
+            dt { "Id" } dd { code { (job.id) } }
+        }
+    }
+}
+
+/// The attempts, newest first: when each began and ended, and how.
+fn log(job: &Job, lock: Option<&Lock>, runs: &[Run], now: Time) -> Markup {
+    if runs.is_empty() && lock.is_none() {
+        return html! { p.empty { "Not called yet." } };
+    }
+    html! {
+        table.cards.runs {
+            thead {
+                tr {
+                    th scope="col" { "Started" }
+                    th scope="col" { "Ended" }
+                    th.number scope="col" { "Took" }
+                    th scope="col" { "Outcome" }
+                    th scope="col" { "Message" }
+                    th.number scope="col" { "Attempt" }
+                    th scope="col" { "Worker" }
+                }
+            }
+            tbody {
+                @if let Some(lock) = lock {
+                    tr {
+                        th scope="row" { (format::clock(now, lock.at)) }
+                        td data-label="Ended" { span.dim { "not yet" } }
+                        td.number data-label="Took" { span.dim { "–" } }
+                        td data-label="Outcome" { span.pill.busy { "calling" } }
+                        td.message.none data-label="Message" {}
+                        td.number data-label="Attempt" { (job.state.attempt) }
+                        td data-label="Worker" { (worker::named(lock.worker)) }
+                    }
+                }
+                @for run in runs {
+                    tr {
+                        th scope="row" { (format::clock(now, run.started)) }
+                        td data-label="Ended" { (format::clock(now, run.finished)) }
+                        td.number data-label="Took" { (format::took(run.took())) }
+                        td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
+                        td.message data-label="Message" { (run.message) }
+                        td.number data-label="Attempt" { (run.attempt) }
+                        td data-label="Worker" { (worker::named(run.worker)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The id in the address of a page.
+pub(super) fn read_id(id: &str) -> Result<JobId, PageError> {
+    id.parse().map_err(|_| of_job(Error::NotFound))
+}
+
+/// The store's error, about a one-off job.
+pub(super) fn of_job(error: Error) -> PageError {
+    match error {
+        Error::NotFound => {
+            let text = "There is no one-off job of this id. It may have ended long ago, or the address was cut short.";
+            PageError::new(StatusCode::NOT_FOUND, "No such job", text)
+        }
+        Error::Deleted => {
+            let text = "This job has been cancelled. What is still wanted has to be asked for again.";
+            PageError::new(StatusCode::CONFLICT, "It is cancelled", text)
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,125 @@
+//! One pool: its limits and headers, and its endpoints.
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use maud::{Markup, html};
+use naptime_core::{PoolSettings, Time};
+use naptime_store::{JobQuery, PageRef, PoolSummary};
+use url::form_urlencoded;
+
+use super::PageError;
+use super::detail::cursor_query;
+use super::endpoints;
+use super::layout::{Layout, Tab, live, tile};
+use super::pool_view::{href, switch};
+use super::pools::of_pool;
+use crate::app::Shared;
+use crate::format;
+use crate::mask;
+use crate::pool::PagePool;
+use crate::query::Query;
+
+/// The endpoints on one page.
+const ON_A_PAGE: usize = 50;
+
+pub(super) async fn show(
+    State(app): State<Shared>,
+    PagePool(pool): PagePool,
+    query: Query,
+) -> Result<Markup, PageError> {
+    let cursor = query.get("cursor").map(str::to_owned);
+    let found = app.store.pool(&pool).await.map_err(of_pool)?;
+    let jobs = JobQuery { pool: Some(pool.to_string()), ..JobQuery::default() };
+    let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
+    let in_flight = match found.settings.max_in_flight {
+        Some(_) => Some(app.store.in_flight(&pool).await?),
+        None => None,
+    };
+    let (now, href) = (app.now(), href(&pool));
+    let here = cursor.as_ref().map_or(href.clone(), |cursor| format!("{href}?{}", cursor_query(cursor)));
+    let of_pool = form_urlencoded::Serializer::new(String::new()).append_pair("pool", pool.as_str()).finish();
+    let table = html! {
+        @if page.items.is_empty() {
+            p.empty { @if cursor.is_some() { "There are no more." } @else { "It has no endpoints." } }
+        } @else {
+            // That the pool is off or limited need not be said at each.
+            (endpoints::table(&page.items, &jobs, &here, now, &HashMap::new()))
+        }
+    };
+    let body = html! {
+        div.head {
+            div.title { h1 { span.url { (pool) } } }
+            div.actions {
+                (switch(&found.settings, &here))
+                a.button href={ (href) "/edit" } { "Edit" }
+            }
+        }
+        div.detail {
+            section.state aria-label="State" { (live("state", &state(&found, in_flight))) }
+            section.set-up aria-label="Set-up" { (live("set-up", &configuration(&found.settings, now))) }
+            section.runs-part aria-labelledby="endpoints" {
+                div.head {
+                    h2 #endpoints { "Endpoints" }
+                    div.actions {
+                        a href={ "/endpoints?" (of_pool) } { "Search in them" }
+                        a href={ "/jobs?" (of_pool) } { "One-off jobs" }
+                    }
+                }
+                (live("endpoints", &table))
+                nav.pager aria-label="Pages" {
+                    @if cursor.is_some() { a.button href=(href) { "First page" } }
+                    @if let Some(next) = &page.next {
+                        a.button href={ (href) "?" (cursor_query(next)) } rel="next" { "Next page" }
+                    }
+                }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Pools, pool.as_str()).page(&body))
+}
+
+fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
+    let PoolSummary { settings, endpoints } = found;
+    let limit = |limit: Option<u32>| match limit {
+        Some(limit) => html! { "at most " strong { (format::count(limit.into())) } " across all workers" },
+        None => html! { span.dim { "not limited" } },
+    };
+    html! {
+        @if !settings.active {
+            div.notice.warn {
+                p {
+                    strong { "This pool is switched off." }
+                    " Nothing of it is called, whatever its endpoints say. One-off jobs wait until it is on again."
+                }
+            }
+        }
+        dl.facts {
+            dt { "Calls in flight" }
+            dd {
+                (limit(settings.max_in_flight))
+                @if let Some(now) = in_flight { "; " strong { (format::count(now.into())) } " now" }
+            }
+            dt { "Calls per second" } dd { (limit(settings.max_per_second)) }
+        }
+        dl.tiles {
+            (tile("Endpoints", &format::count(endpoints.total), ""))
+            (tile("Switched on", &format::count(endpoints.active), ""))
+        }
+    }
+}
+
+fn configuration(settings: &PoolSettings, now: Time) -> Markup {
+    html! {
+        dl.facts {
+            dt { "Default headers" }
+            dd {
+                @if settings.headers.is_empty() { span.dim { "none" } } @else {
+                    pre { @for (name, value) in mask::masked(&settings.headers) { (name) ": " (value) "\n" } }
+                }
+            }
+            dt { @if settings.rev.0 == 1 { "Added" } @else { "Changed" } }
+            dd { (format::time(now, settings.updated_at)) ", revision " (settings.rev.0) }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Switching a whole pool on and off.
+
+use axum::extract::State;
+use axum::response::Redirect;
+use maud::{Markup, html};
+use naptime_core::PoolChange;
+
+use super::PageError;
+use super::layout::{Layout, Tab};
+use super::pool_view::href;
+use super::pools::of_pool;
+use crate::app::Shared;
+use crate::auth::local_path;
+use crate::body::FormBody;
+use crate::format;
+use crate::pool::PagePool;
+use crate::query::Query;
+
+/// Asks before it is switched off.
+pub(super) async fn confirm(
+    State(app): State<Shared>,
+    PagePool(pool): PagePool,
+    query: Query,
+) -> Result<Markup, PageError> {
+    let found = app.store.pool(&pool).await.map_err(of_pool)?;
+    let back = back(query.get("back"), &pool);
+    let body = html! {
+        section.confirm {
+            h1 { "Switch this pool off?" }
+            p.where { (pool) }
+            p {
+                "Nothing of it is called until it is switched on again. It has "
+                (format::counted(found.endpoints.total, "endpoint")) ", of which "
+                (format::count(found.endpoints.active)) " switched on. Calls under way are finished, and one-off jobs wait."
+            }
+            form.actions method="post" {
+                input type="hidden" name="active" value="false";
+                input type="hidden" name="back" value=(back);
+                button.danger { "Switch off" }
+                a.button href=(back) { "Leave on" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Pools, "Switch off").page(&body))
+}
+
+pub(super) async fn switch(
+    State(app): State<Shared>,
+    PagePool(pool): PagePool,
+    FormBody(fields): FormBody,
+) -> Result<Redirect, PageError> {
+    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    // The button says where to, so pressing it twice does no harm, whatever the revision.
+    let change = PoolChange { active: Some(field("active") == Some("true")), ..PoolChange::default() };
+    app.store.change_pool(&pool, None, change).await.map_err(of_pool)?;
+    Ok(Redirect::to(&back(field("back"), &pool)))
+}
+
+/// Where to go on: to the page of the pool, unless another is named.
+fn back(named: Option<&str>, pool: &naptime_core::Pool) -> String {
+    match named.map(local_path) {
+        Some(path) if path != "/" => path.to_owned(),
+        _ => href(pool),
+    }
+}

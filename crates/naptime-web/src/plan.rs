@@ -1,0 +1,144 @@
+//! The capacity plan, as pages and API show it.
+//!
+//! The work that is due is added up in the background, since with many jobs that takes longer than a page may: when
+//! somebody wants to see it and what there is is old, and never twice at the same time. What changes from one second to
+//! the next (the workers, what is late, how long calls take) is read each time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use naptime_core::Time;
+use naptime_core::load::Figures;
+use naptime_core::plan::{Demand, Late, Supply};
+use naptime_core::worker::Worker;
+use naptime_store::{Error, PageRef, Result, WebStore};
+use tokio::sync::{Mutex, watch};
+
+use crate::app::App;
+
+/// The jobs that are read at once.
+const PAGE: usize = 500;
+/// It is kept for so many times as long as it took to add up, so that this never costs more than a fiftieth of a core.
+const KEPT: u32 = 50;
+const KEPT_AT_LEAST: Duration = Duration::from_secs(5);
+const KEPT_AT_MOST: Duration = Duration::from_secs(600);
+/// What is older is not shown any more, not even while it is being added up anew.
+const OLD: Duration = Duration::from_secs(1_200);
+
+/// What has waited for so long is late.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Work and workers, set against each other.
+pub(crate) struct Plan {
+    /// The work that is due; none while it is being added up for the first time.
+    pub(crate) planned: Option<Arc<Planned>>,
+    /// The workers.
+    pub(crate) supply: Supply,
+    /// How long a call took on the mean; none if there was no call.
+    pub(crate) mean_call: Option<Duration>,
+    /// What is late.
+    pub(crate) late: Late,
+}
+
+impl Plan {
+    /// The plan as of now. The work that is due is waited for no longer than `patience`.
+    pub(crate) async fn make(app: &App, workers: &[Worker], hour: &Figures, patience: Duration) -> Result<Self> {
+        let (late, planned) = tokio::join!(app.store.late(LATE), app.planner.planned(&app.store, patience));
+        let (supply, mean_call) = (Supply::of(workers), hour.mean_took());
+        let late = supply.judge(late?, planned.as_ref().map(|planned| &planned.demand), mean_call);
+        Ok(Self { planned, supply, mean_call, late })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(calls: u64, demand: Option<Demand>, supply: Supply, mean: Option<Duration>, now: Time) -> Self {
+        let late = supply.judge(calls, demand.as_ref(), mean);
+        let planned =
+            demand.map(|demand| Arc::new(Planned { as_of: now, demand, made: Instant::now(), kept: KEPT_AT_LEAST }));
+        Self { planned, supply, mean_call: mean, late }
+    }
+
+    /// The slots that the work keeps busy in the long run, if that is known.
+    pub(crate) fn slots_needed(&self) -> Option<f64> {
+        Some(self.planned.as_ref()?.demand.slots(self.mean_call?))
+    }
+
+    /// The workers that the work takes in the long run, if that is known.
+    pub(crate) fn workers_needed(&self) -> Option<u32> {
+        self.supply.workers_for(self.slots_needed()?)
+    }
+
+    /// The calls per second that the workers can carry, if that is known.
+    pub(crate) fn capacity(&self) -> Option<f64> {
+        Some(self.supply.per_second(self.mean_call?))
+    }
+
+    /// The calls due in each step of so many minutes, of the coming day. Nothing if it is not known.
+    pub(crate) fn forecast(&self, minutes: usize) -> Vec<(Time, f64)> {
+        let steps = self.planned.iter().flat_map(|planned| planned.demand.per_step(minutes));
+        steps.collect()
+    }
+}
+
+/// The work that is due, as it was at a time.
+pub(crate) struct Planned {
+    /// When.
+    pub(crate) as_of: Time,
+    /// The work.
+    pub(crate) demand: Demand,
+    made: Instant,
+    kept: Duration,
+}
+
+/// Adds up the work that is due.
+#[derive(Default)]
+pub(crate) struct Planner {
+    latest: watch::Sender<Option<Arc<Planned>>>,
+    /// Held by whoever is at it.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Planner {
+    /// The work that is due, if it is known within `patience`.
+    pub(crate) async fn planned(&self, store: &Arc<dyn WebStore>, patience: Duration) -> Option<Arc<Planned>> {
+        let fresh = |planned: &Option<Arc<Planned>>| planned.as_ref().is_some_and(|it| it.made.elapsed() < it.kept);
+        let mut latest = self.latest.subscribe();
+        if !fresh(&latest.borrow()) {
+            if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+                let (store, latest) = (Arc::clone(store), self.latest.clone());
+                tokio::spawn(async move {
+                    let _turn = turn;
+                    match add_up(&*store).await {
+                        Ok(planned) => drop(latest.send_replace(Some(Arc::new(planned)))),
+                        Err(error) => tracing::warn!(%error, "the work that is due could not be added up"),
+                    }
+                });
+            }
+            // If that is not enough, what there is has to do.
+            let _ = tokio::time::timeout(patience, latest.wait_for(fresh)).await;
+        }
+        let planned = self.latest.borrow().clone();
+        planned.filter(|it| it.made.elapsed() < OLD)
+    }
+}
+
+async fn add_up(store: &dyn WebStore) -> Result<Planned> {
+    let (as_of, began) = (store.now(), Instant::now());
+    let (mut demand, mut page) = (Demand::new(as_of), PageRef::first(PAGE));
+    loop {
+        let found = store.due_work(&page).await?;
+        // Away from the runtime's threads: to find the coming times of so many patterns may take a while.
+        let count = move || {
+            found.items.iter().for_each(|work| demand.add(&work.schedule, work.due));
+            demand
+        };
+        demand = tokio::task::spawn_blocking(count).await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        page.cursor = found.next;
+        if page.cursor.is_none() {
+            break;
+        }
+    }
+    let made = Instant::now();
+    let kept = ((made - began) * KEPT).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
+    tracing::debug!(took = ?made - began, "the work that is due is added up");
+    Ok(Planned { as_of, demand, made, kept })
+}

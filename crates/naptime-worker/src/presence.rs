@@ -1,0 +1,73 @@
+//! Since when there has been a worker, and which pools were switched off: what tells why an SLA was not met.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use naptime_core::{Claim, Pool, PoolSettings, Settled, Time, worker};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::Shared;
+
+/// How long an answer is good for: after an outage, many breaches end at once.
+const FRESH: Duration = Duration::from_secs(2);
+/// How long asking may take. The settle waits for it, and its slot.
+const ASKING: Duration = Duration::from_secs(2);
+
+/// What kept calls from being made.
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    /// The last answer, and when it came.
+    last: Mutex<Option<(Instant, Option<Time>)>>,
+    /// The pools that were seen to be switched off, and when they were seen to be on again; none: they are still off.
+    off: std::sync::Mutex<HashMap<Pool, Option<Time>>>,
+}
+
+impl Presence {
+    /// Since when there has been a worker without a gap. While the store does not answer, what it last said.
+    async fn since(&self, shared: &Shared) -> Option<Time> {
+        // One asks, the others wait for what it finds.
+        let mut last = self.last.lock().await;
+        if let Some((at, since)) = *last
+            && at.elapsed() < FRESH
+        {
+            return since;
+        }
+        match timeout(ASKING, shared.store.workers()).await {
+            Ok(Ok(workers)) => {
+                let since = worker::present_since(&workers, shared.store.now());
+                *last = Some((Instant::now(), since));
+                since
+            }
+            Ok(Err(_)) | Err(_) => (*last)?.1,
+        }
+    }
+
+    /// Takes note of those of the pools that are switched off at `now`: all others are on.
+    pub(crate) fn note_off(&self, pools: &[PoolSettings], now: Time) {
+        let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        for until in off.values_mut() {
+            until.get_or_insert(now);
+        }
+        off.extend(pools.iter().filter(|settings| !settings.active).map(|settings| (settings.pool.clone(), None)));
+    }
+
+    /// When a pool was last off, as far as is known; one that is called is on again by `now`.
+    fn off_at(&self, pool: &Pool, now: Time) -> Option<Time> {
+        let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        off.get(pool).map(|until| until.unwrap_or(now))
+    }
+}
+
+/// Says which breach of the job's SLA a settle ends, if it does. Nothing is asked where it does not.
+pub(crate) async fn with_breach(shared: &Shared, claim: &Claim, settled: Settled) -> Settled {
+    let Some(run) = &settled.run else { return settled };
+    if claim.job.breach_ended_by(run, None).is_none() {
+        return settled;
+    }
+    let since = shared.presence.since(shared).await;
+    let off_at = shared.presence.off_at(claim.job.spec.endpoint.pool(), run.started);
+    let breach = claim.job.breach_ended_by(run, since).map(|breach| breach.in_pool_off_at(off_at));
+    Settled { breach, ..settled }
+}

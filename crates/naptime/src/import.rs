@@ -1,0 +1,119 @@
+//! `naptime import`: the rows of a table `queued_job`, from CSV or from the INSERT statements of a dump.
+
+mod row;
+mod sql;
+mod table;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+
+use anyhow::{Context, bail};
+use naptime_core::{Invalid, JobId, NewJob};
+use naptime_store::{Added, Store};
+use uuid::Uuid;
+
+use self::row::{Fate, Row};
+use crate::cli::ImportArgs;
+use crate::commands::block_on;
+use crate::enqueue::rules_of;
+use crate::faults::Faults;
+use crate::settings::{Rules, StoreSettings};
+use crate::store;
+
+/// The most jobs added at once.
+const CHUNK: usize = 1_000;
+
+/// `naptime import`.
+pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
+    let mut faults = Faults::default();
+    let store = StoreSettings::read(&args.store, false, &mut faults);
+    let rules = rules_of(&store, &args.rules, &mut faults);
+    let store = faults.check(store)?;
+    let text = read(&args.file)?;
+    let rows = if is_sql(&args.file, &text) { sql::rows(&text, args.standard_strings) } else { table::rows(&text) };
+    block_on(async {
+        let opened = store::open(&store, false).await?;
+        add(opened.store.as_ref(), rows, &rules, args.all).await
+    })
+}
+
+fn read(file: &str) -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    if file == "-" {
+        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read what was to be imported")?;
+    } else {
+        bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
+    }
+    let text = String::from_utf8(bytes).with_context(|| format!("{file} is not UTF-8"))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+/// Whether it is SQL: by its name or, where that says nothing, because its first line is no header with a `url`.
+fn is_sql(file: &str, text: &str) -> bool {
+    let ends = |end: &str| file.len() > end.len() && file.to_lowercase().ends_with(end);
+    let first = text.lines().next().unwrap_or_default().to_lowercase();
+    ends(".sql") || (!ends(".csv") && !first.split(',').any(|name| name.trim().trim_matches('"') == "url"))
+}
+
+/// What became of the rows.
+#[derive(Default)]
+struct Counts {
+    added: usize,
+    existing: usize,
+    done: usize,
+    bad: usize,
+}
+
+/// A row that can be read, or where it stands and what is wrong with it.
+type ReadRow = Result<Row, (u64, Vec<Invalid>)>;
+
+async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rules, all: bool) -> anyhow::Result<()> {
+    let rules = naptime_core::Rules { networks: &rules.networks, min_period: rules.min_period };
+    let mut counts = Counts::default();
+    let mut unknown = BTreeSet::new();
+    let mut new: Vec<NewJob> = Vec::new();
+    for row in rows {
+        let fate = row.and_then(|row| {
+            unknown.extend(row.unknown_columns());
+            let line = row.line;
+            row.fate(rules, JobId::from(Uuid::now_v7()), store.now(), all).map_err(|faults| (line, faults))
+        });
+        match fate {
+            Ok(Fate::Job(job)) => new.push(*job),
+            Ok(Fate::Done) => counts.done += 1,
+            Err((line, faults)) => {
+                counts.bad += 1;
+                for fault in faults {
+                    writeln!(std::io::stderr(), "line {line}: {}: {}", fault.field, fault.detail)?;
+                }
+            }
+        }
+        if new.len() == CHUNK {
+            insert(store, &mut new, &mut counts).await?;
+        }
+    }
+    insert(store, &mut new, &mut counts).await?;
+    let mut out = std::io::stdout().lock();
+    let Counts { added, existing, done, bad } = counts;
+    for column in &unknown {
+        writeln!(out, "column {column} says nothing to Naptime, so it was left out")?;
+    }
+    writeln!(out, "imported {added}, there already {existing}, done already {done}, not readable {bad}")?;
+    if bad > 0 {
+        bail!("what could not be read was not imported; see above");
+    }
+    if added + existing + done == 0 {
+        bail!("there is no row of a table queued_job");
+    }
+    Ok(())
+}
+
+async fn insert(store: &dyn Store, new: &mut Vec<NewJob>, counts: &mut Counts) -> anyhow::Result<()> {
+    for added in store.insert(std::mem::take(new)).await? {
+        match added {
+            Added::New(_) => counts.added += 1,
+            Added::Existing(_) => counts.existing += 1,
+        }
+    }
+    Ok(())
+}

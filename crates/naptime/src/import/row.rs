@@ -1,0 +1,237 @@
+//! A row of the table `queued_job`, and the one-off job that it becomes.
+
+use std::collections::BTreeMap;
+
+use naptime_core::{Draft, Headers, Invalid, JobId, Method, NewJob, OnceDraft, RawHeaders, Rules, Time, duration};
+
+/// The columns that are read.
+const READ: [&str; 15] = [
+    "id",
+    "url",
+    "method",
+    "body",
+    "params",
+    "headers",
+    "timeout",
+    "run_at",
+    "name",
+    "state",
+    "status",
+    "done",
+    "done_at",
+    "finished_at",
+    "completed_at",
+];
+/// Those that are known to say nothing of what is still to be called.
+const PASSED_OVER: [&str; 2] = ["created_at", "updated_at"];
+/// What a job is called that is still to be called.
+const OPEN: [&str; 16] = [
+    "new",
+    "queued",
+    "enqueued",
+    "pending",
+    "waiting",
+    "scheduled",
+    "ready",
+    "open",
+    "running",
+    "started",
+    "processing",
+    "in_progress",
+    "locked",
+    "retry",
+    "retrying",
+    "temporary",
+];
+/// What a job is called that has ended, well or not.
+const ENDED: [&str; 14] = [
+    "done",
+    "ok",
+    "success",
+    "succeeded",
+    "successful",
+    "complete",
+    "completed",
+    "finished",
+    "failed",
+    "failure",
+    "error",
+    "dead",
+    "cancelled",
+    "canceled",
+];
+
+/// A row: names of columns in lower case, and their values.
+pub(super) struct Row {
+    /// Where it begins.
+    pub(super) line: u64,
+    values: BTreeMap<String, Option<String>>,
+}
+
+/// What becomes of a row.
+pub(super) enum Fate {
+    /// It is to be called.
+    Job(Box<NewJob>),
+    /// It has been called.
+    Done,
+}
+
+impl Row {
+    pub(super) fn new(line: u64, values: impl Iterator<Item = (String, Option<String>)>) -> Self {
+        Self { line, values: values.collect() }
+    }
+
+    /// Checks that a table has what a row cannot do without.
+    pub(super) fn check_columns(columns: &[String]) -> Result<(), Invalid> {
+        let missing = |name: &str| columns.iter().all(|column| column != name);
+        match ["id", "url"].into_iter().find(|name| missing(name)) {
+            None => Ok(()),
+            Some(name) => Err(Invalid::new(name, "missing", format!("there is no column `{name}`"))),
+        }
+    }
+
+    /// The columns that are not known.
+    pub(super) fn unknown_columns(&self) -> impl Iterator<Item = String> {
+        let known = |name: &str| READ.contains(&name) || PASSED_OVER.contains(&name);
+        self.values.keys().filter(move |name| !known(name)).cloned()
+    }
+
+    fn get(&self, column: &str) -> Option<&str> {
+        self.values.get(column)?.as_deref()
+    }
+
+    /// What becomes of it. `all`: even if it has been called.
+    pub(super) fn fate(&self, rules: Rules<'_>, id: JobId, now: Time, all: bool) -> Result<Fate, Vec<Invalid>> {
+        if !all && self.is_done().map_err(|fault| vec![fault])? {
+            return Ok(Fate::Done);
+        }
+        let mut faults = Vec::new();
+        let mut note = |fault: Invalid| faults.push(fault);
+        let key = self.get("id").map(str::trim).filter(|id| !id.is_empty());
+        if key.is_none() {
+            note(Invalid::new("id", "missing", "the row has no id, by which it would be known when imported again"));
+        }
+        let headers = self.headers().map_err(&mut note).unwrap_or_default();
+        let timeout = self.timeout().map_err(&mut note).unwrap_or_default();
+        let at = self.run_at().map_err(&mut note).unwrap_or_default();
+        let mut draft = OnceDraft {
+            draft: Draft {
+                url: self.get("url").map(str::to_owned),
+                method: self.get("method").map(str::to_owned),
+                body: Some(self.get("body").map(str::to_owned)),
+                headers: Some(RawHeaders::Pairs(headers)),
+                timeout,
+                name: Some(self.get("name").map(str::to_owned)),
+                ..Draft::default()
+            },
+            at,
+            after: None,
+            key: key.map(|id| format!("queued_job:{id}")),
+        };
+        if let Err(fault) = self.put_params(&mut draft.draft) {
+            faults.push(fault);
+        }
+        let read = draft.create(rules, id, now);
+        let read = read.map_err(|others| faults.extend(others.into_iter().map(of_column)));
+        match read {
+            Ok(once) if faults.is_empty() => Ok(Fate::Job(Box::new(once.new))),
+            _ => Err(faults),
+        }
+    }
+
+    /// Whether it has been called, and is not to be called again.
+    fn is_done(&self) -> Result<bool, Invalid> {
+        if ["done_at", "finished_at", "completed_at"].iter().any(|column| self.get(column).is_some()) {
+            return Ok(true);
+        }
+        for column in ["state", "status", "done"] {
+            let Some(text) = self.get(column) else { continue };
+            let word = text.trim().to_lowercase();
+            let done = match &*word {
+                "0" | "f" | "false" if column == "done" => false,
+                "1" | "t" | "true" if column == "done" => true,
+                word if OPEN.contains(&word) => false,
+                word if ENDED.contains(&word) => true,
+                _ => {
+                    let detail =
+                        format!("`{text}` is no state that is known here; --all imports it whatever its state");
+                    return Err(Invalid::new(column, "unknown_state", detail));
+                }
+            };
+            if done {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Headers as a JSON object or as lines.
+    fn headers(&self) -> Result<Vec<(String, String)>, Invalid> {
+        let text = self.get("headers").unwrap_or_default().trim();
+        if !text.starts_with('{') {
+            return Headers::split_lines(text);
+        }
+        let read: Result<BTreeMap<String, String>, _> = serde_json::from_str(text);
+        let pairs = read.map_err(|error| {
+            Invalid::new("headers", "bad_json", format!("they are no JSON object of texts: {error}"))
+        })?;
+        Ok(pairs.into_iter().collect())
+    }
+
+    /// A bare number is seconds, as elsewhere than here.
+    fn timeout(&self) -> Result<Option<String>, Invalid> {
+        let Some(text) = self.get("timeout").map(str::trim) else { return Ok(None) };
+        let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let text = if seconds { format!("{text}s") } else { text.to_owned() };
+        duration::parse("timeout", &text).map(|_| Some(text))
+    }
+
+    /// RFC 3339, or as databases write it, in UTC.
+    fn run_at(&self) -> Result<Option<String>, Invalid> {
+        let Some(text) = self.get("run_at").map(str::trim) else { return Ok(None) };
+        let written = [text.to_owned(), format!("{text}Z"), format!("{text}:00")];
+        match written.into_iter().find(|text| text.parse::<Time>().is_ok()) {
+            Some(time) => Ok(Some(time)),
+            None => {
+                let detail = format!("`{text}` is not a time; write it like 2030-01-31 09:00:00 (UTC)");
+                Err(Invalid::new("run_at", "not_a_time", detail))
+            }
+        }
+    }
+
+    /// Parameters go into the query of what has no body, and else into the body, as a form or as JSON.
+    fn put_params(&self, draft: &mut Draft) -> Result<(), Invalid> {
+        let Some(params) = self.get("params").map(str::trim).filter(|params| !params.is_empty()) else { return Ok(()) };
+        if draft.body.as_ref().is_some_and(Option::is_some) {
+            return Err(Invalid::new("params", "both", "the row has both `body` and `params`"));
+        }
+        let method: Method = draft.method.as_deref().unwrap_or("GET").parse()?;
+        let is_json = params.starts_with(['{', '[']);
+        if matches!(method, Method::Get | Method::Head) {
+            if is_json {
+                return Err(Invalid::new("params", "not_a_query", "JSON cannot be sent by this method"));
+            }
+            let url = draft.url.take().unwrap_or_default();
+            let joint = if url.contains('?') { '&' } else { '?' };
+            draft.url = Some(format!("{url}{joint}{}", params.trim_start_matches(['?', '&'])));
+            return Ok(());
+        }
+        draft.body = Some(Some(params.to_owned()));
+        if let Some(RawHeaders::Pairs(pairs)) = &mut draft.headers
+            && pairs.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
+        {
+            let kind = if is_json { "application/json" } else { "application/x-www-form-urlencoded" };
+            pairs.push(("Content-Type".to_owned(), kind.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The fault at the column that the field was read from.
+fn of_column(fault: Invalid) -> Invalid {
+    match &*fault.field {
+        "at" => Invalid { field: "run_at".into(), ..fault },
+        "key" => Invalid { field: "id".into(), ..fault },
+        _ => fault,
+    }
+}

@@ -1,0 +1,433 @@
+//! Pools over the API, on the pages and in a browser: looked at, limited, switched off and on. On both stores.
+
+use naptime_tests::browser::Settings;
+use naptime_tests::naptime::Start;
+use naptime_tests::target::{Answer, Target};
+use naptime_tests::{Browser, eventually, http};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::browser::Visit;
+use super::web::{Reply, SOON, Web, check_times, escaped, on_both_stores, query, send};
+
+on_both_stores!(
+    an_endpoint_makes_its_pool,
+    pools_are_listed_and_searched,
+    a_pool_is_changed_by_its_revision,
+    bad_changes_are_named_by_field_and_change_nothing,
+    nothing_is_called_of_a_pool_that_is_off,
+    a_limit_holds_and_is_told,
+    pages_show_and_change_a_pool,
+);
+
+/// The path of a pool in the API; on the pages it is the same without `/api`.
+fn path(pool: &str) -> String {
+    format!("/api/pools/{}", pool.replacen("://", "/", 1))
+}
+
+fn page(pool: &str) -> String {
+    path(pool).replacen("/api", "", 1)
+}
+
+async fn patch_at(web: &Web, pool: &str, tag: &str, change: &Value) -> Reply {
+    let request = web.request(Method::PATCH, &path(pool)).header("if-match", tag);
+    send(request.header(CONTENT_TYPE, "application/json").body(change.to_string())).await
+}
+
+async fn change(web: &Web, pool: &str, change: Value) -> Value {
+    let reply = web.patch(&path(pool), &change).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    reply.value()
+}
+
+async fn names(web: &Web, query: &str) -> Vec<String> {
+    let items = web.items(&format!("/api/pools{query}")).await;
+    items.iter().map(|pool| pool["pool"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn an_endpoint_makes_its_pool(start: Start) {
+    let web = Web::start(start).await;
+    assert_eq!(web.items("/api/pools").await, Vec::<Value>::new());
+    let pool = "https://foobar.example:8443";
+    web.get(&path(pool)).await.is_problem(404, "not_found", "pool");
+    let (_, endpoint) = web.add(json!({"url": format!("{pool}/a?b=c"), "every": "1h", "active": true})).await;
+    assert_eq!(endpoint["pool"], pool);
+    web.add(json!({"url": format!("{pool}/off"), "every": "1h"})).await;
+
+    let reply = web.get(&path(pool)).await;
+    assert_eq!((reply.status, reply.header("etag")), (200, "\"1\""));
+    let mut view = reply.value();
+    check_times(&view);
+    view.as_object_mut().unwrap().remove("updated_at").unwrap();
+    let expected = json!({
+        "pool": pool, "active": true, "headers": [], "max_in_flight": null, "max_per_second": null, "in_flight": null,
+        "endpoints": 2, "active_endpoints": 1, "rev": 1,
+    });
+    assert_eq!(view, expected);
+    // As programs write it that encode all of it, and as people do who forget to.
+    for text in ["https%3A%2F%2Ffoobar.example%3A8443", "https%3a%2f%2fFooBar.example:8443/", pool] {
+        assert_eq!(web.get(&format!("/api/pools/{text}")).await.value()["pool"], pool, "{text}");
+    }
+    let of_pool = web.items(&format!("/api/endpoints?{}", query(&[("pool", pool)]))).await;
+    assert_eq!(of_pool.len(), 2);
+    for (text, code) in [("foobar.example", "no_host"), ("ftp/foobar.example", "bad_scheme"), ("https/x/y", "has_path")]
+    {
+        web.get(&format!("/api/pools/{text}")).await.is_problem(400, code, "pool");
+    }
+    // An address needs brackets, which a path must not have.
+    web.add(json!({"url": "http://[2001:db8::1]:8080/", "every": "1h"})).await;
+    let found = web.get("/api/pools/http/%5B2001:db8::1%5D:8080").await;
+    assert_eq!(found.value()["pool"], "http://[2001:db8::1]:8080");
+    assert_eq!(web.get("/pools/http/%5B2001:db8::1%5D:8080").await.status, 200);
+    assert!(web.get("/pools").await.text.contains("href=\"/pools/http/%5B2001:db8::1%5D:8080\""));
+}
+
+async fn pools_are_listed_and_searched(start: Start) {
+    let web = Web::start(start).await;
+    for (pool, count) in [("https://b.example", 1), ("http://a.example", 2), ("https://c.b.example", 1)] {
+        for n in 0..count {
+            web.add(json!({"url": format!("{pool}/{n}"), "every": "1h"})).await;
+        }
+    }
+    assert_eq!(names(&web, "").await, ["http://a.example", "https://b.example", "https://c.b.example"]);
+    assert_eq!(names(&web, "?q=B.Example").await, ["https://b.example", "https://c.b.example"]);
+    assert_eq!(names(&web, "?q=.*").await, Vec::<String>::new());
+    let first = web.get("/api/pools?limit=2").await.value();
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let rest = web.get(&format!("/api/pools?limit=2&{}", query(&[("cursor", cursor)]))).await.value();
+    assert_eq!((&rest["items"][0]["pool"], &rest["next_cursor"]), (&json!("https://c.b.example"), &Value::Null));
+    web.get("/api/pools?limit=0").await.is_problem(400, "out_of_range", "limit");
+    web.get("/api/pools?cursor=nonsense").await.is_problem(400, "bad_cursor", "cursor");
+    web.get("/api/pools?pool=x").await.is_problem(400, "unknown_parameter", "pool");
+    web.get(&format!("/api/pools?q={}", "x".repeat(2_049))).await.is_problem(400, "too_long", "q");
+
+    let found = web.get("/pools?q=B.Example").await;
+    assert_eq!(found.status, 200);
+    assert!(found.text.contains("/pools/https/c.b.example") && !found.text.contains("/pools/http/a.example"));
+    assert!(web.get("/pools?q=nobody").await.text.contains("No pool matches."));
+    assert_eq!(web.get("/pools?cursor=nonsense").await.status, 400);
+}
+
+async fn a_pool_is_changed_by_its_revision(start: Start) {
+    let web = Web::start(start).await;
+    let pool = "https://foobar.example";
+    let all = json!({
+        "active": false, "headers": {"Authorization": "Bearer $x", "X-A": "1"}, "max_in_flight": 3, "max_per_second": 1000,
+    });
+    let unknown = web.patch(&path(pool), &all).await;
+    unknown.is_problem(404, "not_found", "pool");
+    web.add(json!({"url": format!("{pool}/"), "every": "1h"})).await;
+
+    let reply = patch_at(&web, pool, "\"1\"", &all).await;
+    assert_eq!((reply.status, reply.header("etag")), (200, "\"2\""), "{}", reply.text);
+    let changed = reply.value();
+    for (name, expected) in [
+        ("active", json!(false)),
+        ("headers", json!([["Authorization", "••••"], ["X-A", "1"]])),
+        ("max_in_flight", json!(3)),
+        ("max_per_second", json!(1000)),
+        ("in_flight", json!(0)),
+        ("endpoints", json!(1)),
+        ("rev", json!(2)),
+    ] {
+        assert_eq!(changed[name], expected, "{name}");
+    }
+    assert_eq!(web.get(&path(pool)).await.value(), changed);
+    assert!(!web.get("/api/pools").await.text.contains("Bearer"));
+
+    // Who comes too late hears of that first, and nothing is changed.
+    for late in [json!({"max_in_flight": 5}), json!({"max_in_flight": 0})] {
+        patch_at(&web, pool, "\"1\"", &late).await.is_problem(409, "stale", "If-Match");
+    }
+    patch_at(&web, pool, "soon", &all).await.is_problem(400, "bad_if_match", "If-Match");
+    assert_eq!(web.get(&path(pool)).await.value(), changed);
+
+    // What is not named stays, `null` lifts a limit, the mask keeps what it stands for.
+    let change = json!({"max_in_flight": null, "headers": [["authorization", "••••"], ["X-B", "2"]]});
+    let lifted = patch_at(&web, pool, "\"2\"", &change).await.value();
+    assert_eq!((&lifted["max_in_flight"], &lifted["max_per_second"]), (&Value::Null, &json!(1000)));
+    assert_eq!((&lifted["in_flight"], &lifted["active"]), (&Value::Null, &json!(false)));
+    assert_eq!(lifted["headers"], json!([["authorization", "••••"], ["X-B", "2"]]));
+    let same = web.patch(&path(pool), &json!({})).await.value();
+    assert_eq!(same["rev"], 3, "the same again is no change");
+}
+
+async fn bad_changes_are_named_by_field_and_change_nothing(start: Start) {
+    let web = Web::start(start).await;
+    let pool = "https://foobar.example";
+    web.add(json!({"url": format!("{pool}/"), "every": "1h"})).await;
+    let before = change(&web, pool, json!({"max_in_flight": 2, "headers": {"Cookie": "a"}})).await;
+    let many: Vec<Value> = (0..51).map(|n| json!([format!("X-{n}"), "1"])).collect();
+    for (body, code, field) in [
+        (json!({"max_in_flight": 0}), "out_of_range", "max_in_flight"),
+        (json!({"max_in_flight": -1}), "out_of_range", "max_in_flight"),
+        (json!({"max_in_flight": 1001}), "out_of_range", "max_in_flight"),
+        (json!({"max_per_second": i64::MAX}), "out_of_range", "max_per_second"),
+        (json!({"max_per_second": u64::MAX}), "not_a_number", "max_per_second"),
+        (json!({"max_per_second": 0}), "out_of_range", "max_per_second"),
+        (json!({"max_per_second": 1.5}), "not_a_number", "max_per_second"),
+        (json!({"max_in_flight": "3"}), "wrong_type", "max_in_flight"),
+        (json!({"max_in_flight": {"$ne": 1}}), "wrong_type", "max_in_flight"),
+        (json!({"max_per_second": [1]}), "wrong_type", "max_per_second"),
+        (json!({"max_per_second": true}), "wrong_type", "max_per_second"),
+        (json!({"active": "no"}), "wrong_type", "active"),
+        (json!({"active": null}), "wrong_type", "active"),
+        (json!({"headers": "X-A: 1"}), "wrong_type", "headers"),
+        (json!({"headers": {"X-A": 1}}), "wrong_type", "headers"),
+        (json!({"headers": {"Host": "x"}}), "reserved", "headers"),
+        (json!({"headers": {"X A": "x"}}), "bad_name", "headers"),
+        (json!({"headers": {"X-A": "a\nb"}}), "bad_value", "headers"),
+        (json!({"headers": {"Authorization": "••••"}}), "masked", "headers"),
+        (json!({"headers": many}), "too_many", "headers"),
+        (json!({"max": 3}), "unknown_field", "max"),
+        (json!({"pool": "https://other.example"}), "unknown_field", "pool"),
+        (json!([]), "wrong_type", ""),
+    ] {
+        let reply = web.patch(&path(pool), &body).await;
+        assert_eq!(reply.problem(), (422, code.to_owned(), field.to_owned()), "{body}");
+    }
+    let both = json!({"active": false, "max_in_flight": 0, "max_per_second": 9999}).to_string();
+    let errors = web.json(Method::PATCH, &path(pool), both).await.value()["errors"].clone();
+    assert_eq!(errors.as_array().unwrap().len(), 2, "all at once: {errors}");
+    let doubled = web.json(Method::PATCH, &path(pool), r#"{"max_in_flight": 1, "max_in_flight": 2}"#).await;
+    doubled.is_problem(400, "duplicate_key", "");
+    web.json(Method::PATCH, &path(pool), "{").await.is_problem(400, "bad_json", "");
+    send(web.request(Method::PATCH, &path(pool)).body("{}")).await.is_problem(415, "not_json", "Content-Type");
+    web.delete(&path(pool)).await.is_problem(405, "method_not_allowed", "");
+    assert_eq!(web.get(&path(pool)).await.value(), before);
+}
+
+async fn nothing_is_called_of_a_pool_that_is_off(start: Start) {
+    let target = Target::start().await;
+    let pool = target.url("");
+    let web = Web::start(start).await;
+    let endpoint = web.add_on_demand(&target.url("/x"), &json!({})).await;
+    change(&web, &pool, json!({"active": false})).await;
+    let before = web.get(&endpoint).await.value();
+    let call = send(web.request(Method::POST, &format!("{endpoint}/call"))).await;
+    call.is_problem(409, "pool_off", "pool");
+    assert_eq!(web.get(&endpoint).await.value(), before, "and it is not remembered");
+    let endpoint_page = endpoint.replacen("/api", "", 1);
+    let shown = web.get(&endpoint_page).await.text;
+    assert!(shown.contains("Its pool is switched off.") && shown.contains(&format!("href=\"{}\"", page(&pool))));
+    assert!(shown.contains("disabled"), "the button cannot be pressed");
+    let pressed = web.form(&format!("{endpoint_page}/call"), &[]).await;
+    assert_eq!(pressed.status, 409);
+    assert!(pressed.text.contains("Its pool is switched off"));
+    assert!(web.get("/endpoints").await.text.contains("pool off"));
+    let deleted = web.add_on_demand(&target.url("/deleted"), &json!({})).await;
+    web.delete(&deleted).await;
+    send(web.request(Method::POST, &format!("{deleted}/call"))).await.is_problem(409, "deleted", "");
+
+    // A worker knows of it within seconds, and then nothing leaves, whatever is due.
+    web.add(json!({"url": target.url("/due"), "every": "1s", "active": true})).await;
+    let once = web.post("/api/jobs", &json!({"url": target.url("/once")})).await;
+    assert_eq!(once.status, 202, "{}", once.text);
+    change(&web, &pool, json!({"active": true})).await;
+    web.call_now(&endpoint).await;
+    target
+        .wait_for(SOON, "all are called", |calls| {
+            ["/x", "/due", "/once"].iter().all(|path| calls.iter().any(|call| call.uri == *path))
+        })
+        .await;
+    let shown = web.get(&endpoint_page).await.text;
+    assert!(!shown.contains("Its pool is switched off.") && !shown.contains("disabled"));
+    assert!(!web.get("/endpoints").await.text.contains("pool off"));
+}
+
+async fn a_limit_holds_and_is_told(start: Start) {
+    let target = Target::start().await;
+    let pool = target.url("");
+    let web = Web::start(start).await;
+    for n in 0..5 {
+        target.on(&format!("/{n}"), Answer::never());
+        web.add(json!({"url": target.url(&format!("/{n}")), "every": "1h", "timeout": "5m"})).await;
+    }
+    change(&web, &pool, json!({"max_in_flight": 2})).await;
+    assert!(web.get("/endpoints").await.text.contains("2 in flight"), "the list says that it is limited");
+    for endpoint in web.items("/api/endpoints").await {
+        web.call_now(&format!("/api/endpoints/{}", endpoint["id"].as_str().unwrap())).await;
+    }
+    eventually(SOON, "two calls are under way", async || {
+        let found = web.get(&path(&pool)).await.value();
+        assert!(found["in_flight"].as_u64().unwrap() <= 2, "{found}");
+        (found["in_flight"] == 2 && target.all_calls().len() == 2).then_some(())
+    })
+    .await;
+    assert!(web.get(&page(&pool)).await.text.contains("<strong>2</strong> now"), "the page tells how many are under way");
+    change(&web, &pool, json!({"max_in_flight": null})).await;
+    target.wait_for(SOON, "the others are called", |calls| calls.len() == 5).await;
+}
+
+async fn pages_show_and_change_a_pool(start: Start) {
+    let web = Web::start(start).await;
+    let pool = "https://foobar.example";
+    assert!(web.get("/pools").await.text.contains("No pools yet."));
+    assert_eq!(web.get(&page(pool)).await.status, 404);
+    assert_eq!(web.get("/pools/ftp/foobar.example").await.status, 404);
+    let (endpoint, _) = web.add(json!({"url": format!("{pool}/<b>?x=1"), "every": "1h", "name": "<i>"})).await;
+    web.add(json!({"url": "https://other.example/", "every": "1h"})).await;
+    let shown = web.get(&page(pool)).await.text;
+    assert!(shown.contains(&endpoint.replacen("/api", "", 1)) && !shown.contains("other.example"), "its channels");
+    assert!(shown.contains(&escaped("<i>")) && !shown.contains("<i>"));
+
+    let edit = format!("{}/edit", page(pool));
+    assert!(web.get(&edit).await.text.contains("name=\"rev\" value=\"1\""));
+    // All faults at once, at their fields, and what was typed is there.
+    let typed =
+        [("rev", "1"), ("max_in_flight", "0"), ("max_per_second", "<many>"), ("headers", "Host: x\r\nX-A: <1>")];
+    let faulty = web.form(&edit, &typed).await;
+    assert_eq!(faulty.status, 422);
+    for field in ["max_in_flight", "max_per_second", "headers"] {
+        assert!(faulty.text.contains(&format!("id=\"{field}-fault\"")), "{field}: {}", faulty.text);
+    }
+    assert!(faulty.text.contains(&format!("value=\"{}\"", escaped("<many>"))));
+    assert!(faulty.text.contains(&escaped("Host: x\nX-A: <1>")));
+    assert_eq!(web.get(&path(pool)).await.value()["rev"], 1);
+
+    let headers = "Authorization: Bearer x\r\nX-A: <1>";
+    let good = [("rev", "1"), ("max_in_flight", " 4 "), ("max_per_second", "10"), ("headers", headers)];
+    web.form(&edit, &good).await.leads_to(&page(pool));
+    let changed = web.get(&path(pool)).await.value();
+    assert_eq!((&changed["max_in_flight"], &changed["max_per_second"]), (&json!(4), &json!(10)));
+    let shown = web.get(&page(pool)).await.text;
+    assert!(
+        shown.contains("Authorization: ••••") && shown.contains(&escaped("X-A: <1>")) && !shown.contains("Bearer x")
+    );
+    assert!(web.get("/pools").await.text.contains("4 in flight, 10 per second"));
+    // The form sent back as it is shown changes nothing.
+    let same = [
+        ("rev", "2"),
+        ("max_in_flight", "4"),
+        ("max_per_second", "10"),
+        ("headers", "Authorization: ••••\r\nX-A: <1>"),
+    ];
+    web.form(&edit, &same).await.leads_to(&page(pool));
+    assert_eq!(web.get(&path(pool)).await.value(), changed);
+
+    // Somebody else was faster. Sent once more, it is saved over that.
+    let late = [("rev", "1"), ("max_in_flight", ""), ("max_per_second", "10"), ("headers", "X-A: <1>")];
+    let stale = web.form(&edit, &late).await;
+    assert_eq!(stale.status, 409);
+    assert!(stale.text.contains("Somebody else has changed this pool meanwhile."));
+    assert!(stale.text.contains("name=\"rev\" value=\"2\"") && stale.text.contains("Save over it"));
+    assert_eq!(web.get(&path(pool)).await.value(), changed);
+    let over = [("rev", "2"), ("max_in_flight", ""), ("max_per_second", "10"), ("headers", "X-A: <1>")];
+    web.form(&edit, &over).await.leads_to(&page(pool));
+    let over = web.get(&path(pool)).await.value();
+    assert_eq!((&over["max_in_flight"], &over["headers"]), (&Value::Null, &json!([["X-A", "<1>"]])));
+
+    // Off only after a question, and back to where it was asked, on this site.
+    let switch = format!("{}/switch", page(pool));
+    let question = web.get(&format!("{switch}?back=%2Fpools%3Fq%3Dfoo")).await.text;
+    assert!(question.contains("Switch this pool off?") && question.contains("value=\"/pools?q=foo\""));
+    assert_eq!(web.get(&path(pool)).await.value()["active"], true, "asking changes nothing");
+    web.form(&switch, &[("active", "false"), ("back", "/pools?q=foo")]).await.leads_to("/pools?q=foo");
+    assert_eq!(web.get(&path(pool)).await.value()["active"], false);
+    web.form(&switch, &[("active", "true"), ("back", "//evil.example/")]).await.leads_to(&page(pool));
+    assert_eq!(web.get(&path(pool)).await.value()["active"], true);
+    let unknown = "/pools/https/unknown.example";
+    for path in [unknown.to_owned(), format!("{unknown}/edit"), format!("{unknown}/switch")] {
+        assert_eq!(web.get(&path).await.status, 404, "{path}");
+    }
+    assert_eq!(web.form(&format!("{unknown}/edit"), &good).await.status, 404);
+    assert_eq!(web.form(&format!("{unknown}/switch"), &[("active", "true")]).await.status, 404);
+}
+
+/// Adds an endpoint by the API.
+async fn add(visit: &Visit, endpoint: Value) {
+    let request = http::client().post(visit.up.url("/api/endpoints")).header(CONTENT_TYPE, "application/json");
+    assert_eq!(request.body(endpoint.to_string()).send().await.unwrap().status(), 201);
+}
+
+async fn a_pool_is_limited_and_switched_in_a_browser(settings: Settings) {
+    let target = Target::start().await;
+    let visit = Visit::start(settings).await;
+    add(&visit, json!({"url": target.url("/x"), "every": "1s", "active": true})).await;
+    target.wait_for(SOON, "a call", |calls| !calls.is_empty()).await;
+    let pool = page(&target.url(""));
+    visit.goto("/pools").await;
+    visit.press(&target.url("")).await;
+    visit.arrives("the pool", |path| path == pool).await;
+    visit.sees("its channel", "//table//tr[contains(., '/x')]").await;
+
+    visit.press("Edit").await;
+    visit.types("max_in_flight", "0").await;
+    visit.types("headers", "X-Pool: yes").await;
+    visit.press("Save").await;
+    let faulty = "//div[contains(@class, 'faulty')][.//input[@name = 'max_in_flight'][@aria-invalid = 'true']]//p";
+    visit.sees("what is wrong, at its field", faulty).await;
+    visit.types("max_in_flight", "3").await;
+    visit.press("Save").await;
+    visit.arrives("the pool", |path| path == pool).await;
+    visit.sees_text("at most 3 across all workers").await;
+    visit.sees_text("X-Pool: yes").await;
+    target
+        .wait_for(SOON, "a call with the header of its pool", |calls| {
+            calls.iter().any(|call| call.headers.get("x-pool").is_some_and(|value| value == "yes"))
+        })
+        .await;
+
+    let switch =
+        |now: &str| format!("//button[@role = 'switch'][contains(@aria-label, '//')][normalize-space(.) = '{now}']");
+    visit.sees("that it is on", &switch("on")).await.click().await.unwrap();
+    visit.sees_text("Switch this pool off?").await;
+    visit.press("Leave on").await;
+    visit.sees("that it is on", &switch("on")).await.click().await.unwrap();
+    visit.press("Switch off").await;
+    visit.arrives("the pool", |path| path == pool).await;
+    visit.sees("that it is off", &switch("off")).await;
+    visit.sees_text("This pool is switched off.").await;
+    visit.goto("/endpoints").await;
+    visit.press("pool off").await;
+    visit.arrives("the pool", |path| path == pool).await;
+    // Workers hear of it within seconds; then it is not called for longer than its period.
+    let quiet = async || {
+        let before = target.all_calls().len();
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        (target.all_calls().len() == before).then_some(())
+    };
+    eventually(SOON, "the calls have ended", quiet).await;
+
+    let before = target.all_calls().len();
+    visit.goto("/pools").await;
+    visit.sees("that it is off", &switch("off")).await.click().await.unwrap();
+    visit.sees("that it is on", &switch("on")).await;
+    visit.arrives("the list", |path| path == "/pools").await;
+    target.wait_for(SOON, "it is called again", |calls| calls.len() > before).await;
+}
+
+#[tokio::test]
+async fn a_pool_is_limited_and_switched_in_a_browser_with_javascript() {
+    a_pool_is_limited_and_switched_in_a_browser(Browser::with()).await;
+}
+
+#[tokio::test]
+async fn a_pool_is_limited_and_switched_in_a_browser_without_javascript() {
+    a_pool_is_limited_and_switched_in_a_browser(Browser::with().without_javascript()).await;
+}
+
+#[tokio::test]
+async fn pools_fit_a_phone() {
+    const WIDTH: &str = "return Math.max(document.documentElement.scrollWidth, innerWidth)";
+    let visit = Visit::start(Browser::with().phone().dark()).await;
+    let pool = format!("https://{}.example", vec!["a".repeat(60); 3].join("."));
+    add(&visit, json!({"url": format!("{pool}/{}", "x".repeat(300)), "every": "1h", "name": "y".repeat(90)})).await;
+    let change =
+        json!({"active": false, "max_in_flight": 1000, "max_per_second": 1000, "headers": {"X-A": "z".repeat(300)}});
+    let request = http::client().patch(visit.up.url(&path(&pool))).header(CONTENT_TYPE, "application/json");
+    assert_eq!(request.body(change.to_string()).send().await.unwrap().status(), 200);
+    for page in [
+        "/pools".to_owned(),
+        page(&pool),
+        format!("{}/edit", page(&pool)),
+        format!("{}/switch", page(&pool)),
+        "/endpoints".to_owned(),
+    ] {
+        visit.goto(&page).await;
+        let width = visit.browser.execute(WIDTH, Vec::new()).await.unwrap();
+        assert_eq!(width.json(), &json!(390), "{page}");
+    }
+}
