@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use lapin::BasicProperties;
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicGetOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use naptime_core::Invalid;
 use naptime_events::{Consumer, Event, Handled, Handler, MAX_BYTES};
 use naptime_tests::eventually;
@@ -17,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 const SOON: Duration = Duration::from_secs(20);
 
+type Answer = dyn Fn(&Event, usize) -> Option<Handled> + Send + Sync;
+
 /// Answers as it is told to, and remembers what it was asked.
 struct Script {
-    answer: Box<dyn Fn(&Event, usize) -> Option<Handled> + Send + Sync>,
+    answer: Box<Answer>,
     asked: Mutex<Vec<String>>,
 }
 
@@ -207,7 +209,7 @@ async fn what_cannot_be_handled_is_put_aside_with_its_reason() {
         assert!(!header(&letter, "x-naptime-reason").is_empty(), "{code}");
         assert_eq!(header(&letter, "x-sender"), "me");
         let properties = &letter.delivery.properties;
-        assert_eq!(properties.message_id().as_ref().map(|id| id.as_str()), Some("m-1"));
+        assert_eq!(properties.message_id().as_ref().map(ShortString::as_str), Some("m-1"));
         assert_eq!((properties.delivery_mode(), properties.expiration()), (&Some(2), &None));
     }
     client.publish(&queue, &event("a")).await;

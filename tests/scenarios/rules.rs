@@ -271,7 +271,7 @@ async fn rules_are_stored_by_their_revision(start: Start) {
     let template = &view["then"]["upsert"];
     assert_eq!(template["headers"], json!([["Authorization", "••••"]]), "credentials are not shown");
     assert_eq!(web.get("/api/rules/link").await.value(), view);
-    assert_eq!(web.items("/api/rules").await, [view.clone()]);
+    assert_eq!(web.items("/api/rules").await, std::slice::from_ref(&view));
 
     // What was sent can be sent back, and the mask keeps what is stored.
     let same = send(request("link", &view).header("if-match", "\"1\"")).await;
@@ -325,6 +325,7 @@ async fn bad_rules_are_named_by_field(start: Start) {
         (upsert("headers", json!({"a b": "c"})), "then.upsert.headers", "bad_name"),
         (upsert("headers", json!({"Cookie": "••••"})), "then.upsert.headers", "masked"),
         (upsert("body", json!("{% for x in data.all %}")), "then.upsert.body", "bad_template"),
+        (upsert("body", json!(format!("{{{{ 1{} }}}}", "+1".repeat(20_000)))), "then.upsert.body", "too_long"),
         (upsert("retry", json!({"attempts": 99})), "then.upsert.retry", "out_of_range"),
         (upsert("body", json!("x".repeat(200_000))), "then", "too_large"),
     ];
@@ -649,4 +650,43 @@ async fn a_browser_adds_a_rule_and_tries_it() {
         (web.get("/api/rules/poll-twitter").await.value()["enabled"] == false).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_fit_a_phone() {
+    const WIDTH: &str = "return Math.max(document.documentElement.scrollWidth, innerWidth)";
+    let target = Target::start().await;
+    let file = File::fresh();
+    let web = Web::start(Naptime::up(&file)).await;
+    let browser = Browser::with().phone().dark().start().await;
+    let long = "x".repeat(90);
+    let mut link = link(&target);
+    link["event"] = json!(long);
+    link["job"] = json!(format!("{long}{{{{ key }}}}"));
+    link["then"]["upsert"]["url"] = json!(target.url(&format!("/{long}{long}{long}")));
+    let name = "n".repeat(60);
+    rule(&web, &name, &link).await;
+    rule(&web, "unlink", &json!({"event": "twitter.unlinked", "then": "delete"})).await;
+    let pages =
+        ["/rules".to_owned(), "/rules/new".to_owned(), format!("/rules/{name}/edit"), format!("/rules/{name}/delete")];
+    let fits = async |page: &str| {
+        // For whoever looks at the pages.
+        if let Some(folder) = std::env::var_os("NAPTIME_SCREENSHOTS") {
+            let file = format!("phone{}.png", page.replace('/', "-"));
+            browser.save_page(&std::path::Path::new(&folder).join(file)).await.unwrap();
+        }
+        let width = browser.execute(WIDTH, Vec::new()).await.unwrap();
+        assert_eq!(width.json(), &json!(390), "{page}");
+    };
+    for page in &pages {
+        browser.goto(web.naptime.url(page)).await.unwrap();
+        fits(page).await;
+    }
+    browser.goto(web.naptime.url("/rules")).await.unwrap();
+    let sample = browser.query(By::Id("sample")).first().await.unwrap();
+    sample.clear().await.unwrap();
+    sample.send_keys(event(&long, "user-123", &json!({"token": long})).to_string()).await.unwrap();
+    browser.query(By::XPath("//button[normalize-space()='Try it']")).first().await.unwrap().click().await.unwrap();
+    browser.query(By::XPath("//*[contains(@class, 'trial')]//dl")).first().await.unwrap();
+    fits("/rules/try").await;
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use minijinja::machinery::{Token, tokenize};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, StringInput, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, State, UndefinedBehavior, context, filters};
 use naptime_core::Invalid;
@@ -14,12 +16,17 @@ const MAX_BYTES: usize = 256 * 1024;
 /// The most steps of one rendering, so that no loop keeps a worker busy.
 const FUEL: u64 = 100_000;
 
+/// The most words and signs within the braces of a template. Compiling goes as deep as an expression is long, so that a
+/// long enough one would overflow the stack and end the process.
+const MAX_TOKENS: usize = 500;
+
 /// What templates may name.
 const KNOWN: [&str; 3] = ["event", "key", "data"];
 
 /// Templates that ask for what isn't there fail, as a call with a hole in its URL would be worse.
 pub(crate) fn render(field: &'static str, source: &str, values: &Value) -> Result<String, Invalid> {
     let failed = |detail: String| Invalid::new(field, "does_not_render", detail);
+    check_size(source).map_err(failed)?;
     let environment = environment(UndefinedBehavior::Strict);
     let template = environment.template_from_str(source).map_err(|error| failed(explained(&error)))?;
     let mut out = Bounded(Vec::new());
@@ -50,6 +57,7 @@ pub(crate) fn check(field: &'static str, source: &str) -> Result<(), Invalid> {
     if source.len() > MAX_BYTES {
         return Err(Invalid::new(field, "too_long", format!("`{field}` has at most {MAX_BYTES} bytes")));
     }
+    check_size(source).map_err(|detail| Invalid::new(field, "too_long", detail))?;
     let bad = |detail: String| Invalid::new(field, "bad_template", detail);
     let environment = environment(UndefinedBehavior::Chainable);
     let template = environment.template_from_str(source).map_err(|error| bad(explained(&error)))?;
@@ -71,6 +79,16 @@ pub(crate) fn check(field: &'static str, source: &str) -> Result<(), Invalid> {
     }
 }
 
+/// Whether it can be compiled without harm. What is no template at all is found by the compiler.
+fn check_size(source: &str) -> Result<(), String> {
+    let tokens = tokenize(source, false, SyntaxConfig::default()).map_while(Result::ok);
+    let within = tokens.filter(|(token, _)| !matches!(token, Token::TemplateData(_)));
+    if within.take(MAX_TOKENS + 1).count() > MAX_TOKENS {
+        return Err(format!("a template has at most {MAX_TOKENS} words and signs within its braces"));
+    }
+    Ok(())
+}
+
 /// What an event gives to templates.
 pub(crate) fn values(event: &Event) -> Value {
     context! { event => &event.event, key => &event.key, data => Value::from(Serde(&event.data)) }
@@ -87,9 +105,12 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
         there(value).and_then(|value| filters::tojson(value, indent, args))
     });
     environment.add_filter("string", |value: &Value| there(value).map(ToString::to_string));
-    environment.add_filter("join", |state: &mut State, value: &Value, joiner: Option<StringInput<'_>>, args: Kwargs| {
-        there(value).and_then(|value| filters::join(state, value, joiner, None, args))
-    });
+    environment.add_filter(
+        "join",
+        |state: &mut State, value: &Value, joiner: Option<StringInput<'_>>, args: Kwargs| {
+            there(value).and_then(|value| filters::join(state, value, joiner, None, args))
+        },
+    );
     for name in ["e", "escape", "pprint", "groupby", "chain", "zip"] {
         environment.remove_filter(name);
     }
@@ -166,7 +187,18 @@ mod tests {
             assert!(fault.detail.contains(why), "{source}: {}", fault.detail);
         };
         fails("{{ data.tokn }}", "undefined value; the event has no `data.tokn`");
-        for hole in ["|urlencode", "|tojson", "|upper", "|string", "|trim", "|first", "|length", "|list", "|join(',')", " ~ 'a'"] {
+        for hole in [
+            "|urlencode",
+            "|tojson",
+            "|upper",
+            "|string",
+            "|trim",
+            "|first",
+            "|length",
+            "|list",
+            "|join(',')",
+            " ~ 'a'",
+        ] {
             fails(&format!("{{{{ data.tokn{hole} }}}}"), "");
         }
         for hole in ["|urlencode", "|tojson"] {
@@ -197,5 +229,45 @@ mod tests {
         bad("{% include 'other' %}", "include");
         bad("{{ ' '|indent(1) }}", "indent");
         assert_eq!(check("url", &"x".repeat(MAX_BYTES + 1)).unwrap_err().code, "too_long");
+    }
+
+    /// Each of these once overflowed the stack.
+    #[test]
+    fn no_template_is_deeper_than_the_stack() {
+        let deep = [
+            ("{{ ", "-", "1 }}"),
+            ("{{ ", "not ", "1 }}"),
+            ("{{ ((((((((((((((((((((((((((((((((((((((((", "-", "1)))))))))))))))))))))))))))))))))))))))) }}"),
+            ("{{ ", "[-", "1 }}"),
+            ("{{ ", "1 if 1 else ", "1 }}"),
+            ("{{ 1", "+1", " }}"),
+            ("{{ 1", "**2", " }}"),
+            ("{{ 1", " and 1", " }}"),
+            ("{{ 1", " is defined", " }}"),
+            ("{{ data", "[0]", " }}"),
+            ("{{ data", ".a", " }}"),
+            ("{{ data", "()", " }}"),
+            ("{{ data", "|upper", " }}"),
+            ("{% if 1 %}", "{% elif 1 %}", "{% endif %}"),
+            ("{% set ", "(", "a = 1 %}"),
+            ("{% filter upper", "|upper", " %}{% endfilter %}"),
+        ];
+        for (start, middle, end) in deep {
+            let of = |times: usize| format!("{start}{}{end}", middle.repeat(times));
+            let fault = check("body", &of(10_000)).unwrap_err();
+            assert_eq!((fault.code, &*fault.field), ("too_long", "body"), "{middle}");
+            let fault = render("body", &of(10_000), &values(&event())).unwrap_err();
+            assert_eq!(fault.code, "does_not_render", "{middle}");
+            // As deep as it may be. It need not be right.
+            for times in (0..=MAX_TOKENS).rev().step_by(5) {
+                if check_size(&of(times)).is_ok() {
+                    let _ = check("body", &of(times));
+                    let _ = render("body", &of(times), &values(&event()));
+                    break;
+                }
+            }
+        }
+        let long = "{{ key }} ".repeat(MAX_TOKENS / 3) + &"x".repeat(10_000);
+        assert_eq!(check("body", &long), Ok(()));
     }
 }

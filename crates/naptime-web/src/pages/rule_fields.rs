@@ -9,13 +9,13 @@ use crate::api::rules::masked;
 use crate::json::Json;
 
 /// The fields of the template that hold several things, one on each line.
-const LISTS: [&str; 2] = ["headers", "tags"];
+const LISTS: [&str; 3] = ["headers", "days", "tags"];
 /// Those that are parts of an object.
 const PARTS: [(&str, &[&str]); 2] = [("retry", &["attempts", "backoff", "on"]), ("steer", &["min", "max"])];
 /// All others.
-const TEXTS: [&str; 15] = [
-    "url", "every", "jitter", "cron", "random", "window", "days", "tz", "method", "body", "timeout", "success", "sla",
-    "lease", "name",
+const TEXTS: [&str; 14] = [
+    "url", "every", "jitter", "cron", "random", "window", "tz", "method", "body", "timeout", "success", "sla", "lease",
+    "name",
 ];
 
 /// What the form holds.
@@ -76,7 +76,7 @@ impl RuleFields {
             ("cron", template.cron.clone()),
             ("random", template.random.clone()),
             ("window", template.window.clone()),
-            ("days", Some(template.days.join(", "))),
+            ("days", Some(template.days.join("\n"))),
             ("tz", template.tz.clone()),
             ("method", template.method.clone()),
             ("headers", Some(headers.join("\n"))),
@@ -204,7 +204,7 @@ mod tests {
         let text = r#"{"name": "a", "event": "e", "job": "x{{ key }}", "enabled": false, "then": {"upsert": {
             "url": "https://a.test/{{ key }}", "random": "1h", "window": "09:00-17:00", "days": ["mon-wed", "sun"],
             "tz": "Europe/Berlin", "method": "post", "headers": [["Cookie", "a"], ["X-A", "{{ data.a }}:b"]],
-            "body": "a\nb", "timeout": "5s", "success": "200, 404", "sla": "3d", "lease": "20s", "name": "{{ key }}",
+            "body": "a\nb", "timeout": "5s", "success": "200, 404", "sla": "9d", "lease": "20s", "name": "{{ key }}",
             "retry": {"attempts": "{{ data.n }}", "on": "503"}, "steer": {"min": "1s", "max": "1h"},
             "tags": ["one, two", "{{ key }}"], "active": false}}}"#;
         let rule = rule_input::read(Json::parse(text.as_bytes()).unwrap(), None, limits).unwrap();

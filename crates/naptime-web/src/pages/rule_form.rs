@@ -54,7 +54,13 @@ const TIMING: [Input; 6] = [
     Input("then.upsert.cron", "then.upsert.cron", "Cron pattern", "In place of a period, like 0 9 * * mon-fri", None),
     Input("then.upsert.random", "then.upsert.random", "Once in each", "In place of a period, at random, like 1h", None),
     Input("then.upsert.window", "then.upsert.window", "Window", "With the one before, like 09:00-17:00", None),
-    Input("then.upsert.days", "then.upsert.days", "Days", "Like mon-fri", None),
+    Input(
+        "then.upsert.days",
+        "then.upsert.days",
+        "Days",
+        "Like mon-fri; one on each line, if there are several",
+        Some(1),
+    ),
     Input("then.upsert.tz", "then.upsert.tz", "Time zone", "Like Europe/Berlin", None),
 ];
 
@@ -155,7 +161,7 @@ impl RuleForm<'_> {
         ];
         html! {
             @match self.of {
-                Some(name) => { p { "Rule " strong { (name) } } input type="hidden" name="name" value=(name); },
+                Some(name) => { p.field { "Rule " strong { (name) } } input type="hidden" name="name" value=(name); },
                 None => (self.input(&name)),
             }
             (self.input(&event))
@@ -190,7 +196,7 @@ impl RuleForm<'_> {
                 div.field.check {
                     input #then-active type="checkbox" name="then.upsert.active" value="true" checked[self.fields.active];
                     label for="then-active" { "Switched on" }
-                    p.hint { "It is called as soon as the event has come" }
+                    p.hint { "It is called from when the event has come" }
                 }
             }
         }
@@ -211,7 +217,7 @@ impl RuleForm<'_> {
     fn trial(&self) -> Markup {
         html! {
             details.more #trial open[self.trial.is_some()] {
-                summary { "Try it" }
+                summary { "An event to try it with" }
                 div.field {
                     label for="sample" { "An event" }
                     textarea #sample name="sample" rows="5" spellcheck="false" aria-describedby="sample-hint" {

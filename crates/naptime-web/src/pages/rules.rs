@@ -20,7 +20,8 @@ use crate::format;
 
 pub(super) async fn show(State(app): State<Shared>) -> Result<Markup, PageError> {
     let rules = app.store.rules(None).await?;
-    let event = rules.first().map_or("user.created", |stored| &stored.rule.event);
+    let acting = rules.iter().find(|stored| stored.rule.enabled).or(rules.first());
+    let event = acting.map_or("user.created", |stored| &stored.rule.event);
     Ok(list(&app, &rules, &sample(event), None))
 }
 
@@ -60,10 +61,10 @@ pub(super) async fn change(
 pub(super) async fn switch(
     State(app): State<Shared>,
     PageRule(name): PageRule,
-    FormBody(sent): FormBody,
+    form: FormBody,
 ) -> Result<Redirect, PageError> {
     // The button says where to, so pressing it twice does no harm.
-    let enabled = sent.iter().any(|(field, value)| field == "enabled" && value == "true");
+    let enabled = form.switch("enabled")?;
     let stored = app.store.rule(&name).await.map_err(of_rule)?;
     let rule = Rule { enabled, ..stored.rule };
     app.store.put_rule(rule, Expect::Rev(stored.rev)).await.map_err(of_rule)?;
@@ -184,7 +185,7 @@ fn table(app: &App, rules: &[StoredRule]) -> Markup {
                     tr.off[!rule.enabled] {
                         td.onoff { (switch_of(rule)) }
                         th.where scope="row" { a href={ "/rules/" (rule.name) "/edit" } { span.channel { (rule.name) } } }
-                        td.name data-label="On the event" { code { (rule.event) } }
+                        td data-label="On the event" { code { (rule.event) } }
                         td.does data-label="Does" { (does(rule)) }
                         td data-label="Changed" { (format::time(now, *updated_at)) }
                         td.restore { a.button.quiet href={ "/rules/" (rule.name) "/delete" } aria-label={ "Delete " (rule.name) } { "Delete" } }
@@ -214,7 +215,7 @@ fn does(rule: &Rule) -> Markup {
     html! {
         @match &rule.then {
             Action::Upsert(template) => {
-                "adds or changes " (key) ": " span.url { (template.url) } @if let Some(when) = when(template) { ", " (when) }
+                "adds or changes " (key) ": " code { (template.url) } @if let Some((kind, text)) = when(template) { ", " (kind) " " code { (text) } }
             },
             Action::Delete => { "deletes " (key) },
             Action::SwitchOff => { "switches off " (key) },
@@ -222,11 +223,10 @@ fn does(rule: &Rule) -> Markup {
     }
 }
 
-fn when(template: &Template) -> Option<String> {
-    let every = template.every.as_ref().map(|every| format!("every {every}"));
-    let cron = template.cron.as_ref().map(|cron| format!("cron {cron}"));
-    let random = template.random.as_ref().map(|random| format!("at random once in each {random}"));
-    every.or(cron).or(random)
+/// When the endpoint is called: how it is said, and the template of it.
+fn when(template: &Template) -> Option<(&'static str, &str)> {
+    let kinds = [("every", &template.every), ("cron", &template.cron), ("at random once in each", &template.random)];
+    kinds.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
 }
 
 /// The store's error, about a rule.
