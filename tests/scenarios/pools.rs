@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, doc};
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::{Edit, Headers, Job, NewJob, Pool, PoolChange};
+use naptime_mongo::MongoStore;
 use naptime_sqlite::SqliteStore;
-use naptime_store::{Added, Store};
+use naptime_store::{Added, Gates, Jobs, Pools, Store};
 use naptime_tests::mongo::{self, Database};
 use naptime_tests::naptime::{self, Naptime, Start};
 use naptime_tests::target::{Answer, Call, Target};
@@ -305,4 +306,60 @@ async fn what_slipped_past_a_gate_is_not_called_and_put_right() {
     // They are as they were: switched on, they are called.
     at.change(&target, switch(true)).await;
     target.wait_for(SOON, "they are called", |calls| calls.len() >= 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_is_gone_is_not_brought_back_by_who_was_stopped() {
+    const STOPPED: Duration = Duration::from_secs(3);
+    let set = mongo::ReplicaSet::start_with(1, &["--setParameter", "enableTestCommands=1"]).await;
+    let database = set.fresh_database();
+    let (store, target) = (open(&database).await, Target::start().await);
+    store.insert(vec![every(SECOND, &target.url("/"))]).await.unwrap();
+    store.change_pool(&pool(&target), None, in_flight(1)).await.unwrap();
+    // Somebody reads of the limit, and is stopped before it writes the gates.
+    let uri = format!("{}&appName=stopped", database.uri);
+    let stopped = MongoStore::open(&uri, naptime_mongo::Options::default()).await.unwrap();
+    let blocked = doc! {
+        "failCommands": ["update"], "blockConnection": true, "blockTimeMS": 3_000, "appName": "stopped",
+    };
+    let fail = doc! {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": blocked};
+    let client = database.client().await;
+    client.database("admin").run_command(fail).await.unwrap();
+    let began = Instant::now();
+    let looking = tokio::spawn(async move { stopped.known_pools().await });
+    let hits = doc! {"waitForFailPoint": "failCommand", "timesEntered": 1, "maxTimeMS": 10_000};
+    client.database("admin").run_command(hits).await.unwrap();
+    store
+        .change_pool(&pool(&target), None, PoolChange { max_in_flight: Some(None), ..PoolChange::default() })
+        .await
+        .unwrap();
+    looking.await.unwrap().unwrap();
+    assert!(began.elapsed() >= STOPPED, "it was stopped meanwhile");
+    let jobs = database.open().await.collection::<Document>("jobs");
+    let job = jobs.find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(job.get_str("gate").unwrap(), "", "a gate that nobody passes any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_no_pass_is_held_though_passes_cannot_be_extended() {
+    let set = mongo::ReplicaSet::start_with(1, &["--setParameter", "enableTestCommands=1"]).await;
+    let database = set.fresh_database();
+    let store = open(&database).await;
+    let (limited, free) = (Target::start().await, Target::start().await);
+    limited.on("/", Answer::never());
+    // Longer than the lease.
+    free.on("/", Answer::ok().after(8 * SECOND));
+    let mut new = [every(SECOND, &limited.url("/")), every(SECOND, &free.url("/"))];
+    new[1].spec.lease = naptime_core::job::MIN_LEASE;
+    let job = store.insert(new.to_vec()).await.unwrap().remove(1).into_job();
+    store.change_pool(&pool(&limited), None, in_flight(1)).await.unwrap();
+    let _worker = Naptime::worker(&database).launch();
+    limited.wait_for(SOON, "it holds a pass", |calls| calls.len() == 1).await;
+    let failing = doc! {
+        "failCommands": ["update"], "errorCode": 50, "namespace": format!("{}.pools", database.name),
+    };
+    let fail = doc! {"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": failing};
+    database.client().await.database("admin").run_command(fail).await.unwrap();
+    let last = eventually(SOON, "the other call ends", async || store.get(job.id).await.unwrap().state.last).await;
+    assert_eq!(last.outcome, naptime_core::Outcome::Ok, "{}", last.message);
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breach, Endpoint, Job, JobId, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch, duration,
+    Breach, Endpoint, Job, JobId, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch,
+    duration,
 };
 
 /// A job to be added.
@@ -236,6 +237,10 @@ impl Job {
         self.state.due = self.active.then(|| self.spec.schedule.first(now));
         self.state.attempt = 0;
         self.state.ended_at = None;
+        if self.spec.schedule.is_once() {
+            // How a one-off job ended the last time says nothing of how it ends this time.
+            self.state.last = None;
+        }
         if self.state.lock.is_none() {
             self.state.claim_at = self.idle_claim_at(self.state.due);
         }

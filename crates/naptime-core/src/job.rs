@@ -180,7 +180,7 @@ impl Spec {
     /// # Errors
     /// At `key`, if it is empty, too long, or holds control characters.
     pub fn check_key(key: &str) -> Result<(), Invalid> {
-        if key.is_empty() {
+        if key.trim().is_empty() {
             return Err(Invalid::new("key", "empty", "the key is empty"));
         }
         check_line("key", key, MAX_KEY)

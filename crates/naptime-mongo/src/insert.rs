@@ -30,11 +30,12 @@ impl MongoStore {
         let jobs: Vec<Job> = new.into_iter().map(|job| job.into_job(now)).collect();
         let mut added: HashMap<usize, Added> = HashMap::new();
         let mut open: Vec<usize> = (0..jobs.len()).collect();
-        for _ in 0..MAX_TRIES {
-            // Of those with the same key the first has to be there before the others are tried.
+        for tried in 0..MAX_TRIES {
+            // Of those with the same key the first has to be there before the others are tried, all at once.
             let mut keys = HashSet::new();
+            let is_first = |&index: &usize| jobs[index].spec.key.as_ref().is_none_or(|key| keys.insert(key));
             let (first, later): (Vec<usize>, Vec<usize>) =
-                open.iter().partition(|&&index| jobs[index].spec.key.as_ref().is_none_or(|key| keys.insert(key)));
+                if tried == 0 { open.into_iter().partition(is_first) } else { (open, Vec::new()) };
             open = later;
             for chunk in first.chunks(CHUNK) {
                 let refused = self.insert_chunk(chunk.iter().map(|&index| &jobs[index])).await?;
@@ -94,13 +95,12 @@ impl MongoStore {
         let keys: Vec<Bson> = refused.iter().filter_map(|job| job.spec.key.as_deref()).map(Bson::from).collect();
         let by_key = doc! {"key": {"$in": keys, "$type": "string"}, "deleted_at": null};
         let others = self.find_jobs(by_key, doc! {"key": 1}).await?;
-        let mut others: HashMap<Option<String>, Job> =
-            others.into_iter().map(|job| (job.spec.key.clone(), job)).collect();
+        let others: HashMap<Option<String>, Job> = others.into_iter().map(|job| (job.spec.key.clone(), job)).collect();
         for job in refused {
             if !there.contains_key(&job.id)
-                && let Some(other) = others.remove(&job.spec.key)
+                && let Some(other) = others.get(&job.spec.key)
             {
-                there.insert(job.id, Added::Existing(other));
+                there.insert(job.id, Added::Existing(other.clone()));
             }
         }
         Ok(there)

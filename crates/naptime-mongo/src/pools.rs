@@ -70,18 +70,16 @@ impl Pools for MongoStore {
         } else {
             doc! {"_id": name}
         };
-        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page.probe();
         let pools = self.pools.clone();
         let find = async move {
             let find = pools.find(filter).sort(doc! {"_id": 1}).limit(limit).projection(without_passes());
             find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
         };
         let found = command::bounded(find).await?;
-        let mut found = found.into_iter().map(|it| settings(read(it)?)).collect::<Result<Vec<_>>>()?;
-        let more = found.len() > page.limit;
-        found.truncate(page.limit);
-        let next = found.last().filter(|_| more).map(|last| last.pool.to_string());
-        Ok(Page { items: self.summaries(found).await?, next })
+        let found = found.into_iter().map(|it| settings(read(it)?)).collect::<Result<Vec<_>>>()?;
+        let Page { items, next } = Page::of(found, page, |last| last.pool.to_string());
+        Ok(Page { items: self.summaries(items).await?, next })
     }
 
     async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
@@ -216,10 +214,19 @@ impl MongoStore {
         Ok(())
     }
 
-    /// Gives this gate to those jobs of a pool that have another.
+    /// Gives this gate to those jobs of a pool that have another. Whoever does that may have been stopped for a while
+    /// since the pool was read; so if it has another gate by now, they get that.
     async fn regate(&self, pool: &str, gate: &str) -> Result<()> {
-        let others = doc! {"pool": pool, "gate": {"$ne": gate}};
-        command::update(&self.db, "jobs", vec![Update::many(others, doc! {"gate": {"$literal": gate}})]).await
+        let mut gate = gate.to_owned();
+        loop {
+            let others = doc! {"pool": pool, "gate": {"$ne": &gate}};
+            let set = doc! {"gate": {"$literal": &gate}};
+            command::update(&self.db, "jobs", vec![Update::many(others, set)]).await?;
+            match self.find_gates([pool].into_iter()).await?.remove(pool) {
+                Some(present) if present != gate => gate = present,
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Notes that the gates of all jobs are right, unless the pool has changed again.

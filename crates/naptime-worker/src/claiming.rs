@@ -86,16 +86,18 @@ async fn claim(
         // what is known counts.
         let _ = shared.pools.refresh(shared).await;
     }
+    let mut given_back = Vec::new();
     for claim in found.claims {
         let held = if gated(&claim) { None } else { shared.registry.hold(&claim, sent, taken, None) };
         match held {
             Some(held) => holding::start(shared, claim, held),
             // Or its request has grown since it was looked at, and there is no room for it.
-            None => {
-                let given_back = [claim.settled(None, Then::GiveBack)];
-                shared.outage.note(shared.store.settle(&given_back).await)?;
-            }
+            None => given_back.push(claim.settled(None, Then::GiveBack)),
         }
+    }
+    if !given_back.is_empty() {
+        // After all others are at work: a failure here must not leave them lying until their leases end.
+        shared.outage.note(shared.store.settle(&given_back).await)?;
     }
     Ok((count, found.next))
 }

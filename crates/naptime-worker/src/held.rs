@@ -132,13 +132,7 @@ pub(crate) struct Registry(Arc<Mutex<HashMap<ClaimRef, Entry>>>);
 impl Registry {
     /// Takes in a claim that was made by a request sent at `sent`, and the pass it was made with, if it needs one. None
     /// if it exceeds the slots taken.
-    pub(crate) fn hold(
-        &self,
-        claim: &Claim,
-        sent: Instant,
-        taken: &mut Taken,
-        pass: Option<HeldPass>,
-    ) -> Option<Held> {
+    pub(crate) fn hold(&self, claim: &Claim, sent: Instant, taken: &mut Taken, pass: Option<HeldPass>) -> Option<Held> {
         let slot = taken.split(claim.job.spec.request.size())?;
         let (gone, lease, claim) = (CancellationToken::new(), claim.lock.lease, claim.reference());
         let limited = pass.as_ref().filter(|pass| pass.in_flight);

@@ -1,7 +1,7 @@
 //! The passes that this worker holds: each is the right to make one call to a pool that has limits.
 //!
 //! A pass lasts longer than the claim that it was taken for: it is dropped when the claim is settled, and freed by a
-//! write of its own after that. Until then it is extended before the claim is.
+//! write of its own after that.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

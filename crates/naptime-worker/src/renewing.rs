@@ -15,17 +15,14 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How often fences are looked at. Less than the second by which a fence comes before its lease's end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Prolongs all leases, with one write every two seconds.
+/// Prolongs all leases, with one write every two seconds; another one for passes, if there are any. Claims don't wait for
+/// passes: each has a fence of its own.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut pause = EVERY;
     loop {
         tokio::time::sleep(pause).await;
-        // Passes first, for they are to outlive the claims.
-        let prolonged = match extend(&shared).await {
-            Ok(()) => renew(&shared).await,
-            error => error,
-        };
-        pause = if prolonged.is_ok() { EVERY } else { AGAIN };
+        let (renewed, extended) = tokio::join!(renew(&shared), extend(&shared));
+        pause = if renewed.and(extended).is_ok() { EVERY } else { AGAIN };
     }
 }
 

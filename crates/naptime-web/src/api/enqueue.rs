@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use naptime_core::{JobId, Once};
+use naptime_core::{JobId, Once, Stage};
 use naptime_store::{Added, Error};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -21,6 +21,8 @@ const MOST: usize = 10_000;
 const LONGEST_LINE: usize = 1024 * 1024;
 /// How many jobs are read before others have their turn.
 const AT_ONCE: usize = 100;
+/// How many jobs are added at once. A short line may name the key of a large job, and all of that comes back.
+const ADDED_AT_ONCE: usize = 500;
 
 /// What is said of a time that is over.
 const PAST: &str = "`at` is over, so the job is called now";
@@ -68,7 +70,17 @@ async fn many(app: &App, items: Vec<(usize, Result<Sent, Problem>)>) -> Result<R
             tokio::task::yield_now().await;
         }
     }
-    let mut added = app.store.insert(new).await?.into_iter();
+    let mut added = Vec::with_capacity(new.len());
+    let mut new = new.into_iter();
+    while new.len() > 0 {
+        let answers = app.store.insert(new.by_ref().take(ADDED_AT_ONCE).collect()).await?;
+        added.extend(answers.into_iter().map(|added| {
+            let existing = matches!(added, Added::Existing(_));
+            let job = added.into_job();
+            (job.id, job.stage(), existing)
+        }));
+    }
+    let mut added = added.into_iter();
     let mut counts = Counts::default();
     let answers = lines.into_iter().map(|(line, read)| match read {
         Ok(past) => Ok(counts.answer(line, added.next().ok_or_else(nothing)?, past)),
@@ -89,11 +101,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn answer(&mut self, line: usize, added: Added, past: bool) -> Value {
-        let existing = matches!(added, Added::Existing(_));
+    fn answer(&mut self, line: usize, (id, stage, existing): (JobId, Option<Stage>, bool), past: bool) -> Value {
         *(if existing { &mut self.existing } else { &mut self.added }) += 1;
-        let job = added.into_job();
-        let mut answer = json!({"line": line, "id": job.id, "state": job.stage(), "existing": existing});
+        let mut answer = json!({"line": line, "id": id, "state": stage, "existing": existing});
         if past && !existing {
             answer["note"] = json!(PAST);
         }
