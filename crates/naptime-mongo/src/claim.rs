@@ -11,8 +11,8 @@ use naptime_store::{Error, Queue, Result, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
-use crate::gates::by_gate;
 use crate::document::{by_id, date, partition, time, to_job, uuid};
+use crate::gates::by_gate;
 use crate::{MongoStore, pipeline, schema};
 
 /// The most jobs claimed at once. More would take longer than it saves.

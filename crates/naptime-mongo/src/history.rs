@@ -8,7 +8,7 @@ use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
 use naptime_core::{Heartbeat, Histogram, JobId, Run, Stage, Tier, Time};
-use naptime_store::{Clock, Error, History, Page, PageRef, Result};
+use naptime_store::{Clock, History, Page, PageRef, Position, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
@@ -52,26 +52,19 @@ struct WorkerDocument {
 impl History for MongoStore {
     async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
         let mut filter = doc! {"job": uuid(job.uuid())};
-        if let Some(cursor) = &page.cursor {
-            let (token, started) = cursor.split_once('.').ok_or(Error::BadCursor)?;
-            let token = uuid::Uuid::try_parse(token).map_err(|_| Error::BadCursor)?;
-            let started = DateTime::from_millis(started.parse().map_err(|_| Error::BadCursor)?);
-            let id = run_id(token.into(), job);
+        if let Some(after) = page.after()? {
+            let (started, id) = (date(after.at), run_id(after.id.into(), job));
             filter.insert("started", doc! {"$lte": started});
             filter.insert("$or", vec![doc! {"started": {"$lt": started}}, doc! {"_id": {"$lt": id}}]);
         }
-        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page.probe();
         let runs = self.runs.clone();
         let find = async move {
             let find = runs.find(filter).sort(doc! {"started": -1, "_id": -1}).limit(limit).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let mut items = command::bounded(find).await?.into_iter().map(to_run).collect::<Result<Vec<_>>>()?;
-        let more = items.len() > page.limit;
-        items.truncate(page.limit);
-        let cursor = |run: &Run| format!("{}.{}", run.token, run.started.millis());
-        let next = items.last().filter(|_| more).map(cursor);
-        Ok(Page { items, next })
+        let found = command::bounded(find).await?.into_iter().map(to_run).collect::<Result<_>>()?;
+        Ok(Page::of(found, page, |last: &Run| Position { at: last.started, id: last.token.uuid() }.write()))
     }
 
     async fn add_load(&self, load: &[Load]) -> Result<()> {

@@ -64,19 +64,19 @@ impl Jobs for MongoStore {
         if let Some(active) = query.active {
             filter.insert("active", active);
         }
-        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page.probe();
         let jobs = self.jobs.clone();
         let find = async move {
             let find = jobs.find(filter).sort(doc! {"search": 1, "_id": 1}).limit(limit).hint(Hint::Keys(index));
-            let cursor = find.projection(doc! {"request.body": 0, "request.headers": 0}).max_time(MAX_TIME).await?;
+            let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let mut found = command::bounded(find).await?;
-        let more = found.len() > page.limit;
-        found.truncate(page.limit);
-        let next = found.last().filter(|_| more).and_then(cursor_after);
-        let items = found.into_iter().map(summary).collect::<Result<_>>()?;
-        Ok(Page { items, next })
+        let read = |document: Document| {
+            let search = document.get_str("search").unwrap_or_default().to_owned();
+            Ok((summary(document)?, search))
+        };
+        let found = command::bounded(find).await?.into_iter().map(read).collect::<Result<Vec<(JobSummary, _)>>>()?;
+        Ok(Page::of(found, page, |(last, search)| format!("{}{search}", last.id)).map(|(job, _)| job))
     }
 
     async fn count(&self) -> Result<JobCount> {
@@ -191,6 +191,7 @@ impl MongoStore {
                 "asked_at": asked_at,
                 "attempt": 0,
                 "ended_at": null,
+                "last": if after.state.last.is_none() { Bson::Null } else { "$last".into() },
                 "counters.missed": {"$add": ["$counters.missed", i64::try_from(dropped).unwrap_or(i64::MAX)]},
                 "claim_at": cond(is_null("$lock"), idle, "$claim_at"),
             });
@@ -213,12 +214,17 @@ fn unworked(before: &Job, after: &Job) -> Document {
     filter
 }
 
-/// The summary of a job's document, read without body and headers.
+/// The summary of a job's document, read [`without_request`].
 pub(crate) fn summary(document: Document) -> Result<JobSummary> {
     Ok(slim(document)?.into())
 }
 
-/// The job of a document read without body and headers.
+/// The projection that leaves out body and headers, which may be large.
+pub(crate) fn without_request() -> Document {
+    doc! {"request.body": 0, "request.headers": 0}
+}
+
+/// The job of a document read [`without_request`].
 pub(crate) fn slim(mut document: Document) -> Result<Job> {
     if let Ok(request) = document.get_document_mut("request") {
         request.extend(doc! {"body": null, "headers": []});
@@ -227,12 +233,6 @@ pub(crate) fn slim(mut document: Document) -> Result<Job> {
 }
 
 /// A cursor is the id (36 characters) and the search text of the last job seen.
-fn cursor_after(document: &Document) -> Option<String> {
-    let Bson::Binary(id) = document.get("_id")? else { return None };
-    let id = uuid::Uuid::from_slice(&id.bytes).ok()?;
-    Some(format!("{id}{}", document.get_str("search").ok()?))
-}
-
 fn read_cursor(cursor: &str) -> Result<(mongodb::bson::Uuid, String)> {
     let (id, search) = cursor.split_at_checked(36).filter(|(_, search)| !search.is_empty()).ok_or(Error::BadCursor)?;
     let id = uuid::Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;

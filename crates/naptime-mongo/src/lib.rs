@@ -6,7 +6,7 @@
 //!
 //! | collection | holds | indexes |
 //! |---|---|---|
-//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size}` for the peek, `{search, ...}` for lists |
+//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size}` for the peek; see `schema` for those of lists |
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
@@ -17,6 +17,7 @@
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
+mod breaches;
 mod claim;
 mod clock;
 mod command;

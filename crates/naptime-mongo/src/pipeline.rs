@@ -5,7 +5,7 @@
 //! one, so a lock is always written with all its fields.
 
 use mongodb::bson::{Bson, Document, doc};
-use naptime_core::{Outcome, Run, Pool, Settled, Stage, Then};
+use naptime_core::{Outcome, Pool, Run, Settled, Stage, Then};
 use naptime_store::{Result, Want};
 
 use crate::document::{date, last, millis, uuid};

@@ -34,7 +34,7 @@ impl Planning for MongoStore {
             filter.insert("partition", doc! {"$gte": partition});
             filter.insert("$or", vec![doc! {"partition": {"$gt": partition}}, doc! {"_id": {"$gt": id}}]);
         }
-        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page.probe();
         let jobs = self.jobs.clone();
         let find = async move {
             let find = jobs.find(filter).sort(index()).limit(limit).hint(Hint::Keys(index()));
@@ -44,11 +44,9 @@ impl Planning for MongoStore {
                 .try_collect::<Vec<Document>>()
                 .await
         };
-        let mut found = command::bounded(find).await?;
-        let more = found.len() > page.limit;
-        found.truncate(page.limit);
-        let next = found.last().filter(|_| more).map(cursor_at).transpose()?;
-        Ok(Page { items: found.into_iter().map(to_due_work).collect::<Result<_>>()?, next })
+        let read = |document| Ok((cursor_at(&document)?, to_due_work(document)?));
+        let found = command::bounded(find).await?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Page::of(found, page, |(cursor, _)| cursor.clone()).map(|(_, work)| work))
     }
 
     async fn late(&self, by: Duration) -> Result<u64> {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::{TryStreamExt, future};
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{Job, JobId, Rev, Stage};
-use naptime_store::{Clock, Error, JobSummary, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
+use naptime_store::{Clock, JobSummary, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::uuid;
-use crate::jobs::{escape, summary};
+use crate::document::{date, uuid};
+use crate::jobs::{escape, summary, without_request};
 
 /// The index of the queue.
 pub(crate) fn index() -> Document {
@@ -26,8 +26,8 @@ impl Queued for MongoStore {
         let stages: Vec<Bson> = stages.iter().map(|stage| stage.as_str().into()).collect();
         // The second condition says that the partial index will do.
         let mut filter = doc! {"stage": {"$in": stages, "$gt": ""}};
-        if let Some(cursor) = &page.cursor {
-            let (at, id) = read_cursor(cursor)?;
+        if let Some(after) = page.after()? {
+            let (at, id) = (date(after.at), uuid(after.id));
             filter.insert("created_at", doc! {"$lte": at});
             filter.insert("$or", vec![doc! {"created_at": {"$lt": at}}, doc! {"_id": {"$lt": id}}]);
         }
@@ -40,20 +40,16 @@ impl Queued for MongoStore {
         if let Some(tag) = &query.tag {
             filter.insert("tags", tag);
         }
-        let limit = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page.probe();
         let jobs = self.jobs.clone();
         let find = async move {
             let find =
                 jobs.find(filter).sort(doc! {"created_at": -1, "_id": -1}).limit(limit).hint(Hint::Keys(index()));
-            let cursor = find.projection(doc! {"request.body": 0, "request.headers": 0}).max_time(MAX_TIME).await?;
+            let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let mut found = command::bounded(find).await?;
-        let more = found.len() > page.limit;
-        found.truncate(page.limit);
-        let items = found.into_iter().map(summary).collect::<Result<Vec<JobSummary>>>()?;
-        let next = items.last().filter(|_| more).map(|job| format!("{}.{}", job.id, job.created_at.millis()));
-        Ok(Page { items, next })
+        let found = command::bounded(find).await?.into_iter().map(summary).collect::<Result<_>>()?;
+        Ok(Page::of(found, page, |last: &JobSummary| Position { at: last.created_at, id: last.id.uuid() }.write()))
     }
 
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {
@@ -70,10 +66,4 @@ impl Queued for MongoStore {
     async fn treat(&self, id: JobId, expect: Option<Rev>, treatment: Treatment) -> Result<Job> {
         self.edit_with(id, expect, |job| treatment.edit(job, self.now())).await
     }
-}
-
-fn read_cursor(cursor: &str) -> Result<(DateTime, mongodb::bson::Uuid)> {
-    let (id, at) = cursor.split_once('.').ok_or(Error::BadCursor)?;
-    let id = uuid::Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
-    Ok((DateTime::from_millis(at.parse().map_err(|_| Error::BadCursor)?), uuid(id)))
 }

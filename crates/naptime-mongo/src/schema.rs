@@ -64,7 +64,8 @@ impl MongoStore {
         let deadline = partial(crate::sla::index(), doc! {"watch.deadline": {"$gt": DateTime::from_millis(0)}});
         let planned = partial(crate::plan::index(), crate::plan::planned());
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes([key, stage, deleted, ended, deadline, planned]).await }).await?;
+        command::bounded(async move { jobs.create_indexes([key, stage, deleted, ended, deadline, planned]).await })
+            .await?;
         Ok(())
     }
 }

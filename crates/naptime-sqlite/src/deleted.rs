@@ -1,16 +1,16 @@
 //! The list of deleted endpoints.
 
-use naptime_core::{Job, JobId};
-use naptime_store::{Error, JobQuery, JobSummary, Page, PageRef};
+use naptime_core::Job;
+use naptime_store::{JobQuery, JobSummary, Page, PageRef, Position};
 use rusqlite::{Connection, named_params};
-use uuid::Uuid;
 
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
 
 /// A page of the endpoints that are deleted and match, the last deleted first.
 pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
-    let (at, id) = page.cursor.as_deref().map_or(Ok((i64::MAX, Uuid::max())), read_cursor)?;
+    // Nothing is deleted at the end of time.
+    let (at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deleted_endpoints
          WHERE deleted_at IS NOT NULL AND stage IS NULL AND (deleted_at, id) < (:at, :id)
@@ -24,36 +24,22 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     let mut statement = connection.prepare_cached(&sql)?;
     let parameters = named_params! {
         ":at": at,
-        ":id": blob(id),
+        ":id": id,
         ":q": query.q.as_ref().map(|q| q.to_lowercase()),
         ":url": query.url.as_ref().map(ToString::to_string),
         ":pool": query.pool,
         ":active": query.active,
         ":tag": query.tag,
-        // One more, to know whether there is a next page.
-        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+        ":limit": page.probe(),
     };
-    let mut found: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<Result<_, _>>()?;
-    let more = found.len() > page.limit;
-    found.truncate(page.limit);
-    let next = found.last().filter(|_| more).and_then(cursor_after);
-    Ok(Page { items: found.into_iter().map(Into::into).collect(), next })
+    let found: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<Result<_, _>>()?;
+    let deleted_at = |last: &Job| last.deleted_at.unwrap_or(last.updated_at);
+    let cursor = |last: &Job| Position { at: deleted_at(last), id: last.id.uuid() }.write();
+    Ok(Page::of(found, page, cursor).map(Into::into))
 }
 
 /// Whether another job has the key of this one by now, so that it cannot be restored.
 pub(crate) fn is_key_taken(connection: &Connection, job: &Job) -> Result<bool, Fault> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE key = ?1 AND deleted_at IS NULL AND id <> ?2)";
     Ok(connection.prepare_cached(SQL)?.query_row((&job.spec.key, blob(job.id.uuid())), |row| row.get(0))?)
-}
-
-/// A cursor is the time of deletion and the id of the last job seen.
-fn cursor_after(job: &Job) -> Option<String> {
-    Some(format!("{}~{}", job.deleted_at?.millis(), job.id))
-}
-
-fn read_cursor(cursor: &str) -> Result<(i64, Uuid), Error> {
-    let (at, id) = cursor.split_once('~').ok_or(Error::BadCursor)?;
-    let at = at.parse().map_err(|_| Error::BadCursor)?;
-    let id: JobId = id.parse().map_err(|_| Error::BadCursor)?;
-    Ok((at, id.uuid()))
 }

@@ -3,7 +3,7 @@
 //! A page begins where the one before it ended, by what the list is sorted by (URL, name and tags, then the id), so a
 //! page far back costs no more than the first, and no job is shown twice because another was added.
 
-use naptime_core::{Job, JobId};
+use naptime_core::Job;
 use naptime_store::{Error, JobCount, JobQuery, JobSummary, Page, PageRef};
 use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
@@ -18,14 +18,14 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     if query.deleted {
         return deleted::list(connection, query, page);
     }
-    let after = page.cursor.as_deref().map(Position::read).transpose()?;
+    let after = page.cursor.as_deref().map(read_cursor).transpose()?;
     // The search text begins with the URL and a space, so the index finds the jobs of one URL.
     let url = query.url.as_ref().map(ToString::to_string);
     let text = url.as_ref().map(|url| url.to_lowercase());
     let start = text.as_ref().map_or(String::new(), |text| format!("{text} "));
     // A blob comes after every text.
     let end = text.map_or(Value::Blob(Vec::new()), |text| Value::Text(format!("{text}!")));
-    let (after_search, after_id) = after.map_or((start, Vec::new()), |after| (after.search, after.id.into()));
+    let (after_search, after_id) = after.map_or((start, Vec::new()), |(id, search)| (search, blob(id).into()));
     // What the index holds decides which rows are read. A tag is looked for as text first, since reading JSON is dear.
     let sql = format!(
         "SELECT {COLUMNS}, search FROM jobs INDEXED BY jobs_list
@@ -49,46 +49,25 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
         ":active": query.active,
         ":tag": query.tag,
         ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
-        // One more, to know whether there is a next page.
-        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+        ":limit": page.probe(),
     };
     let read = |row: &rusqlite::Row<'_>| Ok((rows::slim_job(row)?, row.get("search")?));
-    let mut found: Vec<(Job, String)> = statement.query_map(parameters, read)?.collect::<Result<_, _>>()?;
-    let more = found.len() > page.limit;
-    found.truncate(page.limit);
-    let last = found.last().filter(|_| more);
-    let next = last.map(|(job, search)| Position::of(job.id, search.clone()).write());
-    Ok(Page { items: found.into_iter().map(|(job, _)| job.into()).collect(), next })
+    let found: Vec<(Job, String)> = statement.query_map(parameters, read)?.collect::<Result<_, _>>()?;
+    let cursor = |(last, search): &(Job, String)| format!("{}~{search}", last.id);
+    Ok(Page::of(found, page, cursor).map(|(job, _)| job.into()))
 }
 
 /// How many endpoints there are that are not deleted.
 pub(crate) fn count(connection: &Connection) -> Result<JobCount, Fault> {
-    const SQL: &str =
-        "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count
+    const SQL: &str = "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count
         WHERE deleted_at IS NULL AND stage IS NULL";
     let mut statement = connection.prepare_cached(SQL)?;
     let (total, active): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(JobCount { total: total.unsigned_abs(), active: active.unsigned_abs() })
 }
 
-/// Where a page ended: `<id>~<search text>`.
-struct Position {
-    id: [u8; 16],
-    search: String,
-}
-
-impl Position {
-    fn of(id: JobId, search: String) -> Self {
-        Self { id: blob(id.uuid()), search }
-    }
-
-    fn write(&self) -> String {
-        format!("{}~{}", Uuid::from_bytes(self.id).simple(), self.search)
-    }
-
-    fn read(cursor: &str) -> Result<Self, Error> {
-        let (id, search) = cursor.split_once('~').ok_or(Error::BadCursor)?;
-        let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
-        Ok(Self { id: id.into_bytes(), search: search.to_owned() })
-    }
+/// A cursor is the id and the search text of the last job seen.
+fn read_cursor(cursor: &str) -> Result<(Uuid, String), Error> {
+    let (id, search) = cursor.split_once('~').ok_or(Error::BadCursor)?;
+    Ok((Uuid::try_parse(id).map_err(|_| Error::BadCursor)?, search.to_owned()))
 }

@@ -16,7 +16,7 @@ impl Planning for SqliteStore {
     async fn due_work(&self, page: &PageRef) -> Result<Page<DueWork>> {
         // In the order in which jobs were added.
         let after: i64 = page.cursor.as_deref().map_or(Ok(0), str::parse).map_err(|_| Error::BadCursor)?;
-        let limit = page.limit;
+        let page = page.clone();
         self.read(move |connection, _| {
             const SQL: &str = "SELECT seq, spec, state FROM jobs INDEXED BY jobs_planned
                 WHERE seq > ?1 AND active AND deleted_at IS NULL AND ended_at IS NULL ORDER BY seq LIMIT ?2";
@@ -24,14 +24,11 @@ impl Planning for SqliteStore {
                 let (spec, state): (Spec, State) = (json(row, "spec")?, json(row, "state")?);
                 Ok((row.get(0)?, state.due.map(|due| DueWork { schedule: spec.schedule, due })))
             };
-            let rows = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
             let mut statement = connection.prepare_cached(SQL)?;
-            let mut found: Vec<(i64, Option<DueWork>)> =
-                statement.query_map((after, rows), read)?.collect::<rusqlite::Result<_>>()?;
-            let more = found.len() > limit;
-            found.truncate(limit);
-            let next = found.last().filter(|_| more).map(|(seq, _)| seq.to_string());
-            Ok(Page { items: found.into_iter().filter_map(|(_, work)| work).collect(), next })
+            let found: Vec<(i64, Option<DueWork>)> =
+                statement.query_map((after, page.probe()), read)?.collect::<rusqlite::Result<_>>()?;
+            let Page { items, next } = Page::of(found, &page, |(seq, _)| seq.to_string());
+            Ok(Page { items: items.into_iter().filter_map(|(_, work)| work).collect(), next })
         })
         .await
     }

@@ -115,15 +115,12 @@ fn list(connection: &Connection, q: Option<&str>, page: &PageRef) -> std::result
     let parameters = named_params! {
         ":after": after.as_ref().map_or("", Pool::as_str),
         ":q": q,
-        // One more, to know whether there is a next page.
-        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+        ":limit": page.probe(),
     };
-    let mut found: Vec<PoolSettings> = statement.query_map(parameters, settings)?.collect::<rusqlite::Result<_>>()?;
-    let more = found.len() > page.limit;
-    found.truncate(page.limit);
-    let next = found.last().filter(|_| more).map(|last| last.pool.to_string());
+    let found: Vec<PoolSettings> = statement.query_map(parameters, settings)?.collect::<rusqlite::Result<_>>()?;
+    let Page { items, next } = Page::of(found, page, |last| last.pool.to_string());
     let items =
-        found.into_iter().map(|settings| summary(connection, settings)).collect::<std::result::Result<_, _>>()?;
+        items.into_iter().map(|settings| summary(connection, settings)).collect::<std::result::Result<_, _>>()?;
     Ok(Page { items, next })
 }
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use naptime_core::{Job, JobId, Rev, Stage};
-use naptime_store::{Error, JobSummary, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
+use naptime_store::{JobSummary, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
 use rusqlite::{Connection, named_params};
-use uuid::Uuid;
 
 use crate::fault::Fault;
-use crate::rows::{self, COLUMNS};
+use crate::rows::{self, COLUMNS, blob};
 use crate::{SqliteStore, jobs};
 
 #[async_trait]
@@ -34,7 +33,7 @@ impl Queued for SqliteStore {
 
 fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::result::Result<Page<JobSummary>, Fault> {
     // No job is added at the end of time.
-    let (created_at, id) = page.cursor.as_deref().map_or(Ok((i64::MAX, [0; 16])), read_cursor)?;
+    let (created_at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
     // What a stage needs is read in the order of its index, and the stages are merged. A tag is looked for as text
     // first, since reading JSON is dear.
@@ -63,15 +62,11 @@ fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::re
         ":pool": query.pool,
         ":tag": query.tag,
         ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
-        // One more, to know whether there is a next page.
-        ":limit": i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX),
+        ":limit": page.probe(),
     };
-    let mut found: Vec<Job> =
-        statement.query_map(parameters, rows::slim_job)?.collect::<std::result::Result<_, _>>()?;
-    let more = found.len() > page.limit;
-    found.truncate(page.limit);
-    let next = found.last().filter(|_| more).map(|job| format!("{}~{}", job.created_at.millis(), job.id));
-    Ok(Page { items: found.into_iter().map(JobSummary::from).collect(), next })
+    let found: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<std::result::Result<_, _>>()?;
+    let cursor = |last: &Job| Position { at: last.created_at, id: last.id.uuid() }.write();
+    Ok(Page::of(found, page, cursor).map(JobSummary::from))
 }
 
 fn count(connection: &Connection) -> std::result::Result<BTreeMap<Stage, u64>, Fault> {
@@ -85,11 +80,4 @@ fn count(connection: &Connection) -> std::result::Result<BTreeMap<Stage, u64>, F
         counts.insert(stage, count.unsigned_abs());
     }
     Ok(counts)
-}
-
-fn read_cursor(cursor: &str) -> std::result::Result<(i64, [u8; 16]), Error> {
-    let (created_at, id) = cursor.split_once('~').ok_or(Error::BadCursor)?;
-    let created_at = created_at.parse().map_err(|_| Error::BadCursor)?;
-    let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
-    Ok((created_at, id.into_bytes()))
 }

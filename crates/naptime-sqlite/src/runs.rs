@@ -1,10 +1,9 @@
 //! Runs as rows: the record of what was called.
 
 use naptime_core::{JobId, Outcome, Run, Time, Token};
-use naptime_store::{Error, MAX_RUNS, Page, PageRef};
+use naptime_store::{MAX_RUNS, Page, PageRef, Position};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use uuid::Uuid;
 
 use crate::fault::Fault;
 use crate::rows::{blob, time, uuid};
@@ -50,15 +49,11 @@ pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Resul
     const SQL: &str = "SELECT * FROM runs WHERE job = ?1 AND (started, token) < (?2, ?3)
         ORDER BY started DESC, token DESC LIMIT ?4";
     // No run starts at the end of time.
-    let (started, token) = page.cursor.as_deref().map_or(Ok((i64::MAX, [0; 16])), read_cursor)?;
-    let limit = i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let (started, token) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut items: Vec<Run> =
-        statement.query_map((blob(job.uuid()), started, token, limit), run)?.collect::<Result<_, _>>()?;
-    let more = items.len() > page.limit;
-    items.truncate(page.limit);
-    let next = items.last().filter(|_| more).map(write_cursor);
-    Ok(Page { items, next })
+    let parameters = (blob(job.uuid()), started, token, page.probe());
+    let found = statement.query_map(parameters, run)?.collect::<Result<_, _>>()?;
+    Ok(Page::of(found, page, |last: &Run| Position { at: last.started, id: last.token.uuid() }.write()))
 }
 
 /// Removes up to `limit` runs that ended before `before`. Returns how many.
@@ -94,20 +89,10 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
-/// `<started>~<token>` of a page's last run.
-fn write_cursor(run: &Run) -> String {
-    format!("{}~{}", run.started.millis(), run.token.uuid().simple())
-}
-
-fn read_cursor(cursor: &str) -> Result<(i64, [u8; 16]), Error> {
-    let (started, token) = cursor.split_once('~').ok_or(Error::BadCursor)?;
-    let started = started.parse().map_err(|_| Error::BadCursor)?;
-    let token = Uuid::try_parse(token).map_err(|_| Error::BadCursor)?;
-    Ok((started, token.into_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     /// About one in [`TRIM_EVERY`] runs trims, so over 5,000 more than the cap, some do.

@@ -20,7 +20,8 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 2] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
         id         BLOB    NOT NULL UNIQUE,
@@ -83,7 +84,8 @@ const STEPS: [&str; 2] = ["
         left    INTEGER NOT NULL,                -- whether it took its leave
         beat    TEXT    NOT NULL                 -- JSON
     ) STRICT, WITHOUT ROWID;
-", "
+",
+    "
     ALTER TABLE jobs ADD COLUMN key TEXT;                            -- spec.key
     ALTER TABLE jobs ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';  -- JSON
     ALTER TABLE jobs ADD COLUMN stage TEXT;                          -- of a one-off job
@@ -157,7 +159,8 @@ const STEPS: [&str; 2] = ["
         breached_ms INTEGER NOT NULL,
         PRIMARY KEY (tier, at)
     ) STRICT, WITHOUT ROWID;
-"];
+",
+];
 
 /// Creates the file, if it isn't there, readable for this user only. What SQLite puts beside it gets the same rights.
 pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {

@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 use naptime_core::standing::{self, Amount, Ended};
 use naptime_core::{Breach, Cause, Job, JobId, Lookback, Standing, Tier, Time, worker};
-use naptime_store::{Breached, Error, Page, PageRef, Slas};
+use naptime_store::{Breached, Page, PageRef, Position, Slas};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, named_params};
-use uuid::Uuid;
 
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob, time, uuid};
@@ -52,9 +51,9 @@ impl Slas for SqliteStore {
                 "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deadline
                  WHERE deadline < :now AND (deadline, id) > (:deadline, :id) ORDER BY deadline, id LIMIT :limit"
             );
-            let (deadline, id) = page.cursor.as_deref().map_or(Ok((i64::MIN, [0; 16])), read_cursor)?;
+            let (deadline, id) = page.after()?.map_or((i64::MIN, [0; 16]), |after| (after.at.millis(), blob(after.id)));
             let parameters =
-                named_params! {":now": now.millis(), ":deadline": deadline, ":id": id, ":limit": limit(&page)};
+                named_params! {":now": now.millis(), ":deadline": deadline, ":id": id, ":limit": page.probe()};
             let mut statement = connection.prepare_cached(&sql)?;
             let jobs: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<Result<_, _>>()?;
             let since = worker::present_since(&workers::all(connection, now)?, now);
@@ -65,7 +64,7 @@ impl Slas for SqliteStore {
                     items.push(Breached { breach: breach.in_pool_off_at(off_at), job: Some(job.into()) });
                 }
             }
-            Ok(paged(items, &page, |breached| breached.breach.from))
+            Ok(Page::of(items, &page, |last| cursor(last.breach.from, last)))
         };
         self.read(work).await
     }
@@ -78,15 +77,15 @@ impl Slas for SqliteStore {
         let page = page.clone();
         let work = move |connection: &Connection, _: Time| {
             // Nothing ends at the end of time.
-            let (ended, id) = page.cursor.as_deref().map_or(Ok((i64::MAX, [0; 16])), read_cursor)?;
+            let (ended, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
             let found: Vec<Breach> = match job {
                 None => {
-                    let parameters = named_params! {":ended": ended, ":id": id, ":limit": limit(&page)};
+                    let parameters = named_params! {":ended": ended, ":id": id, ":limit": page.probe()};
                     connection.prepare_cached(ALL)?.query_map(parameters, breach)?.collect::<Result<_, _>>()?
                 }
                 Some(job) => {
                     let job = blob(job.uuid());
-                    let parameters = named_params! {":job": job, ":ended": ended, ":limit": limit(&page)};
+                    let parameters = named_params! {":job": job, ":ended": ended, ":limit": page.probe()};
                     connection.prepare_cached(OF_ONE)?.query_map(parameters, breach)?.collect::<Result<_, _>>()?
                 }
             };
@@ -95,7 +94,7 @@ impl Slas for SqliteStore {
                 let job = rows::find_slim(connection, breach.job)?;
                 items.push(Breached { breach, job: job.map(Into::into) });
             }
-            Ok(paged(items, &page, |breached| breached.breach.to.unwrap_or(breached.breach.from)))
+            Ok(Page::of(items, &page, |last| cursor(last.breach.to.unwrap_or(last.breach.from), last)))
         };
         self.read(work).await
     }
@@ -221,24 +220,8 @@ fn breach(row: &Row<'_>) -> rusqlite::Result<Breach> {
     })
 }
 
-fn limit(page: &PageRef) -> i64 {
-    i64::try_from(page.limit.saturating_add(1)).unwrap_or(i64::MAX)
-}
-
-/// What was found, one more than asked for, as a page.
-fn paged(mut items: Vec<Breached>, page: &PageRef, at: impl Fn(&Breached) -> Time) -> Page<Breached> {
-    let more = items.len() > page.limit;
-    items.truncate(page.limit);
-    let cursor = |last: &Breached| format!("{}~{}", at(last).millis(), last.breach.job.uuid().simple());
-    let next = items.last().filter(|_| more).map(cursor);
-    Page { items, next }
-}
-
-fn read_cursor(cursor: &str) -> Result<(i64, [u8; 16]), Error> {
-    let (at, id) = cursor.split_once('~').ok_or(Error::BadCursor)?;
-    let at = at.parse().map_err(|_| Error::BadCursor)?;
-    let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
-    Ok((at, id.into_bytes()))
+fn cursor(at: Time, last: &Breached) -> String {
+    Position { at, id: last.breach.job.uuid() }.write()
 }
 
 fn signed(n: u64) -> i64 {

@@ -13,7 +13,10 @@ fn open(path: &Path) -> Result<SqliteStore, OpenError> {
 
 fn new_job() -> NewJob {
     let id = JobId::from(Uuid::new_v4());
-    let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), Schedule::every(std::time::Duration::from_secs(60), id));
+    let spec = Spec::new(
+        Endpoint::parse("http://target.test/").expect("a URL"),
+        Schedule::every(std::time::Duration::from_secs(60), id),
+    );
     NewJob { id, spec, active: true }
 }
 

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use naptime_core::{
-    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then,
-};
+use naptime_core::{Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then};
 use naptime_sqlite::{LockError, Options, SqliteStore};
 use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Want};
 use uuid::Uuid;
@@ -18,7 +16,10 @@ fn open(path: &Path) -> SqliteStore {
 
 fn new_job() -> NewJob {
     let id = JobId::from(Uuid::new_v4());
-    let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), Schedule::every(Duration::from_secs(3600), id));
+    let spec = Spec::new(
+        Endpoint::parse("http://target.test/").expect("a URL"),
+        Schedule::every(Duration::from_secs(3600), id),
+    );
     NewJob { id, spec, active: false }
 }
 

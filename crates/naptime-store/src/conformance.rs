@@ -21,19 +21,22 @@ mod case;
 pub mod claiming;
 pub mod deleted;
 pub mod editing;
+pub mod gates;
 pub mod history;
+pub mod keys;
 pub mod leases;
 pub mod listing;
 pub mod load;
 pub mod model;
 pub mod occurrences;
+pub mod plan;
 pub mod pools;
 pub mod queued;
-pub mod plan;
 pub mod racing;
 pub mod rules;
 pub mod settling;
 pub mod sla;
+pub mod treating;
 
 /// A store under test.
 #[async_trait]
@@ -200,25 +203,33 @@ macro_rules! conformance {
                 a_cursor_of_deleted_endpoints_must_be_ours
             }
             queued {
-                a_key_is_added_once
-                a_key_is_free_once_its_job_is_cancelled
-                of_those_who_add_a_key_at_the_same_time_one_does
                 one_off_jobs_are_no_endpoints
                 a_job_is_listed_in_its_stage
                 the_queue_is_paged_newest_first
                 the_queue_is_filtered
                 a_cursor_of_the_queue_must_be_ours
+                what_ended_long_ago_is_purged
+            }
+            keys {
+                a_key_is_added_once
+                however_many_of_a_request_have_one_key_it_is_added_once
+                a_key_is_free_once_its_job_is_cancelled
+                of_those_who_add_a_key_at_the_same_time_one_does
+            }
+            treating {
                 what_failed_is_called_again
+                what_is_called_again_and_lost_has_failed
                 a_treatment_suits_a_stage
                 what_is_cancelled_is_not_called
                 all_that_match_are_treated_once
-                what_ended_long_ago_is_purged
             }
             pools {
                 a_pool_is_there_as_soon_as_a_job_of_it_is
                 pools_are_listed_with_their_endpoints
                 a_pool_is_changed_by_its_revision
                 known_pools_are_those_that_differ
+            }
+            gates {
                 jobs_of_a_gated_pool_are_claimed_by_its_name
                 next_in_tells_when_each_pool_has_work
                 nothing_of_a_pool_that_is_off_is_called
@@ -280,7 +291,10 @@ mod tests {
             include_str!("conformance/deleted.rs"),
             include_str!("conformance/plan.rs"),
             include_str!("conformance/queued.rs"),
+            include_str!("conformance/keys.rs"),
+            include_str!("conformance/treating.rs"),
             include_str!("conformance/pools.rs"),
+            include_str!("conformance/gates.rs"),
             include_str!("conformance/sla.rs"),
             include_str!("conformance/rules.rs"),
             include_str!("conformance/model.rs"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Run, Schedule,
-    Settled, Spec, Then, Time, Token, WorkerId,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Run, Schedule, Settled, Spec, Then,
+    Time, Token, WorkerId,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;

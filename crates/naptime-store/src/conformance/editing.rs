@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use naptime_core::state::LEASE;
-use naptime_core::{By, Change, Edit, Headers, Job, JobId, Method, NewJob, Plan, Request, Retry, Rev, Schedule, State, Steer};
+use naptime_core::{
+    By, Change, Edit, Headers, Job, JobId, Method, NewJob, Plan, Request, Retry, Rev, Schedule, State, Steer,
+};
 use uuid::Uuid;
 
 use super::Backend;
@@ -31,8 +33,11 @@ fn full_job() -> NewJob {
         ),
         timeout: Duration::from_millis(12_345),
     };
-    spec.schedule =
-        Schedule::Every { period: Duration::from_millis(90_061_001), anchor: naptime_core::Time::from_millis(7), jitter: None };
+    spec.schedule = Schedule::Every {
+        period: Duration::from_millis(90_061_001),
+        anchor: naptime_core::Time::from_millis(7),
+        jitter: None,
+    };
     spec.retry = Retry::new(7, Duration::from_millis(1_500)).expect("a retry");
     spec.sla = Some(Duration::from_secs(600));
     spec.name = "<script> {\"$ne\": null} $name 🦦".to_owned();
@@ -330,7 +335,10 @@ pub async fn what_an_edit_drops_is_missed<B: Backend>() {
     let due = case.now().await + SECONDS;
     let edits = [
         change(Change::switch(false)),
-        change(Change { schedule: Some(Schedule::Every { period: 7 * HOUR, anchor: due, jitter: None }), ..Change::default() }),
+        change(Change {
+            schedule: Some(Schedule::Every { period: 7 * HOUR, anchor: due, jitter: None }),
+            ..Change::default()
+        }),
         Edit::Delete,
     ];
     let new: Vec<NewJob> = edits.iter().map(|_| due_at(due)).collect();

@@ -207,7 +207,8 @@ pub async fn filters_restrict<B: Backend>() {
 
 pub async fn jobs_of_one_url_are_found<B: Backend>() {
     let case = Case::<B>::new().await;
-    let urls = ["http://one.test/a", "http://one.test/A", "http://one.test/a?b", "http://one.test/ab", "http://one.test/"];
+    let urls =
+        ["http://one.test/a", "http://one.test/A", "http://one.test/a?b", "http://one.test/ab", "http://one.test/"];
     let mut jobs: Vec<NewJob> = urls.iter().map(|url| named(url, "x", &["red"])).collect();
     jobs.push(NewJob { active: true, ..named("http://one.test/a", "", &[]) });
     jobs.push(named("http://one.test:8080/a", "http://one.test/a", &["http://one.test/a"]));

@@ -47,7 +47,8 @@ async fn follow<B: Backend>(share: u64) {
         let handles = vec![case.store.clone(), case.backend.another().await];
         let model = Model::default();
         let started = case.now().await;
-        let mut history = History { case, handles, dice: Dice(seed), started, model, seen, log: format!("seed {seed}:\n") };
+        let mut history =
+            History { case, handles, dice: Dice(seed), started, model, seen, log: format!("seed {seed}:\n") };
         for step in 0..STEPS {
             write!(history.log, "{step}. ").expect("a string takes it");
             history.step().await;
@@ -411,7 +412,10 @@ impl<B: Backend> History<B> {
         let between = |at: &Time| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high);
         let at = actual.state.claim_at.filter(between);
         let (low, high) = (early.state.ended_at, late.state.ended_at);
-        let ended = actual.state.ended_at.filter(|at| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high));
+        let ended = actual
+            .state
+            .ended_at
+            .filter(|at| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high));
         let with = |mut job: Job| {
             job.state.claim_at = at.or(job.state.claim_at);
             job.state.ended_at = ended.or(job.state.ended_at);

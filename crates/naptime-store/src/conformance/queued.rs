@@ -1,35 +1,34 @@
-//! One-off jobs: keys, the list of each stage, retry and cancel, what is purged.
+//! One-off jobs: the list and the count of each stage, and what is purged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use naptime_core::{Claim, Edit, Job, JobId, NewJob, Outcome, Schedule, Spec, Stage, Time};
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, about, change, endpoint, new_job, rename, run};
-use crate::{Added, Error, JobCount, JobQuery, JobSummary, PageRef, QueuedQuery, Treatment};
+use super::case::{Case, HOUR, SECONDS, about, change, endpoint, new_job, run};
+use crate::{Error, JobCount, JobQuery, JobSummary, PageRef, QueuedQuery, Treatment};
 
 /// A one-off job that is due at once.
-fn once(channel: &str) -> NewJob {
+pub(super) fn once(channel: &str) -> NewJob {
     let id = JobId::from(Uuid::now_v7());
     let at = Schedule::Once { at: Time::from_millis(0) };
     NewJob { id, spec: Spec::new(endpoint(&format!("http://queue.test{channel}")), at), active: true }
 }
 
-fn keyed(key: &str) -> NewJob {
+pub(super) fn keyed(key: &str) -> NewJob {
     let mut new = once("/");
     new.spec.key = Some(key.to_owned());
     new
 }
 
-fn of(stages: &[Stage]) -> QueuedQuery {
+pub(super) fn of(stages: &[Stage]) -> QueuedQuery {
     QueuedQuery { stages: stages.to_vec(), ..QueuedQuery::default() }
 }
 
 /// All pages of a list, `limit` items to each.
-async fn all<B: Backend>(case: &Case<B>, query: &QueuedQuery, limit: usize) -> Vec<JobSummary> {
+pub(super) async fn all<B: Backend>(case: &Case<B>, query: &QueuedQuery, limit: usize) -> Vec<JobSummary> {
     let mut items = Vec::new();
     let mut page = PageRef::first(limit);
     loop {
@@ -56,7 +55,7 @@ async fn check_stage<B: Backend>(case: &Case<B>, id: JobId, expect: Stage) {
     assert_eq!(case.store.stages().await.expect("counts"), BTreeMap::from(expect));
 }
 
-async fn settle<B: Backend>(case: &Case<B>, claim: &Claim, outcome: Outcome) -> Job {
+pub(super) async fn settle<B: Backend>(case: &Case<B>, claim: &Claim, outcome: Outcome) -> Job {
     let run = run(claim, outcome);
     let then = claim.conclude(&run, None);
     case.settle(claim.settled(Some(run), then)).await;
@@ -68,53 +67,6 @@ async fn failed<B: Backend>(case: &Case<B>, new: NewJob) -> Job {
     let id = case.add(new).await.id;
     let claim = case.claim_only(id).await;
     settle(case, &claim, Outcome::Failed).await
-}
-
-pub async fn a_key_is_added_once<B: Backend>() {
-    let case = Case::<B>::new().await;
-    let first = case.add(keyed("$key.a")).await;
-    let answer = case.store.insert(vec![keyed("$key.a"), keyed("b"), keyed("b"), once("/")]).await.expect("added");
-    let [taken, second, twice, free] = &answer[..] else { panic!("four answers: {answer:?}") };
-    assert_eq!(taken, &Added::Existing(first.clone()));
-    let Added::New(b) = second else { panic!("new: {second:?}") };
-    assert_eq!(twice, &Added::Existing(b.clone()), "the second of a request finds the first");
-    assert!(matches!(free, Added::New(_)), "{free:?}");
-    assert_eq!(all(&case, &of(&[]), 10).await.len(), 3);
-    // Done is not deleted: the key says that this has been asked for already.
-    let claims = case.claim().await;
-    for claim in &claims {
-        settle(&case, claim, Outcome::Ok).await;
-    }
-    let done = case.get(first.id).await;
-    assert_eq!(case.store.insert(vec![keyed("$key.a")]).await.expect("added"), [Added::Existing(done)]);
-}
-
-pub async fn a_key_is_free_once_its_job_is_cancelled<B: Backend>() {
-    let case = Case::<B>::new().await;
-    let first = case.add(keyed("a")).await;
-    case.store.treat(first.id, None, Treatment::Cancel).await.expect("cancelled");
-    let second = case.store.insert(vec![keyed("a")]).await.expect("added").remove(0);
-    assert!(matches!(&second, Added::New(job) if job.id != first.id), "{second:?}");
-    assert_eq!(case.store.insert(vec![keyed("a")]).await.expect("added"), [Added::Existing(second.into_job())]);
-}
-
-pub async fn of_those_who_add_a_key_at_the_same_time_one_does<B: Backend>() {
-    const ROUNDS: usize = 10;
-    let case = Case::<B>::new().await;
-    for round in 0..ROUNDS {
-        let key = format!("round {round}");
-        let mut adding = JoinSet::new();
-        for _ in 0..4 {
-            let (store, key) = (case.backend.another().await, key.clone());
-            adding.spawn(async move { store.insert(vec![once("/"), keyed(&key)]).await.expect("added").remove(1) });
-        }
-        let answers = adding.join_all().await;
-        let new = answers.iter().filter(|added| matches!(added, Added::New(_))).count();
-        assert_eq!(new, 1, "{answers:?}");
-        let ids: BTreeSet<JobId> = answers.into_iter().map(|added| added.into_job().id).collect();
-        assert_eq!(ids.len(), 1, "all of them know the one that is there");
-    }
-    assert_eq!(all(&case, &of(&[]), 100).await.len(), ROUNDS * 5);
 }
 
 pub async fn one_off_jobs_are_no_endpoints<B: Backend>() {
@@ -227,115 +179,6 @@ pub async fn a_cursor_of_the_queue_must_be_ours<B: Backend>() {
         let answer = case.store.treat_all(&of(&[]), Treatment::Cancel, &page).await;
         assert!(matches!(answer, Err(Error::BadCursor)), "{cursor:?}: {answer:?}");
     }
-}
-
-pub async fn what_failed_is_called_again<B: Backend>() {
-    let case = Case::<B>::new().await;
-    for outcome in [Outcome::Failed, Outcome::Ok] {
-        let id = case.add(once("/")).await.id;
-        let claim = case.claim_only(id).await;
-        let ended = settle(&case, &claim, outcome).await;
-        let again = case.store.treat(id, Some(ended.rev), Treatment::Retry).await.expect("retried");
-        assert_eq!((again.stage(), again.state.attempt, again.state.ended_at), (Some(Stage::Waiting), 0, None));
-        assert!(about(again.state.due.expect("due"), case.now().await));
-        assert_eq!(case.get(id).await, again);
-        case.advance(SECONDS).await;
-        let claim = case.claim_only(id).await;
-        assert_eq!(settle(&case, &claim, Outcome::Ok).await.stage(), Some(Stage::Done));
-        assert_eq!(case.runs(id).await.len(), 2);
-    }
-}
-
-pub async fn a_treatment_suits_a_stage<B: Backend>() {
-    let case = Case::<B>::new().await;
-    let treat = async |id: JobId, treatment| case.store.treat(id, None, treatment).await.err().map(|e| e.to_string());
-    let wrong = |stage| Some(Error::WrongStage(stage).to_string());
-    let endpoint = case.add(new_job()).await;
-    for treatment in [Treatment::Retry, Treatment::Cancel] {
-        for id in [endpoint.id, Uuid::now_v7().into()] {
-            assert_eq!(treat(id, treatment).await, Some(Error::NotFound.to_string()), "no one-off job");
-        }
-    }
-    let id = case.add(once("/")).await.id;
-    assert_eq!(treat(id, Treatment::Retry).await, wrong(Stage::Waiting));
-    let claim = case.claim_only(id).await;
-    assert_eq!(treat(id, Treatment::Retry).await, wrong(Stage::Running));
-    settle(&case, &claim, Outcome::Timeout).await;
-    assert_eq!(treat(id, Treatment::Retry).await, wrong(Stage::Retrying));
-    case.advance(SECONDS).await;
-    let claim = case.claim_only(id).await;
-    let failed = settle(&case, &claim, Outcome::Failed).await;
-    assert_eq!(treat(id, Treatment::Cancel).await, wrong(Stage::Failed));
-    assert_eq!(case.get(id).await, failed, "nothing was done to it");
-    case.edit(id, rename("x")).await;
-    let stale = case.store.treat(id, Some(failed.rev), Treatment::Retry).await;
-    assert!(matches!(stale, Err(Error::Stale(rev)) if rev.0 == failed.rev.0 + 1), "{stale:?}");
-    assert_eq!(treat(id, Treatment::Retry).await, None);
-    assert_eq!(treat(id, Treatment::Cancel).await, None);
-    for treatment in [Treatment::Retry, Treatment::Cancel] {
-        assert_eq!(treat(id, treatment).await, Some(Error::Deleted.to_string()), "it is cancelled already");
-    }
-}
-
-pub async fn what_is_cancelled_is_not_called<B: Backend>() {
-    let case = Case::<B>::new().await;
-    let [waiting, running] = [case.add(once("/")).await.id, case.add(once("/")).await.id];
-    let claim = case.claim().await.into_iter().find(|claim| claim.job.id == running).expect("claimed");
-    case.outlive_leases().await;
-    // Only one of them is held by somebody who lives.
-    let claim = case.claim().await.into_iter().find(|again| again.job.id == claim.job.id).expect("claimed again");
-    for id in [waiting, running] {
-        let cancelled = case.store.treat(id, None, Treatment::Cancel).await.expect("cancelled");
-        assert_eq!(cancelled.stage(), Some(Stage::Cancelled));
-    }
-    let after = settle(&case, &claim, Outcome::Ok).await;
-    assert_eq!((after.stage(), after.state.claim_at), (Some(Stage::Cancelled), None), "it stays cancelled");
-    assert!(case.runs(running).await.iter().any(|run| run.outcome == Outcome::Ok), "what it answered is recorded");
-    case.outlive_leases().await;
-    let duties: Vec<_> = case.claim().await.iter().map(Claim::duty).collect();
-    assert!(duties.iter().all(|duty| matches!(duty, naptime_core::Duty::Settle(_))), "nothing to call: {duties:?}");
-    assert_eq!(all(&case, &of(&[Stage::Cancelled]), 10).await.len(), 2);
-}
-
-pub async fn all_that_match_are_treated_once<B: Backend>() {
-    const JOBS: usize = 60;
-    let case = Case::<B>::new().await;
-    case.add_all((0..JOBS).map(|n| once(if n % 2 == 0 { "/even" } else { "/odd" })).collect()).await;
-    let claims = case.claim().await;
-    let settled = claims.iter().map(|claim| {
-        let run = run(claim, Outcome::Failed);
-        let then = claim.conclude(&run, None);
-        claim.settled(Some(run), then)
-    });
-    case.store.settle(&settled.collect::<Vec<_>>()).await.expect("settled");
-    let even = QueuedQuery { q: Some("even".to_owned()), ..of(&[Stage::Failed]) };
-    // Two ask for it at the same time: each job is called again once.
-    let mut asking = JoinSet::new();
-    for _ in 0..2 {
-        let (store, even) = (case.backend.another().await, even.clone());
-        asking.spawn(async move {
-            let (mut count, mut page) = (0, PageRef::first(7));
-            loop {
-                let treated = store.treat_all(&even, Treatment::Retry, &page).await.expect("treated");
-                assert!(treated.count <= 7);
-                count += treated.count;
-                if treated.next.is_none() {
-                    return count;
-                }
-                page.cursor = treated.next;
-            }
-        });
-    }
-    let counts = asking.join_all().await;
-    assert_eq!(counts.iter().sum::<u64>(), 30, "{counts:?}");
-    let stages = case.store.stages().await.expect("counts");
-    assert_eq!((stages[&Stage::Waiting], stages[&Stage::Failed]), (30, 30));
-    let waiting = all(&case, &of(&[Stage::Waiting]), 100).await;
-    assert!(waiting.iter().all(|job| job.rev.0 == 2 && job.endpoint.channel().as_str() == "/even"), "each once");
-    // What does not suit the treatment is passed over.
-    let treated = case.store.treat_all(&of(&[]), Treatment::Cancel, &PageRef::first(100)).await.expect("treated");
-    assert_eq!((treated.count, treated.next), (30, None));
-    assert_eq!(case.store.stages().await.expect("counts")[&Stage::Failed], 30);
 }
 
 pub async fn what_ended_long_ago_is_purged<B: Backend>() {

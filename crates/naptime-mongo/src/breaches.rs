@@ -1,0 +1,207 @@
+//! Breaches of SLAs that end, and what they add to the sums of what has ended.
+//!
+//! A breach and what it adds to the sums are written in one transaction, so that the sums count each breach once,
+//! however often its settle is repeated. That is dear, and rare.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures::{FutureExt, TryStreamExt};
+use mongodb::bson::{DateTime, Document, Uuid, doc};
+use mongodb::options::ReturnDocument;
+use mongodb::{ClientSession, Database};
+use naptime_core::standing::{self, Amount, Ended};
+use naptime_core::{Breach, Cause, ClaimRef, Job, JobId, Lookback, Pool, Settled, Tier, Time, worker};
+use naptime_store::{Clock, History, Pools, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::MongoStore;
+use crate::command;
+use crate::document::{date, time, uuid};
+use crate::queue::of_claim;
+
+/// A breach that has ended, as its document.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct BreachDocument {
+    _id: BreachId,
+    job: Uuid,
+    to: DateTime,
+    cause: Cause,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct BreachId {
+    job: Uuid,
+    from: DateTime,
+}
+
+impl MongoStore {
+    /// Records the breaches that these settles end, before the settles themselves. Of a claim that is not held any
+    /// more, or whose job has another deadline by now, there is none to record.
+    pub(crate) async fn record_breaches(&self, done: &[Settled]) -> Result<()> {
+        let ending = done.iter().filter_map(|settled| Some((settled.claim, settled.breach.clone()?)));
+        let ending: Vec<(ClaimRef, Breach)> = ending.collect();
+        if ending.is_empty() {
+            return Ok(());
+        }
+        let held = |(claim, breach): &(ClaimRef, Breach)| {
+            let mut filter = of_claim(claim);
+            filter.insert("watch.deadline", date(breach.from));
+            filter
+        };
+        let held: Vec<Document> = ending.iter().map(held).collect();
+        let breaches: Vec<Breach> = ending.into_iter().map(|(_, breach)| breach).collect();
+        let (db, now, retention) = (self.db.clone(), self.now(), self.retention);
+        let record = async move {
+            let mut session = db.client().start_session().await?;
+            let context = (db, held, breaches);
+            let transaction = session.start_transaction().and_run(context, move |session, (db, held, breaches)| {
+                async move {
+                    let jobs = db.collection::<Document>("jobs");
+                    let find = jobs.find(doc! {"$or": held.clone()}).projection(doc! {"_id": 1});
+                    let mut found = find.session(&mut *session).await?;
+                    let ids: HashSet<JobId> = found.stream(&mut *session).try_filter_map(id_of).try_collect().await?;
+                    let held = breaches.iter().filter(|breach| ids.contains(&breach.job)).cloned().collect();
+                    keep(db, session, held, Vec::new(), now, retention).await
+                }
+                .boxed()
+            });
+            transaction.await
+        };
+        command::bounded(record).await
+    }
+
+    /// Carries out an edit that ends a promise, and perhaps a breach, and records those. None if the filter finds no
+    /// job any more.
+    pub(crate) async fn edit_ending(
+        &self,
+        filter: Document,
+        set: Document,
+        breach: Option<Breach>,
+        promise: Ended,
+    ) -> Result<Option<Document>> {
+        let (db, now, retention) = (self.db.clone(), self.now(), self.retention);
+        let edit = async move {
+            let mut session = db.client().start_session().await?;
+            let context = (db, filter, set, breach);
+            let transaction =
+                session.start_transaction().and_run(context, move |session, (db, filter, set, breach)| {
+                    async move {
+                        let jobs = db.collection::<Document>("jobs");
+                        let update = jobs.find_one_and_update(filter.clone(), vec![doc! {"$set": set.clone()}]);
+                        let edited = update.return_document(ReturnDocument::After).session(&mut *session).await?;
+                        if edited.is_some() {
+                            let breach = breach.iter().cloned().collect();
+                            keep(db, session, breach, vec![promise], now, retention).await?;
+                        }
+                        Ok(edited)
+                    }
+                    .boxed()
+                });
+            transaction.await
+        };
+        command::bounded(edit).await
+    }
+
+    /// The breach that an edit ends.
+    pub(crate) async fn breach_ended(&self, before: &Job, after: &Job, now: Time) -> Result<Option<Breach>> {
+        if before.breach(now, None).is_none() {
+            return Ok(None);
+        }
+        let since = worker::present_since(&self.workers().await?, now);
+        let off_at = self.pools_off(std::slice::from_ref(before)).await?.first().map(|_| now);
+        Ok(after.breach_ended_since(before, now, since).map(|breach| breach.in_pool_off_at(off_at)))
+    }
+
+    /// The pools of these jobs that are switched off.
+    pub(crate) async fn pools_off(&self, jobs: &[Job]) -> Result<Vec<Pool>> {
+        let pools: HashSet<Pool> = jobs.iter().map(|job| job.spec.endpoint.pool().clone()).collect();
+        let settings = self.pool_settings(&pools.into_iter().collect::<Vec<_>>()).await?;
+        Ok(settings.into_iter().filter(|settings| !settings.active).map(|settings| settings.pool).collect())
+    }
+
+    /// Removes what is kept no longer.
+    pub(crate) async fn purge_slas(&self) -> Result<()> {
+        let now = self.now();
+        command::remove(&self.db, "breaches", doc! {"to": {"$lt": date(now - self.retention)}}).await?;
+        for tier in Tier::ALL {
+            let mut old = doc! {"tier": i32::from(tier.seconds())};
+            if let Some(kept) = Lookback::kept(tier, now, self.retention) {
+                old.insert("at", doc! {"$lt": date(kept)});
+            }
+            command::remove(&self.db, "sla", old).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps breaches, and what they and `ended` add to the sums. A breach that is there already stays as it is, and adds
+/// nothing.
+async fn keep(
+    db: &Database,
+    session: &mut ClientSession,
+    breaches: Vec<Breach>,
+    mut ended: Vec<Ended>,
+    now: Time,
+    retention: Duration,
+) -> mongodb::error::Result<()> {
+    let collection = db.collection::<BreachDocument>("breaches");
+    let ids: Vec<Document> = breaches.iter().map(breach_id).collect();
+    let mut there = HashSet::new();
+    if !ids.is_empty() {
+        let mut found = collection.find(doc! {"_id": {"$in": ids}}).session(&mut *session).await?;
+        let mut found = found.stream(&mut *session);
+        while let Some(document) = found.try_next().await? {
+            there.insert((document._id.job, document._id.from));
+        }
+    }
+    let new: Vec<BreachDocument> = breaches
+        .iter()
+        .map(BreachDocument::from)
+        .filter(|document| !there.contains(&(document._id.job, document._id.from)))
+        .collect();
+    if !new.is_empty() {
+        ended.extend(new.iter().map(|it| Ended::Breach(time(it._id.from), time(it.to))));
+        collection.insert_many(new).session(&mut *session).await?;
+    }
+    let add = |((tier, at), amount): ((Tier, Time), Amount)| {
+        let key = doc! {"tier": i32::from(tier.seconds()), "at": date(at)};
+        let more = doc! {"promised_ms": signed(amount.promised_ms), "breached_ms": signed(amount.breached_ms)};
+        doc! {"q": {"_id": key.clone()}, "u": {"$inc": more, "$setOnInsert": key}, "upsert": true}
+    };
+    let updates: Vec<Document> = standing::sums(&ended, now, retention).into_iter().map(add).collect();
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let reply = db.run_command(doc! {"update": "sla", "updates": updates}).session(&mut *session).await?;
+    match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
+        Some(error) => Err(mongodb::error::Error::custom(format!("a write failed: {error}"))),
+        None => Ok(()),
+    }
+}
+
+async fn id_of(document: Document) -> mongodb::error::Result<Option<JobId>> {
+    Ok(crate::queue::read_uuid(&document, "_id").map(JobId::from))
+}
+
+fn breach_id(breach: &Breach) -> Document {
+    doc! {"job": uuid(breach.job.uuid()), "from": date(breach.from)}
+}
+
+impl From<&Breach> for BreachDocument {
+    fn from(breach: &Breach) -> Self {
+        let job = uuid(breach.job.uuid());
+        let _id = BreachId { job, from: date(breach.from) };
+        Self { _id, job, to: date(breach.to.unwrap_or(breach.from)), cause: breach.cause }
+    }
+}
+
+impl From<BreachDocument> for Breach {
+    fn from(d: BreachDocument) -> Self {
+        Self { job: d.job.to_uuid_1().into(), from: time(d._id.from), to: Some(time(d.to)), cause: d.cause }
+    }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,354 @@
+//! Jobs as documents.
+
+use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
+use naptime_core::{
+    By, Counters, Headers, Job, Last, Lock, Lost, Method, Noted, Outcome, Plan, Request, Retry, Rev, Run, Spec, Stage,
+    State, Statuses, Steer, Temporary, Watch, WorkerId,
+};
+use naptime_store::Result;
+use naptime_store::plan::DueWork;
+use serde::{Deserialize, Serialize};
+
+use super::schedule::{ScheduleDocument, schedule, to_schedule};
+use super::{bson, date, duration, endpoint, millis, partition, read, time, uuid, write};
+
+#[derive(Serialize, Deserialize)]
+struct JobDocument {
+    _id: Uuid,
+    partition: i32,
+    gate: String,
+    pool: String,
+    channel: String,
+    request: RequestDocument,
+    size: i64,
+    schedule: ScheduleDocument,
+    retry: RetryDocument,
+    sla_ms: Option<i64>,
+    name: String,
+    tags: Vec<String>,
+    search: String,
+    active: bool,
+    deleted_at: Option<DateTime>,
+    rev: Rev,
+    plan: Plan,
+    due: Option<DateTime>,
+    asked_at: Option<DateTime>,
+    claim_at: Option<DateTime>,
+    attempt: u32,
+    lock: Option<LockDocument>,
+    last: Option<LastDocument>,
+    last_ok: Option<DateTime>,
+    counters: Counters,
+    created_at: DateTime,
+    updated_at: DateTime,
+    success: Statuses,
+    lease_ms: i64,
+    steer: Option<SteerDocument>,
+    key: Option<String>,
+    changes: Vec<NotedDocument>,
+    watch: Option<WatchDocument>,
+    stage: Option<Stage>,
+    ended_at: Option<DateTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequestDocument {
+    method: Method,
+    headers: Headers,
+    body: Option<String>,
+    timeout_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RetryDocument {
+    attempts: u32,
+    backoff_ms: i64,
+    on: Temporary,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SteerDocument {
+    min_ms: i64,
+    max_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NotedDocument {
+    at: DateTime,
+    by: By,
+    what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WatchDocument {
+    since: DateTime,
+    deadline: DateTime,
+    longest_ms: i64,
+    on_since: DateTime,
+    failed_at: Option<DateTime>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LockDocument {
+    worker: Uuid,
+    token: Uuid,
+    since: DateTime,
+    lease_ms: i64,
+    at: DateTime,
+    due: Option<DateTime>,
+    asked_at: Option<DateTime>,
+    plan: Plan,
+    lost: Vec<LostDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LostDocument {
+    worker: Uuid,
+    token: Uuid,
+    since: DateTime,
+    due: Option<DateTime>,
+    asked_at: Option<DateTime>,
+    plan: Plan,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LastDocument {
+    due: DateTime,
+    started: DateTime,
+    finished: DateTime,
+    outcome: Outcome,
+    status: Option<u16>,
+    message: String,
+}
+
+/// A job as its document.
+pub(crate) fn from_job(job: &Job) -> Result<Document> {
+    let spec = &job.spec;
+    let state = &job.state;
+    write(&JobDocument {
+        _id: uuid(job.id.uuid()),
+        partition: partition(job.id),
+        gate: String::new(),
+        pool: spec.endpoint.pool().to_string(),
+        channel: spec.endpoint.channel().to_string(),
+        request: request(&spec.request),
+        size: size(&spec.request),
+        schedule: schedule(&spec.schedule),
+        retry: retry(&spec.retry),
+        sla_ms: spec.sla.map(millis),
+        name: spec.name.clone(),
+        tags: spec.tags.clone(),
+        search: spec.search_text(),
+        active: job.active,
+        deleted_at: job.deleted_at.map(date),
+        rev: job.rev,
+        plan: job.plan,
+        due: state.due.map(date),
+        asked_at: state.asked_at.map(date),
+        claim_at: state.claim_at.map(date),
+        attempt: state.attempt,
+        // A job is only ever written whole when it is new.
+        lock: None,
+        last: None,
+        last_ok: None,
+        counters: state.counters,
+        created_at: date(job.created_at),
+        updated_at: date(job.updated_at),
+        success: spec.success.clone(),
+        lease_ms: millis(spec.lease),
+        steer: spec.steer.map(steer),
+        key: spec.key.clone(),
+        changes: job.changes.iter().map(noted).collect(),
+        watch: state.watch.map(watch),
+        stage: job.stage(),
+        ended_at: state.ended_at.map(date),
+    })
+}
+
+/// The job of a document.
+pub(crate) fn to_job(document: Document) -> Result<Job> {
+    let d: JobDocument = read(document)?;
+    Ok(Job {
+        id: d._id.to_uuid_1().into(),
+        spec: Spec {
+            endpoint: endpoint(&d.pool, &d.channel)?,
+            request: Request {
+                method: d.request.method,
+                headers: d.request.headers,
+                body: d.request.body,
+                timeout: duration(d.request.timeout_ms),
+            },
+            schedule: to_schedule(d.schedule)?,
+            retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
+            sla: d.sla_ms.map(duration),
+            name: d.name,
+            tags: d.tags,
+            success: d.success,
+            lease: duration(d.lease_ms),
+            steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
+            key: d.key,
+        },
+        active: d.active,
+        deleted_at: d.deleted_at.map(time),
+        rev: d.rev,
+        plan: d.plan,
+        created_at: time(d.created_at),
+        updated_at: time(d.updated_at),
+        changes: d.changes.into_iter().map(|n| Noted { at: time(n.at), by: n.by, what: n.what }).collect(),
+        state: State {
+            due: d.due.map(time),
+            asked_at: d.asked_at.map(time),
+            claim_at: d.claim_at.map(time),
+            attempt: d.attempt,
+            lock: d.lock.map(Lock::from),
+            last: d.last.map(Last::from),
+            last_ok: d.last_ok.map(time),
+            counters: d.counters,
+            watch: d.watch.map(Watch::from),
+            ended_at: d.ended_at.map(time),
+        },
+    })
+}
+
+/// The due work of a document that was read with `schedule` and `due` only.
+pub(crate) fn to_due_work(document: Document) -> Result<DueWork> {
+    #[derive(Deserialize)]
+    struct DueDocument {
+        schedule: ScheduleDocument,
+        due: DateTime,
+    }
+    let d: DueDocument = read(document)?;
+    Ok(DueWork { schedule: to_schedule(d.schedule)?, due: time(d.due) })
+}
+
+/// The fields of the document that a person configures, each as a literal: what somebody typed is never an expression.
+pub(crate) fn configuration(spec: &Spec) -> Result<Document> {
+    let literal = |value: Bson| doc! {"$literal": value};
+    Ok(doc! {
+        "pool": literal(spec.endpoint.pool().as_str().into()),
+        "channel": literal(spec.endpoint.channel().as_str().into()),
+        "request": literal(bson(&request(&spec.request))?),
+        "size": size(&spec.request),
+        "schedule": literal(bson(&schedule(&spec.schedule))?),
+        "retry": literal(bson(&retry(&spec.retry))?),
+        "sla_ms": spec.sla.map(millis),
+        "name": literal(spec.name.as_str().into()),
+        "tags": literal(spec.tags.clone().into()),
+        "search": literal(spec.search_text().into()),
+        "success": literal(bson(&spec.success)?),
+        "lease_ms": millis(spec.lease),
+        "steer": literal(bson(&spec.steer.map(steer))?),
+    })
+}
+
+/// The changes that a job remembers, as a literal.
+pub(crate) fn changes(job: &Job) -> Result<Document> {
+    Ok(doc! {"$literal": bson(&job.changes.iter().map(noted).collect::<Vec<_>>())?})
+}
+
+/// How a job stands to its SLA, as a literal.
+pub(crate) fn watched(job: &Job) -> Result<Document> {
+    Ok(doc! {"$literal": bson(&job.state.watch.map(watch))?})
+}
+
+/// How the last run ended, as a literal.
+pub(crate) fn last(run: &Run) -> Result<Document> {
+    let last = LastDocument {
+        due: date(run.due),
+        started: date(run.started),
+        finished: date(run.finished),
+        outcome: run.outcome,
+        status: run.status,
+        message: run.message.clone(),
+    };
+    Ok(doc! {"$literal": bson(&last)?})
+}
+
+fn request(request: &Request) -> RequestDocument {
+    RequestDocument {
+        method: request.method,
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        timeout_ms: millis(request.timeout),
+    }
+}
+
+fn size(request: &Request) -> i64 {
+    i64::try_from(request.size()).unwrap_or(i64::MAX)
+}
+
+fn retry(retry: &Retry) -> RetryDocument {
+    RetryDocument { attempts: retry.attempts, backoff_ms: millis(retry.backoff), on: retry.on.clone() }
+}
+
+fn steer(steer: Steer) -> SteerDocument {
+    SteerDocument { min_ms: millis(steer.min), max_ms: millis(steer.max) }
+}
+
+fn noted(noted: &Noted) -> NotedDocument {
+    NotedDocument { at: date(noted.at), by: noted.by.clone(), what: noted.what.clone() }
+}
+
+fn watch(watch: Watch) -> WatchDocument {
+    WatchDocument {
+        since: date(watch.since),
+        deadline: date(watch.deadline),
+        longest_ms: i64::try_from(watch.longest_ms).unwrap_or(i64::MAX),
+        on_since: date(watch.on_since),
+        failed_at: watch.failed_at.map(date),
+    }
+}
+
+impl From<WatchDocument> for Watch {
+    fn from(d: WatchDocument) -> Self {
+        Watch {
+            since: time(d.since),
+            deadline: time(d.deadline),
+            longest_ms: u64::try_from(d.longest_ms).unwrap_or(0),
+            on_since: time(d.on_since),
+            failed_at: d.failed_at.map(time),
+        }
+    }
+}
+
+impl From<LockDocument> for Lock {
+    fn from(d: LockDocument) -> Self {
+        Lock {
+            worker: WorkerId::from(d.worker.to_uuid_1()),
+            token: d.token.to_uuid_1().into(),
+            since: time(d.since),
+            lease: duration(d.lease_ms),
+            at: time(d.at),
+            due: d.due.map(time),
+            asked_at: d.asked_at.map(time),
+            plan: d.plan,
+            lost: d.lost.into_iter().map(Lost::from).collect(),
+        }
+    }
+}
+
+impl From<LostDocument> for Lost {
+    fn from(d: LostDocument) -> Self {
+        Lost {
+            worker: d.worker.to_uuid_1().into(),
+            token: d.token.to_uuid_1().into(),
+            since: time(d.since),
+            due: d.due.map(time),
+            asked_at: d.asked_at.map(time),
+            plan: d.plan,
+        }
+    }
+}
+
+impl From<LastDocument> for Last {
+    fn from(d: LastDocument) -> Self {
+        Last {
+            due: time(d.due),
+            started: time(d.started),
+            finished: time(d.finished),
+            outcome: d.outcome,
+            status: d.status,
+            message: d.message,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Schedules as documents.
+
+use mongodb::bson::DateTime;
+use naptime_core::{Cron, Days, Invalid, Jitter, Random, Schedule, Window, Zone};
+use naptime_store::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{date, duration, millis, time};
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum ScheduleDocument {
+    Every { period_ms: i64, anchor: DateTime, jitter: Option<JitterDocument> },
+    Cron { cron: String, tz: String },
+    Random { period_ms: i64, window: Option<Window>, days: Days, tz: String, seed: i64 },
+    Once { at: DateTime },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct JitterDocument {
+    within_ms: i64,
+    seed: i64,
+}
+
+pub(super) fn schedule(schedule: &Schedule) -> ScheduleDocument {
+    match schedule {
+        Schedule::Every { period, anchor, jitter } => ScheduleDocument::Every {
+            period_ms: millis(*period),
+            anchor: date(*anchor),
+            jitter: jitter
+                .map(|jitter| JitterDocument { within_ms: millis(jitter.within), seed: jitter.seed.cast_signed() }),
+        },
+        Schedule::Cron(cron) => {
+            ScheduleDocument::Cron { cron: cron.text().to_owned(), tz: cron.zone().name().to_owned() }
+        }
+        Schedule::Random(random) => ScheduleDocument::Random {
+            period_ms: millis(random.period()),
+            window: random.window(),
+            days: random.days(),
+            tz: random.zone().name().to_owned(),
+            seed: random.seed().cast_signed(),
+        },
+        Schedule::Once { at } => ScheduleDocument::Once { at: date(*at) },
+    }
+}
+
+pub(super) fn to_schedule(d: ScheduleDocument) -> Result<Schedule> {
+    parse(d).map_err(|invalid| Error::Corrupt(invalid.to_string()))
+}
+
+fn parse(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
+    Ok(match d {
+        ScheduleDocument::Every { period_ms, anchor, jitter } => Schedule::Every {
+            period: duration(period_ms),
+            anchor: time(anchor),
+            jitter: jitter.map(|d| Jitter { within: duration(d.within_ms), seed: d.seed.cast_unsigned() }),
+        },
+        ScheduleDocument::Cron { cron, tz } => Schedule::Cron(Cron::parse(&cron, Zone::parse(&tz)?)?),
+        ScheduleDocument::Random { period_ms, window, days, tz, seed } => {
+            let (period, zone) = (duration(period_ms), Zone::parse(&tz)?);
+            Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)
+        }
+        ScheduleDocument::Once { at } => Schedule::Once { at: time(at) },
+    })
+}

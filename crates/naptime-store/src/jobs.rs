@@ -1,0 +1,148 @@
+//! Jobs as people see and edit them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Rev, Schedule, Stage, Time};
+
+use crate::{Clock, Page, PageRef, Result};
+
+/// Jobs as people see and edit them. What the web gets.
+#[async_trait]
+pub trait Jobs: Clock {
+    /// Adds jobs, each by itself, and says in their order what became of them. Of those with the same key the first is
+    /// added.
+    ///
+    /// If it fails, some may have been added. To repeat it is harmless: a job whose id is there is not added again.
+    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>>;
+
+    /// The job of this id, deleted ones included.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound).
+    async fn get(&self, id: JobId) -> Result<Job>;
+
+    /// A page of the endpoints (the recurring jobs) that match: by URL, or deleted ones, the last deleted first.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`](crate::Error::BadCursor).
+    async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>>;
+
+    /// How many endpoints (recurring jobs) there are that are not deleted.
+    async fn count(&self) -> Result<JobCount>;
+
+    /// Carries out an edit as [`Job::edit`] says, and returns the job after it. `expect` is the revision that the
+    /// editor saw; without one the edit is made whatever the revision.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Deleted`](crate::Error::Deleted),
+    /// [`Error::Stale`](crate::Error::Stale), [`Error::KeyTaken`](crate::Error::KeyTaken).
+    async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job>;
+}
+
+/// What became of a job that was to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It was added, now or by an earlier try.
+    New(Job),
+    /// It was not, for this job, which is not deleted, has its key.
+    Existing(Job),
+}
+
+impl Added {
+    /// The job that is there now.
+    pub fn into_job(self) -> Job {
+        match self {
+            Self::New(job) | Self::Existing(job) => job,
+        }
+    }
+}
+
+/// Which endpoints to list. What is not set does not restrict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobQuery {
+    /// A text that URL, name or a tag holds, in any case.
+    pub q: Option<String>,
+    /// The URL, exactly.
+    pub url: Option<Endpoint>,
+    /// The pool.
+    pub pool: Option<String>,
+    /// A tag, exactly.
+    pub tag: Option<String>,
+    /// Whether it is switched on.
+    pub active: Option<bool>,
+    /// Those that are deleted, in place of those that are not: the last deleted first.
+    pub deleted: bool,
+}
+
+/// A job as a list shows it: without the body and headers, which may be large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The fields are those of `Job`, `Spec` and `State`.
+pub struct JobSummary {
+    pub id: JobId,
+    pub endpoint: Endpoint,
+    pub method: Method,
+    pub schedule: Schedule,
+    pub sla: Option<Duration>,
+    pub name: String,
+    pub tags: Vec<String>,
+    pub active: bool,
+    pub rev: Rev,
+    pub created_at: Time,
+    pub updated_at: Time,
+    pub due: Option<Time>,
+    /// Whether a worker holds it.
+    pub held: bool,
+    pub last: Option<naptime_core::Last>,
+    pub last_ok: Option<Time>,
+    /// How it stands to its SLA.
+    pub watch: Option<naptime_core::Watch>,
+    /// Of a one-off job.
+    pub stage: Option<Stage>,
+    pub key: Option<String>,
+    pub claim_at: Option<Time>,
+    pub attempt: u32,
+    /// The most attempts.
+    pub attempts: u32,
+    pub ended_at: Option<Time>,
+    pub deleted_at: Option<Time>,
+}
+
+impl From<Job> for JobSummary {
+    fn from(job: Job) -> Self {
+        Self {
+            stage: job.stage(),
+            key: job.spec.key,
+            claim_at: job.state.claim_at,
+            attempt: job.state.attempt,
+            attempts: job.spec.retry.attempts,
+            ended_at: job.state.ended_at,
+            deleted_at: job.deleted_at,
+            id: job.id,
+            endpoint: job.spec.endpoint,
+            method: job.spec.request.method,
+            schedule: job.spec.schedule,
+            sla: job.spec.sla,
+            name: job.spec.name,
+            tags: job.spec.tags,
+            active: job.active,
+            rev: job.rev,
+            created_at: job.created_at,
+            updated_at: job.updated_at,
+            due: job.state.due,
+            held: job.state.lock.is_some(),
+            last: job.state.last,
+            last_ok: job.state.last_ok,
+            watch: job.state.watch,
+        }
+    }
+}
+
+/// How many jobs there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobCount {
+    /// All that are not deleted.
+    pub total: u64,
+    /// Those of them that are switched on.
+    pub active: u64,
+}

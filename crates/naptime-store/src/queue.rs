@@ -1,0 +1,60 @@
+//! Due work as workers see it: claimed, held, settled.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Pool, Settled, Time, Token, WorkerId};
+
+use crate::{Clock, Result};
+
+/// Due work as workers see it. What a worker gets.
+#[async_trait]
+pub trait Queue: Clock {
+    /// Claims due jobs as [`Job::claim`](naptime_core::Job::claim) says. When this returns, the claims are acknowledged
+    /// by a majority. For claims of jobs that were claimed before and never settled, the lost runs are recorded.
+    async fn claim(&self, want: &Want) -> Result<Taken>;
+
+    /// Prolongs the leases of these claims, and returns those that are no longer held.
+    async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>>;
+
+    /// Ends claims as [`Job::settle`](naptime_core::Job::settle) says: first the breaches that they end and the runs are
+    /// recorded, then the jobs are set free. It may be repeated any number of times, and must be until it succeeds.
+    async fn settle(&self, done: &[Settled]) -> Result<()>;
+
+    /// Says that this worker lives, and returns those who do.
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>>;
+
+    /// Says that this worker ends, so that nobody waits for its heartbeat.
+    async fn leave(&self, me: WorkerId) -> Result<()>;
+}
+
+/// What a worker wants to claim.
+#[derive(Clone, Debug)]
+pub struct Want {
+    /// Who wants it.
+    pub worker: WorkerId,
+    /// The token of these claims: a fresh one each time.
+    pub token: Token,
+    /// The most jobs.
+    pub slots: usize,
+    /// The most bytes that the requests of these jobs may take together: room for at least one of the largest.
+    pub bytes: usize,
+    /// The partitions to look at.
+    pub partitions: Vec<Partition>,
+    /// How late a job must be: zero for a worker's home partitions.
+    pub late: Duration,
+    /// How far ahead to claim.
+    pub lookahead: Duration,
+    /// If set: jobs of this gated pool, whatever their partitions, and no others. If not: jobs of no gated pool.
+    pub gate: Option<Pool>,
+}
+
+/// What was claimed.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The claims.
+    pub claims: Vec<Claim>,
+    /// When the next job of these partitions can be claimed, as far as known; none if there is nothing further in
+    /// sight. May be in the past: there is more than was taken.
+    pub next: Option<Time>,
+}
