@@ -20,6 +20,7 @@ mod scenarios {
     mod import;
     mod invariants;
     mod jobs;
+    mod jobs_many;
     mod jobs_pages;
     mod layers;
     mod login;
@@ -30,8 +31,8 @@ mod scenarios {
     mod pools;
     mod pools_web;
     mod procfile;
-    mod sla;
     mod rules;
+    mod sla;
     mod steering;
     mod timing;
 }

@@ -15,6 +15,7 @@ on_both_stores!(
     forms_say_the_same_and_keep_what_was_typed,
     timings_that_cannot_be_are_refused,
     bodies_that_are_no_endpoint_are_refused,
+    forms_that_say_nothing_change_nothing,
     paths_and_queries_that_mean_nothing_are_refused,
     requests_that_are_no_http_do_no_harm,
 );
@@ -322,6 +323,35 @@ async fn bodies_that_are_no_endpoint_are_refused(start: Start) {
     }
     assert_eq!(web.form("/endpoints/new", &[("body", &"x".repeat(2 << 20))]).await.status, 413);
     is_well_and_empty(&web).await;
+}
+
+/// A form that lacks what it is for must not be taken for one that says no.
+async fn forms_that_say_nothing_change_nothing(start: Start) {
+    let web = public(start).await;
+    let (path, _) = web.add(json!({"url": "http://foobar.net/", "every": "5m", "active": true})).await;
+    let pool = "/api/pools/http/foobar.net";
+    let limits = json!({"max_in_flight": 3, "headers": {"X-A": "1"}});
+    assert_eq!(web.json(Method::PATCH, pool, limits.to_string()).await.status, 200);
+    let rule = json!({"event": "e", "then": "delete"}).to_string();
+    assert_eq!(web.json(Method::PUT, "/api/rules/a", rule).await.status, 201);
+
+    let all = [path.as_str(), pool, "/api/rules/a"];
+    let before = [web.get(all[0]).await.value(), web.get(all[1]).await.value(), web.get(all[2]).await.value()];
+    let switches =
+        [format!("{}/switch", path.strip_prefix("/api").unwrap()), "/pools/http/foobar.net/switch".to_owned()];
+    for (page, field) in [(&*switches[0], "active"), (&*switches[1], "active"), ("/rules/a/switch", "enabled")] {
+        for fields in [&[][..], &[(field, "")], &[(field, "off")], &[("other", "true")]] {
+            let reply = web.form(page, fields).await;
+            assert!(reply.status == 422 && reply.text.contains(field), "{page} {fields:?}: {}", reply.text);
+        }
+    }
+    assert_eq!(web.form("/pools/http/foobar.net/edit", &[]).await.status, 303);
+    for (path, before) in all.into_iter().zip(before) {
+        let after = web.get(path).await.value();
+        for member in ["active", "enabled", "max_in_flight", "headers"] {
+            assert_eq!(after[member], before[member], "{path} {member}");
+        }
+    }
 }
 
 async fn paths_and_queries_that_mean_nothing_are_refused(start: Start) {

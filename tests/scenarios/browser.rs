@@ -1,5 +1,6 @@
 //! The pages in a real browser: the life of an endpoint with and without JavaScript, faults in the form, a phone.
 
+mod pools;
 mod timing;
 
 use std::time::Duration;

@@ -116,6 +116,7 @@ const WRONG: &[(&str, &str)] = &[
     ("WORKER_MAX_CAPACITY", "-1"),
     ("WEB_WORKER_MAX_CAPACITY", "1e99"),
     ("MONGODB_URI", "postgres://u:hidden@localhost/x"),
+    ("AMQP_URL", "http://u:hidden@localhost/x"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,13 +188,14 @@ async fn help_names_what_can_be_set() {
     let file = File::fresh();
     let stores = &["MONGODB_URI", "MONGO_HOST", "MONGO_PASSWORD", "NAPTIME_DB", "NAPTIME_RETENTION"][..];
     let rules = &["NAPTIME_ALLOW_NETWORKS", "NAPTIME_MIN_PERIOD"][..];
+    let events = &["AMQP_URL", "NAPTIME_EVENTS_QUEUE"][..];
     let listen = &["PORT", "HOST", "NAPTIME_PASSWORD", "NAPTIME_API_TOKEN", "WEB_MAX_THREADS"][..];
     let capacity = &["WORKER_SLEEP_TIME", "WORKER_MAX_CAPACITY"][..];
     let web = &["WORKER_SLEEP_TIME", "WEB_WORKER_MAX_CAPACITY"][..];
     let expected = [
-        [stores, rules, listen, capacity, &["--demo"]].concat(),
-        [stores, rules, listen, web].concat(),
-        [stores, rules, capacity].concat(),
+        [stores, rules, listen, capacity, events, &["--demo"]].concat(),
+        [stores, rules, listen, web, events].concat(),
+        [stores, rules, capacity, events].concat(),
         [stores, rules, &["--every", "--activate", "<URL>"]].concat(),
         stores.to_vec(),
     ];

@@ -15,7 +15,9 @@ use naptime_tests::naptime::Naptime;
 use naptime_tests::target::{Answer, Call, Target};
 use naptime_tests::{eventually, tools};
 
-use super::ground::{Working, add, add_all, by_occurrence, due, every, most_at_once, occurrences, on_demand, open, runs};
+use super::ground::{
+    Working, add, add_all, by_occurrence, due, every, most_at_once, occurrences, on_demand, open, runs,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const LEASE: Duration = naptime_core::state::LEASE;

@@ -30,7 +30,15 @@ fn crates_depend_only_on_those_below() {
         ("naptime-events", &["naptime-core", "naptime-store"]),
         (
             "naptime",
-            &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite", "naptime-worker", "naptime-web", "naptime-events"],
+            &[
+                "naptime-core",
+                "naptime-store",
+                "naptime-mongo",
+                "naptime-sqlite",
+                "naptime-worker",
+                "naptime-web",
+                "naptime-events",
+            ],
         ),
     ]
     .into();

@@ -90,8 +90,8 @@ impl System {
         let page = self.web.get("/sla").await.text;
         assert!(page.contains("Not met: 1 of 1 endpoint in breach") && page.contains(&words), "{page}");
         let detail = self.web.get(endpoint.strip_prefix("/api").unwrap()).await.text;
-        assert!(detail.contains(&words) && detail.contains("missed"), "{detail}");
-        assert!(self.web.get("/endpoints").await.text.contains("missed"));
+        assert!(detail.contains(&words) && detail.contains(">in breach<"), "{detail}");
+        assert!(self.web.get("/endpoints").await.text.contains(">in breach<"));
         eventually(SOON, "the figure of it", async || {
             self.web.get("/metrics").await.text.contains("naptime_sla_breached 1").then_some(())
         })

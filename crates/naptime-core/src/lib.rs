@@ -27,6 +27,7 @@ pub mod standing;
 pub mod state;
 pub mod statuses;
 pub mod steer;
+mod text;
 pub mod time;
 pub mod worker;
 

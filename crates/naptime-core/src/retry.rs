@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use crate::text::as_text;
 use crate::{Invalid, Outcome, Statuses, Token};
 
 /// How often one occurrence is tried, and how far apart.
@@ -149,17 +150,7 @@ impl fmt::Display for Temporary {
     }
 }
 
-impl Serialize for Temporary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Temporary {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+as_text!(Temporary);
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! When a job is due.
 //!
-//! - `every` ([`every`]): once in each period, on a grid, with or without jitter.
-//! - `cron` ([`cron`]): by a cron pattern in a time zone.
-//! - `random` ([`random`]): once at a random moment in each period, within a window of the day.
+//! - `every`: once in each period, on a grid, with or without jitter.
+//! - `cron`: by a cron pattern in a time zone.
+//! - `random`: once at a random moment in each period, within a window of the day.
 //! - `once`: at one time.
 //!
 //! All of them are functions of the schedule and the time alone. What is random is derived from a seed, so whoever

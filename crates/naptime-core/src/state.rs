@@ -167,7 +167,7 @@ pub struct Last {
     pub outcome: Outcome,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// The first line of the answer, or what went wrong.
+    /// The first two lines of the answer, or what went wrong.
     pub message: String,
 }
 

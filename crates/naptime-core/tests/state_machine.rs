@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled,
-    Spec, Then, Time, Token, WorkerId,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled, Spec, Then,
+    Time, Token, WorkerId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -79,7 +79,8 @@ struct World {
 
 impl World {
     fn new(period: u64, anchor: i64) -> Self {
-        let schedule = Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None };
+        let schedule =
+            Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None };
         let now = Time::from_millis(START);
         let spec = Spec::new(Endpoint::parse("http://foobar.net/").unwrap(), schedule);
         let job = NewJob { id: JobId::from(Uuid::from_u128(1)), spec, active: true }.into_job(now);

@@ -110,10 +110,10 @@ impl Unread {
                 let detail = format!("the request is larger than {most}");
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).at("body")
             }
-            Self::Broken => Problem::new(StatusCode::BAD_REQUEST, "incomplete", "the request ended before its body did"),
-            Self::TooSlow => {
-                Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time")
+            Self::Broken => {
+                Problem::new(StatusCode::BAD_REQUEST, "incomplete", "the request ended before its body did")
             }
+            Self::TooSlow => Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body did not arrive in time"),
         }
     }
 }
@@ -137,6 +137,21 @@ impl<S: Sync> FromRequest<S> for FormBody {
             PageError::new(status, "Not read", detail).into_response()
         })?;
         Ok(Self(form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+impl FormBody {
+    /// The first value of a field.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Which way a switch goes. What says neither must not switch anything off.
+    pub(crate) fn switch(&self, name: &str) -> Result<bool, PageError> {
+        self.field(name).and_then(|value| value.parse().ok()).ok_or_else(|| {
+            let text = format!("The field {name} must be true or false.");
+            PageError::new(StatusCode::UNPROCESSABLE_ENTITY, "Neither on nor off", text)
+        })
     }
 }
 

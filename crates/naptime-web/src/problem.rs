@@ -92,7 +92,9 @@ impl From<naptime_store::Error> for Problem {
             Error::WrongStage(stage) => {
                 Self::new(StatusCode::CONFLICT, "wrong_state", format!("the job is {}", stage.as_str())).at("state")
             }
-            Error::KeyTaken => Self::new(StatusCode::CONFLICT, "key_taken", "another endpoint has its key by now").at("key"),
+            Error::KeyTaken => {
+                Self::new(StatusCode::CONFLICT, "key_taken", "another endpoint has its key by now").at("key")
+            }
             Error::TooManyRules => {
                 let detail = "there are 1,000 rules, which is as many as there may be";
                 Self::new(StatusCode::CONFLICT, "too_many_rules", detail).at("name")

@@ -131,11 +131,10 @@ pub(crate) struct CapacityArgs {
 #[derive(Args)]
 pub(crate) struct EventArgs {
     /// The message broker that events come from, such as amqps://user:password@host/vhost
-    ///
-    /// CLOUDAMQP_URL comes first.
     #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) amqp_url: Option<String>,
-    #[arg(long, env = "CLOUDAMQP_URL", hide = true, hide_env_values = true)]
+    /// The same, as an add-on sets it; comes first
+    #[arg(long, env = "CLOUDAMQP_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) cloudamqp_url: Option<String>,
     /// The queue that events come from [default: naptime.events]
     #[arg(long, env = "NAPTIME_EVENTS_QUEUE", value_name = "NAME")]
@@ -192,6 +191,26 @@ pub(crate) struct WorkerArgs {
     pub(crate) capacity: CapacityArgs,
 }
 
+/// What `add` and `enqueue` have in common.
+#[derive(Args)]
+pub(crate) struct CallArgs {
+    /// The HTTP method [default: GET]
+    #[arg(long)]
+    pub(crate) method: Option<String>,
+    /// A header, such as 'Accept: text/plain'; may be repeated
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// The body to send
+    #[arg(long)]
+    pub(crate) body: Option<String>,
+    /// A name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A word to find it by; may be repeated
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+}
+
 #[derive(Args)]
 pub(crate) struct AddArgs {
     /// The URL to call
@@ -223,24 +242,11 @@ pub(crate) struct AddArgs {
     /// Switch it on at once
     #[arg(long)]
     pub(crate) activate: bool,
-    /// The HTTP method [default: GET]
-    #[arg(long)]
-    pub(crate) method: Option<String>,
-    /// A header, such as 'Accept: text/plain'; may be repeated
-    #[arg(long, value_name = "NAME: VALUE")]
-    pub(crate) header: Vec<String>,
-    /// The body to send
-    #[arg(long)]
-    pub(crate) body: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
     /// The longest a call may take [default: 30s]
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<String>,
-    /// A name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// A word to find it by; may be repeated
-    #[arg(long)]
-    pub(crate) tag: Vec<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
@@ -259,15 +265,8 @@ pub(crate) struct ListArgs {
 pub(crate) struct EnqueueArgs {
     /// The URL to call
     pub(crate) url: String,
-    /// The HTTP method [default: GET]
-    #[arg(long)]
-    pub(crate) method: Option<String>,
-    /// A header, such as 'Accept: text/plain'; may be repeated
-    #[arg(long, value_name = "NAME: VALUE")]
-    pub(crate) header: Vec<String>,
-    /// The body to send
-    #[arg(long)]
-    pub(crate) body: Option<String>,
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
     /// The longest a call may take [default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub(crate) timeout: Option<String>,
@@ -283,12 +282,6 @@ pub(crate) struct EnqueueArgs {
     /// How often a call that failed for the time being is tried again, at most 19 times [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) retries: Option<String>,
-    /// A name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// A word to find it by; may be repeated
-    #[arg(long)]
-    pub(crate) tag: Vec<String>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]

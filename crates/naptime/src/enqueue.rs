@@ -2,21 +2,21 @@
 
 use std::io::Write;
 
-use naptime_core::{AllowedNetworks, Draft, JobId, Once, OnceDraft, RawHeaders, Time};
+use naptime_core::{Draft, JobId, Once, OnceDraft, Time};
 use naptime_store::{Added, Store};
 use uuid::Uuid;
 
-use crate::cli::{EnqueueArgs, RuleArgs};
-use crate::commands::block_on;
+use crate::cli::EnqueueArgs;
+use crate::commands::{argument, block_on, draft};
 use crate::faults::Faults;
-use crate::settings::{Backend, Rules, StoreSettings};
+use crate::settings::{Rules, StoreSettings};
 use crate::store;
 
 /// `naptime enqueue`.
 pub(crate) fn enqueue(args: &EnqueueArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let rules = rules_of(&store, &args.rules, &mut faults);
+    let rules = Rules::read_for(&store, &args.rules, &mut faults);
     // Read once with this machine's time, so that all faults are told before anything opens.
     let read = |now: Time, faults: &mut Faults| read_job(args, &rules, now, faults);
     read(wall_clock(), &mut faults);
@@ -39,7 +39,7 @@ async fn print(store: &dyn Store, new: naptime_core::NewJob, past: bool) -> anyh
         match (is_new, past, job.state.due) {
             (false, ..) => writeln!(out, "there is a job of this key already, {}: {stage}", job.id)?,
             (true, true, _) => {
-                writeln!(out, "enqueued {} as {}: --at is over, so it is called now", job.spec.endpoint, job.id)?
+                writeln!(out, "enqueued {} as {}: --at is over, so it is called now", job.spec.endpoint, job.id)?;
             }
             (true, false, Some(due)) => writeln!(out, "enqueued {} as {}: call at {due}", job.spec.endpoint, job.id)?,
             (true, false, None) => writeln!(out, "enqueued {} as {}", job.spec.endpoint, job.id)?,
@@ -47,15 +47,6 @@ async fn print(store: &dyn Store, new: naptime_core::NewJob, past: bool) -> anyh
         writeln!(out, "its log is at /jobs/{0} on the page, and at /api/jobs/{0}/runs", job.id)?;
     }
     Ok(())
-}
-
-/// What the workers of this store will allow, as far as it can be known here.
-pub(crate) fn rules_of(store: &StoreSettings, args: &RuleArgs, faults: &mut Faults) -> Rules {
-    let networks = match store.backend {
-        Backend::Mongo(_) => AllowedNetworks::public_only(),
-        Backend::File(_) => AllowedNetworks::local(),
-    };
-    Rules::read(args, networks, faults)
 }
 
 /// The time by this machine's clock. The store's decides in the end.
@@ -71,39 +62,12 @@ fn read_job(args: &EnqueueArgs, rules: &Rules, now: Time, faults: &mut Faults) -
         Ok(retries) => retries.saturating_add(1).to_string(),
         Err(_) => text.clone(),
     });
-    let draft = Draft {
-        url: Some(args.url.clone()),
-        method: args.method.clone(),
-        headers: Some(RawHeaders::Lines(args.header.join("\n"))),
-        body: Some(args.body.clone()),
-        timeout: args.timeout.clone(),
-        attempts,
-        name: Some(args.name.clone()),
-        tags: Some(args.tag.clone()),
-        ..Draft::default()
-    };
+    let draft = Draft { timeout: args.timeout.clone(), attempts, ..draft(&args.url, &args.call) };
     let draft = OnceDraft { draft, at: args.at.clone(), after: args.after.clone(), key: args.key.clone() };
-    let rules = naptime_core::Rules { networks: &rules.networks, min_period: rules.min_period };
-    let read = draft.create(rules, JobId::from(Uuid::now_v7()), now);
+    let read = draft.create(rules.of_drafts(), JobId::from(Uuid::now_v7()), now);
     let told = |fault: naptime_core::Invalid| match &*fault.field {
         "retry" => faults.add("--retries", "the retries may be from 0 to 19"),
         field => faults.add(argument(field), fault.detail),
     };
     read.map_err(|invalid| invalid.into_iter().for_each(told)).ok()
-}
-
-/// The argument of a field.
-fn argument(field: &str) -> &'static str {
-    match field {
-        "url" => "URL",
-        "method" => "--method",
-        "headers" => "--header",
-        "body" => "--body",
-        "timeout" => "--timeout",
-        "at" => "--at",
-        "in" => "--in",
-        "key" => "--key",
-        "name" => "--name",
-        _ => "--tag",
-    }
 }

@@ -5,7 +5,7 @@ mod sql;
 mod table;
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::Write;
 
 use anyhow::{Context, bail};
 use naptime_core::{Invalid, JobId, NewJob};
@@ -14,8 +14,7 @@ use uuid::Uuid;
 
 use self::row::{Fate, Row};
 use crate::cli::ImportArgs;
-use crate::commands::block_on;
-use crate::enqueue::rules_of;
+use crate::commands::{block_on, read_file};
 use crate::faults::Faults;
 use crate::settings::{Rules, StoreSettings};
 use crate::store;
@@ -27,7 +26,7 @@ const CHUNK: usize = 1_000;
 pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let rules = rules_of(&store, &args.rules, &mut faults);
+    let rules = Rules::read_for(&store, &args.rules, &mut faults);
     let store = faults.check(store)?;
     let text = read(&args.file)?;
     let rows = if is_sql(&args.file, &text) { sql::rows(&text, args.standard_strings) } else { table::rows(&text) };
@@ -38,13 +37,7 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
 }
 
 fn read(file: &str) -> anyhow::Result<String> {
-    let mut bytes = Vec::new();
-    if file == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read what was to be imported")?;
-    } else {
-        bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
-    }
-    let text = String::from_utf8(bytes).with_context(|| format!("{file} is not UTF-8"))?;
+    let text = String::from_utf8(read_file(file)?).with_context(|| format!("{file} is not UTF-8"))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
@@ -68,7 +61,7 @@ struct Counts {
 type ReadRow = Result<Row, (u64, Vec<Invalid>)>;
 
 async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rules, all: bool) -> anyhow::Result<()> {
-    let rules = naptime_core::Rules { networks: &rules.networks, min_period: rules.min_period };
+    let rules = rules.of_drafts();
     let mut counts = Counts::default();
     let mut unknown = BTreeSet::new();
     let mut new: Vec<NewJob> = Vec::new();

@@ -1,12 +1,14 @@
-//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`.
+//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`, `rules`.
 //!
 //! The only crate that names a backend. Settings are read as a whole before anything opens.
 
+mod add;
 mod cli;
 mod commands;
 mod enqueue;
 mod faults;
 mod import;
+mod list;
 mod logging;
 mod rules;
 mod serve;
@@ -54,8 +56,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Up(args) => serve::up(&args),
         Command::Web(args) => serve::web(&args),
         Command::Worker(args) => serve::worker(&args),
-        Command::Add(args) => commands::add(&args),
-        Command::List(args) => commands::list(&args),
+        Command::Add(args) => add::add(&args),
+        Command::List(args) => list::list(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Enqueue(args) => enqueue::enqueue(&args),
         Command::Import(args) => import::import(&args),

@@ -1,16 +1,14 @@
 //! `naptime rules`: store rules from a file, and print them.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
-use anyhow::{Context, bail};
 use naptime_core::Rule;
 use naptime_store::{Error, Expect, Store};
 
 use crate::cli::{RulesCommand, RulesExportArgs, RulesImportArgs};
-use crate::commands::block_on;
-use crate::enqueue::rules_of;
+use crate::commands::{block_on, read_file};
 use crate::faults::Faults;
-use crate::settings::StoreSettings;
+use crate::settings::{Rules, StoreSettings};
 use crate::store;
 
 /// `naptime rules`.
@@ -24,10 +22,9 @@ pub(crate) fn run(command: &RulesCommand) -> anyhow::Result<()> {
 fn import(args: &RulesImportArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let limits = rules_of(&store, &args.rules, &mut faults);
+    let limits = Rules::read_for(&store, &args.rules, &mut faults);
     let store = faults.check(store)?;
-    let limits = naptime_core::Rules { networks: &limits.networks, min_period: limits.min_period };
-    let rules = naptime_web::read_rules(&read(&args.file)?, limits).map_err(|faults| {
+    let rules = naptime_web::read_rules(&read_file(&args.file)?, limits.of_drafts()).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         anyhow::anyhow!("nothing of {} was stored:{}", args.file, faults.concat())
     })?;
@@ -66,16 +63,4 @@ fn export(args: &RulesExportArgs) -> anyhow::Result<()> {
         writeln!(out)?;
         Ok(())
     })
-}
-
-fn read(file: &str) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if file == "-" {
-        std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read the rules")?;
-        return Ok(bytes);
-    }
-    match std::fs::read(file) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) => bail!("cannot read {file}: {error}"),
-    }
 }

@@ -105,6 +105,21 @@ fn mongodb_uri(args: &StoreArgs, faults: &mut Faults) -> Option<String> {
 }
 
 impl Rules {
+    /// Reads them for a command that only edits. What is not set is what the workers of this store will allow, as far as
+    /// it can be known here.
+    pub(crate) fn read_for(store: &StoreSettings, args: &RuleArgs, faults: &mut Faults) -> Self {
+        let networks = match store.backend {
+            Backend::Mongo(_) => AllowedNetworks::public_only(),
+            Backend::File(_) => AllowedNetworks::local(),
+        };
+        Self::read(args, networks, faults)
+    }
+
+    /// The same, as drafts are held to them.
+    pub(crate) fn of_drafts(&self) -> naptime_core::Rules<'_> {
+        naptime_core::Rules { networks: &self.networks, min_period: self.min_period }
+    }
+
     /// Reads them; `networks` is what is allowed if nothing is set.
     pub(crate) fn read(args: &RuleArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
         Self {

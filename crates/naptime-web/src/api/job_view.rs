@@ -4,7 +4,7 @@ use naptime_core::{Job, JobId, Lock, Method, Run, Schedule, Stage, Time, duratio
 use naptime_store::JobSummary;
 use serde::Serialize;
 
-use super::view::{self, LastView, RetryView, RunView, WorkerRef};
+use super::view::{self, EndedView, RetryView, RunView, WorkerRef};
 use crate::mask;
 
 /// What every view of a one-off job has.
@@ -19,7 +19,7 @@ pub(super) struct Common {
     at: Option<Time>,
     next_at: Option<Time>,
     attempt: u32,
-    last: Option<LastView>,
+    last: Option<EndedView>,
     key: Option<String>,
     name: String,
     tags: Vec<String>,

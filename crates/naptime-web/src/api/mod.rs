@@ -8,11 +8,11 @@ mod job_input;
 pub(crate) mod job_view;
 pub(crate) mod jobs;
 mod load;
-mod sla;
 mod plan;
 mod pools;
 pub(crate) mod rule_input;
 pub(crate) mod rules;
+mod sla;
 mod view;
 
 use axum::Router;

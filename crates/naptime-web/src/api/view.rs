@@ -42,7 +42,7 @@ pub(super) struct Common {
     active: bool,
     due: Option<Time>,
     held: bool,
-    last: Option<LastView>,
+    last: Option<EndedView>,
     last_ok: Option<Time>,
     sla: Option<String>,
     name: String,
@@ -113,9 +113,9 @@ pub(super) struct RetryView {
     on: String,
 }
 
-/// How the last run ended.
+/// When a call was due, left and ended, and how.
 #[derive(Serialize)]
-pub(super) struct LastView {
+pub(super) struct EndedView {
     due: Time,
     started: Time,
     finished: Time,
@@ -142,14 +142,8 @@ impl From<WorkerId> for WorkerRef {
 /// A run.
 #[derive(Serialize)]
 pub(super) struct RunView {
-    due: Time,
-    started: Time,
-    finished: Time,
-    start_lag_ms: u64,
-    took_ms: u64,
-    outcome: Outcome,
-    status: Option<u16>,
-    message: String,
+    #[serde(flatten)]
+    ended: EndedView,
     attempt: u32,
     manual: bool,
     worker: WorkerRef,
@@ -248,8 +242,8 @@ fn change(change: &Noted) -> ChangeView {
     ChangeView { at: change.at, by, rule, what: change.what.clone() }
 }
 
-pub(super) fn last(last: &Last) -> LastView {
-    LastView {
+pub(super) fn last(last: &Last) -> EndedView {
+    EndedView {
         due: last.due,
         started: last.started,
         finished: last.finished,
@@ -268,19 +262,7 @@ pub(super) fn retry(retry: &Retry) -> RetryView {
 
 /// A run.
 pub(super) fn run(run: &Run) -> RunView {
-    RunView {
-        due: run.due,
-        started: run.started,
-        finished: run.finished,
-        start_lag_ms: ms(run.start_lag()),
-        took_ms: ms(run.took()),
-        outcome: run.outcome,
-        status: run.status,
-        message: run.message.clone(),
-        attempt: run.attempt,
-        manual: run.manual,
-        worker: run.worker.into(),
-    }
+    RunView { ended: last(&run.into()), attempt: run.attempt, manual: run.manual, worker: run.worker.into() }
 }
 
 /// A worker.

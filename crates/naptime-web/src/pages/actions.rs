@@ -22,13 +22,12 @@ fn to_endpoint(id: naptime_core::JobId) -> Redirect {
 pub(super) async fn switch(
     State(app): State<Shared>,
     PageId(id): PageId,
-    FormBody(fields): FormBody,
+    form: FormBody,
 ) -> Result<Redirect, PageError> {
-    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     // The button says where to, so pressing it twice does no harm, whatever the revision.
-    let active = field("active") == Some("true");
+    let active = form.switch("active")?;
     app.edit_endpoint(id, None, Edit::Change(Box::new(Change::switch(active)))).await?;
-    match field("back").map(local_path) {
+    match form.field("back").map(local_path) {
         Some(back) if back != "/" => Ok(Redirect::to(back)),
         _ => Ok(to_endpoint(id)),
     }

@@ -4,11 +4,11 @@ use axum::extract::State;
 use maud::{Markup, html};
 use naptime_core::{Method, Time, duration};
 use naptime_store::{JobQuery, JobSummary, PageRef};
-use url::form_urlencoded;
 
 use super::PageError;
+use super::detail::cursor_query;
 use super::endpoints::url;
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, pager};
 use crate::app::Shared;
 use crate::format;
 use crate::query::Query;
@@ -22,8 +22,6 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let jobs = JobQuery { deleted: true, ..JobQuery::default() };
     let page = app.store.list(&jobs, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
     let (now, kept) = (app.now(), app.settings.retention);
-    let next =
-        page.next.map(|cursor| form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &cursor).finish());
     let body = html! {
         div.head {
             div.title {
@@ -48,12 +46,13 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
                 tbody { @for job in &page.items { (row(job, now, kept)) } }
             }
         }
-        nav.pager aria-label="Pages" {
-            @if cursor.is_some() { a.button href=(HERE) { "First page" } }
-            @if let Some(next) = next { a.button href={ (HERE) "?" (next) } rel="next" { "Next page" } }
-        }
+        (pager(cursor.is_some(), page.next.as_deref(), link))
     };
     Ok(Layout::new(&app, Tab::Endpoints, "Deleted endpoints").page(&body))
+}
+
+fn link(cursor: Option<&str>) -> String {
+    cursor.map_or(HERE.to_owned(), |cursor| format!("{HERE}?{}", cursor_query(cursor)))
 }
 
 fn row(job: &JobSummary, now: Time, kept: std::time::Duration) -> Markup {

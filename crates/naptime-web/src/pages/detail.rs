@@ -9,6 +9,7 @@ use naptime_store::PageRef;
 use super::PageError;
 use super::changes;
 use super::endpoints::url;
+use super::facts;
 use super::layout::{Layout, Tab, live, tile};
 use super::pool_view;
 use super::runs;
@@ -17,7 +18,6 @@ use super::status;
 use super::worker;
 use crate::app::{App, Shared};
 use crate::format;
-use crate::mask;
 use crate::query::{PageId, Query};
 
 /// The runs that the charts show.
@@ -34,7 +34,11 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
         tokio::try_join!(app.endpoint(id), app.store.runs(id, &charted), app.store.runs(id, &page))?;
     let pool = app.store.pool_settings(std::slice::from_ref(job.spec.endpoint.pool())).await?.pop();
     let pool_off = pool.as_ref().is_some_and(|pool| !pool.active);
-    let sla = if cursor.is_none() { sla::part(&app, &job).await? } else { html! {} };
+    let sla = if cursor.is_none() {
+        sla::part(&app, &job).await?
+    } else {
+        html! {}
+    };
     let now = app.now();
     let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
     let history = html! {
@@ -180,18 +184,11 @@ fn counters(job: &Job) -> Markup {
 }
 
 fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
-    let (spec, request) = (&job.spec, &job.spec.request);
+    let spec = &job.spec;
     html! {
         dl.facts {
-            dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
-            dt { "Channel" } dd.where { (spec.endpoint.channel()) }
-            dt { "Method" } dd { (request.method) }
-            @if !request.headers.is_empty() {
-                dt { "Headers" }
-                dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
-            }
-            @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
-            dt { "Timeout" } dd { (duration::show(request.timeout)) }
+            (facts::request(spec, pool))
+            dt { "Timeout" } dd { (duration::show(spec.request.timeout)) }
             dt { "Retries" }
             dd {
                 "up to " (format::counted(spec.retry.attempts.into(), "attempt"))
@@ -203,7 +200,7 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
                 dt { "Its target" }
                 dd { "may set the period, from " (duration::show(steer.min)) " to " (duration::show(steer.max)) }
             }
-            @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
+            (facts::tags(spec))
             dt { "Added" } dd { (format::time(now, job.created_at)) }
             dt { "Edited" } dd { (format::time(now, job.updated_at)) ", revision " (job.rev.0) }
             dt { "Id" } dd { code { (job.id) } }

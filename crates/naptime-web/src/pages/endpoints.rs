@@ -10,7 +10,7 @@ use naptime_store::{JobQuery, JobSummary, PageRef};
 use url::form_urlencoded;
 
 use super::PageError;
-use super::layout::{Layout, Tab, live};
+use super::layout::{Layout, Tab, live, pager};
 use super::pool_view::mark;
 use super::status;
 use crate::app::Shared;
@@ -55,10 +55,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
         }
         (filters(&jobs))
         (live("endpoints", &table))
-        nav.pager aria-label="Pages" {
-            @if cursor.is_some() { a.button href=(link(&jobs, None)) { "First page" } }
-            @if let Some(next) = &page.next { a.button href=(link(&jobs, Some(next))) rel="next" { "Next page" } }
-        }
+        (pager(cursor.is_some(), page.next.as_deref(), |cursor| link(&jobs, cursor)))
     };
     Ok(Layout::new(&app, Tab::Endpoints, "Endpoints").page(&body))
 }
@@ -143,7 +140,7 @@ pub(super) fn table(
 
 /// A URL with its pool and channel told apart.
 pub(super) fn url(endpoint: &Endpoint) -> Markup {
-    html! { span.url { span.pool { (endpoint.pool()) } span.channel { (endpoint.channel()) } } }
+    html! { span.url { span.pool { (endpoint.pool()) } wbr; span.channel { (endpoint.channel()) } } }
 }
 
 /// A schedule in words. A time zone may be broken where it is divided: `America/Argentina/Buenos_Aires`.

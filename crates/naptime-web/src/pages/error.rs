@@ -44,7 +44,11 @@ impl PageError {
 impl From<Invalid> for PageError {
     /// A fault in the query: the address is not one of a page.
     fn from(fault: Invalid) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "Not an address of a page", format!("This cannot be shown: {}.", fault.detail))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Not an address of a page",
+            format!("This cannot be shown: {}.", fault.detail),
+        )
     }
 }
 

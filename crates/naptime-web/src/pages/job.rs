@@ -9,11 +9,10 @@ use naptime_store::{Error, PageRef};
 use super::endpoints::url;
 use super::jobs::{buttons, pill};
 use super::layout::{Layout, Tab, live};
-use super::{PageError, pool_view, status, worker};
+use super::{PageError, facts, runs, status, worker};
 use crate::api::job_view::under_way;
 use crate::app::Shared;
 use crate::format;
-use crate::mask;
 use crate::query::Query;
 
 /// The attempts on one page.
@@ -103,19 +102,12 @@ fn state(job: &Job, stage: Stage, now: Time) -> Markup {
 }
 
 fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
-    let (spec, request) = (&job.spec, &job.spec.request);
+    let spec = &job.spec;
     html! {
         dl.facts {
-            dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
-            dt { "Channel" } dd.where { (spec.endpoint.channel()) }
-            dt { "Method" } dd { (request.method) }
-            @if !request.headers.is_empty() {
-                dt { "Headers" }
-                dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
-            }
-            @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
-            @if let Schedule::Once { at } = spec.schedule { dt { "Asked for at" } dd { (format::time(now, at)) } }
-            dt { "Timeout" } dd { (duration::show(request.timeout)) }
+            (facts::request(spec, pool))
+            @if let Schedule::Once { at } = spec.schedule { dt { "Call at" } dd { (format::clock(now, at)) } }
+            dt { "Timeout" } dd { (duration::show(spec.request.timeout)) }
             dt { "Ends well with" } dd { (spec.success) }
             dt { "Attempts" }
             dd {
@@ -125,7 +117,7 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
                 }
             }
             @if let Some(key) = &spec.key { dt { "Key" } dd { code { (key) } } }
-            @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
+            (facts::tags(spec))
             dt { "Added" } dd { (format::time(now, job.created_at)) }
             dt { "Id" } dd { code { (job.id) } }
         }
@@ -143,11 +135,7 @@ fn log(job: &Job, lock: Option<&Lock>, runs: &[Run], now: Time) -> Markup {
                 tr {
                     th scope="col" { "Started" }
                     th scope="col" { "Ended" }
-                    th.number scope="col" { "Took" }
-                    th scope="col" { "Outcome" }
-                    th scope="col" { "Message" }
-                    th.number scope="col" { "Attempt" }
-                    th scope="col" { "Worker" }
+                    (runs::ending_heads())
                 }
             }
             tbody {
@@ -166,11 +154,7 @@ fn log(job: &Job, lock: Option<&Lock>, runs: &[Run], now: Time) -> Markup {
                     tr {
                         th scope="row" { (format::clock(now, run.started)) }
                         td data-label="Ended" { (format::clock(now, run.finished)) }
-                        td.number data-label="Took" { (format::took(run.took())) }
-                        td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
-                        td.message data-label="Message" { (run.message) }
-                        td.number data-label="Attempt" { (run.attempt) }
-                        td data-label="Worker" { (worker::named(run.worker)) }
+                        (runs::ending(run))
                     }
                 }
             }

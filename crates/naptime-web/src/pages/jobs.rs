@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::PageError;
 use super::endpoints::url;
-use super::layout::{Layout, Tab, live};
+use super::layout::{Layout, Tab, live, pager};
 use super::status;
 use crate::api::jobs::filters;
 use crate::app::Shared;
@@ -47,12 +47,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
         (live("stages", &stages(&jobs, &counts)))
         (search(&jobs))
         (live("jobs", &table))
-        nav.pager aria-label="Pages" {
-            @if cursor.is_some() { a.button href=(link("/jobs", &jobs, None)) { "First page" } }
-            @if let Some(next) = &page.next {
-                a.button href=(link("/jobs", &jobs, Some(next))) rel="next" { "Next page" }
-            }
-        }
+        (pager(cursor.is_some(), page.next.as_deref(), |cursor| link("/jobs", &jobs, cursor)))
     };
     Ok(Layout::new(&app, Tab::Jobs, "One-off jobs").page(&body))
 }
@@ -153,7 +148,7 @@ fn table(items: &[JobSummary], jobs: &QueuedQuery, here: &str, now: Time) -> Mar
                         }
                         td data-label="Added" { (format::time(now, job.created_at)) }
                         td data-label="Call" { (call(job, now)) }
-                        td.number data-label="Attempt" { (tried(job)) }
+                        td.number.none[job.attempt == 0] data-label="Attempt" { (tried(job)) }
                         td.none[job.last.is_none()] data-label="Last" {
                             @if let Some(last) = &job.last { (status::last(now, last)) } @else { span.dim { "–" } }
                         }

@@ -111,3 +111,14 @@ pub(super) fn tile(label: &str, value: &str, note: &str) -> Markup {
         }
     }
 }
+
+/// The links below a list that comes in pages: to the first one, and to the next if there is one. `link` is the address
+/// of the page after a cursor.
+pub(super) fn pager(is_later: bool, next: Option<&str>, link: impl Fn(Option<&str>) -> String) -> Markup {
+    html! {
+        nav.pager aria-label="Pages" {
+            @if is_later { a.button href=(link(None)) { "First page" } }
+            @if let Some(next) = next { a.button rel="next" href=(link(Some(next))) { "Next page" } }
+        }
+    }
+}

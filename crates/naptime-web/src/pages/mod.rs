@@ -7,6 +7,7 @@ mod deleted;
 mod detail;
 mod endpoints;
 mod error;
+mod facts;
 mod fields;
 mod form;
 mod form_view;

@@ -27,11 +27,11 @@ pub(super) async fn confirm(
     let body = html! {
         section.confirm {
             h1 { "Switch this pool off?" }
-            p.where { (pool) }
+            p.where { span.url { (pool) } }
             p {
                 "Nothing of it is called until it is switched on again. It has "
-                (format::counted(found.endpoints.total, "endpoint")) ", of which "
-                (format::count(found.endpoints.active)) " switched on. Calls under way are finished, and one-off jobs wait."
+                (format::counted(found.endpoints.total, "endpoint")) ", " (format::count(found.endpoints.active))
+                " switched on. Calls under way are finished, and one-off jobs wait."
             }
             form.actions method="post" {
                 input type="hidden" name="active" value="false";
@@ -47,13 +47,12 @@ pub(super) async fn confirm(
 pub(super) async fn switch(
     State(app): State<Shared>,
     PagePool(pool): PagePool,
-    FormBody(fields): FormBody,
+    form: FormBody,
 ) -> Result<Redirect, PageError> {
-    let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     // The button says where to, so pressing it twice does no harm, whatever the revision.
-    let change = PoolChange { active: Some(field("active") == Some("true")), ..PoolChange::default() };
+    let change = PoolChange { active: Some(form.switch("active")?), ..PoolChange::default() };
     app.store.change_pool(&pool, None, change).await.map_err(of_pool)?;
-    Ok(Redirect::to(&back(field("back"), &pool)))
+    Ok(Redirect::to(&back(form.field("back"), &pool)))
 }
 
 /// Where to go on: to the page of the pool, unless another is named.

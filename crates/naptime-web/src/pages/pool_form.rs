@@ -45,8 +45,8 @@ pub(super) async fn change(
     PagePool(pool): PagePool,
     FormBody(sent): FormBody,
 ) -> Result<Response, PageError> {
-    let mut fields = PoolFields::sent(&sent);
     let mut settings = stored(&app, &pool).await?;
+    let mut fields = PoolFields::sent(&sent, PoolFields::of(&settings));
     if fields.rev.is_none_or(|rev| rev == settings.rev) {
         let change = match fields.draft(&PoolFields::of(&settings)).change(&settings) {
             Ok(change) => change,
@@ -84,17 +84,16 @@ impl PoolFields {
         }
     }
 
-    /// The form as it was sent. Browsers send line ends as CRLF, whatever was typed or shown.
-    fn sent(fields: &[(String, String)]) -> Self {
-        let text = |name: &str| {
-            let value = fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.replace("\r\n", "\n"));
-            value.unwrap_or_default()
-        };
+    /// The form as it was sent; what is left out, not only left blank, is as it was `shown`. Browsers send line ends as
+    /// CRLF, whatever was typed or shown.
+    fn sent(fields: &[(String, String)], shown: Self) -> Self {
+        let sent =
+            |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.replace("\r\n", "\n"));
         Self {
-            max_in_flight: text("max_in_flight"),
-            max_per_second: text("max_per_second"),
-            headers: text("headers"),
-            rev: text("rev").parse().ok().map(Rev),
+            max_in_flight: sent("max_in_flight").unwrap_or(shown.max_in_flight),
+            max_per_second: sent("max_per_second").unwrap_or(shown.max_per_second),
+            headers: sent("headers").unwrap_or(shown.headers),
+            rev: sent("rev").and_then(|rev| rev.parse().ok()).map(Rev),
         }
     }
 
@@ -116,7 +115,7 @@ impl PoolForm<'_> {
         let body = html! {
             div.narrow {
                 h1 { "Edit pool" }
-                p.where { (self.pool) }
+                p.where { span.url { (self.pool) } }
                 (self.notices(&href))
                 form.endpoint method="post" novalidate {
                     @if let Some(rev) = fields.rev { input type="hidden" name="rev" value=(rev.0); }

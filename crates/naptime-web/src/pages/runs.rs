@@ -73,11 +73,7 @@ pub(super) fn table(runs: &[Run], now: Time) -> Markup {
                 tr {
                     th scope="col" { "Due" }
                     th.number scope="col" { "Start lag" }
-                    th.number scope="col" { "Took" }
-                    th scope="col" { "Outcome" }
-                    th scope="col" { "Message" }
-                    th.number scope="col" { "Attempt" }
-                    th scope="col" { "Worker" }
+                    (ending_heads())
                 }
             }
             tbody {
@@ -88,14 +84,32 @@ pub(super) fn table(runs: &[Run], now: Time) -> Markup {
                             @if run.manual { " " span.pill.calm title="Somebody asked for this call" { "manual" } }
                         }
                         td.number data-label="Start lag" { (format::took(run.start_lag())) }
-                        td.number data-label="Took" { (format::took(run.took())) }
-                        td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
-                        td.message data-label="Message" { (run.message) }
-                        td.number data-label="Attempt" { (run.attempt) }
-                        td data-label="Worker" { (worker::named(run.worker)) }
+                        (ending(run))
                     }
                 }
             }
         }
+    }
+}
+
+/// The heads of the columns that [`ending`] fills.
+pub(super) fn ending_heads() -> Markup {
+    html! {
+        th.number scope="col" { "Took" }
+        th scope="col" { "Outcome" }
+        th scope="col" { "Message" }
+        th.number scope="col" { "Attempt" }
+        th scope="col" { "Worker" }
+    }
+}
+
+/// The cells that say how a run ended.
+pub(super) fn ending(run: &Run) -> Markup {
+    html! {
+        td.number data-label="Took" { (format::took(run.took())) }
+        td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
+        td.message data-label="Message" { (run.message) }
+        td.number data-label="Attempt" { (run.attempt) }
+        td data-label="Worker" { (worker::named(run.worker)) }
     }
 }

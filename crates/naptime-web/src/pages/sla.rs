@@ -7,7 +7,7 @@ use naptime_store::{Breached, Page, PageRef};
 use url::form_urlencoded;
 
 use super::PageError;
-use super::layout::{Layout, Tab, live};
+use super::layout::{self, Layout, Tab, live};
 use super::sla_view::{day, shares, table};
 use crate::app::{App, Shared};
 use crate::format;
@@ -77,16 +77,13 @@ pub(super) async fn of_endpoint(
 }
 
 fn pager(name: &str, page: &PageRef, next: Option<&str>, here: &str) -> Markup {
-    let link = |cursor: &str| {
-        let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, cursor).finish();
-        format!("{here}?{query}")
-    };
-    html! {
-        nav.pager aria-label="Pages" {
-            @if page.cursor.is_some() { a.button href=(here) { "First page" } }
-            @if let Some(next) = next { a.button rel="next" href=(link(next)) { "Next page" } }
+    layout::pager(page.cursor.is_some(), next, |cursor| match cursor {
+        None => here.to_owned(),
+        Some(cursor) => {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, cursor).finish();
+            format!("{here}?{query}")
         }
-    }
+    })
 }
 
 fn summary(app: &App, stood: &Stood, page: &PageRef, lasting: &Page<Breached>, now: Time) -> Markup {

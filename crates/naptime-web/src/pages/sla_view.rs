@@ -37,7 +37,7 @@ pub(super) fn shares(standing: &Standing, retention: Duration) -> Markup {
     let share = |lookback| standing.share(lookback).map_or("–".to_owned(), format::percent);
     let kept = duration::show(retention);
     html! {
-        dl.tiles.shares {
+        dl.tiles {
             (tile("Within SLA, last hour", &share(Lookback::Hour), ""))
             (tile("Last day", &share(Lookback::Day), ""))
             (tile("Last week", &share(Lookback::Week), ""))

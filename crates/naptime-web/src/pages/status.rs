@@ -34,11 +34,11 @@ pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>) -> Markup {
     let (tone, text, why) = match watch {
         None => ("calm", "not yet", "It runs from when the endpoint is switched on.".to_owned()),
         Some(watch) if watch.is_broken(now) && never => {
-            ("bad", "missed", format!("There was no good call since it was promised, {}.", ago(watch)))
+            ("bad", "in breach", format!("There was no good call since it was promised, {}.", ago(watch)))
         }
-        Some(watch) if watch.is_broken(now) => ("bad", "missed", format!("The last good call was {}.", ago(watch))),
+        Some(watch) if watch.is_broken(now) => ("bad", "in breach", format!("The last good call was {}.", ago(watch))),
         Some(_) if never => ("calm", "waiting", "There was no good call yet.".to_owned()),
-        Some(watch) => ("good", "kept", format!("The last good call was {}.", ago(watch))),
+        Some(watch) => ("good", "met", format!("The last good call was {}.", ago(watch))),
     };
     let said = format!("At least every {}. {why}", duration::show(sla));
     html! { span class={ "pill " (tone) } title=(said) { (text) } }

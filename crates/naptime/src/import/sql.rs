@@ -44,17 +44,17 @@ impl<'a> Reader<'a> {
             let word = self.word().to_uppercase();
             if !word.is_empty() {
                 if word != "INSERT" {
-                    self.to_end_of_statement();
+                    self.skip_statement();
                 }
                 return Some(word);
             }
-            self.to_end_of_statement();
+            self.skip_statement();
             self.blanks();
         }
         None
     }
 
-    fn to_end_of_statement(&mut self) {
+    fn skip_statement(&mut self) {
         loop {
             self.blanks();
             match self.rest.chars().next() {
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     fn insert(&mut self, rows: &mut Vec<ReadRow>) -> Result<(), Invalid> {
         let read = self.insert_rows(rows);
         if read.is_err() {
-            self.to_end_of_statement();
+            self.skip_statement();
         }
         read
     }
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
             table = self.name()?;
         }
         if !table.eq_ignore_ascii_case(TABLE) {
-            self.to_end_of_statement();
+            self.skip_statement();
             return Ok(());
         }
         if !self.take('(') {
@@ -114,10 +114,10 @@ impl<'a> Reader<'a> {
                     .map(|values| Row::new(line, columns.iter().cloned().zip(values))),
             );
             if rows.last().is_some_and(Result::is_err) {
-                self.to_end_of_tuple();
+                self.skip_tuple();
             }
             if !self.take(',') {
-                self.to_end_of_statement();
+                self.skip_statement();
                 return Ok(());
             }
         }
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
     }
 
     /// After a fault in a tuple, passes over what is left of it.
-    fn to_end_of_tuple(&mut self) {
+    fn skip_tuple(&mut self) {
         let mut open = 1_u32;
         while open > 0 {
             self.blanks();

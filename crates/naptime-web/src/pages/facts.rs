@@ -1,0 +1,29 @@
+//! What is shown of every job, recurring or one-off: what is sent where.
+
+use maud::{Markup, html};
+use naptime_core::{PoolSettings, Spec};
+
+use super::pool_view;
+use crate::mask;
+
+/// Where a job's calls go and what they send; `pool` is what is known of its pool.
+pub(super) fn request(spec: &Spec, pool: Option<&PoolSettings>) -> Markup {
+    let request = &spec.request;
+    html! {
+        dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
+        dt { "Channel" } dd.where { (spec.endpoint.channel()) }
+        dt { "Method" } dd { (request.method) }
+        @if !request.headers.is_empty() {
+            dt { "Headers" }
+            dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
+        }
+        @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
+    }
+}
+
+/// Its tags, if it has any.
+pub(super) fn tags(spec: &Spec) -> Markup {
+    html! {
+        @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }
+    }
+}
