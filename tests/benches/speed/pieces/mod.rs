@@ -5,6 +5,7 @@ mod embedded;
 mod idle;
 mod main_load;
 mod pages;
+mod queue;
 mod saturation;
 
 use std::str::FromStr;
@@ -33,11 +34,12 @@ pub(crate) enum Piece {
     Idle,
     Embedded,
     Pages,
+    Queue,
 }
 
 impl Piece {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Main, Self::Reference, Self::Saturation, Self::Idle, Self::Embedded, Self::Pages];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Main, Self::Reference, Self::Saturation, Self::Idle, Self::Embedded, Self::Pages, Self::Queue];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -47,6 +49,7 @@ impl Piece {
             Self::Idle => "idle",
             Self::Embedded => "embedded",
             Self::Pages => "pages",
+            Self::Queue => "queue",
         }
     }
 
@@ -59,6 +62,7 @@ impl Piece {
             Self::Idle => idle::run(setting, table).await,
             Self::Embedded => embedded::run(table).await,
             Self::Pages => pages::run(setting, table).await,
+            Self::Queue => queue::run(setting, table).await,
         }
     }
 }
