@@ -55,7 +55,8 @@ pub enum Did {
 /// Why an event did nothing, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// It can never be handled. Nothing was stored.
+    /// It can never be handled. Nothing was stored, but for what earlier rules of the event did if a one-off job took
+    /// the key of a later one in that moment.
     #[error("{}", .0.first().map_or_else(String::new, ToString::to_string))]
     Refused(Vec<Invalid>),
     /// The store failed, maybe half-way. It may be tried again.
