@@ -103,7 +103,7 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     let mut cases: Vec<(&str, &str, Value)> =
         typed().into_iter().map(|(field, code, text, json)| (field, code, json.unwrap_or(json!(text)))).collect();
     let fields = ["url", "every", "method", "headers", "body", "timeout", "active", "sla", "name", "tags", "retry"];
-    let later = ["jitter", "cron", "random", "window", "days", "tz", "success", "lease", "steer"];
+    let later = ["jitter", "align", "cron", "random", "window", "days", "tz", "success", "lease", "steer"];
     for field in fields.into_iter().chain(later) {
         let wrong = if field == "headers" { json!({"X-A": object}) } else { object.clone() };
         let code = if matches!(field, "retry" | "steer") { "unknown_field" } else { "wrong_type" };
@@ -186,6 +186,8 @@ async fn timings_that_cannot_be_are_refused(start: Start) {
         ("every", "missing", json!({"window": "09:00-17:00"})),
         ("cron", "conflict", json!({"every": "5m", "cron": "* * * * *"})),
         ("random", "conflict", json!({"cron": "* * * * *", "random": "1h"})),
+        ("align", "conflict", json!({"cron": "* * * * *", "align": true})),
+        ("align", "conflict", json!({"random": "1h", "align": true})),
         ("jitter", "conflict", json!({"cron": "* * * * *", "jitter": "5s"})),
         ("window", "conflict", json!({"cron": "* * * * *", "window": "09:00-17:00"})),
         ("cron", "never", json!({"cron": "0 0 31 2 *"})),

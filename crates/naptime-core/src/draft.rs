@@ -39,6 +39,7 @@ pub struct Draft {
     pub url: Option<String>,
     pub every: Option<String>,
     pub jitter: Option<Option<String>>,
+    pub align: Option<bool>,
     pub cron: Option<String>,
     pub random: Option<String>,
     pub window: Option<Option<String>>,

@@ -22,6 +22,7 @@ pub mod rule;
 pub mod run;
 pub mod schedule;
 pub mod sla;
+pub mod spread;
 pub mod stage;
 pub mod standing;
 pub mod state;

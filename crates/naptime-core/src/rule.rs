@@ -43,6 +43,8 @@ pub struct Template {
     pub every: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub align: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +125,7 @@ impl Default for Template {
             url: String::new(),
             every: None,
             jitter: None,
+            align: false,
             cron: None,
             random: None,
             window: None,

@@ -31,6 +31,7 @@ pub use self::random::Random;
 pub use self::window::Window;
 pub use self::zone::Zone;
 use crate::duration::show;
+use crate::time::millis;
 use crate::{Invalid, JobId, Time};
 
 /// The most occurrences that are counted one by one: after a long outage of a `cron` or a `random`, `missed` and `owed`
@@ -46,7 +47,7 @@ pub enum Schedule {
         /// The distance of the grid points.
         #[serde(with = "crate::duration::text")]
         period: Duration,
-        /// A point of the grid.
+        /// A point of the grid: a multiple of the period if it is on round times.
         anchor: Time,
         /// How far occurrences are moved off the grid; none: not at all.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,7 +78,20 @@ impl Schedule {
     /// not come due together.
     pub fn every(period: Duration, id: JobId) -> Self {
         let phase = id.hash() % u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
-        Self::Every { period, anchor: Time::from_millis(i64::try_from(phase).unwrap_or(0)), jitter: None }
+        // Not 0, which would be a round time by chance, and stay one whatever the period is changed to.
+        Self::Every { period, anchor: Time::from_millis(i64::try_from(phase).unwrap_or(0).max(1)), jitter: None }
+    }
+
+    /// Once in every `period`, on round times: the multiples of the period since 1970-01-01T00:00Z. So `every 5m` comes
+    /// at :00, :05 and so on, `every 1d` at 00:00 UTC, `every 7d` on Thursdays, as that day was one. A period that no day
+    /// is a multiple of, such as 7m, has its round times too, other ones each day.
+    pub fn aligned(period: Duration) -> Self {
+        Self::Every { period, anchor: Time::from_millis(0), jitter: None }
+    }
+
+    /// Whether it is an `every` on round times, as [`Schedule::aligned`] makes one.
+    pub fn is_aligned(&self) -> bool {
+        matches!(self, Self::Every { period, anchor, .. } if anchor.millis() % millis(*period).max(1) == 0)
     }
 
     /// The same with each occurrence moved to a random moment less than `within` later. The job's id decides which.
@@ -189,9 +203,14 @@ impl Schedule {
     /// The schedule in words: `every 5m`.
     pub fn describe(&self) -> String {
         match self {
-            Self::Every { period, jitter: None, .. } => format!("every {}", show(*period)),
-            Self::Every { period, jitter: Some(jitter), .. } => {
-                format!("every {}, within {}", show(*period), show(jitter.within))
+            Self::Every { period, jitter, .. } => {
+                let every = format!("every {}", show(*period));
+                match (jitter, self.is_aligned()) {
+                    (None, false) => every,
+                    (None, true) => every + ", on round times",
+                    (Some(jitter), false) => format!("{every}, within {}", show(jitter.within)),
+                    (Some(jitter), true) => format!("{every}, within {} after round times", show(jitter.within)),
+                }
             }
             Self::Cron(cron) => format!("cron {cron}"),
             Self::Random(random) => {

@@ -83,7 +83,8 @@ fn with_period(job: &Job, period: Duration) -> Option<Schedule> {
     if period == present {
         return None;
     }
-    let schedule = Schedule::every(period, job.id);
+    let aligned = job.spec.schedule.is_aligned();
+    let schedule = if aligned { Schedule::aligned(period) } else { Schedule::every(period, job.id) };
     // A jitter must be shorter than the period.
     let within = jitter.map(|jitter| if jitter.within < period { jitter.within } else { period / 2 });
     Some(within.and_then(|within| schedule.clone().with_jitter(within, job.id).ok()).unwrap_or(schedule))
@@ -111,7 +112,7 @@ mod tests {
         let due = job.state.due.expect("due");
         let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
         assert!(job.claim(worker, token, due, Duration::ZERO));
-        let claim = Claim { lock: job.state.lock.clone().expect("claimed"), job, recorded: None };
+        let claim = Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None };
         assert!(matches!(claim.duty(), Duty::Call { .. }));
         let run = Run {
             token,
@@ -169,6 +170,13 @@ mod tests {
         let steered = |text| claim.steered(&run, Some(text), None).expect("readable");
         assert_eq!(steered("2m"), Some(Steered::Schedule(jittered(2 * MINUTE, MINUTE))));
         assert_eq!(steered("1m"), Some(Steered::Schedule(jittered(MINUTE, MINUTE / 2))), "shorter than the period");
+    }
+
+    #[test]
+    fn round_times_are_kept() {
+        let (claim, run) = called(Schedule::aligned(5 * MINUTE), limits());
+        let steered = claim.steered(&run, Some("7m"), None).expect("readable");
+        assert_eq!(steered, Some(Steered::Schedule(Schedule::aligned(7 * MINUTE))));
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn fixed(job: &Template) -> Template {
     Template {
         every: job.every.clone(),
         jitter: job.jitter.clone(),
+        align: job.align,
         cron: job.cron.clone(),
         random: job.random.clone(),
         window: job.window.clone(),
@@ -191,6 +192,7 @@ mod tests {
         check(json!({"url": "{{ data.url }}", "every": "5 bananas"}), "every", "not_a_duration");
         check(json!({"url": "{{ data.url }}", "every": "5m", "sla": "1m"}), "sla", "shorter_than_period");
         check(json!({"url": "{{ data.url }}", "every": "5m", "cron": "@daily"}), "cron", "conflict");
+        check(json!({"url": "{{ data.url }}", "random": "5m", "align": true}), "align", "conflict");
         check(json!({"url": "{{ data.url }}", "every": "5m", "retry": {"attempts": "99"}}), "retry", "out_of_range");
         let large = json!({"url": "{{ data.url }}", "every": "5m", "body": "x".repeat(MAX_BYTES)});
         assert_eq!(upsert(large), [("then".to_owned(), "too_large")]);

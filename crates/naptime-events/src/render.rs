@@ -98,6 +98,7 @@ impl Renderer {
             url: Some(self.render("url", &job.url)),
             every: self.text("every", job.every.as_ref()),
             jitter: Some(self.text("jitter", job.jitter.as_ref())),
+            align: Some(job.align),
             cron: self.text("cron", job.cron.as_ref()),
             random: self.text("random", job.random.as_ref()),
             window: Some(self.text("window", job.window.as_ref())),

@@ -89,17 +89,23 @@ function preview(form) {
       // What was typed since then counts, and a login is no preview.
       if (!response.ok || response.redirected || mine !== asked) return;
       document.getElementById("preview").outerHTML = text;
-      tellInYours();
+      shown();
     } catch {
       // The next key asks again.
     }
   };
-  form.addEventListener("input", () => {
+  const soon = (pause) => {
     clearTimeout(waiting);
-    waiting = setTimeout(show, 200);
-  });
+    waiting = setTimeout(show, pause);
+  };
+  const shown = () => {
+    tellInYours();
+    // Part of it was still being worked out.
+    if (document.querySelector("#preview [data-again]")) soon(2000);
+  };
+  form.addEventListener("input", () => soon(200));
   form.querySelector("[name=preview]").hidden = true;
-  tellInYours();
+  shown();
 }
 
 const form = document.querySelector("form[data-preview]");

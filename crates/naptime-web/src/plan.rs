@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use naptime_core::Time;
 use naptime_core::load::Figures;
 use naptime_core::plan::{Demand, Late, Supply};
+use naptime_core::spread::Moments;
 use naptime_core::worker::Worker;
 use naptime_store::{Error, PageRef, Result, WebStore};
 use tokio::sync::{Mutex, watch};
@@ -52,8 +53,15 @@ impl Plan {
     #[cfg(test)]
     pub(crate) fn of(calls: u64, demand: Option<Demand>, supply: Supply, mean: Option<Duration>, now: Time) -> Self {
         let late = supply.judge(calls, demand.as_ref(), mean);
-        let planned =
-            demand.map(|demand| Arc::new(Planned { as_of: now, demand, made: Instant::now(), kept: KEPT_AT_LEAST }));
+        let planned = demand.map(|demand| {
+            Arc::new(Planned {
+                as_of: now,
+                demand,
+                moments: Moments::default(),
+                made: Instant::now(),
+                kept: KEPT_AT_LEAST,
+            })
+        });
         Self { planned, supply, mean_call: mean, late }
     }
 
@@ -85,6 +93,8 @@ pub(crate) struct Planned {
     pub(crate) as_of: Time,
     /// The work.
     pub(crate) demand: Demand,
+    /// The moments at which it comes.
+    pub(crate) moments: Moments,
     made: Instant,
     kept: Duration,
 }
@@ -123,22 +133,30 @@ impl Planner {
 
 async fn add_up(store: &dyn WebStore) -> Result<Planned> {
     let (as_of, began) = (store.now(), Instant::now());
-    let (mut demand, mut page) = (Demand::new(as_of), PageRef::first(PAGE));
+    let (mut demand, mut moments, mut page) = (Demand::new(as_of), Moments::default(), PageRef::first(PAGE));
     loop {
         let found = store.due_work(&page).await?;
         // Away from the runtime's threads: to find the coming times of so many patterns may take a while.
         let count = move || {
-            found.items.iter().for_each(|work| demand.add(&work.schedule, work.due));
-            demand
+            for work in &found.items {
+                demand.add(&work.schedule, work.due);
+                moments.add(&work.schedule, work.due);
+            }
+            (demand, moments)
         };
-        demand = tokio::task::spawn_blocking(count).await.map_err(|error| Error::Unavailable(error.to_string()))?;
+        (demand, moments) = away(count).await?;
         page.cursor = found.next;
         if page.cursor.is_none() {
             break;
         }
     }
+    let moments = away(|| moments.sorted()).await?;
     let made = Instant::now();
     let kept = ((made - began) * KEPT).clamp(KEPT_AT_LEAST, KEPT_AT_MOST);
     tracing::debug!(took = ?made - began, "the work that is due is added up");
-    Ok(Planned { as_of, demand, made, kept })
+    Ok(Planned { as_of, demand, moments, made, kept })
+}
+
+async fn away<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Unavailable(error.to_string()))
 }

@@ -19,6 +19,8 @@ pub(crate) struct Timing {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) jitter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) align: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cron: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) random: Option<String>,
@@ -46,6 +48,7 @@ impl Timing {
             Schedule::Every { period, jitter, .. } => Self {
                 every: Some(duration::show(*period)),
                 jitter: jitter.map(|jitter| duration::show(jitter.within)),
+                align: schedule.is_aligned().then_some(true),
                 ..common
             },
             Schedule::Cron(cron) => Self { cron: Some(cron.text().to_owned()), ..common },

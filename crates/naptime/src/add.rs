@@ -38,6 +38,7 @@ fn read_job(args: &AddArgs, rules: &Rules, faults: &mut Faults) -> Option<NewJob
     let draft = Draft {
         every: args.every.clone(),
         jitter: args.jitter.clone().map(Some),
+        align: args.align.then_some(true),
         cron: args.cron.clone(),
         random: args.random.clone(),
         window: args.window.clone().map(Some),

@@ -26,6 +26,7 @@ pub(crate) fn argument(field: &str) -> &'static str {
         "url" => "URL",
         "every" => "--every",
         "jitter" => "--jitter",
+        "align" => "--align",
         "cron" => "--cron",
         "random" => "--random",
         "window" => "--window",

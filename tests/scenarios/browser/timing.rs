@@ -3,6 +3,7 @@
 use naptime_tests::eventually;
 use naptime_tests::target::Target;
 use naptime_tests::{Browser, browser::Settings};
+use serde_json::json;
 use thirtyfour::By;
 
 use super::{SOON, Visit};
@@ -94,6 +95,36 @@ async fn the_next_calls_are_shown_while_one_types() {
     visit.sees_text("cron * * * * * * (America/New_York)").await;
     visit.switch("on").await;
     target.wait_for(SOON, "calls by the second", |calls| calls.len() >= 2).await;
+    assert_eq!(visit.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tick_moves_an_endpoint_to_round_times() {
+    let visit = visit(Browser::with()).await;
+    for align in [true, true, false] {
+        let other = json!({"url": "http://127.0.0.1:9/", "every": "1h", "align": align, "active": true});
+        visit.posts(&other).await;
+    }
+    visit.goto("/endpoints/new").await;
+    visit.types("url", "http://127.0.0.1:9/mine").await;
+    visit.types("every", "1h").await;
+    let spread = visit.shows_times("an hour apart", |time| time.ends_with(" UTC")).await;
+    visit.sees("the others", "//*[@id = 'preview']//p[starts-with(., '3 others every 1h: at most 2 ')]").await;
+    let at_the_start = "//*[name() = 'rect'][@class = 'place'][@x = '0']";
+    visit.sees("the box", "//input[@name = 'align']").await.click().await.unwrap();
+    let aligned = visit.shows_times("round times", |time| time.ends_with(":00:00 UTC")).await;
+    assert_ne!(spread, aligned);
+    visit.sees("its mark at the start of the hour", at_the_start).await;
+    visit.press("Add").await;
+    visit.sees_text("every 1h, on round times").await;
+    visit.press("Edit").await;
+    visit.sees("the tick", "//input[@name = 'align'][@checked]").await;
+    // What does not go with the kind is not shown, and not sent.
+    visit.chooses("cron").await;
+    assert!(!visit.shows("align").await);
+    visit.types("cron", "@daily").await;
+    visit.press("Save").await;
+    visit.sees_text("cron @daily (UTC)").await;
     assert_eq!(visit.complaints().await, Vec::<String>::new());
 }
 

@@ -105,6 +105,7 @@ fn said(pairs: &[(&str, &str)]) -> Draft {
         match *field {
             "every" => draft.every = Some(text),
             "jitter" => draft.jitter = Some(clearable),
+            "align" => draft.align = Some(text.parse().unwrap()),
             "cron" => draft.cron = Some(text),
             "random" => draft.random = Some(text),
             "window" => draft.window = Some(clearable),
@@ -135,6 +136,10 @@ fn each_kind_of_timing_is_read() {
     check(&[("every", "5m")], "every 5m");
     check(&[("every", "5m"), ("jitter", "30s")], "every 5m, within 30s");
     check(&[("every", "5m"), ("jitter", "0")], "every 5m");
+    check(&[("every", "5m"), ("align", "true")], "every 5m, on round times");
+    check(&[("every", "5m"), ("align", "true"), ("jitter", "30s")], "every 5m, within 30s after round times");
+    check(&[("every", "5m"), ("align", "false")], "every 5m");
+    check(&[("cron", "@hourly"), ("align", "false")], "cron @hourly (UTC)");
     check(&[("every", "5m"), ("jitter", "-"), ("window", "-"), ("days", "-"), ("tz", "-")], "every 5m");
     check(&[("cron", " 0 9 * *  MON-FRI")], "cron 0 9 * * MON-FRI (UTC)");
     check(&[("cron", "@hourly"), ("tz", "europe/berlin")], "cron @hourly (Europe/Berlin)");
@@ -209,12 +214,20 @@ fn a_change_of_timing_changes_what_it_names() {
         assert_eq!(change_of(old, new).unwrap_err(), [(field.to_owned(), code)], "{old:?} {new:?}");
     };
     let every = &[("every", "5m"), ("jitter", "1m")][..];
+    let aligned = &[("every", "5m"), ("align", "true")][..];
     let cron = &[("cron", "0 9 * * *"), ("tz", "Europe/Berlin")][..];
     let random = &[("random", "1h"), ("window", "09:00-17:00"), ("days", "mon-fri"), ("tz", "Europe/Berlin")][..];
 
     check(every, &[("jitter", "10s")], "every 5m, within 10s");
     check(every, &[("jitter", "-")], "every 5m");
     check(every, &[("every", "10m")], "every 10m, within 1m");
+    check(every, &[("align", "true")], "every 5m, within 1m after round times");
+    check(aligned, &[("every", "10m")], "every 10m, on round times");
+    check(aligned, &[("jitter", "1m")], "every 5m, within 1m after round times");
+    check(aligned, &[("align", "false")], "every 5m");
+    check(aligned, &[("align", "false"), ("every", "10m")], "every 10m");
+    check(aligned, &[("cron", "@daily")], "cron @daily (UTC)");
+    check(cron, &[("every", "5m"), ("align", "true")], "every 5m, on round times");
     check(cron, &[("tz", "Asia/Tokyo")], "cron 0 9 * * * (Asia/Tokyo)");
     check(cron, &[("cron", "0 8 * * *")], "cron 0 8 * * * (Europe/Berlin)");
     check(random, &[("window", "-"), ("tz", "-")], "at random once in each 1h, Mon-Fri (UTC)");
@@ -225,11 +238,14 @@ fn a_change_of_timing_changes_what_it_names() {
 
     fails(every, &[("every", "1m")], "every", "out_of_range");
     fails(every, &[("tz", "UTC")], "tz", "conflict");
+    fails(cron, &[("align", "true")], "align", "conflict");
+    fails(random, &[("align", "true")], "align", "conflict");
+    fails(aligned, &[("cron", "@daily"), ("align", "true")], "align", "conflict");
     fails(cron, &[("window", "09:00-17:00")], "window", "conflict");
     fails(random, &[("window", "09:00-09:30")], "window", "too_narrow");
 
     // The same timing again is the same schedule, to the moment.
-    for timing in [every, cron, random] {
+    for timing in [every, aligned, cron, random] {
         let (schedule, old) = change_of(timing, timing).unwrap();
         assert_eq!(schedule.as_ref(), Some(&old));
     }
@@ -237,6 +253,9 @@ fn a_change_of_timing_changes_what_it_names() {
     let moved = Schedule::Every { period: Duration::from_secs(300), anchor: Time::from_millis(123), jitter: None };
     let old = Job { spec: Spec { schedule: moved.clone(), ..old.spec.clone() }, ..old };
     assert_eq!(change(said(&[("every", "300s")]), &old).unwrap().schedule, Some(moved.clone()), "its grid is kept");
+    assert_eq!(change(said(&[("align", "false")]), &old).unwrap().schedule, Some(moved.clone()), "not aligned already");
+    let aligned = change(said(&[("align", "true")]), &old).unwrap().schedule;
+    assert_eq!(aligned, Some(Schedule::aligned(Duration::from_secs(300))));
     let jittered = change(said(&[("jitter", "1s")]), &old).unwrap().schedule;
     let same_grid = moved.with_jitter(Duration::from_secs(1), old.id).unwrap();
     assert_eq!(jittered, Some(same_grid));

@@ -33,7 +33,8 @@ impl Reader<'_> {
             return None;
         }
         let kind = first.or(self.old.map(|old| old.schedule.kind())).unwrap_or_default();
-        let parts: [(&'static str, bool, &[&str]); 4] = [
+        let parts: [(&'static str, bool, &[&str]); 5] = [
+            ("align", draft.align == Some(true), &["every"]),
             ("jitter", draft.jitter.as_ref().is_some_and(Option::is_some), &["every"]),
             ("window", draft.window.as_ref().is_some_and(Option::is_some), &["random"]),
             ("days", draft.days.as_ref().is_some_and(Option::is_some), &["random"]),
@@ -43,9 +44,10 @@ impl Reader<'_> {
             let detail = format!("`{part}` goes with `{}`, not with `{kind}`", kinds.join("` and `"));
             self.faults.push(Invalid::new(*part, "conflict", detail));
         }
-        let parts = [draft.jitter.is_some(), draft.window.is_some(), draft.days.is_some(), draft.tz.is_some()];
+        let parts = [&draft.jitter, &draft.window, &draft.tz].map(Option::is_some).into_iter();
+        let parts = parts.chain([draft.align.is_some(), draft.days.is_some()]).any(|said| said);
         match kind {
-            _ if first.is_none() && !parts.contains(&true) => None,
+            _ if first.is_none() && !parts => None,
             "every" => self.every(draft),
             "cron" => self.cron(draft),
             "random" => self.random(draft),
@@ -59,6 +61,8 @@ impl Reader<'_> {
             _ => None,
         };
         let old_jitter = old.and_then(|(.., jitter)| jitter).map_or(Duration::ZERO, |jitter| jitter.within);
+        let old_align = self.old.is_some_and(|old| old.schedule.is_aligned());
+        let align = draft.align.unwrap_or(old_align);
         let period = match &draft.every {
             Some(text) => self.note(duration::parse_within("every", text, self.rules.min_period, MAX_PERIOD)),
             None => old.map(|(period, ..)| period),
@@ -71,7 +75,10 @@ impl Reader<'_> {
         let (period, jitter) = (period?, jitter?);
         let bare = match old {
             // The same period keeps its grid.
-            Some((same, anchor, _)) if same == period => Schedule::Every { period, anchor, jitter: None },
+            Some((same, anchor, _)) if same == period && align == old_align => {
+                Schedule::Every { period, anchor, jitter: None }
+            }
+            _ if align => Schedule::aligned(period),
             _ => Schedule::every(period, self.id),
         };
         let jittered = bare.with_jitter(jitter, self.id).map_err(|fault| match draft.jitter {

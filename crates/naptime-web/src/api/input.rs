@@ -33,6 +33,7 @@ pub(super) fn field(draft: &mut Draft, name: &str, value: Json) -> Result<(), In
         "url" => draft.url = Some(string("url", value)?),
         "every" => draft.every = Some(duration("every", value)?),
         "jitter" => draft.jitter = Some(clearable(value, |value| duration("jitter", value))?),
+        "align" => draft.align = Some(boolean("align", &value)?),
         "cron" => draft.cron = Some(string("cron", value)?),
         "random" => draft.random = Some(duration("random", value)?),
         "window" => draft.window = Some(clearable(value, |value| string("window", value))?),
@@ -211,6 +212,8 @@ mod tests {
         check(r#"{"window": ["09:00", "17:00"]}"#, "window", "wrong_type");
         check(r#"{"days": [null]}"#, "days", "wrong_type");
         check(r#"{"jitter": true}"#, "jitter", "wrong_type");
+        check(r#"{"align": "5m"}"#, "align", "wrong_type");
+        check(r#"{"align": null}"#, "align", "wrong_type");
         check(r#"{"success": {"min": 200}}"#, "success", "wrong_type");
         check(r#"{"steer": "30s"}"#, "steer", "wrong_type");
         check(r#"{"steer": {"least": "30s"}}"#, "steer", "unknown_field");

@@ -149,6 +149,7 @@ fn template(json: Json, stored: Option<&Rule>) -> Result<Template, Vec<Invalid>>
         url: draft.url.unwrap_or_default(),
         every: draft.every,
         jitter: draft.jitter.flatten(),
+        align: draft.align.unwrap_or(false),
         cron: draft.cron,
         random: draft.random,
         window: draft.window.flatten(),

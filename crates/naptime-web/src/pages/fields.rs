@@ -15,6 +15,7 @@ pub(super) struct Fields {
     pub(super) kind: String,
     pub(super) every: String,
     pub(super) jitter: String,
+    pub(super) align: bool,
     pub(super) cron: String,
     pub(super) random: String,
     /// The window.
@@ -80,6 +81,7 @@ impl Fields {
             kind: timing.kind.to_owned(),
             every: timing.every.unwrap_or_default(),
             jitter: timing.jitter.unwrap_or_default(),
+            align: timing.align.unwrap_or_default(),
             cron: timing.cron.unwrap_or_default(),
             random: timing.random.unwrap_or_default(),
             from: from.to_owned(),
@@ -116,11 +118,13 @@ impl Fields {
         };
         let ticked = |day: &&str| fields.iter().any(|(key, value)| key == "days" && value == day);
         let kind = text("timing");
+        // A box that is not ticked is not sent at all.
         Self {
             url: text("url"),
             kind: if matches!(kind.as_str(), "cron" | "random") { kind } else { KIND.to_owned() },
             every: text("every"),
             jitter: text("jitter"),
+            align: there("align"),
             cron: text("cron"),
             random: text("random"),
             from: text("from"),
@@ -141,7 +145,6 @@ impl Fields {
             lease: text("lease"),
             steer_min: text("steer_min"),
             steer_max: text("steer_max"),
-            // A box that is not ticked is not sent at all.
             active: there("active"),
             rev: text("rev").parse().ok().map(Rev),
             id: text("id").parse().ok(),
@@ -202,6 +205,7 @@ impl Fields {
             _ => Draft {
                 every: typed(|fields| &fields.every),
                 jitter: typed(|fields| &fields.jitter).map(or_none),
+                align: (other || self.align != shown.align).then_some(self.align),
                 ..Draft::default()
             },
         }
@@ -267,7 +271,9 @@ mod tests {
             ("steer_max", &shown.steer_max),
         ];
         let texts = texts.map(|(name, value)| (name.to_owned(), value.replace('\n', "\r\n")));
-        texts.into_iter().chain(shown.days.iter().map(|day| ("days".to_owned(), day.to_string()))).collect()
+        let align = shown.align.then(|| ("align".to_owned(), "true".to_owned()));
+        let days = shown.days.iter().map(|day| ("days".to_owned(), day.to_string()));
+        texts.into_iter().chain(days).chain(align).collect()
     }
 
     #[test]
@@ -276,6 +282,7 @@ mod tests {
         let rules = Rules { networks: &networks, min_period: duration::MIN_PERIOD };
         let text = |text: &str| Some(text.to_owned());
         let every = Draft { every: text("5m"), jitter: Some(text("30s")), ..Draft::default() };
+        let aligned = Draft { every: text("5m"), align: Some(true), ..Draft::default() };
         let cron = Draft { cron: text("0 9 * * *"), tz: Some(text("Europe/Berlin")), ..Draft::default() };
         let random = Draft {
             random: text("1h"),
@@ -285,17 +292,18 @@ mod tests {
             steer: Some(Some(RawLimits { min: text("30s"), max: text("1h") })),
             ..Draft::default()
         };
-        for draft in [every, cron, random] {
+        for draft in [every, aligned, cron, random] {
             let draft = Draft { url: text("https://example.com/"), ..draft };
             let job = draft.create(rules, uuid::Uuid::from_u128(1).into()).unwrap().into_job(Time::from_millis(0));
             let shown = Fields::of(&job);
             let sent = Fields::sent(&pairs(&shown));
             assert_eq!(sent.draft(&shown).change(rules, &job).unwrap(), Change::default(), "{shown:?}");
-            let check = |kind: &str, expect: &str| {
+            let check = |kind: &str, align: bool, expect: &str| {
                 let typed = Fields {
                     kind: kind.to_owned(),
                     every: "2h".to_owned(),
                     jitter: String::new(),
+                    align,
                     cron: "@daily".to_owned(),
                     random: "3h".to_owned(),
                     from: String::new(),
@@ -307,9 +315,10 @@ mod tests {
                 let change = typed.draft(&shown).change(rules, &job).unwrap();
                 assert_eq!(change.schedule.unwrap().describe(), expect, "{shown:?}");
             };
-            check("every", "every 2h");
-            check("cron", "cron @daily (Asia/Tokyo)");
-            check("random", "at random once in each 3h, Sun (Asia/Tokyo)");
+            check("every", false, "every 2h");
+            check("every", true, "every 2h, on round times");
+            check("cron", true, "cron @daily (Asia/Tokyo)");
+            check("random", true, "at random once in each 3h, Sun (Asia/Tokyo)");
         }
     }
 

@@ -1,5 +1,7 @@
 //! Adding and editing an endpoint.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
@@ -12,6 +14,7 @@ use super::PageError;
 use super::fields::Fields;
 use super::form_view::Form;
 use super::preview::{Planned, Preview};
+use super::spread_view::Among;
 use crate::app::Shared;
 use crate::body::FormBody;
 use crate::mask;
@@ -136,9 +139,19 @@ async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<
         Ok(url) => app.of_url(&url, id).await?,
         Err(_) => Vec::new(),
     };
-    let planned = (!fields.is_untimed()).then(|| {
-        let schedule = fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &job.spec))?;
-        Ok(Planned { zone: timing::zone(&schedule), times: timing::planned(&schedule, app.now()) })
-    });
+    let planned = if fields.is_untimed() {
+        // What is needed once something is typed.
+        app.planner.planned(&app.store, Duration::ZERO).await;
+        None
+    } else {
+        Some(match fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &job.spec)) {
+            Ok(schedule) => {
+                let times = timing::planned(&schedule, app.now());
+                let among = Among::find(app, &schedule, old).await;
+                Ok(Planned { zone: timing::zone(&schedule), times, among })
+            }
+            Err(faults) => Err(faults),
+        })
+    };
     Ok(Preview { planned, others })
 }

@@ -32,6 +32,7 @@ mod runs;
 mod sla;
 mod sla_view;
 mod span;
+mod spread_view;
 mod status;
 mod timing_view;
 mod trial;

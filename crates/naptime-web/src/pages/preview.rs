@@ -1,8 +1,10 @@
-//! What a form comes to before it is sent: the next calls, and who calls the same URL already.
+//! What a form comes to before it is sent: the next calls, how they are spread, and who calls the same URL already.
 
 use maud::{Markup, html};
 use naptime_core::{Invalid, Time, Zone};
 use naptime_store::JobSummary;
+
+use super::spread_view::Among;
 
 /// What is shown below the fields of the timing.
 pub(super) struct Preview {
@@ -17,6 +19,8 @@ pub(super) struct Planned {
     /// The zone to tell them in.
     pub(super) zone: Zone,
     pub(super) times: Vec<Time>,
+    /// How they are spread; none unless they come in a period.
+    pub(super) among: Option<Among>,
 }
 
 impl Preview {
@@ -29,7 +33,7 @@ impl Preview {
                     @match &self.planned {
                         None => p.hint { "The next five calls are shown here." },
                         Some(Err(faults)) => @for fault in faults { p.hint { (fault.detail) } },
-                        Some(Ok(Planned { zone, times })) => {
+                        Some(Ok(Planned { zone, times, among })) => {
                             // The script adds the times of whoever looks at them.
                             p.hint data-zone=(zone) { "Next calls while it is active, in " (zone) span.in-yours hidden {} }
                             ol {
@@ -37,6 +41,7 @@ impl Preview {
                                     li { time datetime=(time) { (zone.show(*time)) } span.yours hidden {} }
                                 }
                             }
+                            @if let Some(among) = among { (among.part()) }
                         }
                     }
                 }

@@ -28,6 +28,8 @@ pub(super) struct RuleFields {
     pub(super) enabled: bool,
     /// Whether the job is switched on by it.
     pub(super) active: bool,
+    /// Whether its period is on round times.
+    pub(super) align: bool,
     /// The revision that was shown; none of a new rule.
     pub(super) rev: Option<Rev>,
     /// An event to try it with.
@@ -45,6 +47,7 @@ impl RuleFields {
             act: "upsert".to_owned(),
             enabled: true,
             active: true,
+            align: false,
             rev: None,
             sample: sample("user.created"),
             trying: false,
@@ -95,7 +98,7 @@ impl RuleFields {
         ];
         let shown = texts.into_iter().filter_map(|(name, text)| Some((format!("{TEMPLATE}{name}"), normal(&text?))));
         self.texts.extend(shown);
-        self.active = template.active;
+        (self.active, self.align) = (template.active, template.align);
     }
 
     /// The form as it was sent.
@@ -108,6 +111,7 @@ impl RuleFields {
             // A box that is not ticked is not sent at all.
             enabled: there("enabled"),
             active: there("then.upsert.active"),
+            align: there("then.upsert.align"),
             rev: text("rev").parse().ok().map(Rev),
             sample: text("sample"),
             trying: there("try"),
@@ -152,7 +156,7 @@ impl RuleFields {
             let text = self.text(&format!("{TEMPLATE}{name}"));
             Some(text.to_owned()).filter(|text| !text.trim().is_empty())
         };
-        let mut fields = vec![("active", Json::Bool(self.active))];
+        let mut fields = vec![("active", Json::Bool(self.active)), ("align", Json::Bool(self.align))];
         fields.extend(TEXTS.iter().filter_map(|name| Some((*name, Json::String(said(name)?)))));
         for name in LISTS {
             let Some(text) = said(name) else { continue };

@@ -35,6 +35,8 @@ const URL: Input = Input(
 const EVERY: Input =
     Input("then.upsert.every", "then.upsert.every", "Period", "Like 30s, 5m or {{ data.every|default('1h') }}", None);
 
+const ALIGN: &str = "then.upsert.align";
+
 const REQUEST: [Input; 5] = [
     Input("then.upsert.name", "then.upsert.name", "Name", "What the endpoint is called, like {{ key }}", None),
     Input("then.upsert.method", "then.upsert.method", "Method", "GET unless said otherwise", None),
@@ -190,6 +192,11 @@ impl RuleForm<'_> {
                 }
                 (self.input(&URL))
                 (self.input(&EVERY))
+                div.field.check.faulty[self.fault(ALIGN).is_some()] {
+                    input id=(ALIGN) type="checkbox" name=(ALIGN) value="true" checked[self.fields.align];
+                    label for=(ALIGN) { "On round times (:00, :05, ...) rather than spread" }
+                    @if let Some(fault) = self.fault(ALIGN) { p.fault { (fault.detail) } }
+                }
                 (self.folded("When else it is called", &TIMING))
                 (self.folded("Request", &REQUEST))
                 (self.folded("Outcome, SLA, retries and tags", &MORE))
@@ -274,6 +281,7 @@ fn label_of(field: &str) -> &str {
         "job" => "Endpoint",
         "then" => "What happens to it",
         "then.upsert.retry" => "Retries",
+        ALIGN => "On round times",
         "then.upsert.steer" => "What the target may set",
         field => inputs().find(|input| input.1 == field).map_or(field, |input| input.2),
     }

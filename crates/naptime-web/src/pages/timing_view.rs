@@ -105,6 +105,12 @@ impl Form<'_> {
                     list: Some("periods"),
                 }))
                 datalist #periods { @for period in ["10s", "1m", "5m", "15m", "1h", "6h", "1d"] { option value=(period) {} } }
+                div.field.check {
+                    input #align type="checkbox" name="align" value="true" checked[self.fields.align]
+                        aria-describedby="align-hint";
+                    label for="align" { "On round times (:00, :05, ...) rather than spread" }
+                    p.hint #align-hint { "Counted in UTC; all endpoints on round times come at once" }
+                }
                 (self.input(&Input {
                     name: "jitter", label: "Jitter", value: &self.fields.jitter, kind: "text", list: None,
                     hint: "Each call comes up to this much later, at random; blank for none",

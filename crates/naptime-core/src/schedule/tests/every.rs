@@ -23,6 +23,40 @@ fn next_is_on_the_grid_without_drift_or_burst() {
 }
 
 #[test]
+fn round_times_are_multiples_since_1970() {
+    let check = |period: Duration, now: &str, expect: &str| {
+        let schedule = Schedule::aligned(period);
+        assert!(schedule.is_aligned());
+        assert_eq!(schedule.first(time(now)), time(expect), "every {} from {now}", show(period));
+    };
+    check(5 * HOUR / 60, "2026-01-02T03:04:05Z", "2026-01-02T03:05:00Z");
+    check(5 * HOUR / 60, "2026-01-02T03:05:00Z", "2026-01-02T03:10:00Z");
+    check(DAY, "2026-01-02T03:04:05Z", "2026-01-03T00:00:00Z");
+    // 2026-01-08 was a Thursday.
+    check(7 * DAY, "2026-01-02T03:04:05Z", "2026-01-08T00:00:00Z");
+    // 206 times in a day, and 4 min of the next.
+    check(7 * HOUR / 60, "1970-01-01T23:55:00Z", "1970-01-02T00:02:00Z");
+}
+
+#[test]
+fn only_what_was_aligned_says_so() {
+    let check = |schedule: &Schedule, words: &str, aligned: bool| {
+        assert_eq!((schedule.describe().as_str(), schedule.is_aligned()), (words, aligned));
+    };
+    check(&every(300_000, 0, 0, 0), "every 5m, on round times", true);
+    check(&every(300_000, 300_000, 0, 0), "every 5m, on round times", true);
+    check(&every(300_000, 0, 30_000, 0), "every 5m, within 30s after round times", true);
+    check(&every(300_000, 7, 0, 0), "every 5m", false);
+    // By the id no anchor is a round time, not even by chance: one in a thousand would be.
+    let period = Duration::from_secs(1);
+    for n in 0..100_000 {
+        let schedule = Schedule::every(period, JobId::from(uuid::Uuid::from_u128(n)));
+        assert!(!schedule.is_aligned(), "{n}: {schedule:?}");
+    }
+    check(&Schedule::Once { at: Time::from_millis(0) }, "once at 1970-01-01T00:00:00.000Z", false);
+}
+
+#[test]
 fn jitter_is_the_same_for_ever() {
     let schedule = every(60_000, 0, 60_000 - 1, 7);
     let upcoming: Vec<i64> = schedule.upcoming(Time::from_millis(0), 4).into_iter().map(Time::millis).collect();
