@@ -2,6 +2,7 @@
 //!
 //! These are the transitions as every store must carry them out; the conformance suite holds the stores to them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
@@ -10,7 +11,7 @@ use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, Wor
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The job as it was right after the claim. It may have been edited between claim and reading.
-    pub job: Job,
+    pub job: Arc<Job>,
     /// The claim.
     pub lock: Lock,
     /// If an earlier claim of this occurrence did record its run and only its settle was lost: that run. The job is
@@ -48,6 +49,8 @@ pub enum Duty {
 pub struct Settled {
     /// The claim.
     pub claim: ClaimRef,
+    /// The job as the claim had it. A store may settle from it, as long as nobody has edited the job since.
+    pub job: Arc<Job>,
     /// The record of the call; none if no call was made.
     pub run: Option<Run>,
     /// What comes next.
@@ -293,7 +296,8 @@ impl Claim {
 
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
-        Settled { claim: self.reference(), run, then, abandoned: self.lock.abandoned(), breach: None }
+        let (claim, job) = (self.reference(), self.job.clone());
+        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.

@@ -189,7 +189,7 @@ impl World {
         let held = &mut self.claims[index];
         let lock = self.job.state.lock.clone().filter(|lock| lock.token == held.token);
         if let (None, Some(lock)) = (&held.claim, lock) {
-            let mut claim = Claim { job: self.job.clone(), lock, recorded: None };
+            let mut claim = Claim { job: self.job.clone().into(), lock, recorded: None };
             for lost in claim.lost_runs(self.now) {
                 assert!(lost.due <= self.now, "a run is recorded as lost that was not due");
                 match self.recorded.get(&lost.token) {

@@ -6,10 +6,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use mongodb::bson::{Array, Bson, Document, doc};
+use mongodb::bson::raw::cstr;
+use mongodb::bson::{Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, Database};
 use naptime_store::{Error, Result};
+use serde::Serialize;
 
 use crate::OPERATION_TIMEOUT;
 
@@ -52,18 +54,30 @@ pub(crate) async fn run(db: &Database, command: Document) -> Result<Document> {
     bounded(async move { db.run_command(command).await }).await
 }
 
-/// One statement of an update: which documents, and the stage that changes them.
+/// One statement of an update: which documents, and how they change.
 pub(crate) struct Update {
-    pub(crate) filter: Document,
-    pub(crate) set: Document,
+    filter: RawDocumentBuf,
+    change: RawBson,
     pub(crate) many: bool,
     pub(crate) upsert: bool,
 }
 
 impl Update {
-    /// A statement for one document.
+    /// A statement for one document, whose new values are expressions.
     pub(crate) fn one(filter: Document, set: Document) -> Self {
-        Self { filter, set, many: false, upsert: false }
+        let mut change = RawArrayBuf::new();
+        change.push(rawdoc! {"$set": raw(&set)});
+        Self { filter: raw(&filter), change: RawBson::Array(change), many: false, upsert: false }
+    }
+
+    /// The same, which adds the document if there is none.
+    pub(crate) fn upsert(filter: Document, set: Document) -> Self {
+        Self { upsert: true, ..Self::one(filter, set) }
+    }
+
+    /// The same with plain values, whatever they look like: no expressions. It costs the server less.
+    pub(crate) fn plain(filter: RawDocumentBuf, set: RawDocumentBuf) -> Self {
+        Self { filter, change: rawdoc! {"$set": set}.into(), many: false, upsert: false }
     }
 
     /// A statement for every document that matches.
@@ -72,28 +86,34 @@ impl Update {
     }
 }
 
-/// Updates with `$set` pipelines, each statement whether the others succeed or not. Acknowledged by a majority.
-pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>) -> Result<()> {
-    let by_id = |filter: &Document| filter.contains_key("_id");
-    let statements: Array = updates
-        .into_iter()
-        .map(|update| {
-            let mut statement = doc! {"multi": update.many, "upsert": update.upsert};
-            if by_id(&update.filter) {
-                statement.insert("hint", doc! {"_id": 1});
-            }
-            statement.insert("q", update.filter);
-            statement.insert("u", vec![doc! {"$set": update.set}]);
-            Bson::from(statement)
-        })
-        .collect();
-    write(db, doc! {"update": collection, "updates": statements, "ordered": false}).await
+/// Updates, each statement whether the others succeed or not, and returns how many documents were found. Acknowledged by
+/// a majority.
+pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>) -> Result<usize> {
+    let mut statements = RawArrayBuf::new();
+    for Update { filter, change, many, upsert } in updates {
+        let by_id = filter.get("_id").is_ok_and(|id| id.is_some());
+        let mut statement = rawdoc! {"q": filter, "u": change, "multi": many, "upsert": upsert};
+        if by_id {
+            statement.append(cstr!("hint"), rawdoc! {"_id": 1});
+        }
+        statements.push(statement);
+    }
+    let reply = write(db, rawdoc! {"update": collection, "updates": statements, "ordered": false}).await?;
+    Ok(reply.get_i32("n").ok().and_then(|n| usize::try_from(n).ok()).unwrap_or(0))
+}
+
+/// A document as it is sent.
+pub(crate) fn raw(document: &Document) -> RawDocumentBuf {
+    document.try_into().expect("no key of ours holds a zero byte")
 }
 
 /// Inserts documents, keeping those that are there already. Returns whether all were new. Acknowledged by a majority, by
 /// the write concern of the client.
-pub(crate) async fn insert_new(collection: &Collection<Document>, documents: Vec<Document>) -> Result<bool> {
-    let collection = collection.clone();
+pub(crate) async fn insert_new<T>(collection: &Collection<Document>, documents: Vec<T>) -> Result<bool>
+where
+    T: Serialize + Send + Sync + 'static,
+{
+    let collection = collection.clone_with_type::<T>();
     bounded(async move {
         // The driver splits what is too much for one message.
         let Err(error) = collection.insert_many(documents).ordered(false).await else { return Ok(true) };
@@ -108,17 +128,18 @@ pub(crate) async fn insert_new(collection: &Collection<Document>, documents: Vec
     .await
 }
 
-/// Runs a write command, acknowledged by a majority. Errors inside the answer are errors.
-pub(crate) async fn write(db: &Database, mut command: Document) -> Result<()> {
-    command.insert("writeConcern", doc! {"w": "majority"});
-    command.insert("maxTimeMS", crate::document::millis(MAX_TIME));
-    let reply = run(db, command).await?;
+/// Runs a write command, acknowledged by a majority, and returns its answer. Errors inside it are errors.
+pub(crate) async fn write(db: &Database, mut command: RawDocumentBuf) -> Result<Document> {
+    command.append(cstr!("writeConcern"), rawdoc! {"w": "majority"});
+    command.append(cstr!("maxTimeMS"), crate::document::millis(MAX_TIME));
+    let db = db.clone();
+    let reply = bounded(async move { db.run_raw_command(command).await }).await?;
     if let Some(error) = reply.get_array("writeErrors").into_iter().flatten().next() {
         return Err(Error::Unavailable(format!("a write failed: {error}")));
     }
     match reply.get("writeConcernError") {
         Some(error) => Err(Error::Unavailable(format!("a write was not acknowledged by a majority: {error}"))),
-        None => Ok(()),
+        None => Ok(reply),
     }
 }
 
@@ -129,13 +150,16 @@ pub(crate) async fn remove(db: &Database, collection: &str, filter: Document) ->
     let db = db.clone();
     bounded(async move {
         match db.run_command(command).await {
-            Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == MAX_TIME_EXPIRED) => {
-                Ok(())
-            }
+            Err(error) if took_too_long(&error) => Ok(()),
             other => other.map(drop),
         }
     })
     .await
+}
+
+/// Whether a command was ended by the server because its time was up.
+pub(crate) fn took_too_long(error: &mongodb::error::Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == MAX_TIME_EXPIRED)
 }
 
 /// The driver's error as the store's, without the server's whole answer.

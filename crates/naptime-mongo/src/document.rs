@@ -10,13 +10,16 @@ mod schedule;
 use std::time::Duration;
 
 use mongodb::bson::{
-    Bson, DateTime, Document, Uuid, deserialize_from_document, doc, serialize_to_bson, serialize_to_document,
+    Bson, DateTime, Document, RawDocument, RawDocumentBuf, Uuid, deserialize_from_document, deserialize_from_slice,
+    doc, serialize_to_bson, serialize_to_document, serialize_to_raw_document_buf,
 };
 use naptime_core::{Endpoint, JobId, Time};
 use naptime_store::{Error, Result};
 use serde::Serialize;
 
-pub(crate) use job::{changes, configuration, from_job, last, to_due_work, to_job, watched};
+pub(crate) use job::{
+    LastDocument, WatchDocument, changes, configuration, from_job, raw_to_job, to_due_work, to_job, watched,
+};
 pub(crate) use run::{from_run, run_id, to_run};
 
 /// The part of a filter that finds one job: its id and the partition that follows from it.
@@ -55,6 +58,14 @@ pub(crate) fn duration(millis: i64) -> Duration {
 /// Reads a document into the type that mirrors it.
 pub(crate) fn read<T: serde::de::DeserializeOwned>(document: Document) -> Result<T> {
     deserialize_from_document(document).map_err(corrupt)
+}
+
+fn read_raw<T: serde::de::DeserializeOwned>(document: &RawDocument) -> Result<T> {
+    deserialize_from_slice(document.as_bytes()).map_err(corrupt)
+}
+
+pub(crate) fn write_raw<T: Serialize>(value: &T) -> Result<RawDocumentBuf> {
+    serialize_to_raw_document_buf(value).map_err(corrupt)
 }
 
 fn write<T: Serialize>(value: &T) -> Result<Document> {

@@ -135,7 +135,7 @@ impl Gates for MongoStore {
             Update::one(doc! {"_id": pool}, set)
         };
         let updates = by_pool(passes.iter().map(|it| (&it.pass, it.pass.id))).into_iter().map(free).collect();
-        command::update(&self.db, "pools", updates).await
+        command::update(&self.db, "pools", updates).await.map(drop)
     }
 }
 

@@ -75,7 +75,8 @@ impl History for MongoStore {
             statements.push(doc! {"q": {"_id": key}, "u": change, "upsert": true});
         }
         if !statements.is_empty() {
-            command::write(&self.db, doc! {"update": "load", "updates": statements, "ordered": false}).await?;
+            command::write(&self.db, command::raw(&doc! {"update": "load", "updates": statements, "ordered": false}))
+                .await?;
         }
         Ok(())
     }

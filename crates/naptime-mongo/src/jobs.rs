@@ -178,7 +178,7 @@ impl MongoStore {
             "stage": after.stage().map(Stage::as_str),
         });
         if after.state.watch != before.state.watch {
-            set.insert("watch", watched(after)?);
+            set.insert("watch", doc! {"$literal": watched(after)?});
         }
         if after.plan != before.plan {
             let due: Bson = after.state.due.map(date).into();

@@ -35,10 +35,11 @@ mod queue;
 mod queued;
 mod rules;
 mod schema;
+mod settle;
 mod sla;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use mongodb::bson::Document;
@@ -66,6 +67,8 @@ pub struct MongoStore {
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
+    /// Whether more was due within sight, the last time, than was wanted.
+    dense: Arc<AtomicBool>,
     retention: Duration,
 }
 
@@ -121,6 +124,7 @@ impl MongoStore {
             clock,
             doubtful: Arc::default(),
             settled: Arc::default(),
+            dense: Arc::default(),
             retention: options.retention,
         };
         store.check_replica_set().await?;

@@ -234,7 +234,7 @@ impl MongoStore {
         let filter = doc! {"_id": &pool._id, "rev": pool.rev.0};
         let plain = pool.gate.is_empty() && pool.headers.is_empty();
         let set = doc! {"regate_until": null, "known": !plain};
-        command::update(&self.db, "pools", vec![Update::one(filter, set)]).await
+        command::update(&self.db, "pools", vec![Update::one(filter, set)]).await.map(drop)
     }
 
     async fn find_pool(&self, pool: &Pool) -> Result<PoolDocument> {

@@ -11,7 +11,7 @@ use naptime_core::{ClaimRef, Heartbeat, JobId, Settled, WorkerId};
 use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
 
 use crate::command::{self, Update};
-use crate::document::{by_id, date, from_run, millis, uuid};
+use crate::document::{by_id, date, millis, uuid};
 use crate::{MongoStore, pipeline};
 
 /// A job's runs are cut to the maximum once in so many runs settled here: its turn comes the more often, the more it
@@ -47,22 +47,7 @@ impl Queue for MongoStore {
     }
 
     async fn settle(&self, done: &[Settled]) -> Result<()> {
-        if done.is_empty() {
-            return Ok(());
-        }
-        let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
-        if !runs.is_empty() {
-            let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
-            // A run that is there already is this one, written before in vain, or says that the claim was lost.
-            command::insert_new(&self.runs, documents).await?;
-        }
-        self.record_breaches(done).await?;
-        let now = self.clock.server_now();
-        let update = |settled: &Settled| Ok(Update::one(of_claim(&settled.claim), pipeline::settle(&now, settled)?));
-        let updates = done.iter().map(update).collect::<Result<Vec<_>>>()?;
-        command::update(&self.db, "jobs", updates).await?;
-        self.trim(&runs.iter().map(|run| run.job).collect::<Vec<_>>());
-        Ok(())
+        self.settle_all(done).await
     }
 
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
@@ -78,7 +63,7 @@ impl Queue for MongoStore {
             "left": false,
         };
         let filter = doc! {"_id": uuid(me.id.uuid())};
-        command::update(&self.db, "workers", vec![Update { upsert: true, ..Update::one(filter, set) }]).await?;
+        command::update(&self.db, "workers", vec![Update::upsert(filter, set)]).await?;
         let alive = doc! {
             "left": false,
             "$expr": {"$gt": ["$seen_at", {"$subtract": [&now, millis(DEAD_AFTER)]}]},
@@ -93,13 +78,13 @@ impl Queue for MongoStore {
     async fn leave(&self, me: WorkerId) -> Result<()> {
         self.give_back_doubtful().await?;
         let filter = doc! {"_id": uuid(me.uuid())};
-        command::update(&self.db, "workers", vec![Update::one(filter, doc! {"left": true, "held": 0})]).await
+        command::update(&self.db, "workers", vec![Update::one(filter, doc! {"left": true, "held": 0})]).await.map(drop)
     }
 }
 
 impl MongoStore {
     /// Now and then cuts one of these jobs to the most runs that are kept, in the background.
-    fn trim(&self, jobs: &[JobId]) {
+    pub(crate) fn trim(&self, jobs: &[JobId]) {
         let Ok(count) = i64::try_from(jobs.len()) else { return };
         let before = self.settled.fetch_add(count, Ordering::Relaxed);
         let (Some(&job), true) = (jobs.first(), before / TRIM_EVERY != (before + count) / TRIM_EVERY) else { return };

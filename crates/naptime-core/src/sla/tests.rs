@@ -26,7 +26,7 @@ fn call(job: &mut Job, started: Time, finished: Time, outcome: Outcome, worker_s
     let due = job.state.due.unwrap_or(started);
     assert!(job.claim(Uuid::nil().into(), token, started, Duration::ZERO));
     let lock = job.state.lock.clone().expect("claimed");
-    let claim = Claim { job: job.clone(), lock, recorded: None };
+    let claim = Claim { job: job.clone().into(), lock, recorded: None };
     let run = Run {
         token,
         job: job.id,

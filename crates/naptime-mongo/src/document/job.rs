@@ -1,8 +1,8 @@
 //! Jobs as documents.
 
-use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, Uuid, doc};
 use naptime_core::{
-    By, Counters, Headers, Job, Last, Lock, Lost, Method, Noted, Outcome, Plan, Request, Retry, Rev, Run, Spec, Stage,
+    By, Counters, Headers, Job, Last, Lock, Lost, Method, Noted, Outcome, Plan, Request, Retry, Rev, Spec, Stage,
     State, Statuses, Steer, Temporary, Watch, WorkerId,
 };
 use naptime_store::Result;
@@ -10,14 +10,33 @@ use naptime_store::plan::DueWork;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::{ScheduleDocument, schedule, to_schedule};
-use super::{bson, date, duration, endpoint, millis, partition, read, time, uuid, write};
+use super::{bson, date, duration, endpoint, millis, partition, read, read_raw, time, uuid, write};
 
+/// What claims, settles and indexes look at comes first: the server walks a document field by field.
 #[derive(Serialize, Deserialize)]
 struct JobDocument {
     _id: Uuid,
     partition: i32,
     gate: String,
+    claim_at: Option<DateTime>,
+    lock: Option<LockDocument>,
+    rev: Rev,
+    plan: Plan,
+    due: Option<DateTime>,
+    asked_at: Option<DateTime>,
+    attempt: u32,
+    active: bool,
+    deleted_at: Option<DateTime>,
+    stage: Option<Stage>,
+    lease_ms: i64,
+    counters: Counters,
+    last_ok: Option<DateTime>,
+    watch: Option<WatchDocument>,
+    ended_at: Option<DateTime>,
+    key: Option<String>,
     pool: String,
+    search: String,
+    tags: Vec<String>,
     channel: String,
     request: RequestDocument,
     size: i64,
@@ -25,30 +44,12 @@ struct JobDocument {
     retry: RetryDocument,
     sla_ms: Option<i64>,
     name: String,
-    tags: Vec<String>,
-    search: String,
-    active: bool,
-    deleted_at: Option<DateTime>,
-    rev: Rev,
-    plan: Plan,
-    due: Option<DateTime>,
-    asked_at: Option<DateTime>,
-    claim_at: Option<DateTime>,
-    attempt: u32,
-    lock: Option<LockDocument>,
     last: Option<LastDocument>,
-    last_ok: Option<DateTime>,
-    counters: Counters,
     created_at: DateTime,
     updated_at: DateTime,
     success: Statuses,
-    lease_ms: i64,
     steer: Option<SteerDocument>,
-    key: Option<String>,
     changes: Vec<NotedDocument>,
-    watch: Option<WatchDocument>,
-    stage: Option<Stage>,
-    ended_at: Option<DateTime>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,8 +80,9 @@ struct NotedDocument {
     what: String,
 }
 
+/// How a job stands to its SLA.
 #[derive(Serialize, Deserialize)]
-struct WatchDocument {
+pub(crate) struct WatchDocument {
     since: DateTime,
     deadline: DateTime,
     longest_ms: i64,
@@ -111,8 +113,9 @@ struct LostDocument {
     plan: Plan,
 }
 
+/// How the last run ended.
 #[derive(Serialize, Deserialize)]
-struct LastDocument {
+pub(crate) struct LastDocument {
     due: DateTime,
     started: DateTime,
     finished: DateTime,
@@ -159,7 +162,7 @@ pub(crate) fn from_job(job: &Job) -> Result<Document> {
         steer: spec.steer.map(steer),
         key: spec.key.clone(),
         changes: job.changes.iter().map(noted).collect(),
-        watch: state.watch.map(watch),
+        watch: state.watch.map(WatchDocument::from),
         stage: job.stage(),
         ended_at: state.ended_at.map(date),
     })
@@ -167,7 +170,15 @@ pub(crate) fn from_job(job: &Job) -> Result<Document> {
 
 /// The job of a document.
 pub(crate) fn to_job(document: Document) -> Result<Job> {
-    let d: JobDocument = read(document)?;
+    job(read(document)?)
+}
+
+/// The job of a document as it came, which is read in half the time.
+pub(crate) fn raw_to_job(document: &RawDocument) -> Result<Job> {
+    job(read_raw(document)?)
+}
+
+fn job(d: JobDocument) -> Result<Job> {
     Ok(Job {
         id: d._id.to_uuid_1().into(),
         spec: Spec {
@@ -246,22 +257,9 @@ pub(crate) fn changes(job: &Job) -> Result<Document> {
     Ok(doc! {"$literal": bson(&job.changes.iter().map(noted).collect::<Vec<_>>())?})
 }
 
-/// How a job stands to its SLA, as a literal.
-pub(crate) fn watched(job: &Job) -> Result<Document> {
-    Ok(doc! {"$literal": bson(&job.state.watch.map(watch))?})
-}
-
-/// How the last run ended, as a literal.
-pub(crate) fn last(run: &Run) -> Result<Document> {
-    let last = LastDocument {
-        due: date(run.due),
-        started: date(run.started),
-        finished: date(run.finished),
-        outcome: run.outcome,
-        status: run.status,
-        message: run.message.clone(),
-    };
-    Ok(doc! {"$literal": bson(&last)?})
+/// How a job stands to its SLA.
+pub(crate) fn watched(job: &Job) -> Result<Bson> {
+    bson(&job.state.watch.map(WatchDocument::from))
 }
 
 fn request(request: &Request) -> RequestDocument {
@@ -289,13 +287,15 @@ fn noted(noted: &Noted) -> NotedDocument {
     NotedDocument { at: date(noted.at), by: noted.by.clone(), what: noted.what.clone() }
 }
 
-fn watch(watch: Watch) -> WatchDocument {
-    WatchDocument {
-        since: date(watch.since),
-        deadline: date(watch.deadline),
-        longest_ms: i64::try_from(watch.longest_ms).unwrap_or(i64::MAX),
-        on_since: date(watch.on_since),
-        failed_at: watch.failed_at.map(date),
+impl From<Watch> for WatchDocument {
+    fn from(watch: Watch) -> Self {
+        Self {
+            since: date(watch.since),
+            deadline: date(watch.deadline),
+            longest_ms: i64::try_from(watch.longest_ms).unwrap_or(i64::MAX),
+            on_since: date(watch.on_since),
+            failed_at: watch.failed_at.map(date),
+        }
     }
 }
 
@@ -336,6 +336,19 @@ impl From<LostDocument> for Lost {
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
             plan: d.plan,
+        }
+    }
+}
+
+impl From<&Last> for LastDocument {
+    fn from(last: &Last) -> Self {
+        Self {
+            due: date(last.due),
+            started: date(last.started),
+            finished: date(last.finished),
+            outcome: last.outcome,
+            status: last.status,
+            message: last.message.clone(),
         }
     }
 }

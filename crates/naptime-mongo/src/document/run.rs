@@ -1,11 +1,11 @@
 //! Runs as documents.
 
-use mongodb::bson::{DateTime, Document, Uuid, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
 use naptime_core::{JobId, Outcome, Run, Token};
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{date, read, time, uuid, write};
+use super::{date, read, time, uuid, write_raw};
 
 #[derive(Serialize, Deserialize)]
 struct RunDocument {
@@ -29,8 +29,8 @@ struct RunIdDocument {
 }
 
 /// A run as its document.
-pub(crate) fn from_run(run: &Run) -> Result<Document> {
-    write(&RunDocument {
+pub(crate) fn from_run(run: &Run) -> Result<RawDocumentBuf> {
+    write_raw(&RunDocument {
         _id: RunIdDocument { token: uuid(run.token.uuid()), job: uuid(run.job.uuid()) },
         job: uuid(run.job.uuid()),
         worker: uuid(run.worker.uuid()),

@@ -22,7 +22,7 @@ pub async fn a_lease_that_ran_out_is_claimed_by_another<B: Backend>() {
     assert_eq!(second.lock.due, first.lock.due, "the same occurrence");
     assert_eq!(second.lock.at, second.lock.since, "to be called at once");
     assert_eq!(second.recorded, None);
-    assert_eq!(case.get(first.job.id).await, second.job);
+    assert_eq!(case.get(first.job.id).await, *second.job);
     case.outlive_leases().await;
     let third = case.claim_only(first.job.id).await;
     assert_eq!(third.lock.lost, [first.lock.as_lost(), second.lock.as_lost()], "oldest first");
@@ -36,7 +36,7 @@ pub async fn a_lookahead_never_takes_a_live_lease<B: Backend>() {
     case.advance_to(claim.lock.since + LEASE - SECONDS).await;
     let taken = case.claim_by(&Want { lookahead, ..want() }).await;
     assert!(taken.is_empty(), "the lease lasts: {taken:?}");
-    assert_eq!(case.get(claim.job.id).await, claim.job);
+    assert_eq!(case.get(claim.job.id).await, *claim.job);
     // Beside one that nobody holds, so that there is something to claim.
     let idle = case.add_due_in(SECONDS).await;
     assert_eq!(ids(&case.claim_by(&Want { lookahead, ..want() }).await), [idle.id]);
@@ -221,7 +221,7 @@ pub async fn a_call_whose_settle_was_lost_is_not_repeated<B: Backend>() {
     let first = case.add_claimed().await;
     let recorded = run(&first, Outcome::Ok);
     case.record(recorded.clone()).await;
-    assert_eq!(case.get(first.job.id).await, first.job, "a run alone settles nothing");
+    assert_eq!(case.get(first.job.id).await, *first.job, "a run alone settles nothing");
     case.outlive_leases().await;
     let second = case.claim_only(first.job.id).await;
     assert_eq!(second.recorded, Some(recorded.clone()));

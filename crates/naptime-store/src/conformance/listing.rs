@@ -112,7 +112,7 @@ pub async fn a_list_shows_jobs_as_they_are<B: Backend>() {
     case.advance(HOUR / 2).await;
     let claim = case.claim_only(job.id).await;
     assert!(shown().await.held);
-    assert_eq!(shown().await, JobSummary::from(claim.job.clone()));
+    assert_eq!(shown().await, JobSummary::from(naptime_core::Job::clone(&claim.job)));
     let run = run(&claim, Outcome::Failed);
     case.settle(claim.settled(Some(run.clone()), claim.conclude(&run, None))).await;
     let settled = case.get(job.id).await;

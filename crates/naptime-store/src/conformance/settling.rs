@@ -15,7 +15,7 @@ pub async fn next_makes_the_next_occurrence_due<B: Backend>() {
     let (due, run) = (claim.lock.due.expect("due") + HOUR, settled.run.clone().expect("a run"));
     assert_eq!(settled.then, Then::Next { due: Some(due), missed: 0 });
     let job = case.get(claim.job.id).await;
-    let mut model = claim.job.clone();
+    let mut model = naptime_core::Job::clone(&claim.job);
     assert!(model.settle(&settled, claim.lock.since));
     assert_eq!(job, model);
     assert_eq!((job.state.due, job.state.claim_at, job.state.lock.clone()), (Some(due), Some(due), None));
@@ -298,7 +298,7 @@ pub async fn many_are_settled_together<B: Backend>() {
     let now = case.now().await;
     for claim in &claims {
         let settled = batch.iter().find(|settled| settled.claim == claim.reference()).expect("settled");
-        let mut model = claim.job.clone();
+        let mut model = naptime_core::Job::clone(&claim.job);
         assert!(model.settle(settled, now));
         let job = case.get(claim.job.id).await;
         if let (Then::Retry { .. }, Some(at)) = (settled.then, job.state.claim_at) {
@@ -318,7 +318,7 @@ pub async fn another_token_settles_nothing<B: Backend>() {
     let other = naptime_core::ClaimRef { token: new_token(), ..claim.reference() };
     for then in [Then::Next { due: None, missed: 1 }, Then::Retry { after: HOUR }, Then::Keep, Then::GiveBack] {
         case.settle(Settled { claim: other, ..claim.settled(None, then) }).await;
-        assert_eq!(case.get(claim.job.id).await, claim.job, "{then:?}");
+        assert_eq!(case.get(claim.job.id).await, *claim.job, "{then:?}");
     }
     let idle = case.add_due_in(HOUR / 2).await;
     case.settle(Settled {
