@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use naptime_core::{Endpoint, Job, JobId, NewJob, Run, Schedule, Spec, Time};
 use naptime_mongo::MongoStore;
@@ -96,11 +96,12 @@ pub(crate) fn by_occurrence(calls: &[Call]) -> HashMap<String, Vec<&Call>> {
 
 /// The most calls that were under way at the same time.
 pub(crate) fn most_at_once(calls: &[Call]) -> usize {
-    calls
-        .iter()
-        .map(|call| calls.iter().filter(|other| other.start <= call.start && other.overlaps(call)).count())
-        .max()
-        .unwrap_or(0)
+    let mut starts: Vec<Instant> = calls.iter().map(|call| call.start).collect();
+    let mut ends: Vec<Instant> = calls.iter().filter_map(|call| call.end).collect();
+    starts.sort_unstable();
+    ends.sort_unstable();
+    let under_way = |(before, start): (usize, &Instant)| before + 1 - ends.partition_point(|end| end <= start);
+    starts.iter().enumerate().map(under_way).max().unwrap_or(0)
 }
 
 /// How many occurrences of a job of one fixed period lie behind it, by its due time.

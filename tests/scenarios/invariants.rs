@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
-use naptime_core::{Change, Edit, Job, Outcome, Schedule};
+use naptime_core::{Change, Edit, Job, NewJob, Outcome, Schedule};
 use naptime_mongo::MongoStore;
 use naptime_store::{Clock, Jobs};
 use naptime_tests::mongo::{self, Database, ReplicaSet};
@@ -440,6 +440,47 @@ async fn invariant_10_no_burst_exceeds_the_capacity() {
     let calls = target.all_calls();
     assert_eq!(most_at_once(&calls), 7, "all slots are used, and no more");
     assert_eq!(calls.len(), 120);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_10_ten_thousand_due_in_the_same_millisecond_exceed_no_workers_capacity() {
+    const MANY: usize = 10_000;
+    const CAPACITY: usize = 50;
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    target.on("/", Answer::ok().after(Duration::from_millis(20)));
+    let store = open(&database).await;
+    let anchor = store.now() + 8 * SECOND;
+    let together = |mut job: NewJob| {
+        job.spec.schedule = Schedule::Every { period: Duration::from_secs(3600), anchor, jitter: None };
+        job
+    };
+    add_all(&store, (0..MANY).map(|_| together(every(SECOND, &target.url("/")))).collect()).await;
+    let capacity = CAPACITY.to_string();
+    let start = || Naptime::worker(&database).env("WORKER_MAX_CAPACITY", &capacity).launch();
+    let workers = [start(), start()];
+
+    let mut most_held = 0;
+    let drained = async {
+        while target.count() < MANY {
+            let mut of_each: HashMap<String, usize> = HashMap::new();
+            for job in held(&database).await {
+                *of_each.entry(job.get_document("lock").unwrap().get("worker").unwrap().to_string()).or_default() += 1;
+            }
+            most_held = of_each.into_values().chain([most_held]).max().unwrap();
+        }
+    };
+    tokio::time::timeout(4 * SOON, drained).await.expect("all are called");
+    assert!(most_held <= CAPACITY, "a worker held {most_held}");
+    let calls = target.all_calls();
+    let most = most_at_once(&calls);
+    assert!(most <= workers.len() * CAPACITY, "{most} at once");
+    assert!(most > CAPACITY, "{most} at once: both workers use their slots");
+    assert_eq!(by_occurrence(&calls).len(), MANY, "each is called");
+    assert_eq!(calls.len(), MANY, "each is called once");
+    // However many are left, the next are taken as fast.
+    let (first, second) = (calls[MANY / 2].start - calls[0].start, calls[MANY - 1].start - calls[MANY / 2].start);
+    assert!(second < 3 * first && first < 3 * second, "half of them took {first:?}, the others {second:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,22 +1,27 @@
 //! Peek, lock, read back.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
-use mongodb::options::{Hint, ReturnDocument};
-use naptime_core::{Claim, JobId, Then, Time, Token};
-use naptime_store::{Error, Queue, Result, Taken, Want};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, Uuid, doc};
+use mongodb::options::{FindOptions, Hint, ReturnDocument};
+use naptime_core::{Claim, JobId, Pool, Then, Time, Token};
+use naptime_store::{Error, Queue, Result, Rooms, SIGHT, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
-use crate::document::{by_id, date, partition, time, to_job, uuid};
+use crate::document::{by_id, date, partition, raw_to_job, time, uuid};
 use crate::gates::by_gate;
 use crate::{MongoStore, pipeline, schema};
 
 /// The most jobs claimed at once. More would take longer than it saves.
 const MAX_BATCH: usize = 300;
+
+/// The longest look past the jobs of one pool: some million index entries. One that takes longer has seen nothing.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 /// Claims whose lock was sent and whose outcome is unknown.
 pub(crate) type Doubtful = Mutex<Vec<(Token, Vec<JobId>)>>;
@@ -27,6 +32,9 @@ struct Candidate {
     _id: Uuid,
     claim_at: DateTime,
     size: i64,
+    /// Only asked for where it matters.
+    #[serde(default)]
+    pool: String,
 }
 
 impl Candidate {
@@ -35,12 +43,24 @@ impl Candidate {
     }
 }
 
+/// The jobs to lock.
+struct Picked {
+    jobs: Vec<Candidate>,
+    /// When the next one after them can be claimed.
+    next: Option<Time>,
+    /// The first that was passed over because its pool has no room, if that leaves slots.
+    passed_over: Option<Candidate>,
+    rooms: Rooms,
+    bytes: usize,
+}
+
 impl MongoStore {
     pub(crate) async fn claim_due(&self, want: &Want) -> Result<Taken> {
         self.give_back_doubtful().await?;
-        let (candidates, after) = self.peek(want).await?;
+        let Picked { jobs: candidates, next: after, passed_over, .. } = self.peek(want).await?;
+        let passed_over = passed_over.and_then(|first| Pool::parse(&first.pool).ok());
         if candidates.is_empty() {
-            return Ok(Taken { claims: Vec::new(), next: after });
+            return Ok(Taken { claims: Vec::new(), next: after, passed_over });
         }
         let ids: Vec<JobId> = candidates.iter().map(Candidate::id).collect();
         let locked = match self.lock(want, &ids).await {
@@ -54,7 +74,7 @@ impl MongoStore {
         let left = candidates.iter().find(|candidate| !taken.contains(&candidate.id()));
         let next = left.map(|candidate| time(candidate.claim_at)).or(after);
         match self.record_lost(claims).await {
-            Ok(claims) => Ok(Taken { claims, next }),
+            Ok(claims) => Ok(Taken { claims, next, passed_over }),
             Err(error) => Err(self.doubt(want.token, ids, error)),
         }
     }
@@ -65,51 +85,92 @@ impl MongoStore {
         error
     }
 
-    /// The jobs to lock, and when the next one after them can be claimed. Reads the index and no document.
-    async fn peek(&self, want: &Want) -> Result<(Vec<Candidate>, Option<Time>)> {
+    /// The jobs to lock. Reads the index and no document.
+    async fn peek(&self, want: &Want) -> Result<Picked> {
         let limit = want.slots.min(MAX_BATCH);
         let horizon =
             if want.late.is_zero() { self.clock.now() + want.lookahead } else { self.clock.now() - want.late };
-        let mut claim_at = doc! {"$gt": DateTime::from_millis(0)};
-        if !want.late.is_zero() {
-            claim_at.insert("$lte", date(horizon));
-        }
-        let (filter, index) = match &want.gate {
-            None => {
-                let partitions: Vec<i32> = want.partitions.iter().map(|it| i32::from(it.number())).collect();
-                (doc! {"gate": "", "partition": {"$in": partitions}, "claim_at": claim_at}, schema::peek())
+        let found = match &want.gate {
+            None => self.in_partitions(want, horizon, limit + 1).await?,
+            Some(pool) => {
+                let filter = doc! {"gate": pool.as_str(), "claim_at": {"$gt": DateTime::from_millis(0)}};
+                self.candidates(filter, by_index(by_gate(), limit + 1, true)).await?
             }
-            Some(pool) => (doc! {"gate": pool.as_str(), "claim_at": claim_at}, by_gate()),
         };
+        let mut picked =
+            Picked { jobs: Vec::new(), next: None, passed_over: None, rooms: want.rooms.clone(), bytes: 0 };
+        picked.pick(found, horizon, limit, want.bytes);
+        if let (Some(first), Some(within)) = (&picked.passed_over, want.rooms.look_past()) {
+            let seen: HashSet<JobId> = picked.jobs.iter().map(Candidate::id).collect();
+            match self.past(&first.pool, want, horizon + within, limit + 1).await? {
+                Some(mut found) => {
+                    found.retain(|candidate| !seen.contains(&candidate.id()));
+                    picked.pick(found, horizon, limit, want.bytes);
+                }
+                // There may be others.
+                None => picked.next = Some(horizon),
+            }
+        }
+        Ok(picked)
+    }
+
+    /// The first jobs of these partitions, in the order of their times.
+    ///
+    /// To merge the partitions in order costs the server several times what it costs to read them one after the other.
+    /// So all that is due within sight is read in any order, and only where that is more than wanted are the first of
+    /// them asked for.
+    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<Vec<Candidate>> {
+        let at_home = want.late.is_zero();
+        let filter = until(want, if at_home { horizon + SIGHT } else { horizon });
+        if !(at_home && self.dense.load(Ordering::Relaxed)) {
+            let mut found = self.candidates(filter.clone(), by_index(schema::peek(), limit, false)).await?;
+            if found.len() < limit {
+                found.sort_by_key(|candidate| (candidate.claim_at, candidate._id));
+                return Ok(found);
+            }
+        }
+        let found = self.candidates(filter, by_index(schema::peek(), limit, true)).await?;
+        if at_home {
+            self.dense.store(found.len() == limit, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    /// The first jobs of other pools than this; none if it takes too long to get to them.
+    ///
+    /// It reads past all jobs of that pool: 1 us for each, so 0.1 s where 100,000 are overdue.
+    async fn past(&self, pool: &str, want: &Want, horizon: Time, limit: usize) -> Result<Option<Vec<Candidate>>> {
+        let mut filter = until(want, horizon);
+        filter.insert("pool", doc! {"$ne": pool});
+        let mut options = by_index(schema::peek(), limit, true);
+        options.max_time = Some(LONGEST_LOOK);
         let jobs = self.jobs.clone_with_type::<Candidate>();
-        let peek = async move {
-            let index = Hint::Keys(index);
-            let limit = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-            let find = jobs.find(filter).sort(doc! {"claim_at": 1, "_id": 1}).limit(i64::from(limit)).batch_size(limit);
-            find.projection(doc! {"_id": 1, "claim_at": 1, "size": 1}).hint(index).await?.try_collect().await
-        };
-        let mut found: Vec<Candidate> = command::bounded(peek).await?;
-        let mut bytes = 0;
-        let fits = |candidate: &&Candidate| {
-            bytes += usize::try_from(candidate.size).unwrap_or(usize::MAX);
-            time(candidate.claim_at) <= horizon && bytes <= want.bytes
-        };
-        let count = found.iter().take(limit).take_while(fits).count();
-        let next = found.get(count).map(|candidate| time(candidate.claim_at));
-        found.truncate(count);
-        Ok((found, next))
+        command::bounded(async move {
+            let found = async { jobs.find(filter).with_options(options).await?.try_collect().await };
+            match found.await {
+                Err(error) if command::took_too_long(&error) => Ok(None),
+                found => found.map(Some),
+            }
+        })
+        .await
+    }
+
+    /// What the index tells of jobs, and no document.
+    async fn candidates(&self, filter: Document, options: FindOptions) -> Result<Vec<Candidate>> {
+        let jobs = self.jobs.clone_with_type::<Candidate>();
+        command::bounded(async move { jobs.find(filter).with_options(options).await?.try_collect().await }).await
     }
 
     /// Locks those of the jobs that can still be claimed. Each document is locked whole or not at all; who loses the
     /// race for one loses that one only.
-    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Document>> {
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<RawDocumentBuf>> {
         let now = self.clock.server_now();
         let guard = pipeline::claimable(&now, want);
         let set = pipeline::claim(&now, want);
         if let &[id] = ids {
             let mut filter = by_id(id);
             filter.extend(guard);
-            let jobs = self.jobs.clone();
+            let jobs = self.jobs.clone_with_type::<RawDocumentBuf>();
             let lock = async move {
                 let update = jobs.find_one_and_update(filter, vec![doc! {"$set": set}]);
                 let update = update.return_document(ReturnDocument::After).max_time(MAX_TIME);
@@ -120,16 +181,50 @@ impl MongoStore {
         let mut filter = among(ids);
         filter.extend(guard);
         command::update(&self.db, "jobs", vec![Update::many(filter, set)]).await?;
-        self.held(want.token, ids).await
+        self.held([want.token], ids).await
+    }
+}
+
+impl Picked {
+    /// Picks what is due, has room in its pool, and fits. What comes after that tells when there is more.
+    fn pick(&mut self, found: Vec<Candidate>, horizon: Time, limit: usize, bytes: usize) {
+        let mut full = false;
+        for candidate in found {
+            let claim_at = time(candidate.claim_at);
+            if self.passed_over.as_ref().is_some_and(|first| first.pool == candidate.pool) {
+                continue;
+            }
+            let size = usize::try_from(candidate.size).unwrap_or(usize::MAX);
+            full = self.jobs.len() == limit || self.bytes.saturating_add(size) > bytes;
+            if full || claim_at > horizon {
+                self.next = Some(claim_at);
+                break;
+            }
+            if self.rooms.take(&candidate.pool) {
+                self.bytes += size;
+                self.jobs.push(candidate);
+            } else {
+                self.passed_over.get_or_insert(candidate);
+            }
+        }
+        if full || self.jobs.len() == limit {
+            let first = self.passed_over.take().map(|first| time(first.claim_at));
+            self.next = first.into_iter().chain(self.next).min();
+        }
     }
 }
 
 impl MongoStore {
-    /// Those of the jobs that this token holds. Asked by id, since the token has no index.
-    pub(crate) async fn held(&self, token: Token, ids: &[JobId]) -> Result<Vec<Document>> {
+    /// Those of the jobs that these tokens hold. Asked by id, since the token has no index.
+    pub(crate) async fn held(
+        &self,
+        tokens: impl IntoIterator<Item = Token>,
+        ids: &[JobId],
+    ) -> Result<Vec<RawDocumentBuf>> {
         let mut filter = among(ids);
-        filter.insert("lock.token", uuid(token.uuid()));
-        let jobs = self.jobs.clone();
+        let tokens: Vec<_> = tokens.into_iter().map(|token| uuid(token.uuid())).collect();
+        filter.insert("lock.token", doc! {"$in": tokens});
+        let jobs = self.jobs.clone_with_type::<RawDocumentBuf>();
         command::bounded(async move { jobs.find(filter).await?.try_collect().await }).await
     }
 
@@ -138,7 +233,7 @@ impl MongoStore {
     pub(crate) async fn give_back_doubtful(&self) -> Result<()> {
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (token, ids) in doubtful {
-            let claims = self.held(token, &ids).await?.into_iter().filter_map(claimed).collect();
+            let claims = self.held([token], &ids).await?.into_iter().filter_map(claimed).collect();
             let claims = self.record_lost(claims).await?;
             let given_back: Vec<_> = claims.iter().map(|claim| claim.settled(None, Then::GiveBack)).collect();
             self.settle(&given_back).await?;
@@ -146,6 +241,23 @@ impl MongoStore {
         }
         Ok(())
     }
+}
+
+/// The filter that finds the jobs of the wanted partitions that can be claimed until then.
+fn until(want: &Want, until: Time) -> Document {
+    let partitions: Vec<i32> = want.partitions.iter().map(|it| i32::from(it.number())).collect();
+    let claim_at = doc! {"$gt": DateTime::from_millis(0), "$lte": date(until)};
+    doc! {"gate": "", "partition": {"$in": partitions}, "claim_at": claim_at}
+}
+
+/// So many jobs by an index that has all that is asked for, in the order of their times or of the index.
+fn by_index(index: Document, limit: usize, sorted: bool) -> FindOptions {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let shown = ["_id", "claim_at", "size", "pool"].into_iter().filter(|key| index.contains_key(key));
+    let shown: Document = shown.map(|key| (key.to_owned(), 1.into())).collect();
+    let sort = sorted.then(|| doc! {"claim_at": 1, "_id": 1});
+    let options = FindOptions::builder().sort(sort).limit(i64::from(limit)).batch_size(limit).projection(shown);
+    options.hint(Hint::Keys(index)).build()
 }
 
 /// The filter that finds jobs by id, and by the partitions that follow from it.
@@ -158,11 +270,11 @@ pub(crate) fn among(ids: &[JobId]) -> Document {
 }
 
 /// The claim of a job just locked. One that cannot be read must not keep the others from being called.
-fn claimed(document: Document) -> Option<Claim> {
-    let id = document.get("_id").cloned();
-    let read = to_job(document).and_then(|job| {
+fn claimed(document: RawDocumentBuf) -> Option<Claim> {
+    let read = raw_to_job(&document).and_then(|job| {
         let lock = job.state.lock.clone().ok_or_else(|| Error::Corrupt("it has no lock".to_owned()))?;
-        Ok(Claim { job, lock, recorded: None })
+        Ok(Claim { job: job.into(), lock, recorded: None })
     });
-    read.inspect_err(|error| tracing::error!(job = ?id, %error, "cannot read a job, so it is not called")).ok()
+    let id = || document.get("_id").ok().flatten();
+    read.inspect_err(|error| tracing::error!(job = ?id(), %error, "cannot read a job, so it is not called")).ok()
 }

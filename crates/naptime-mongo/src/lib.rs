@@ -1,12 +1,12 @@
 //! The store on MongoDB: any number of web and worker processes, coordinated by one database.
 //!
-//! What a claim, a settle or an edit does is decided in `naptime_core`; here it is written as update pipelines, which
-//! the server carries out atomically and by its own clock (`$$NOW`). The conformance suite holds both to the same
-//! results.
+//! What a claim, a settle or an edit does is decided in `naptime_core`. A claim is written here once more as an update
+//! pipeline, which the server carries out atomically and by its own clock (`$$NOW`); the conformance suite holds both to
+//! the same results. Settles and edits are computed from the job as it was read, and written if it still is so.
 //!
 //! | collection | holds | indexes |
 //! |---|---|---|
-//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size}` for the peek; see `schema` for those of lists |
+//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size, pool}` for the peek; see `schema` for those of lists |
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |

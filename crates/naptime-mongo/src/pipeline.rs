@@ -30,7 +30,8 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
     };
     let at = doc! {"$max": ["$claim_at", now]};
     // The twin of `Lock::has_call`.
-    let has_call = doc! {"$or": [{"$not": is_null("$asked_at")}, is_due("$asked_at", "$due", at.clone().into())]};
+    let is_due = doc! {"$and": [{"$not": is_null("$due")}, {"$lte": ["$due", at.clone()]}]};
+    let has_call = doc! {"$or": [{"$not": is_null("$asked_at")}, is_due]};
     doc! {
         "lock": {
             "worker": uuid(want.worker.uuid()),
@@ -53,11 +54,6 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
 /// Whether a job has a stage that a worker changes: it is a one-off job, and nobody has cancelled it.
 fn listed() -> Document {
     doc! {"$and": [{"$not": is_null("$stage")}, is_null("$deleted_at")]}
-}
-
-/// Whether no call was asked for, and the occurrence has come by `at`.
-fn is_due(asked_at: &str, due: &str, at: Bson) -> Document {
-    doc! {"$and": [is_null(asked_at), {"$not": is_null(due)}, {"$lte": [due, at]}]}
 }
 
 /// The twin of `Job::renew`.

@@ -77,7 +77,7 @@ pub(crate) fn endpoints() -> Document {
 
 /// The keys of the index that a claim finds its candidates in.
 pub(crate) fn peek() -> Document {
-    doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1}
+    doc! {"gate": 1, "partition": 1, "claim_at": 1, "_id": 1, "size": 1, "pool": 1}
 }
 
 pub(crate) fn plain(keys: Document) -> IndexModel {

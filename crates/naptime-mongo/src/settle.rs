@@ -4,7 +4,7 @@
 //! if nobody has edited the job since. For one that was edited, which is rare, it is computed again from the job as it
 //! is. Plain values cost the server a third of what a pipeline costs that works the same out there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Uuid};
@@ -62,18 +62,11 @@ impl MongoStore {
 
     /// Those of the claims that are still held, with their jobs as they are now.
     async fn still_held(&self, claims: impl Iterator<Item = ClaimRef>) -> Result<HashMap<ClaimRef, Job>> {
-        let mut of_tokens: HashMap<Token, Vec<JobId>> = HashMap::new();
-        for claim in claims {
-            of_tokens.entry(claim.token).or_default().push(claim.job);
-        }
-        let mut held = HashMap::new();
-        for (token, ids) in of_tokens {
-            for job in self.held(token, &ids).await? {
-                let job = raw_to_job(&job)?;
-                held.insert(ClaimRef { job: job.id, token }, job);
-            }
-        }
-        Ok(held)
+        let (ids, tokens): (Vec<JobId>, HashSet<Token>) = claims.map(|claim| (claim.job, claim.token)).unzip();
+        let claim = |job: Job| Some((ClaimRef { job: job.id, token: job.state.lock.as_ref()?.token }, job));
+        let held = self.held(tokens, &ids).await?;
+        let held = held.iter().map(|job| raw_to_job(job)).collect::<Result<Vec<_>>>()?;
+        Ok(held.into_iter().filter_map(claim).collect())
     }
 }
 

@@ -15,15 +15,16 @@ use crate::{SqliteStore, rows, runs, sla, workers};
 impl Queue for SqliteStore {
     async fn claim(&self, want: &Want) -> Result<Taken> {
         // A look first, which nobody waits for: an idle worker writes nothing.
-        let look = want.clone();
+        let mut look = want.clone();
+        if look.rooms.suffice_for(look.slots) {
+            look.slots = look.slots.min(1);
+        }
         let look = move |connection: &Connection, now: Time| {
-            let any = !candidates(connection, &Want { slots: look.slots.min(1), ..look.clone() }, now)?.is_empty();
-            let next = if any { None } else { next(connection, &look)? };
-            Ok((any, next))
+            let found = find(connection, &look, now)?;
+            found.ids.is_empty().then(|| left(connection, &look, found)).transpose()
         };
-        let (any, next) = self.read(look).await?;
-        if !any {
-            return Ok(Taken { claims: Vec::new(), next });
+        if let Some(taken) = self.read(look).await? {
+            return Ok(taken);
         }
         let want = want.clone();
         self.write(move |connection, now| take(connection, &want, now)).await
@@ -120,8 +121,9 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
 
 /// Claims what is wanted and can be had.
 fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Taken, Fault> {
+    let found = find(connection, want, now)?;
     let mut claims = Vec::new();
-    for id in candidates(connection, want, now)? {
+    for &id in &found.ids {
         let Some(mut job) = readable(id, rows::find(connection, id))? else {
             rows::set_aside(connection, id, now + ASIDE)?;
             continue;
@@ -129,7 +131,7 @@ fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<
         let lock = if job.claim(want.worker, want.token, now, want.lookahead) { job.state.lock.clone() } else { None };
         let lock = lock.ok_or_else(|| corrupt(format!("job {id} is due in its columns, but not in its state")))?;
         rows::write_state(connection, &job)?;
-        let mut claim = Claim { job, lock, recorded: None };
+        let mut claim = Claim { job: job.into(), lock, recorded: None };
         for lost in claim.lost_runs(now) {
             if !runs::record(connection, &lost)?
                 && let Some(run) = runs::find(connection, lost.job, lost.token)?
@@ -139,38 +141,68 @@ fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<
         }
         claims.push(claim);
     }
-    Ok(Taken { claims, next: next(connection, want)? })
+    Ok(Taken { claims, ..left(connection, want, found)? })
 }
 
-/// The jobs to claim: the first that are due, as many as fit.
-fn candidates(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Vec<JobId>, Fault> {
+/// What is told of the jobs that are left.
+fn left(connection: &Connection, want: &Want, found: Found) -> std::result::Result<Taken, Fault> {
+    let next = if found.passed_over.is_some() { found.next } else { first_behind(connection, gate(want))? };
+    Ok(Taken { claims: Vec::new(), next: next.map(|at| at + want.late), passed_over: found.passed_over })
+}
+
+/// What there is to claim.
+#[derive(Default)]
+struct Found {
+    /// The first jobs that are due, as many as fit.
+    ids: Vec<JobId>,
+    /// The pool of which jobs were passed over, if that leaves slots.
+    passed_over: Option<Pool>,
+    /// In that case, and if it was looked for: the first job of another pool that is not due yet.
+    next: Option<Time>,
+}
+
+/// Finds what to claim. Reads the index alone: as many entries as there are slots, or as many as it takes to look past
+/// a pool: 50 ms where 100,000 are overdue.
+fn find(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Found, Fault> {
+    const SQL: &str = "SELECT id, claim_at, held, size, pool FROM jobs INDEXED BY jobs_due
+        WHERE gate = :gate AND claim_at <= :until ORDER BY claim_at, id";
     // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
-    const SQL: &str = "SELECT id, size FROM jobs INDEXED BY jobs_due
-        WHERE gate = :gate AND claim_at <= :idle AND (NOT held OR claim_at <= :held)
-        ORDER BY claim_at, id LIMIT :slots";
     let (idle, held) =
         if want.late.is_zero() { (now + want.lookahead, now) } else { (now - want.late, now - want.late) };
+    let look_past = want.rooms.look_past();
+    let until = idle + look_past.unwrap_or_default();
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query(named_params! {
-        ":gate": gate(want),
-        ":idle": idle.millis(),
-        ":held": held.millis(),
-        ":slots": i64::try_from(want.slots).unwrap_or(i64::MAX),
-    })?;
-    let (mut ids, mut bytes) = (Vec::new(), 0_usize);
-    while let Some(row) = rows.next()? {
+    let mut rows = statement.query(named_params! { ":gate": gate(want), ":until": until.millis() })?;
+    let (mut found, mut rooms) = (Found::default(), want.rooms.clone());
+    let (mut bytes, mut looked_at) = (0_usize, 0);
+    while found.ids.len() < want.slots && (looked_at < want.slots || look_past.is_some()) {
+        let Some(row) = rows.next()? else { return Ok(found) };
+        let claim_at = rows::time(row, "claim_at")?;
+        let is_due = claim_at <= idle;
+        if is_due && claim_at > held && row.get("held")? {
+            continue;
+        }
+        if !is_due && found.passed_over.is_none() {
+            return Ok(found);
+        }
+        looked_at += 1;
+        let pool = row.get_ref("pool")?.as_str().map_err(rusqlite::Error::from)?;
+        if !rooms.take(pool) {
+            found.passed_over = found.passed_over.or_else(|| Pool::parse(pool).ok());
+            continue;
+        }
+        if !is_due {
+            found.next = Some(claim_at);
+            return Ok(found);
+        }
         bytes = bytes.saturating_add(usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX));
         if bytes > want.bytes {
-            break;
+            return Ok(Found { passed_over: None, ..found });
         }
-        ids.push(uuid(row, "id")?.into());
+        found.ids.push(uuid(row, "id")?.into());
     }
-    Ok(ids)
-}
-
-/// When the next job can be claimed.
-fn next(connection: &Connection, want: &Want) -> std::result::Result<Option<Time>, Fault> {
-    Ok(first_behind(connection, gate(want))?.map(|at| at + want.late))
+    let passed_over = found.passed_over.filter(|_| found.ids.len() < want.slots);
+    Ok(Found { passed_over, ..found })
 }
 
 /// When the first job that carries this gate can be claimed.

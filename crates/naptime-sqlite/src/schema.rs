@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
@@ -159,6 +159,11 @@ const STEPS: [&str; 2] = [
         breached_ms INTEGER NOT NULL,
         PRIMARY KEY (tier, at)
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    -- A claim shares its slots among the pools by this index alone.
+    DROP INDEX jobs_due;
+    CREATE INDEX jobs_due ON jobs (gate, claim_at, id, held, size, pool) WHERE claim_at IS NOT NULL;
 ",
 ];
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use naptime_core::{Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then};
 use naptime_sqlite::{LockError, Options, SqliteStore};
-use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Want};
+use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Rooms, Want};
 use uuid::Uuid;
 
 fn open(path: &Path) -> SqliteStore {
@@ -33,6 +33,7 @@ async fn claim(store: &SqliteStore) -> Vec<Claim> {
         late: Duration::ZERO,
         lookahead: Duration::ZERO,
         gate: None,
+        rooms: Rooms::default(),
     };
     store.claim(&want).await.expect("claimed").claims
 }

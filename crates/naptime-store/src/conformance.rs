@@ -35,6 +35,7 @@ pub mod queued;
 pub mod racing;
 pub mod rules;
 pub mod settling;
+pub mod sharing;
 pub mod sla;
 pub mod treating;
 
@@ -114,6 +115,12 @@ macro_rules! conformance {
                 only_what_is_late_enough_is_claimed
                 only_the_wanted_partitions_are_claimed
                 what_is_claimed_is_whole
+            }
+            sharing {
+                a_pool_gets_no_more_than_its_room
+                what_waits_behind_a_pool_is_found_if_looked_for
+                it_is_told_when_others_are_due_behind_a_pool
+                jobs_of_gated_pools_are_not_looked_for
             }
             racing {
                 no_job_is_claimed_twice_and_none_forgotten
@@ -281,6 +288,7 @@ mod tests {
         let files = [
             include_str!("conformance/editing.rs"),
             include_str!("conformance/claiming.rs"),
+            include_str!("conformance/sharing.rs"),
             include_str!("conformance/racing.rs"),
             include_str!("conformance/leases.rs"),
             include_str!("conformance/settling.rs"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Pool, Settled, Time, Token, WorkerId};
 
-use crate::{Clock, Result};
+use crate::{Clock, Result, Rooms};
 
 /// Due work as workers see it. What a worker gets.
 #[async_trait]
@@ -28,6 +28,9 @@ pub trait Queue: Clock {
     async fn leave(&self, me: WorkerId) -> Result<()>;
 }
 
+/// How far ahead a claim sees at least, from the end of its lookahead on: no worker waits longer without another look.
+pub const SIGHT: Duration = Duration::from_secs(2);
+
 /// What a worker wants to claim.
 #[derive(Clone, Debug)]
 pub struct Want {
@@ -47,6 +50,8 @@ pub struct Want {
     pub lookahead: Duration,
     /// If set: jobs of this gated pool, whatever their partitions, and no others. If not: jobs of no gated pool.
     pub gate: Option<Pool>,
+    /// How many of each pool. For jobs of no gated pool.
+    pub rooms: Rooms,
 }
 
 /// What was claimed.
@@ -54,7 +59,9 @@ pub struct Want {
 pub struct Taken {
     /// The claims.
     pub claims: Vec<Claim>,
-    /// When the next job of these partitions can be claimed, as far as known; none if there is nothing further in
-    /// sight. May be in the past: there is more than was taken.
+    /// When the next job of these partitions can be claimed, as far as known; none if there is nothing further within
+    /// [`SIGHT`]. May be in the past: there is more than was taken. Jobs that were passed over don't count.
     pub next: Option<Time>,
+    /// The pool of which jobs were passed over for want of [`Rooms`], while there were slots for them.
+    pub passed_over: Option<Pool>,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use naptime_core::{PassId, Pool, Then, Time};
-use naptime_store::{Passes, Result, Take, Want};
+use naptime_store::{Passes, Result, Rooms, Take, Want};
 use uuid::Uuid;
 
 use crate::outage::backoff;
@@ -73,6 +73,7 @@ async fn look(shared: &Arc<Shared>, turns: &mut HashMap<Pool, Turn>) -> Result<D
     let limited = shared.pools.limited();
     turns.retain(|pool, _| limited.contains(pool));
     if limited.is_empty() {
+        shared.fair.note_gated(None);
         return Ok(pause);
     }
     let next = shared.outage.note(shared.store.next_in(&limited).await)?;
@@ -80,15 +81,22 @@ async fn look(shared: &Arc<Shared>, turns: &mut HashMap<Pool, Turn>) -> Result<D
     for pool in next.keys() {
         turns.entry(pool.clone()).or_default();
     }
+    let now = shared.store.now();
+    let ready = |pool, turn: &Turn| {
+        let wait = turn.wait.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        next.get(pool).map(|&at: &Time| at.max(now + wait))
+    };
+    let ready: HashMap<Pool, Time> =
+        turns.iter().filter_map(|(pool, turn)| Some((pool.clone(), ready(pool, turn)?))).collect();
+    shared.fair.note_gated(ready.values().min().copied());
     let mut serving = Vec::new();
     for (pool, turn) in turns.iter_mut() {
-        let Some(at) = next.get(pool) else { continue };
-        let due_in = at.since(shared.store.now());
-        let wait = turn.wait.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
-        if due_in.is_zero() && wait.is_zero() {
-            serving.push(serve(shared, pool, turn));
+        let Some(&at) = ready.get(pool) else { continue };
+        if at <= now {
+            let others = ready.iter().filter(|(other, _)| *other != pool).map(|(_, &at)| at).min();
+            serving.push(serve(shared, pool, turn, others));
         } else {
-            pause = pause.min(due_in.max(wait));
+            pause = pause.min(at.since(now));
         }
     }
     // All are served, whatever becomes of one of them.
@@ -99,9 +107,15 @@ async fn look(shared: &Arc<Shared>, turns: &mut HashMap<Pool, Turn>) -> Result<D
     Ok(pause)
 }
 
-/// Takes passes, and jobs with them. Returns how long to leave the pool alone.
-async fn serve(shared: &Arc<Shared>, pool: &Pool, turn: &mut Turn) -> Result<Duration> {
-    let taking = shared.slots.take_up_to(turn.batch);
+/// Takes passes, and jobs with them; `others` is when other such pools have work. Returns how long to leave the pool
+/// alone.
+async fn serve(shared: &Arc<Shared>, pool: &Pool, turn: &mut Turn, others: Option<Time>) -> Result<Duration> {
+    let room = shared.fair.room(&shared.registry, pool, others, shared.store.now());
+    if room == 0 {
+        // A pass that is freed with a slot of this pool ends that.
+        return Ok(shared.settings.sleep);
+    }
+    let taking = shared.slots.take_up_to(turn.batch.min(room));
     let Some(mut taken) = shared.stopping.run_until_cancelled(taking).await else { return Ok(Duration::ZERO) };
     let wanted = taken.slots();
     let sent = Instant::now();
@@ -120,6 +134,7 @@ async fn serve(shared: &Arc<Shared>, pool: &Pool, turn: &mut Turn) -> Result<Dur
         // What is claimed ahead would wait, and its pass run out.
         lookahead: Duration::ZERO,
         gate: Some(pool.clone()),
+        rooms: Rooms::default(),
     };
     let claiming = Instant::now();
     let found = shared.outage.note(shared.store.claim(&want).await)?;

@@ -16,6 +16,7 @@ pub mod call;
 
 mod beating;
 mod claiming;
+mod fair;
 mod gated;
 mod held;
 mod holding;
@@ -27,6 +28,7 @@ mod presence;
 mod renewing;
 mod settling;
 mod share;
+mod slots;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -39,13 +41,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::call::Caller;
-use crate::held::{Held, Registry, Slots};
+use crate::fair::Fair;
+use crate::held::{Held, Registry};
 use crate::meter::Meter;
 use crate::outage::Outage;
 use crate::passes::Passes;
 use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::share::Share;
+use crate::slots::Slots;
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -89,6 +93,7 @@ struct Shared {
     /// Whether the last look left behind what was due, for want of slots.
     behind: AtomicBool,
     registry: Registry,
+    fair: Fair,
     share: Share,
     meter: Meter,
     outage: Outage,
@@ -131,6 +136,7 @@ impl Worker {
             slots: Slots::new(self.settings.capacity, MAX_BYTES),
             behind: AtomicBool::new(false),
             registry: Registry::default(),
+            fair: Fair::new(self.settings.capacity),
             share: Share::default(),
             meter: Meter::default(),
             outage: Outage::default(),

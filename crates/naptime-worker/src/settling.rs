@@ -17,7 +17,7 @@ use crate::outage::backoff;
 const MAX_BATCH: usize = 300;
 /// How long the first of a batch waits for others, while there are slots enough. Each batch costs the database two
 /// round trips and two syncs to its disk, however small it is.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(15);
 
 impl Shared {
     /// Hands a claim over to be settled. Its slot is free once that is acknowledged.

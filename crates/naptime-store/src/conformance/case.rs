@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::Backend;
-use crate::{Added, PageRef, Store, Want};
+use crate::{Added, PageRef, Rooms, Store, Want};
 
 /// The period of most jobs here: long against how long a case runs.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -144,7 +144,8 @@ impl<B: Backend> Case<B> {
     /// Records a run without settling its claim, as if the store had gone away in between.
     pub(crate) async fn record(&self, run: Run) {
         let claim = naptime_core::ClaimRef { job: run.job, token: new_token() };
-        self.settle(Settled { claim, run: Some(run), then: Then::GiveBack, abandoned: 0, breach: None }).await;
+        let job = self.get(run.job).await.into();
+        self.settle(Settled { claim, job, run: Some(run), then: Then::GiveBack, abandoned: 0, breach: None }).await;
     }
 
     /// All runs of a job, newest first.
@@ -174,6 +175,7 @@ pub(crate) fn want() -> Want {
         late: Duration::ZERO,
         lookahead: Duration::ZERO,
         gate: None,
+        rooms: Rooms::default(),
     }
 }
 

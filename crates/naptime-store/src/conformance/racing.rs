@@ -8,7 +8,7 @@ use std::time::Duration;
 use naptime_core::{Edit, JobId, Outcome, Token};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, due_at, new_job, run, want};
+use super::case::{Case, HOUR, SECONDS, due_at, new_job, rename, run, want};
 use crate::{Store, Want};
 
 /// Whoever waits longer than this for all claims has lost one.
@@ -132,6 +132,13 @@ pub async fn claims_and_settles_at_the_same_time_lose_nothing<B: Backend>() {
     for &id in &ids {
         case.edit(id, Edit::CallNow).await;
     }
+    let (store, renamed) = (handles[0].clone(), ids.clone());
+    let renaming = tokio::spawn(async move {
+        for n in 0.. {
+            let id = renamed[n % JOBS];
+            store.edit(id, None, rename(&format!("name {n}"))).await.expect("renamed");
+        }
+    });
     let all = async {
         let mut calls = Vec::new();
         for worker in workers {
@@ -140,6 +147,7 @@ pub async fn claims_and_settles_at_the_same_time_lose_nothing<B: Backend>() {
         calls
     };
     let calls = tokio::time::timeout(PATIENCE, all).await.expect("a call that was asked for is made");
+    renaming.abort();
     let unique: HashSet<_> = calls.iter().collect();
     assert_eq!(unique.len(), calls.len(), "a claim settled twice");
     for id in ids {
