@@ -7,6 +7,7 @@ mod scenarios {
     mod ground;
     mod web;
 
+    mod align;
     mod api;
     mod bad_input;
     mod browser;
@@ -31,7 +32,9 @@ mod scenarios {
     mod pools;
     mod pools_web;
     mod procfile;
+    mod prove;
     mod rules;
+    mod share;
     mod sla;
     mod steering;
     mod timing;

@@ -28,6 +28,7 @@ fn crates_depend_only_on_those_below() {
         ("naptime-worker", &["naptime-core", "naptime-store"]),
         ("naptime-web", &["naptime-core", "naptime-store", "naptime-events"]),
         ("naptime-events", &["naptime-core", "naptime-store"]),
+        ("naptime-prove", &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite"]),
         (
             "naptime",
             &[
@@ -38,6 +39,7 @@ fn crates_depend_only_on_those_below() {
                 "naptime-worker",
                 "naptime-web",
                 "naptime-events",
+                "naptime-prove",
             ],
         ),
     ]
@@ -67,9 +69,11 @@ fn each_outside_thing_has_one_crate() {
     ];
     let dependencies = dependencies();
     for (outside, owners) in owners {
+        // What judges the others from outside calls and is called like the world outside.
+        let is_inside = |name: &str| is_product(name) && name != "naptime-prove";
         let users: Vec<&str> = dependencies
             .iter()
-            .filter(|(name, used)| is_product(name) && used.contains(*outside))
+            .filter(|(name, used)| is_inside(name) && used.contains(*outside))
             .map(|(name, _)| name.as_str())
             .collect();
         assert_eq!(&users, owners, "who depends on {outside}");

@@ -45,6 +45,15 @@ pub(crate) enum Command {
     /// method, body, params, headers, timeout (in seconds), run_at (in UTC), name and state are read as well. Importing
     /// a file again adds nothing twice.
     Import(ImportArgs),
+    /// Prove on your database that calls come on time and once, also when workers are killed
+    ///
+    /// Makes a database of its own on the server (naptime_prove_..., dropped afterwards), starts a server to be called
+    /// and workers, and holds the calls that came against the schedule and the books. Needs MONGODB_URI or --embedded.
+    ///
+    /// It may load the database server and this machine fully, and --sustained does: nothing for a server that others
+    /// count on. Each number of workers takes about 10 s more than --for, and 30 s more after kills; --sustained takes a
+    /// few minutes more for each, and --reference doubles all.
+    Prove(ProveArgs),
     /// Store or print the rules: what happens to endpoints on events
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -61,7 +70,7 @@ pub(crate) enum RulesCommand {
 }
 
 #[derive(Args)]
-pub(crate) struct StoreArgs {
+pub(crate) struct MongoArgs {
     /// The MongoDB to use, a replica set; without it, `up`, `add` and `list` use the embedded database file
     ///
     /// Read from MONGO_HOST, MONGO_PORT, MONGO_DB, MONGO_USER and MONGO_PASSWORD as well.
@@ -77,6 +86,12 @@ pub(crate) struct StoreArgs {
     pub(crate) mongo_user: Option<String>,
     #[arg(long, env = "MONGO_PASSWORD", hide = true, hide_env_values = true)]
     pub(crate) mongo_password: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct StoreArgs {
+    #[command(flatten)]
+    pub(crate) mongo: MongoArgs,
     /// The embedded database file [default: naptime.db]
     #[arg(long, env = "NAPTIME_DB", value_name = "FILE")]
     pub(crate) naptime_db: Option<String>,
@@ -221,6 +236,9 @@ pub(crate) struct AddArgs {
     /// Each call comes up to this much later, at random; with --every
     #[arg(long, value_name = "DURATION")]
     pub(crate) jitter: Option<String>,
+    /// On round times (:00, :05, ...) rather than spread by its id; with --every
+    #[arg(long)]
+    pub(crate) align: bool,
     /// In place of --every, a pattern: '0 9 * * MON-FRI', '@hourly', or six fields with the seconds first
     #[arg(long, value_name = "PATTERN")]
     pub(crate) cron: Option<String>,
@@ -318,4 +336,59 @@ pub(crate) struct RulesImportArgs {
 pub(crate) struct RulesExportArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Args)]
+#[command(mut_arg("mongodb_uri", |uri| uri
+    .help("The MongoDB to prove it on, a replica set; its user must be allowed to make databases")
+    .long_help("The MongoDB to prove it on, a replica set. Its user must be allowed to make databases.\n\n\
+                Read from MONGO_HOST, MONGO_PORT, MONGO_DB, MONGO_USER and MONGO_PASSWORD as well.")))]
+pub(crate) struct ProveArgs {
+    #[command(flatten)]
+    pub(crate) mongo: MongoArgs,
+    /// On an embedded database file, in place of a MongoDB
+    #[arg(long)]
+    pub(crate) embedded: bool,
+    /// How many endpoints are called [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) endpoints: Option<String>,
+    /// The period of each [default: 1s]
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) every: Option<String>,
+    /// How many workers; several numbers are tried in turn, such as 1,2,4 [default: 1]
+    #[arg(long, value_name = "N,...")]
+    pub(crate) workers: Option<String>,
+    /// The most calls each worker makes at once [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) capacity: Option<String>,
+    /// How long the called server takes to answer [default: 0]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) target_delay: Option<String>,
+    /// How often a worker is killed (kill -9) and another started
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) kill_every: Option<String>,
+    /// How often a worker is asked to stop (SIGTERM) and another started
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) stop_every: Option<String>,
+    /// How far the workers' clocks are off, in turn ahead and behind; needs libfaketime
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) skew: Option<String>,
+    /// How long the calls are watched [default: 30s]
+    #[arg(long = "for", value_name = "DURATION")]
+    pub(crate) length: Option<String>,
+    /// How many one-off jobs to add as well, all due at once
+    #[arg(long, value_name = "N")]
+    pub(crate) backlog: Option<String>,
+    /// Find out how many calls per second are kept up
+    #[arg(long)]
+    pub(crate) sustained: bool,
+    /// Compare with a plain algorithm on the same database: one job at a time, from the head of one index
+    #[arg(long)]
+    pub(crate) reference: bool,
+    /// Write the report as an HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<String>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<String>,
 }

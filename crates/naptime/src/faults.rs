@@ -1,17 +1,18 @@
 //! Faults in settings, collected, so that they can be mended in one go.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use naptime_core::Invalid;
 
 /// What is wrong with settings and arguments.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<(&'static str, String)>);
+pub(crate) struct Faults(Vec<(Cow<'static, str>, String)>);
 
 impl Faults {
     /// Adds one.
-    pub(crate) fn add(&mut self, setting: &'static str, detail: impl Into<String>) {
-        self.0.push((setting, detail.into()));
+    pub(crate) fn add(&mut self, setting: impl Into<Cow<'static, str>>, detail: impl Into<String>) {
+        self.0.push((setting.into(), detail.into()));
     }
 
     /// Reads a setting. What is not set, or set to nothing, is `default`; so is what cannot be read, after it was noted.

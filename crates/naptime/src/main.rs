@@ -1,6 +1,6 @@
-//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`, `rules`.
+//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`, `rules`, `prove`.
 //!
-//! The only crate that names a backend. Settings are read as a whole before anything opens.
+//! It alone chooses a backend. Settings are read as a whole before anything opens.
 
 mod add;
 mod cli;
@@ -10,6 +10,7 @@ mod faults;
 mod import;
 mod list;
 mod logging;
+mod prove;
 mod rules;
 mod serve;
 mod settings;
@@ -26,6 +27,8 @@ use crate::faults::Faults;
 const USAGE: u8 = 64;
 /// The store cannot be opened or does not answer (`EX_UNAVAILABLE`).
 const UNAVAILABLE: u8 = 69;
+/// Ended by Ctrl-C, SIGTERM or SIGHUP before it was done.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -45,8 +48,12 @@ fn main() -> ExitCode {
                 return ExitCode::from(USAGE);
             }
             eprintln!("naptime: {error:#}");
-            let unavailable = error.is::<store::CannotOpen>() || error.is::<naptime_store::Error>();
-            ExitCode::from(if unavailable { UNAVAILABLE } else { 1 })
+            ExitCode::from(match error.downcast_ref() {
+                Some(error) if naptime_prove::Error::is_interrupted(error) => INTERRUPTED,
+                Some(_) => UNAVAILABLE,
+                None if error.is::<store::CannotOpen>() || error.is::<naptime_store::Error>() => UNAVAILABLE,
+                None => 1,
+            })
         }
     }
 }
@@ -61,5 +68,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Rules(command) => rules::run(&command),
         Command::Enqueue(args) => enqueue::enqueue(&args),
         Command::Import(args) => import::import(&args),
+        Command::Prove(args) => prove::prove(&args),
     }
 }

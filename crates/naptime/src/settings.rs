@@ -9,7 +9,7 @@ use naptime_core::{AllowedNetworks, Invalid};
 use naptime_events::Consumer;
 use naptime_web::Secret;
 
-use crate::cli::{CapacityArgs, EventArgs, ListenArgs, RuleArgs, StoreArgs, WorkArgs};
+use crate::cli::{CapacityArgs, EventArgs, ListenArgs, MongoArgs, RuleArgs, StoreArgs, WorkArgs};
 use crate::faults::{Faults, given};
 
 /// The most claims a worker may be asked to hold.
@@ -55,7 +55,7 @@ pub(crate) struct Listen {
 impl StoreSettings {
     /// Reads them. A file is no place for several processes, so `needs_mongo` refuses one.
     pub(crate) fn read(args: &StoreArgs, needs_mongo: bool, faults: &mut Faults) -> Self {
-        let backend = match mongodb_uri(args, faults) {
+        let backend = match mongodb_uri(&args.mongo, faults) {
             Some(uri) => Backend::Mongo(uri),
             None => {
                 if needs_mongo {
@@ -75,7 +75,8 @@ impl StoreSettings {
     }
 }
 
-fn mongodb_uri(args: &StoreArgs, faults: &mut Faults) -> Option<String> {
+/// Reads `MONGODB_URI`, or what `MONGO_HOST` and its like make up.
+pub(crate) fn mongodb_uri(args: &MongoArgs, faults: &mut Faults) -> Option<String> {
     if let Some(uri) = given(args.mongodb_uri.as_ref()) {
         if !naptime_mongo::is_readable(uri) {
             // Not quoted: it may hold a password.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the speed of a release build on a real mongod.
+//! `cargo xtask bench`: the speed of a release build on a real mongod, mostly as `naptime prove` finds it.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::run::{self, cargo};
 use crate::tools;
 
-/// Gets mongod, builds for release and runs the benchmark with `args`. Fails if it misses a bar.
+/// Gets mongod and faketime, builds for release and runs the benchmark with `args`. Fails if it misses a bar.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     tools::for_bench()?;
     println!("xtask: building the program and the benchmark for release");

@@ -21,7 +21,7 @@ Commands:
   test [ARGS...]   Get what is missing, build, and run every test of the workspace.
                    ARGS go to `cargo test`: a filter, `-p CRATE`, `-- --nocapture`.
   bench [ARGS...]  Get mongod if missing, build for release and run the benchmark.
-                   ARGS go to the benchmark.
+                   ARGS go to the benchmark: `--only NAME` for one piece of it.
   tools            Only get what is missing.
 
 Tools, and where they come from:

@@ -22,7 +22,8 @@ pub(crate) fn for_tests() -> Result<()> {
 /// Everything `cargo xtask bench` needs.
 pub(crate) fn for_bench() -> Result<()> {
     compiler()?;
-    mongod()
+    mongod()?;
+    faketime()
 }
 
 /// SQLite and the cryptography come as C that is compiled here.

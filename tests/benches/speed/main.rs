@@ -1,20 +1,16 @@
 //! `cargo xtask bench`: how fast, how punctual and how small the release build is, beside a real mongod.
 //!
-//! Everything runs on this machine and ends with this process: mongod, `naptime` as a process of its own, and a target
-//! in this one. What is said of calls is judged from what the target saw, not from what Naptime says of itself.
+//! Most of it is `naptime prove` with the arguments that are printed, its figures held to bars. What that does not look
+//! at, lists and one-off jobs by API, is measured here. Everything runs on this machine and ends with this process.
 //!
 //! Figures in milliseconds depend on the machine and on who else uses it. The comparisons are made within one run.
 #![allow(clippy::print_stdout, reason = "a benchmark talks on stdout")]
 
 mod args;
 mod ground;
-mod judge;
-mod mongod;
 mod pieces;
-mod reference;
+mod prove;
 mod table;
-mod target;
-mod usage;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -36,8 +32,12 @@ async fn main() -> ExitCode {
     };
     // Before anything else runs: this may build.
     naptime_tests::naptime::binary();
-    let setting = Setting { mongo: ReplicaSet::start(1).await, length: args.length };
+    let setting = Setting { mongo: ReplicaSet::start(1).await };
     let mut table = Table::default();
+    if let Err(error) = ground::give_room(&setting.mongo).await {
+        eprintln!("bench: cannot give mongod more memory: {error:#}");
+        return ExitCode::FAILURE;
+    }
     for piece in Piece::ALL.into_iter().filter(|piece| args.wants(*piece)) {
         eprintln!("bench: {} ...", piece.name());
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! The table that is printed: what was measured, its bar, and whether it is met.
+//! The table that is printed: what was measured, its bar, and whether it is met; and the commands it was measured with.
 //!
 //! It is Markdown that reads well as plain text, so that it can be put into a README as it is.
 
@@ -24,6 +24,11 @@ impl Bar {
         Self { text: text.into(), met }
     }
 
+    /// `value` is to be at least `limit`.
+    pub(crate) fn at_least(value: f64, limit: f64, unit: &str) -> Self {
+        Self::new(format!(">= {limit} {unit}"), value >= limit)
+    }
+
     /// `value` is to be at most `limit`.
     pub(crate) fn at_most(value: f64, limit: f64, unit: &str) -> Self {
         Self::new(format!("<= {limit} {unit}"), value <= limit)
@@ -35,14 +40,22 @@ impl Bar {
     }
 
     /// There is to be none.
-    pub(crate) fn none(count: usize) -> Self {
-        Self::new("none", count == 0)
+    pub(crate) fn none(count: f64) -> Self {
+        Self::new("none", count == 0.0)
+    }
+
+    /// Says beside it what is aimed at.
+    pub(crate) fn aim(self, aim: &str) -> Self {
+        Self { text: format!("{} (aim {aim})", self.text), ..self }
     }
 }
 
 /// All lines so far.
 #[derive(Default)]
-pub(crate) struct Table(Vec<Row>);
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    commands: Vec<(String, String)>,
+}
 
 impl Table {
     /// Adds a line that is held to a bar.
@@ -55,6 +68,13 @@ impl Table {
         self.push(piece, what, measured.into(), None);
     }
 
+    /// Says which command a piece is measured with, and returns how many that makes of this piece.
+    pub(crate) fn command(&mut self, piece: &str, command: &str) -> usize {
+        eprintln!("bench:   {piece}: {command}");
+        self.commands.push((piece.to_owned(), command.to_owned()));
+        self.commands.iter().filter(|(of, _)| of == piece).count()
+    }
+
     /// Adds a piece that could not be measured, which counts as missed.
     pub(crate) fn failed(&mut self, piece: &str, error: &str) {
         self.push(piece, "could not be measured", error.to_owned(), Some(Bar::new("measured", false)));
@@ -62,13 +82,13 @@ impl Table {
 
     /// Whether no bar was missed.
     pub(crate) fn all_met(&self) -> bool {
-        self.0.iter().filter_map(|row| row.bar.as_ref()).all(|bar| bar.met)
+        self.rows.iter().filter_map(|row| row.bar.as_ref()).all(|bar| bar.met)
     }
 
     fn push(&mut self, piece: &str, what: &str, measured: String, bar: Option<Bar>) {
         let row = Row { piece: piece.to_owned(), what: what.to_owned(), measured, bar };
         eprintln!("bench:   {}: {}: {}", row.piece, row.what, row.measured);
-        self.0.push(row);
+        self.rows.push(row);
     }
 }
 
@@ -76,7 +96,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = ["", "what", "measured", "bar", "met"].map(str::to_owned);
         let mut before = "";
-        let rows = self.0.iter().map(|row| {
+        let rows = self.rows.iter().map(|row| {
             let (bar, met) = match &row.bar {
                 Some(bar) => (bar.text.as_str(), if bar.met { "yes" } else { "NO" }),
                 None => ("", ""),
@@ -100,6 +120,12 @@ impl fmt::Display for Table {
                 }
                 writeln!(f, "|")?;
             }
+        }
+        if !self.commands.is_empty() {
+            writeln!(f)?;
+        }
+        for (piece, command) in &self.commands {
+            writeln!(f, "- {piece}: `{command}`")?;
         }
         Ok(())
     }

@@ -1,53 +1,76 @@
-//! The pieces of the benchmark. Each leaves nothing running behind.
+//! The pieces of the benchmark. Each takes a few minutes at most, and leaves nothing running behind.
 
-mod compared;
-mod embedded;
-mod idle;
-mod main_load;
 mod pages;
+mod punctual;
 mod queue;
-mod saturation;
+mod small;
+mod speed;
+mod upset;
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::Result;
 use naptime_tests::mongo::ReplicaSet;
 
-use crate::ground::Watched;
-use crate::table::{Bar, Table};
+use crate::table::Table;
 
 /// What the pieces share.
 pub(crate) struct Setting {
     /// The database server: one for all, since what is compared must be on the same.
     pub(crate) mongo: ReplicaSet,
-    /// How long the main load is watched.
-    pub(crate) length: Duration,
 }
 
 /// One piece of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
+    Sustained,
+    Backlog,
+    Scaling,
+    Slots,
     Main,
-    Reference,
-    Saturation,
+    Million,
     Idle,
+    Memory,
     Embedded,
+    Kills,
+    Restarts,
+    Skew,
     Pages,
     Queue,
 }
 
 impl Piece {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Main, Self::Reference, Self::Saturation, Self::Idle, Self::Embedded, Self::Pages, Self::Queue];
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Sustained,
+        Self::Backlog,
+        Self::Scaling,
+        Self::Slots,
+        Self::Main,
+        Self::Million,
+        Self::Idle,
+        Self::Memory,
+        Self::Embedded,
+        Self::Kills,
+        Self::Restarts,
+        Self::Skew,
+        Self::Pages,
+        Self::Queue,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Sustained => "sustained",
+            Self::Backlog => "backlog",
+            Self::Scaling => "scaling",
+            Self::Slots => "slots",
             Self::Main => "main",
-            Self::Reference => "reference",
-            Self::Saturation => "saturation",
+            Self::Million => "million",
             Self::Idle => "idle",
+            Self::Memory => "memory",
             Self::Embedded => "embedded",
+            Self::Kills => "kills",
+            Self::Restarts => "restarts",
+            Self::Skew => "skew",
             Self::Pages => "pages",
             Self::Queue => "queue",
         }
@@ -56,11 +79,18 @@ impl Piece {
     /// Runs it, and adds its lines to the table.
     pub(crate) async fn run(self, setting: &Setting, table: &mut Table) -> Result<()> {
         match self {
-            Self::Main => main_load::run(setting, table).await,
-            Self::Reference => compared::run(setting, table).await,
-            Self::Saturation => saturation::run(setting, table).await,
-            Self::Idle => idle::run(setting, table).await,
-            Self::Embedded => embedded::run(table).await,
+            Self::Sustained => speed::sustained(setting, table).await,
+            Self::Backlog => speed::backlog(setting, table).await,
+            Self::Scaling => speed::scaling(setting, table).await,
+            Self::Slots => speed::slots(setting, table).await,
+            Self::Main => punctual::main(setting, table).await,
+            Self::Million => small::million(setting, table).await,
+            Self::Idle => small::idle(setting, table).await,
+            Self::Memory => small::memory(setting, table).await,
+            Self::Embedded => speed::embedded(setting, table).await,
+            Self::Kills => upset::kills(setting, table).await,
+            Self::Restarts => upset::restarts(setting, table).await,
+            Self::Skew => upset::skew(setting, table).await,
             Self::Pages => pages::run(setting, table).await,
             Self::Queue => queue::run(setting, table).await,
         }
@@ -76,30 +106,4 @@ impl FromStr for Piece {
             format!("no such piece: {name}; there are {names}")
         })
     }
-}
-
-/// The main load, on any store: so many endpoints, each once in a second.
-const ENDPOINTS: usize = 1_000;
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// The lines that every store has to show for the main load.
-fn judge_main_load(table: &mut Table, piece: &str, watched: &Watched) {
-    let Watched { verdict, used, rss, .. } = watched;
-    let called = format!("{} of {}", verdict.called, verdict.owed);
-    table.check(piece, "occurrences called", called, Bar::new("all", verdict.called == verdict.owed));
-    table.check(piece, "occurrences called twice", verdict.repeated.to_string(), Bar::none(verdict.repeated));
-    table.check(piece, "calls before their time", verdict.early.to_string(), Bar::none(verdict.early));
-    let close = verdict.too_close;
-    table.check(piece, "calls closer than half a period", close.to_string(), Bar::none(close));
-    let (p50, p99) = (verdict.lags.p50(), verdict.lags.p99());
-    table.check(piece, "start lag, p50", format!("{p50:.2} ms"), Bar::at_most(p50, 3.0, "ms"));
-    table.check(piece, "start lag, p99", format!("{p99:.1} ms"), Bar::at_most(p99, 50.0, "ms"));
-    table.tell(piece, "start lag, longest", format!("{:.0} ms", verdict.lags.max()));
-    table.check(piece, "memory of naptime, peak", format!("{rss:.1} MiB"), Bar::below(*rss, 60.0, "MiB"));
-    table.tell(piece, "CPU per call, naptime", format!("{:.0} us", watched.cpu_per_call(0)));
-    if used.cpu.len() > 1 {
-        table.tell(piece, "CPU per call, mongod", format!("{:.0} us", watched.cpu_per_call(1)));
-        table.tell(piece, "round trips to mongod per call", format!("{:.2}", watched.commands_per_call));
-    }
-    table.tell(piece, "cores kept busy by strangers meanwhile", format!("{:.2}", used.disturbance()));
 }

@@ -9,8 +9,7 @@ use naptime_tests::sqlite::File;
 use naptime_tests::{Naptime, http};
 
 use super::Setting;
-use crate::ground::{end, fill, fill_mongo, job};
-use crate::mongod::drop_database;
+use crate::ground::{drop_database, end, fill, fill_mongo, job};
 use crate::table::{Bar, Table};
 
 const ENDPOINTS: usize = 100_000;

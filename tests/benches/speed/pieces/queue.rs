@@ -1,19 +1,17 @@
 //! One-off jobs: ten thousand asked for in one request, and drained beside as many recurring ones.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, ensure};
-use naptime_core::Time;
+use naptime_core::{NewJob, Schedule, Time};
 use naptime_sqlite::SqliteStore;
 use naptime_tests::sqlite::File;
-use naptime_tests::{Naptime, http};
+use naptime_tests::{Naptime, Target, http};
 use serde_json::json;
 
 use super::Setting;
-use crate::ground::{at_once, end, fill, fill_mongo, now};
-use crate::mongod::drop_database;
+use crate::ground::{drop_database, end, fill, fill_mongo, job};
 use crate::table::{Bar, Table};
-use crate::target::{Target, now_us};
 
 const JOBS: usize = 10_000;
 /// `WORKER_MAX_CAPACITY`.
@@ -27,12 +25,12 @@ const LIMIT_S: f64 = 2.0;
 const RATIO: f64 = 0.8;
 
 pub(super) async fn run(setting: &Setting, table: &mut Table) -> Result<()> {
-    let (target, database) = (Target::start()?, setting.mongo.fresh_database());
+    let (target, database) = (Target::start().await, setting.mongo.fresh_database());
     let web = Naptime::web(&database).env("WEB_WORKER_MAX_CAPACITY", "0").start().await;
     let worker = Naptime::worker(&database).env("WORKER_MAX_CAPACITY", CAPACITY).start().await;
     let (took, once) = one_off(&web, &target).await?;
     let at = now() + AHEAD;
-    fill_mongo(&database, at_once(&target, JOBS, at)?).await?;
+    fill_mongo(&database, recurring_jobs(&target, at)?).await?;
     let recurring = drained(&target, at).await;
     end(&worker).await?;
     end(&web).await?;
@@ -43,7 +41,7 @@ pub(super) async fn run(setting: &Setting, table: &mut Table) -> Result<()> {
     let naptime = Naptime::up(&file).env("WORKER_MAX_CAPACITY", CAPACITY).start().await;
     let (took, once) = one_off(&naptime, &target).await?;
     let at = now() + AHEAD;
-    fill(&SqliteStore::open(file.path(), naptime_sqlite::Options::default())?, at_once(&target, JOBS, at)?).await?;
+    fill(&SqliteStore::open(file.path(), naptime_sqlite::Options::default())?, recurring_jobs(&target, at)?).await?;
     let recurring = drained(&target, at).await;
     end(&naptime).await?;
     judge(table, "SQLite", took, once, recurring);
@@ -63,7 +61,7 @@ fn judge(table: &mut Table, store: &str, took: f64, once: f64, recurring: f64) {
 /// Asks for the jobs in one request: how long that took, in seconds, and at what rate they were called.
 async fn one_off(naptime: &Naptime, target: &Target) -> Result<(f64, f64)> {
     let at = now() + AHEAD;
-    let jobs: Vec<_> = (0..JOBS).map(|number| json!({"url": target.url(number), "at": at.to_string()})).collect();
+    let jobs: Vec<_> = (0..JOBS).map(|number| json!({"url": url(target, number), "at": at.to_string()})).collect();
     let body = serde_json::to_vec(&jobs)?;
     let start = Instant::now();
     let request = http::client().post(naptime.url("/api/jobs")).header("content-type", "application/json").body(body);
@@ -73,11 +71,26 @@ async fn one_off(naptime: &Naptime, target: &Target) -> Result<(f64, f64)> {
     Ok((took, drained(target, at).await))
 }
 
-/// Calls per second from `at` until all were made, or the time was up.
+/// As many jobs, all due at `at` and then not for an hour.
+fn recurring_jobs(target: &Target, at: Time) -> Result<Vec<NewJob>> {
+    let schedule = Schedule::Every { period: Duration::from_secs(3600), anchor: at, jitter: None };
+    (0..JOBS).map(|number| job(&url(target, number), |_| schedule.clone())).collect()
+}
+
+fn url(target: &Target, number: usize) -> String {
+    target.url(&format!("/e/{number}"))
+}
+
+/// Calls per second from `at` until all were made. Panics if that takes too long.
 async fn drained(target: &Target, at: Time) -> f64 {
-    tokio::time::sleep(at.since(now())).await;
-    target.saw(JOBS, LIMIT).await;
-    let arrivals = target.take();
-    let last = arrivals.iter().map(|call| call.at_us).max().unwrap_or_else(now_us);
-    arrivals.len() as f64 * 1e6 / (last - at.millis() * 1000).max(1) as f64
+    target.wait_for(AHEAD + LIMIT, "all jobs are called", |calls| calls.len() >= JOBS).await;
+    let last_ms = target.all_calls().iter().map(|call| call.start_ms).fold(0.0, f64::max);
+    target.forget();
+    JOBS as f64 * 1e3 / (last_ms - at.millis() as f64).max(1.0)
+}
+
+/// The wall clock, which is the clock of both stores here.
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

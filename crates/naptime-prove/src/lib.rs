@@ -1,0 +1,156 @@
+//! Proves on a database what Naptime promises: starts workers, a target that notes every call, disturbs the workers as
+//! asked, and holds what the target saw against the schedule and against what the database says.
+//!
+//! It stands outside of what it judges: worker processes of the program itself, a database of its own, and one clock,
+//! that of this machine, for all calls.
+
+mod clock;
+mod crew;
+mod database;
+mod error;
+mod faults;
+mod format;
+mod ground;
+mod html;
+mod http;
+mod judge;
+mod ledger;
+mod leg;
+mod limits;
+mod load;
+mod meter;
+mod options;
+mod progress;
+mod raw;
+mod reference;
+mod report;
+mod rows;
+#[cfg(test)]
+mod sample;
+mod search;
+mod summary;
+mod sustained;
+mod table;
+mod target;
+mod usage;
+mod watch;
+mod workers;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use error::Error;
+pub use html::html;
+pub use options::{Options, Where};
+pub use progress::Progress;
+pub use report::{
+    Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Raw, Recovery, Report, Second, Subject, Sustained, Used,
+    Verdict,
+};
+pub use table::table;
+
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::ground::Ground;
+use crate::leg::{Load, Plan};
+use crate::target::Target;
+
+/// Runs all that the options ask for, and tells what was found; and if something ended it before all had run, what.
+/// `cancel` is the word to stop.
+///
+/// What it started has ended when this returns, and its databases are dropped.
+///
+/// # Errors
+/// If the options are wrong, or the database or this machine fail or it was told to stop before anything was found.
+/// That what is promised does not hold is no error: [`Report::holds`] tells.
+pub async fn prove(options: Options, progress: Progress, cancel: CancellationToken) -> Result<(Report, Option<Error>)> {
+    options.check().map_err(Error::Options)?;
+    limits::raise();
+    let at = Clock::default().now();
+    let ground = Ground::new(&options.database, cancel).await?;
+    let mut report = Report {
+        at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: machine(),
+        database: ground.server.name.clone(),
+        options: options.clone(),
+        legs: Vec::new(),
+        sustained: Vec::new(),
+        raw: None,
+        cut_short: None,
+    };
+    let say_so = async {
+        ground.told_to_stop().await;
+        let dropping = ground.database_name().map(|name| format!("; dropping {name}"));
+        progress.say(format!("stopping{}", dropping.unwrap_or_default()));
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = run(&ground, &options, &progress, &mut report) => ended,
+        () = say_so => Ok(()),
+    };
+    match ended {
+        Ok(()) => Ok((report, None)),
+        Err(error) if report.legs.is_empty() => Err(error),
+        Err(error) => {
+            report.cut_short = Some(error.to_string());
+            Ok((report, Some(error)))
+        }
+    }
+}
+
+async fn run(ground: &Ground, options: &Options, progress: &Progress, report: &mut Report) -> Result<()> {
+    for plan in plans(options) {
+        report.legs.push(leg::run(ground, options, &plan, progress).await?);
+    }
+    for &subject in subjects(options).iter().filter(|_| options.sustained) {
+        let found = sustained::find(ground, options, subject, progress, &mut report.legs).await?;
+        report.sustained.push(found);
+    }
+    if options.reference {
+        report.raw = measure(ground, progress).await?;
+    }
+    Ok(())
+}
+
+/// Who calls.
+fn subjects(options: &Options) -> &'static [Subject] {
+    if options.reference { &[Subject::Naptime, Subject::Reference] } else { &[Subject::Naptime] }
+}
+
+/// The legs, each subject's by themselves.
+fn plans(options: &Options) -> Vec<Plan> {
+    let recurring = Load::Recurring { endpoints: options.endpoints, every: options.every };
+    let loads = [Some(recurring), options.backlog.map(Load::Backlog)];
+    let mut plans = Vec::new();
+    for &subject in subjects(options) {
+        for load in loads.into_iter().flatten() {
+            let plan = |&workers| Plan { subject, workers, load, window: options.length };
+            plans.extend(options.workers.iter().map(plan));
+        }
+    }
+    plans
+}
+
+/// Measures the costs of the parts by themselves, on a database of their own.
+async fn measure(ground: &Ground, progress: &Progress) -> Result<Option<Raw>> {
+    ground.go_on()?;
+    progress.leg("the costs of the parts by themselves");
+    let target = Target::start(Duration::ZERO, Clock::default())?;
+    let database = ground.database().await?;
+    let measured = match database.mongo() {
+        Some(mongo) => raw::measure(ground, mongo, &target).await.map(Some),
+        None => Ok(None),
+    };
+    database.drop_after(measured).await
+}
+
+fn machine() -> Machine {
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    Machine {
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_mib: usage::memory_mib(),
+        system: format!("Linux {}", kernel.trim()),
+    }
+}
