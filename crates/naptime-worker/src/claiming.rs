@@ -20,6 +20,10 @@ const STEAL_AFTER: Duration = Duration::from_millis(250);
 /// The pause when others were faster, or a lease is about to end.
 const CONTENDED: Duration = Duration::from_millis(5);
 
+/// How long a worker whose slots are all in use waits for several to be free. A look for one job costs nearly as much as
+/// one for many.
+const SEVERAL: Duration = Duration::from_millis(5);
+
 /// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
 pub(crate) async fn run(shared: Arc<Shared>) {
     if shared.stopping.run_until_cancelled(shared.pools.known()).await.is_none() {
@@ -27,7 +31,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
     let mut failures = 0;
     let mut stole = Instant::now();
-    while let Some(mut taken) = shared.stopping.run_until_cancelled(shared.slots.take()).await {
+    let slots = async || {
+        if shared.behind.load(Ordering::Relaxed) {
+            let _ = tokio::time::timeout(SEVERAL, shared.slots.several_free()).await;
+        }
+        shared.slots.take().await
+    };
+    while let Some(mut taken) = shared.stopping.run_until_cancelled(slots()).await {
         let steal = stole.elapsed() >= STEAL_AFTER;
         if steal {
             stole = Instant::now();

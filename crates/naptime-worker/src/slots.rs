@@ -58,6 +58,12 @@ impl Slots {
         Taken { claims, bytes }
     }
 
+    /// Waits until an eighth of the slots is free.
+    pub(crate) async fn several_free(&self) {
+        let several = self.claims.acquire_many(self.capacity.div_ceil(8)).await;
+        drop(several);
+    }
+
     /// Waits until nothing is held.
     pub(crate) async fn all_free(&self) {
         let all = self.claims.acquire_many(self.capacity).await;
