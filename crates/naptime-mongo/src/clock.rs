@@ -36,10 +36,19 @@ impl ServerClock {
 
     /// A lower bound of the server's time.
     pub(crate) fn now(&self) -> Time {
+        Time::from_millis(self.micros().div_euclid(1000))
+    }
+
+    /// How long it is until then, at most.
+    pub(crate) fn until(&self, at: Time) -> Duration {
+        let left = at.millis().saturating_mul(1000).saturating_sub(self.micros());
+        Duration::from_micros(u64::try_from(left).unwrap_or(0))
+    }
+
+    fn micros(&self) -> i64 {
         let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let at_start = readings.iter().max().copied().unwrap_or(0);
-        let micros = at_start + micros(self.start.elapsed());
-        Time::from_millis(micros.div_euclid(1000) + self.offset.load(Ordering::Relaxed))
+        at_start + micros(self.start.elapsed()) + self.offset.load(Ordering::Relaxed) * 1000
     }
 
     /// The server's time in a pipeline or `$expr`.

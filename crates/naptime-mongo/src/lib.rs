@@ -143,4 +143,8 @@ impl Clock for MongoStore {
     fn now(&self) -> Time {
         self.clock.now()
     }
+
+    fn until(&self, at: Time) -> Duration {
+        self.clock.until(at)
+    }
 }

@@ -27,10 +27,20 @@ impl SteadyWallClock {
         self.at(wall(), micros(self.origin.elapsed()))
     }
 
+    /// How long it is until then.
+    pub(crate) fn until(&self, at: Time) -> Duration {
+        let left = at.millis().saturating_mul(1000).saturating_sub(self.micros(wall(), micros(self.origin.elapsed())));
+        Duration::from_micros(u64::try_from(left).unwrap_or(0))
+    }
+
     fn at(&self, wall: i64, elapsed: i64) -> Time {
+        Time::from_millis(self.micros(wall, elapsed).div_euclid(1000))
+    }
+
+    fn micros(&self, wall: i64, elapsed: i64) -> i64 {
         let base = wall.saturating_sub(elapsed);
         let base = self.base.fetch_max(base, Ordering::Relaxed).max(base);
-        Time::from_millis((base + elapsed).div_euclid(1000).saturating_add(self.offset.load(Ordering::SeqCst)))
+        (base + elapsed).saturating_add(self.offset.load(Ordering::SeqCst).saturating_mul(1000))
     }
 }
 

@@ -166,4 +166,8 @@ impl Clock for SqliteStore {
     fn now(&self) -> Time {
         self.inner.clock.now()
     }
+
+    fn until(&self, at: Time) -> Duration {
+        self.inner.clock.until(at)
+    }
 }

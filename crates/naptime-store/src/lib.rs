@@ -20,6 +20,8 @@ pub mod rules;
 pub mod sla;
 pub mod steering;
 
+use std::time::Duration;
+
 use naptime_core::Time;
 
 pub use error::{Error, Result};
@@ -40,6 +42,10 @@ pub trait Clock: Send + Sync {
     /// A lower bound of the store's time now, so that what waits for it is never early. It costs nothing: it is
     /// computed from the time last received.
     fn now(&self) -> Time;
+
+    /// How long it is until that time has come. More exact than [`Clock::now`], which is of whole milliseconds: a call
+    /// that waits for so long is not a millisecond late.
+    fn until(&self, at: Time) -> Duration;
 }
 
 /// Everything the web needs.

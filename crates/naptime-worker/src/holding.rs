@@ -36,7 +36,7 @@ pub(crate) fn start(shared: &Arc<Shared>, claim: Claim, held: Held) {
 /// Waits until `at` by the store's time. False if no call may be made: the worker stops, or the claim is not safe.
 async fn wait_until(shared: &Shared, held: &Held, at: Time) -> bool {
     loop {
-        let left = at.since(shared.store.now());
+        let left = shared.store.until(at);
         if left.is_zero() {
             return !shared.stopping.is_cancelled() && held.is_safe();
         }
