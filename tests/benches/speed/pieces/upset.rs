@@ -8,7 +8,8 @@ use crate::table::{Bar, Table};
 
 /// `kill -9`, ten times.
 pub(super) async fn kills(setting: &Setting, table: &mut Table) -> Result<()> {
-    let args = "--endpoints 1000 --every 1s --workers 3 --capacity 200 --kill-every 10s --target-delay 200ms --for 105s";
+    let args =
+        "--endpoints 1000 --every 1s --workers 3 --capacity 200 --kill-every 10s --target-delay 200ms --for 105s";
     let found = Found::by(setting, table, Piece::Kills, args).await?;
     let (leg, piece) = (found.leg(3)?, Piece::Kills.name());
     tell_calls(table, piece, &leg)?;
@@ -23,7 +24,8 @@ pub(super) async fn kills(setting: &Setting, table: &mut Table) -> Result<()> {
 
 /// SIGTERM, ten times, with 200 calls in flight.
 pub(super) async fn restarts(setting: &Setting, table: &mut Table) -> Result<()> {
-    let args = "--endpoints 1000 --every 1s --workers 3 --capacity 200 --stop-every 10s --target-delay 200ms --for 105s";
+    let args =
+        "--endpoints 1000 --every 1s --workers 3 --capacity 200 --stop-every 10s --target-delay 200ms --for 105s";
     let found = Found::by(setting, table, Piece::Restarts, args).await?;
     let (leg, piece) = (found.leg(3)?, Piece::Restarts.name());
     tell_calls(table, piece, &leg)?;
