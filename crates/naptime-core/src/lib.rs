@@ -10,6 +10,7 @@ pub mod draft;
 pub mod duration;
 pub mod edit;
 pub mod endpoint;
+pub mod figures;
 pub mod invalid;
 pub mod job;
 pub mod load;

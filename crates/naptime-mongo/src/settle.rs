@@ -2,7 +2,9 @@
 //!
 //! A settle needs no twin in the server's words: what it does is computed from the job as the claim had it, and written
 //! if nobody has edited the job since. For one that was edited, which is rare, it is computed again from the job as it
-//! is. Plain values cost the server a third of what a pipeline costs that works the same out there.
+//! is. Plain values cost the server half of what a pipeline costs that works the same out there. The pause before a retry
+//! counts from a lower bound of the server's time, which is behind it by a millisecond, or after this machine slept by up
+//! to two seconds.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

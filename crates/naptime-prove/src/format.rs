@@ -1,22 +1,6 @@
 //! Figures as people read them.
 
-/// A number with its thousands apart: `86,400`.
-pub(crate) fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things: `1 call`, `2 calls`.
-pub(crate) fn counted(number: usize, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
-}
+pub(crate) use naptime_core::figures::{count, counted};
 
 /// Events a second, without the unit: `0.25`, `12.3`, `1,000`.
 pub(crate) fn rate(rate: f64) -> String {
@@ -65,8 +49,6 @@ mod tests {
 
     #[test]
     fn figures_read_well() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([counted(1, "call"), counted(2_000, "call")], ["1 call", "2,000 calls"]);
         let rates = [0.0, 0.25, 1.0, 12.34, 99.96, 1_000.4, f64::INFINITY];
         assert_eq!(rates.map(rate), ["0", "0.25", "1", "12.3", "100", "1,000", "–"]);
         let times_ms = [0.0, 0.843, 0.997, 5.23, 9.97, 120.4, 999.7, 15_234.0, 59_960.0, 180_000.0, f64::NAN];

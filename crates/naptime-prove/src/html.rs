@@ -85,7 +85,7 @@ fn verdict(summary: &Summary) -> Markup {
 
 /// What an operator asks for first.
 fn tiles(report: &Report, ours: &[&Leg]) -> Markup {
-    let calls = ours.iter().map(|leg| leg.verdict.calls).sum();
+    let calls = ours.iter().map(|leg| leg.verdict.calls).sum::<usize>();
     // A backlog is late by what it is.
     let lags = ours.iter().filter(|leg| leg.backlog.is_none()).map(|leg| leg.verdict.lag.p99_ms);
     let recovery = ours.iter().filter_map(|leg| leg.verdict.recovery).map(|lag| lag.max_ms).reduce(f64::max);

@@ -62,7 +62,7 @@ pub struct Options {
     /// How often a worker is asked to stop (SIGTERM) and started anew.
     #[serde(serialize_with = "as_text")]
     pub stop_every: Option<Duration>,
-    /// How far the clocks of the workers are off: of each second one ahead, of the others behind.
+    /// How far the clocks of the workers are off: of every second worker ahead, of the others behind.
     #[serde(serialize_with = "as_text")]
     pub skew: Option<Duration>,
     /// How long each leg is watched.

@@ -26,7 +26,7 @@ impl Summary {
         let cut_short = report.cut_short.as_ref().map(|why| format!("not all was done: {why}"));
         let ours: Vec<&Leg> = report.legs.iter().filter(|leg| leg.subject == Subject::Naptime).collect();
         let broken: Vec<String> = ours.iter().filter_map(|leg| broken(leg)).chain(cut_short).collect();
-        let calls = counted(ours.iter().map(|leg| leg.verdict.calls).sum(), "call");
+        let calls = counted(ours.iter().map(|leg| leg.verdict.calls).sum::<usize>(), "call");
         // What ends at once is not seen to overlap.
         let overlapping = if report.options.target_delay.is_zero() { "" } else { ", overlapping" };
         let killed = ours.iter().any(|leg| !leg.verdict.recoveries.is_empty());

@@ -15,12 +15,9 @@ use crate::{SqliteStore, rows, runs, sla, workers};
 impl Queue for SqliteStore {
     async fn claim(&self, want: &Want) -> Result<Taken> {
         // A look first, which nobody waits for: an idle worker writes nothing.
-        let mut look = want.clone();
-        if look.rooms.suffice_for(look.slots) {
-            look.slots = look.slots.min(1);
-        }
+        let look = want.clone();
         let look = move |connection: &Connection, now: Time| {
-            let found = find(connection, &look, now)?;
+            let found = find(connection, &look, 1, now)?;
             found.ids.is_empty().then(|| left(connection, &look, found)).transpose()
         };
         if let Some(taken) = self.read(look).await? {
@@ -121,7 +118,7 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
 
 /// Claims what is wanted and can be had.
 fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Taken, Fault> {
-    let found = find(connection, want, now)?;
+    let found = find(connection, want, want.slots, now)?;
     let mut claims = Vec::new();
     for &id in &found.ids {
         let Some(mut job) = readable(id, rows::find(connection, id))? else {
@@ -161,9 +158,9 @@ struct Found {
     next: Option<Time>,
 }
 
-/// Finds what to claim. Reads the index alone: as many entries as there are slots, or as many as it takes to look past
-/// a pool: 50 ms where 100,000 are overdue.
-fn find(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Found, Fault> {
+/// Finds what to claim, or the first of it, if that is `enough`. Reads the index alone: as many entries as there are
+/// slots, or as many as it takes to look past a pool: 50 ms where 100,000 are overdue.
+fn find(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::result::Result<Found, Fault> {
     const SQL: &str = "SELECT id, claim_at, held, size, pool FROM jobs INDEXED BY jobs_due
         WHERE gate = :gate AND claim_at <= :until ORDER BY claim_at, id";
     // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
@@ -175,7 +172,7 @@ fn find(connection: &Connection, want: &Want, now: Time) -> std::result::Result<
     let mut rows = statement.query(named_params! { ":gate": gate(want), ":until": until.millis() })?;
     let (mut found, mut rooms) = (Found::default(), want.rooms.clone());
     let (mut bytes, mut looked_at) = (0_usize, 0);
-    while found.ids.len() < want.slots && (looked_at < want.slots || look_past.is_some()) {
+    while found.ids.len() < enough.min(want.slots) && (looked_at < want.slots || look_past.is_some()) {
         let Some(row) = rows.next()? else { return Ok(found) };
         let claim_at = rows::time(row, "claim_at")?;
         let is_due = claim_at <= idle;

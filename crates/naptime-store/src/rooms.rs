@@ -48,11 +48,6 @@ impl Rooms {
         self.look_past
     }
 
-    /// Whether so many jobs can be taken, whatever their pools.
-    pub fn suffice_for(&self, slots: usize) -> bool {
-        self.each >= slots && self.of.values().all(|&room| room >= slots)
-    }
-
     /// Takes room for one job of a pool. False if there is none left.
     pub fn take(&mut self, pool: &str) -> bool {
         if let Some(room) = self.of.get_mut(pool) {
@@ -87,14 +82,5 @@ mod tests {
         check(Rooms::of_each(3).with(&pool('a'), 1), "abababab", "abbb");
         check(Rooms::of_each(3).with(&pool('a'), 0), "aaaab", "b");
         check(Rooms::of_each(1).with(&pool('a'), 2), "aaabb", "aab");
-    }
-
-    #[test]
-    fn it_is_known_where_no_pool_can_run_out_of_room() {
-        assert!(Rooms::default().suffice_for(usize::MAX));
-        assert!(Rooms::of_each(5).suffice_for(5));
-        assert!(!Rooms::of_each(5).suffice_for(6));
-        assert!(!Rooms::of_each(5).with(&pool('a'), 3).suffice_for(4));
-        assert!(Rooms::of_each(5).with(&pool('a'), 4).suffice_for(4));
     }
 }

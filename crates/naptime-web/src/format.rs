@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use maud::{Markup, html};
+pub(crate) use naptime_core::figures::{count, counted};
 use naptime_core::{Outcome, Time};
 
 /// The first `max` characters of what somebody sent, for quoting in a message: control characters shown as escapes.
@@ -12,24 +13,6 @@ pub(crate) fn excerpt(text: &str, max: usize) -> String {
         if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     if text.chars().nth(max).is_some() { shown + "…" } else { shown }
-}
-
-/// A number with its thousands apart: `86,400`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number of things: `1 call`, `2 calls`.
-pub(crate) fn counted(number: u64, thing: &str) -> String {
-    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
 /// A share of a whole. 100 % and 0 % are said only where they are meant.

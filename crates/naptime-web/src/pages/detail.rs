@@ -191,7 +191,7 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             dt { "Timeout" } dd { (duration::show(spec.request.timeout)) }
             dt { "Retries" }
             dd {
-                "up to " (format::counted(spec.retry.attempts.into(), "attempt"))
+                "up to " (format::counted(spec.retry.attempts, "attempt"))
                 @if spec.retry.attempts > 1 { ", the second after " (duration::show(spec.retry.backoff)) }
             }
             @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }

@@ -209,7 +209,7 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
                                 @if worker.alive { span.pill.good { "alive" } } @else { span.pill.calm { "gone" } }
                             }
                             td.number {
-                                (format::count(beat.held.into())) " / " (format::count(beat.capacity.into()))
+                                (format::count(beat.held)) " / " (format::count(beat.capacity))
                                 meter min="0" max=(beat.capacity.max(1)) value=(beat.held) { (beat.held) }
                             }
                             td { (beat.host) }

@@ -47,9 +47,9 @@ fn body(plan: &Plan, now: Time) -> Markup {
                     (tile("Calls due", &or_open(rate.map(|rate| Measure::Rate.show(rate))), "on the mean"))
                     (tile("Mean call", &or_open(plan.mean_call.map(format::took)), "last hour"))
                     (tile("Slots needed", &or_open(needed.map(decimal)),
-                        &format!("of {}", format::count(plan.supply.slots.into()))))
-                    (tile("Workers needed", &or_open(plan.workers_needed().map(|n| format::count(n.into()))),
-                        &format!("{} running", format::count(plan.supply.workers.into()))))
+                        &format!("of {}", format::count(plan.supply.slots))))
+                    (tile("Workers needed", &or_open(plan.workers_needed().map(format::count)),
+                        &format!("{} running", format::count(plan.supply.workers))))
                 }
                 p.note {
                     "Slots needed = calls due × mean call."
@@ -99,7 +99,7 @@ fn verdict(plan: &Plan) -> Verdict {
         return say("calm", "No call was made in the last hour, so it is open how many slots they take.".to_owned());
     };
     let needed = planned.demand.slots(mean_call);
-    let slots = format::counted(supply.slots.into(), "slot");
+    let slots = format::counted(supply.slots, "slot");
     match supply.more_workers(needed) {
         Some(more) if more > 0 => {
             let takes = decimal(needed);
@@ -132,13 +132,13 @@ fn lateness(plan: &Plan, because: Because) -> String {
     match because {
         Because::NoWorker => format!("{calls} because no worker is running."),
         Because::SlotsFree => {
-            format!("{calls}, but not for want of slots: {} of {} are free.", count(free), count(slots))
+            format!("{calls}, but not for want of slots: {} of {} are free.", format::count(free), format::count(slots))
         }
         Because::SlotsFull => {
             let taken = match (free, slots) {
                 (0, 1) => "the only slot is taken".to_owned(),
-                (0, _) => format!("all {} slots are taken", count(slots)),
-                _ => format!("{} of {} slots are taken", count(supply.held), count(slots)),
+                (0, _) => format!("all {} slots are taken", format::count(slots)),
+                _ => format!("{} of {} slots are taken", format::count(supply.held), format::count(slots)),
             };
             let then = match late.more_workers {
                 Some(0) => "it is a peak that will be over within a minute".to_owned(),
@@ -153,12 +153,7 @@ fn lateness(plan: &Plan, because: Because) -> String {
 
 /// How many workers would be enough: `2 more workers of 100 slots would do`.
 fn would_do(more: u32, supply: &Supply) -> String {
-    let workers = if more == 1 { "worker" } else { "workers" };
-    format!("{} more {workers} of {} would do", count(more), format::counted(supply.largest.into(), "slot"))
-}
-
-fn count(number: u32) -> String {
-    format::count(number.into())
+    format!("{} of {} would do", format::counted(more, "more worker"), format::counted(supply.largest, "slot"))
 }
 
 /// A number of slots: whole from ten on, with a decimal or two below.

@@ -82,7 +82,7 @@ pub(super) async fn show(
 fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
     let PoolSummary { settings, endpoints } = found;
     let limit = |limit: Option<u32>| match limit {
-        Some(limit) => html! { "at most " strong { (format::count(limit.into())) } " across all workers" },
+        Some(limit) => html! { "at most " strong { (format::count(limit)) } " across all workers" },
         None => html! { span.dim { "not limited" } },
     };
     html! {
@@ -98,7 +98,7 @@ fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
             dt { "Calls in flight" }
             dd {
                 (limit(settings.max_in_flight))
-                @if let Some(now) = in_flight { "; " strong { (format::count(now.into())) } " now" }
+                @if let Some(now) = in_flight { "; " strong { (format::count(now)) } " now" }
             }
             dt { "Calls per second" } dd { (limit(settings.max_per_second)) }
         }

@@ -18,8 +18,8 @@ pub(super) fn link(pool: &Pool) -> Markup {
 
 /// Its limits in words; none if it has none.
 pub(super) fn limits(settings: &PoolSettings) -> Option<String> {
-    let in_flight = settings.max_in_flight.map(|limit| format!("{} in flight", format::count(limit.into())));
-    let per_second = settings.max_per_second.map(|limit| format!("{} per second", format::count(limit.into())));
+    let in_flight = settings.max_in_flight.map(|limit| format!("{} in flight", format::count(limit)));
+    let per_second = settings.max_per_second.map(|limit| format!("{} per second", format::count(limit)));
     let limits: Vec<String> = in_flight.into_iter().chain(per_second).collect();
     (!limits.is_empty()).then(|| limits.join(", "))
 }
