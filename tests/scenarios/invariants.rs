@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, doc};
 use naptime_core::{Change, Edit, Job, NewJob, Outcome, Schedule};
 use naptime_mongo::MongoStore;
-use naptime_store::{Clock, Jobs};
+use naptime_store::{Clock, History, Jobs};
 use naptime_tests::mongo::{self, Database, ReplicaSet};
 use naptime_tests::naptime::Naptime;
 use naptime_tests::target::{Answer, Call, Target};
@@ -418,6 +418,42 @@ async fn invariant_8_sigterm_gives_back_at_once_and_cuts_what_takes_too_long() {
     let long_runs = runs(&store, long.id).await;
     assert_eq!(long_runs[0].outcome, Outcome::Interrupted);
     assert!(other.exited().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invariant_8_what_a_stopping_worker_leaves_is_called_on_time_by_the_others() {
+    let database = mongo::fresh_database().await;
+    let target = Target::start().await;
+    target.on("/slow", Answer::ok().after(20 * SECOND));
+    let store = open(&database).await;
+    let slow = add(&store, on_demand(&target.url("/slow"))).await;
+    let stopping = Working::start(Arc::new(store.clone()), 100);
+    call_now(&store, &slow).await;
+    target.wait_for(SOON, "it has a call to end", |calls| count(calls, "/slow") == 1).await;
+    let _other = Working::start(Arc::new(store.clone()), 100);
+    let jobs = (0..30).map(|n| every(SECOND, &target.url(&format!("/{n}")))).collect();
+    let jobs = add_all(&store, jobs).await;
+    target.wait_for(SOON, "all are called", |calls| by_path(calls) == 31).await;
+
+    drop(stopping);
+    let since = eventually(SOON, "it says that it stops", async || {
+        let workers = store.workers().await.unwrap();
+        workers.into_iter().find(|worker| worker.beat.stopping).map(|worker| worker.seen_at)
+    })
+    .await;
+    eventually(SOON, "all are called on time again", async || {
+        for job in &jobs {
+            let last = store.get(job.id).await.unwrap().state.last?;
+            // What is another worker's is left alone until it is a quarter of a second late.
+            if last.started < since || last.started.since(last.due) > Duration::from_millis(200) {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+    let slow = store.get(slow.id).await.unwrap();
+    assert!(slow.state.lock.is_some(), "it still has its call to end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

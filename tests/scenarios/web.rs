@@ -127,13 +127,15 @@ impl Web {
         reply.value()["items"].as_array().unwrap().clone()
     }
 
-    /// The runs of an endpoint, oldest first, once there are `count`.
+    /// The runs of an endpoint or a job, oldest first, once there are `count`, and once it is settled: a run is recorded
+    /// before that.
     pub(crate) async fn runs(&self, endpoint: &str, count: usize) -> Vec<Value> {
         let what = format!("{count} runs of {endpoint}");
         eventually(SOON, &what, async || {
             let mut runs = self.items(&format!("{endpoint}/runs")).await;
             runs.reverse();
-            Some(runs).filter(|runs| runs.len() >= count)
+            let counted = self.get(endpoint).await.value()["counters"]["runs"].as_u64();
+            Some(runs).filter(|runs| runs.len() >= count && counted.is_none_or(|counted| counted >= count as u64))
         })
         .await
     }

@@ -45,7 +45,7 @@ pub struct Demand {
 /// The capacity that there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Supply {
-    /// The living workers.
+    /// The workers.
     pub workers: u32,
     /// The most claims they hold together.
     pub slots: u32,
@@ -170,9 +170,9 @@ fn minute(from: Time, at: Time) -> usize {
 }
 
 impl Supply {
-    /// What the living ones of these workers can hold.
+    /// What those of these workers can hold that live and go on.
     pub fn of(workers: &[Worker]) -> Self {
-        let alive = workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat);
+        let alive = workers.iter().filter(|worker| worker.alive && !worker.beat.stopping).map(|worker| &worker.beat);
         alive.fold(Self::default(), |sum, beat| Self {
             workers: sum.workers + 1,
             slots: sum.slots.saturating_add(beat.capacity),

@@ -65,6 +65,9 @@ pub struct Heartbeat {
     pub held: u32,
     /// When it started.
     pub started_at: Time,
+    /// Whether it was told to stop: it ends the calls it has begun, and its partitions are the others' to look at.
+    #[serde(default)]
+    pub stopping: bool,
 }
 
 /// A worker as the store knows it.
@@ -130,6 +133,7 @@ mod tests {
             capacity: 1,
             held: 0,
             started_at,
+            stopping: false,
         };
         Worker { beat, seen_at, alive }
     }

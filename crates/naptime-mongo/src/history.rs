@@ -46,6 +46,8 @@ struct WorkerDocument {
     started_at: DateTime,
     seen_at: DateTime,
     left: bool,
+    #[serde(default)]
+    stopping: bool,
 }
 
 #[async_trait]
@@ -105,6 +107,7 @@ impl History for MongoStore {
                 capacity: d.capacity,
                 held: d.held,
                 started_at: time(d.started_at),
+                stopping: d.stopping,
             };
             Ok(Worker { beat, seen_at, alive: !d.left && now.since(seen_at) < DEAD_AFTER })
         };

@@ -59,6 +59,7 @@ impl Queue for MongoStore {
             "capacity": i64::from(me.capacity),
             "held": i64::from(me.held),
             "started_at": date(me.started_at),
+            "stopping": me.stopping,
             "seen_at": &now,
             "left": false,
         };
@@ -66,6 +67,7 @@ impl Queue for MongoStore {
         command::update(&self.db, "workers", vec![Update::upsert(filter, set)]).await?;
         let alive = doc! {
             "left": false,
+            "stopping": {"$ne": true},
             "$expr": {"$gt": ["$seen_at", {"$subtract": [&now, millis(DEAD_AFTER)]}]},
         };
         let workers = self.workers.clone();

@@ -19,9 +19,11 @@ pub(crate) fn beat(connection: &Connection, me: &Heartbeat, now: Time) -> Result
     Ok(())
 }
 
-/// Those who live.
+/// Those who live and go on.
 pub(crate) fn living(connection: &Connection, now: Time) -> Result<Vec<WorkerId>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT id FROM workers WHERE NOT left AND seen_at >= ?1")?;
+    const SQL: &str = "SELECT id FROM workers
+        WHERE NOT left AND seen_at >= ?1 AND NOT coalesce(beat ->> 'stopping', 0)";
+    let mut statement = connection.prepare_cached(SQL)?;
     let ids = statement.query_map([(now - DEAD_AFTER).millis()], |row| uuid(row, "id").map(WorkerId::from))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }

@@ -104,6 +104,7 @@ async fn what_an_earlier_process_held_can_be_claimed_at_once() {
         capacity: 1,
         held: 1,
         started_at: store.now(),
+        stopping: false,
     };
     store.beat(&beat).await.expect("heard");
     assert!(claim(&store).await.is_empty(), "it is held");

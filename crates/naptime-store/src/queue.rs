@@ -21,7 +21,7 @@ pub trait Queue: Clock {
     /// recorded, then the jobs are set free. It may be repeated any number of times, and must be until it succeeds.
     async fn settle(&self, done: &[Settled]) -> Result<()>;
 
-    /// Says that this worker lives, and returns those who do.
+    /// Says that this worker lives, and returns those who do and are not [stopping](Heartbeat::stopping).
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>>;
 
     /// Says that this worker ends, so that nobody waits for its heartbeat.

@@ -68,7 +68,7 @@ async fn look(shared: &Arc<Shared>, taken: &mut Taken, steal: bool) -> Result<(D
         shared.fair.note_ordinary();
     }
     if steal {
-        claim(shared, taken, shared.share.some_others(), STEAL_AFTER).await?;
+        claim(shared, taken, shared.share.others(), STEAL_AFTER).await?;
     }
     let idle = shared.settings.sleep;
     let pause = match found.next.map(|next| (next - MARGIN).since(shared.store.now())) {

@@ -148,6 +148,7 @@ fn heartbeat(id: WorkerId, started_at: Time) -> Heartbeat {
         capacity: 100,
         held: 3,
         started_at,
+        stopping: false,
     }
 }
 
@@ -179,6 +180,9 @@ pub async fn workers_live_until_they_are_silent_or_leave<B: Backend>() {
     assert_eq!(beat(1).await, [b], "silent for longer");
     assert_eq!(shown().await, [(b, true), (a, false), (c, false)], "the living first");
     assert_eq!(beat(0).await, sorted(vec![a, b]), "heard of again");
+    let stopping = Heartbeat { stopping: true, ..beats[1].clone() };
+    assert_eq!(case.store.beat(&stopping).await.expect("heard"), [a], "who stops takes no more work");
+    assert_eq!(shown().await, [(a, true), (b, true), (c, false)], "but is still there");
     case.store.leave(b).await.expect("left");
     assert_eq!(beat(0).await, [a], "who leaves is gone at once");
     assert_eq!(shown().await, [(a, true), (c, false), (b, false)]);
@@ -192,7 +196,7 @@ pub async fn a_worker_is_shown_as_it_last_was<B: Backend>() {
     let first = heartbeat(new_worker(), start);
     case.store.beat(&first).await.expect("heard");
     case.advance(Duration::from_secs(5)).await;
-    let second = Heartbeat { held: 77, capacity: 200, ..first };
+    let second = Heartbeat { held: 77, capacity: 200, stopping: true, ..first };
     case.store.beat(&second).await.expect("heard");
     let workers = case.backend.another().await.workers().await.expect("workers");
     let [worker] = &workers[..] else { panic!("one worker: {workers:?}") };

@@ -205,6 +205,7 @@ pub async fn the_cause_is_told<B: Backend>() {
         capacity: 1,
         held: 0,
         started_at: case.now().await - HOUR,
+        stopping: false,
     };
     case.switch(off, false).await;
     call(&case, failing, Outcome::Failed).await;

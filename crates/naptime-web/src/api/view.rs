@@ -162,6 +162,7 @@ pub(super) struct WorkerView {
     started_at: Time,
     seen_at: Time,
     alive: bool,
+    stopping: bool,
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -278,5 +279,6 @@ pub(super) fn worker(worker: &Worker) -> WorkerView {
         started_at: beat.started_at,
         seen_at: worker.seen_at,
         alive: worker.alive,
+        stopping: worker.alive && beat.stopping,
     }
 }

@@ -206,7 +206,13 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
                         tr.gone[!worker.alive] {
                             th scope="row" { (lines.named(beat.id)) }
                             td {
-                                @if worker.alive { span.pill.good { "alive" } } @else { span.pill.calm { "gone" } }
+                                @if !worker.alive {
+                                    span.pill.calm { "gone" }
+                                } @else if beat.stopping {
+                                    span.pill.calm { "stopping" }
+                                } @else {
+                                    span.pill.good { "alive" }
+                                }
                             }
                             td.number {
                                 (format::count(beat.held)) " / " (format::count(beat.capacity))
