@@ -1,4 +1,5 @@
 use super::*;
+use crate::Heartbeat;
 
 const NOW: Time = Time::from_millis(1_767_225_600_000);
 
@@ -18,6 +19,18 @@ fn per_minute(demand: &Demand) -> Vec<f64> {
 
 fn supply(workers: u32, slots: u32, held: u32) -> Supply {
     Supply { workers, slots, held, largest: slots.checked_div(workers).unwrap_or(0) }
+}
+
+#[test]
+fn only_workers_that_go_on_count() {
+    let worker = |alive, stopping| {
+        let id = uuid::Uuid::new_v4().into();
+        let (host, version) = ("here".to_owned(), "1".to_owned());
+        let beat = Heartbeat { id, host, pid: 1, version, capacity: 7, held: 3, started_at: NOW, stopping };
+        Worker { beat, seen_at: NOW, alive }
+    };
+    let workers = [worker(true, false), worker(true, true), worker(false, false)];
+    assert_eq!(Supply::of(&workers), supply(1, 7, 3));
 }
 
 #[test]
