@@ -20,10 +20,10 @@ impl Share {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The others'; none before the first heartbeat.
+    /// The others': all, for one worker of many that has none, or before the first heartbeat.
     pub(crate) fn others(&self) -> Vec<Partition> {
         let home = self.home();
-        Partition::all().filter(|partition| !home.is_empty() && !home.contains(partition)).collect()
+        Partition::all().filter(|partition| !home.contains(partition)).collect()
     }
 
     /// Whether jobs of partition 0 are this worker's, and with them what one worker does for all.
@@ -39,14 +39,15 @@ mod tests {
     #[test]
     fn what_is_not_its_own_is_the_others() {
         let [a, b] = [1, 2].map(|id| WorkerId::from(uuid::Uuid::from_u128(id)));
+        let all: Vec<Partition> = Partition::all().collect();
         let share = Share::default();
-        assert_eq!((share.home(), share.others()), (vec![], vec![]));
+        assert_eq!((share.home(), share.others()), (vec![], all.clone()));
         share.update(a, &[a, b]);
-        let mut all = [share.home(), share.others()].concat();
+        let mut both = [share.home(), share.others()].concat();
         assert!(!share.home().is_empty() && !share.others().is_empty());
-        all.sort();
-        assert_eq!(all, Partition::all().collect::<Vec<_>>());
+        both.sort();
+        assert_eq!(both, all);
         share.update(a, &[a]);
-        assert_eq!(share.others(), []);
+        assert_eq!((share.home(), share.others()), (all, vec![]));
     }
 }
