@@ -122,12 +122,14 @@ async fn a_503_is_tried_again_until_it_goes_well(start: Start) {
     target.on("/", Answer::status(503).body("later"));
     let web = Web::start(start).await;
     let (path, _) = web.enqueue(json!({"url": target.url("/"), "retry": {"backoff": "500ms"}})).await;
-    target.wait_for(SOON, "three attempts", |calls| calls.len() == 3).await;
+    target.wait_for(SOON, "three attempts", |calls| calls.len() >= 3).await;
     target.on("/", Answer::ok());
     web.job_is(&path, "done").await;
     let runs = web.runs(&path, 4).await;
-    let told: Vec<_> = runs.iter().map(|run| (run["attempt"].as_u64(), run["status"].as_u64())).collect();
-    assert_eq!(told, [(Some(1), Some(503)), (Some(2), Some(503)), (Some(3), Some(503)), (Some(4), Some(200))]);
+    for (n, run) in runs.iter().enumerate() {
+        let status = if n + 1 == runs.len() { 200 } else { 503 };
+        assert_eq!((&run["attempt"], &run["status"]), (&json!(n + 1), &json!(status)), "{runs:?}");
+    }
     let keys: HashSet<_> =
         target.all_calls().iter().map(|call| call.header("idempotency-key").map(str::to_owned)).collect();
     assert_eq!(keys.len(), 1, "for the target they are one: {keys:?}");
@@ -195,12 +197,13 @@ async fn a_timeout_is_tried_again(start: Start) {
     let target = Target::start().await;
     target.on("/", Answer::never());
     let web = Web::start(start).await;
-    let (path, _) = web.enqueue(json!({"url": target.url("/"), "timeout": "300ms", "retry": impatient()})).await;
-    target.wait_for(SOON, "a second attempt", |calls| calls.len() == 2).await;
+    let (path, _) = web.enqueue(json!({"url": target.url("/"), "timeout": "1s", "retry": impatient()})).await;
+    target.wait_for(SOON, "a second attempt", |calls| calls.len() >= 2).await;
     target.on("/", Answer::ok());
     web.job_is(&path, "done").await;
-    let runs = web.runs(&path, 3).await;
-    assert_eq!((&runs[0]["outcome"], &runs[2]["outcome"]), (&json!("timeout"), &json!("ok")), "{runs:?}");
+    let outcomes: Vec<Value> = web.runs(&path, 3).await.iter().map(|run| run["outcome"].clone()).collect();
+    let (last, before) = outcomes.split_last().unwrap();
+    assert!(last == "ok" && before.iter().all(|outcome| outcome == "timeout"), "{outcomes:?}");
 }
 
 async fn a_key_is_called_once_however_often_it_is_sent(start: Start) {
@@ -248,7 +251,7 @@ async fn a_job_waits_until_its_time(start: Start) {
 async fn a_cancelled_job_is_not_called(start: Start) {
     let target = Target::start().await;
     let web = Web::start(start).await;
-    let (path, added) = web.enqueue(json!({"url": target.url("/cancelled"), "in": "1500ms", "key": "k"})).await;
+    let (path, added) = web.enqueue(json!({"url": target.url("/cancelled"), "in": "5s", "key": "k"})).await;
     let stale = send(web.request(Method::DELETE, &path).header("if-match", "\"7\"")).await;
     stale.is_problem(409, "stale", "If-Match");
     let cancel = send(web.request(Method::DELETE, &path).header("if-match", "\"1\"")).await;
@@ -271,7 +274,7 @@ async fn a_cancelled_job_is_not_called(start: Start) {
 
 async fn an_attempt_is_in_the_log_from_its_start(start: Start) {
     let target = Target::start().await;
-    target.on("/", Answer::ok().after(Duration::from_secs(2)));
+    target.on("/", Answer::ok().after(Duration::from_secs(8)));
     let web = Web::start(start).await;
     let (path, _) = web.enqueue(json!({"url": target.url("/")})).await;
     let running = web.job_is(&path, "running").await;

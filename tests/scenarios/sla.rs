@@ -55,10 +55,10 @@ impl System {
         }
     }
 
-    /// An endpoint that is called every second, and well at least every two, as it is once it was called.
+    /// An endpoint that is called every second, and well at least every five, as it is once it was called.
     async fn add(&self, target: &Target) -> String {
         let (endpoint, _) =
-            self.web.add(json!({"url": target.url("/steady"), "every": "1s", "sla": "2s", "active": true})).await;
+            self.web.add(json!({"url": target.url("/steady"), "every": "1s", "sla": "5s", "active": true})).await;
         eventually(SOON, "its first good call", async || {
             let runs = self.web.items(&format!("{endpoint}/runs")).await;
             runs.iter().any(|run| run["outcome"] == "ok").then_some(())
@@ -107,7 +107,7 @@ impl System {
         })
         .await;
         let lasted = breach["lasted_ms"].as_u64().unwrap();
-        let counted = |view: &Value| view["longest_gap_ms"].as_u64().unwrap() >= lasted + 2_000;
+        let counted = |view: &Value| view["longest_gap_ms"].as_u64().unwrap() >= lasted + 5_000;
         let all = eventually(SOON, "the SLA is met again", async || {
             Some(self.value("/api/sla").await).filter(|all| all["met"] == true && counted(all))
         })
@@ -171,7 +171,7 @@ async fn workers_that_are_gone_are_told(store: &impl Store) {
     }
     system.restart(store).await;
     let breach = system.has_ended(&endpoint, "no_worker").await;
-    assert!(breach["lasted_ms"].as_u64().unwrap() > 5_000, "for as long as nobody was there: {breach}");
+    assert!(breach["lasted_ms"].as_u64().unwrap() > 3_000, "for as long as nobody was there: {breach}");
 }
 
 async fn what_is_switched_off_is_told(store: &impl Store) {
@@ -191,7 +191,8 @@ async fn what_is_switched_off_is_told(store: &impl Store) {
     })
     .await;
     assert_eq!((&all["met"], &all["in_breach"]), (&json!(true), &json!([])), "{all}");
-    assert_eq!(system.web.items("/api/sla/breaches").await.len(), 2);
+    let breaches = system.web.items("/api/sla/breaches").await;
+    assert_eq!(breaches.iter().filter(|breach| breach["cause"] == "switched_off").count(), 2, "{breaches:?}");
 }
 
 async fn a_pool_that_is_switched_off_is_told(store: &impl Store) {
@@ -212,10 +213,10 @@ async fn a_pool_that_is_switched_off_is_told(store: &impl Store) {
 
 async fn slots_that_are_full_are_told(store: &impl Store) {
     let target = Target::start().await;
-    target.on("/slow", Answer::ok().after(Duration::from_secs(6)));
+    target.on("/slow", Answer::ok().after(Duration::from_secs(15)));
     let system = System::start(store, "1").await;
     let endpoint = system.add(&target).await;
-    let slow = system.web.add_on_demand(&target.url("/slow"), &json!({"timeout": "20s"})).await;
+    let slow = system.web.add_on_demand(&target.url("/slow"), &json!({"timeout": "40s"})).await;
     system.web.call_now(&slow).await;
     system.lasts(&endpoint, "late_start").await;
     system.has_ended(&endpoint, "late_start").await;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 /// Short, because it is what the tests wait for where a target never answers.
-const TIMEOUT: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// Long enough to never be what ends a call.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -320,16 +320,16 @@ async fn a_compressed_body_is_not_inflated() {
 async fn a_target_that_never_answers_ends_at_the_deadline() {
     let target = Target::start(|mut connection| async move { while connection.read().await {} }).await;
     let started = Instant::now();
-    check(&call(&target.url("/"), TIMEOUT).await, Outcome::Timeout, None, "no answer within 300ms");
+    check(&call(&target.url("/"), TIMEOUT).await, Outcome::Timeout, None, "no answer within 1s");
     let took = started.elapsed();
-    assert!(took >= TIMEOUT && took < TIMEOUT * 5, "{took:?}");
+    assert!(took >= TIMEOUT && took < TIMEOUT * 15, "{took:?}");
 }
 
 #[tokio::test]
 async fn the_deadline_covers_a_dripping_head_and_body() {
     for (start, status, message) in [
-        ("", None, "no answer within 300ms"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", Some(200), "the answer was not complete within 300ms"),
+        ("", None, "no answer within 1s"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", Some(200), "the answer was not complete within 1s"),
     ] {
         let target = Target::start(move |mut connection| async move {
             connection.read().await;
@@ -344,7 +344,7 @@ async fn the_deadline_covers_a_dripping_head_and_body() {
         .await;
         let started = Instant::now();
         check(&call(&target.url("/"), TIMEOUT).await, Outcome::Timeout, status, message);
-        assert!(started.elapsed() < TIMEOUT * 5);
+        assert!(started.elapsed() < TIMEOUT * 15);
     }
 }
 
