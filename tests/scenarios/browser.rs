@@ -74,14 +74,20 @@ impl Visit {
         eventually(SOON, &what, async || Some(self.path().await).filter(|path| is_it(path))).await
     }
 
-    /// Waits for what an XPath finds. What a page puts in its place meanwhile counts as not there yet.
+    /// What an XPath finds on the page now. What a page puts in its place meanwhile counts as not there yet.
+    async fn shown(&self, xpath: &str) -> Option<WebElement> {
+        let element = self.browser.find(By::XPath(xpath)).await.ok()?;
+        element.is_displayed().await.ok()?.then_some(element)
+    }
+
+    /// Waits for what an XPath finds.
     pub(crate) async fn sees(&self, what: &str, xpath: &str) -> WebElement {
-        let what = format!("the page shows {what}");
-        eventually(SOON, &what, async || {
-            let element = self.browser.find(By::XPath(xpath)).await.ok()?;
-            element.is_displayed().await.ok()?.then_some(element)
-        })
-        .await
+        eventually(SOON, &format!("the page shows {what}"), async || self.shown(xpath).await).await
+    }
+
+    /// Clicks what an XPath finds, once it is there and stays for a click.
+    pub(crate) async fn clicks(&self, what: &str, xpath: &str) {
+        eventually(SOON, &format!("a click on {what}"), async || self.shown(xpath).await?.click().await.ok()).await;
     }
 
     pub(crate) async fn sees_text(&self, text: &str) {
@@ -96,12 +102,12 @@ impl Visit {
     /// Presses a button, or follows a link, of this label.
     pub(crate) async fn press(&self, label: &str) {
         let button = format!("//main//*[self::button or self::a][normalize-space(.) = '{label}']");
-        self.sees(label, &button).await.click().await.unwrap();
+        self.clicks(label, &button).await;
     }
 
     /// Presses the switch of the page, which then shows `now`.
     async fn switch(&self, now: &str) {
-        self.sees("a switch", "//button[@role = 'switch']").await.click().await.unwrap();
+        self.clicks("a switch", "//button[@role = 'switch']").await;
         self.sees(now, &format!("//button[@role = 'switch'][normalize-space(.) = '{now}']")).await;
     }
 
@@ -229,7 +235,7 @@ async fn a_fault_is_shown_at_its_field_and_nothing_typed_is_lost() {
     visit.types("url", "ftp://example.com/").await;
     visit.types("every", "soon").await;
     visit.types("name", "<script>alert(1)</script> $period").await;
-    visit.sees("the rest of the form", "//summary").await.click().await.unwrap();
+    visit.clicks("the rest of the form", "//summary").await;
     visit.types("headers", "Accept: text/plain\nX-A: b").await;
     visit.types("body", "\nfirst\n\nthird").await;
     visit.types("tags", "one, two").await;
@@ -274,7 +280,7 @@ async fn people_log_in_and_out() {
     visit.arrives("where they wanted to go", |path| path == "/endpoints").await;
     assert_eq!(visit.value("q").await, "x");
     assert_eq!(visit.run("return document.cookie").await, "", "no script can read the session");
-    visit.sees("the way out", "//form[@action = '/logout']//button").await.click().await.unwrap();
+    visit.clicks("the way out", "//form[@action = '/logout']//button").await;
     visit.arrives("the login", |path| path == "/login").await;
     visit.goto("/endpoints").await;
     visit.arrives("the login", |path| path == "/login").await;
@@ -302,7 +308,7 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.goto("/endpoints/new").await;
     visit.types("url", &format!("ftp://{}", "x".repeat(300))).await;
     visit.types("every", &"9".repeat(80)).await;
-    visit.sees("the rest of the form", "//summary").await.click().await.unwrap();
+    visit.clicks("the rest of the form", "//summary").await;
     measure("the whole form").await;
     visit.press("Add").await;
     visit.sees("that nothing was saved", "//*[@role = 'alert']").await;
@@ -312,7 +318,7 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.types("url", &target.url(&path)).await;
     visit.types("every", "1s").await;
     visit.types("name", &"Aprettylongname".repeat(6)).await;
-    visit.sees("the rest of the form", "//summary").await.click().await.unwrap();
+    visit.clicks("the rest of the form", "//summary").await;
     visit.types("tags", &format!("{}, short", "t".repeat(50))).await;
     visit.types("sla", "15m").await;
     visit.types("headers", &format!("X-Long: {}", "h".repeat(300))).await;

@@ -83,7 +83,7 @@ async fn a_queue_is_looked_after(settings: Settings, script: bool) {
     visit.press("Cancel").await;
     visit.sees("that it is cancelled", "//dl//*[normalize-space(.) = 'cancelled']").await;
     visit.goto("/jobs?state=failed").await;
-    visit.sees("a failed one", "//table//th/a").await.click().await.unwrap();
+    visit.clicks("a failed one", "//table//th/a").await;
     visit.arrives("the job", |path| path.starts_with("/jobs/")).await;
     visit.sees("the attempt", "//table//tr[contains(., 'failed 500') and contains(., 'second')]").await;
     visit.press("Retry").await;

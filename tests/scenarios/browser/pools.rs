@@ -45,10 +45,10 @@ async fn a_pool_is_limited_and_switched_in_a_browser(settings: Settings) {
 
     let switch =
         |now: &str| format!("//button[@role = 'switch'][contains(@aria-label, '//')][normalize-space(.) = '{now}']");
-    visit.sees("that it is on", &switch("on")).await.click().await.unwrap();
+    visit.clicks("that it is on", &switch("on")).await;
     visit.sees_text("Switch this pool off?").await;
     visit.press("Leave on").await;
-    visit.sees("that it is on", &switch("on")).await.click().await.unwrap();
+    visit.clicks("that it is on", &switch("on")).await;
     visit.press("Switch off").await;
     visit.arrives("the pool", |path| path == pool).await;
     visit.sees("that it is off", &switch("off")).await;
@@ -67,7 +67,7 @@ async fn a_pool_is_limited_and_switched_in_a_browser(settings: Settings) {
 
     let before = target.all_calls().len();
     visit.goto("/pools").await;
-    visit.sees("that it is off", &switch("off")).await.click().await.unwrap();
+    visit.clicks("that it is off", &switch("off")).await;
     visit.sees("that it is on", &switch("on")).await;
     visit.arrives("the list", |path| path == "/pools").await;
     target.wait_for(SOON, "it is called again", |calls| calls.len() > before).await;

@@ -19,7 +19,7 @@ const EXPECTED: &str = "return [...document.querySelectorAll('#preview time')].m
 impl Visit {
     async fn chooses(&self, kind: &str) {
         let radio = format!("//input[@name = 'timing'][@value = '{kind}']");
-        self.sees(kind, &radio).await.click().await.unwrap();
+        self.clicks(kind, &radio).await;
     }
 
     async fn times(&self, script: &str) -> Vec<String> {
@@ -111,7 +111,7 @@ async fn a_tick_moves_an_endpoint_to_round_times() {
     let spread = visit.shows_times("an hour apart", |time| time.ends_with(" UTC")).await;
     visit.sees("the others", "//*[@id = 'preview']//p[starts-with(., '3 others every 1h: at most 2 ')]").await;
     let at_the_start = "//*[name() = 'rect'][@class = 'place'][@x = '0']";
-    visit.sees("the box", "//input[@name = 'align']").await.click().await.unwrap();
+    visit.clicks("the box", "//input[@name = 'align']").await;
     let aligned = visit.shows_times("round times", |time| time.ends_with(":00:00 UTC")).await;
     assert_ne!(spread, aligned);
     visit.sees("its mark at the start of the hour", at_the_start).await;
@@ -142,7 +142,7 @@ async fn a_random_endpoint_is_added_and_its_url_named_when_it_comes_again() {
     visit.types("tz", "Europe/Berlin").await;
     for day in ["sat", "sun"] {
         let there = format!("//input[@name = 'days'][@value = '{day}']");
-        visit.sees(day, &there).await.click().await.unwrap();
+        visit.clicks(day, &there).await;
     }
     let working = |time: &str| {
         let hour: u32 = time.split([' ', ':']).nth(2).unwrap().parse().unwrap();
