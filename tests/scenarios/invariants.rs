@@ -107,6 +107,7 @@ async fn invariant_3_what_a_killed_worker_held_is_called_again_within_a_lease_an
     target.on("/", Answer::ok());
     target.wait_for(LEASE + SOON, "the second call", |calls| calls.len() == 2).await;
     let again = target.calls("/")[1].start - killed;
+    // A busy machine adds to the second that is promised; the bench `kills` holds a quiet one to it.
     assert!(again <= LEASE + 4 * SECOND, "called again after {again:?}");
     assert!(again >= LEASE - 5 * SECOND, "called again after {again:?}, when the lease may have been alive");
     assert_eq!(by_occurrence(&target.all_calls()).len(), 1, "the second attempt has the key of the first");

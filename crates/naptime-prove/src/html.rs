@@ -240,18 +240,4 @@ mod tests {
         assert_eq!(page.matches("\"mark stop\"").count(), 2 * 3 * 3);
         assert_eq!(html(&sample::good()).matches("\"mark").count(), 0);
     }
-
-    /// Writes the sample pages, to be looked at.
-    #[test]
-    #[ignore = "writes files into NAPTIME_SAMPLES"]
-    fn sample_pages() {
-        let folder = std::path::PathBuf::from(std::env::var_os("NAPTIME_SAMPLES").unwrap());
-        let mut single = sample::good();
-        single.legs.truncate(1);
-        for (name, report) in
-            [("good", sample::good()), ("full", sample::full()), ("broken", sample::broken()), ("single", single)]
-        {
-            std::fs::write(folder.join(format!("{name}.html")), html(&report)).unwrap();
-        }
-    }
 }

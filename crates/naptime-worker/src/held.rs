@@ -202,8 +202,8 @@ fn fence(sent: Instant, lease: Duration) -> Instant {
 }
 
 impl Held {
-    /// Whether the claim is safe now, and its call not too late for its pass. Asked right before a call leaves: a process that was stopped for a while must not
-    /// send what others have long since taken over.
+    /// Whether the claim is safe now, and its call not too late for its pass. Asked right before a call leaves: a process
+    /// that was stopped for a while must not send what others have long since taken over.
     pub(crate) fn is_safe(&self) -> bool {
         let held = self.book.lock();
         let in_time = self.pass.as_ref().is_none_or(HeldPass::is_in_time);
