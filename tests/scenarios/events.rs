@@ -14,6 +14,7 @@ use naptime_tests::eventually;
 use naptime_tests::rabbit::{self, Broker, Client};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -59,6 +60,14 @@ impl Handler for Script {
             Some(handled) => handled,
             None => std::future::pending().await,
         }
+    }
+
+    async fn begin(&self, _: &str, _: Uuid) -> Result<u32, String> {
+        Ok(1)
+    }
+
+    async fn end(&self, _: &str) -> Result<(), String> {
+        Ok(())
     }
 }
 

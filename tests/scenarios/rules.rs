@@ -26,6 +26,10 @@ on_both_stores!(
     bad_rules_are_named_by_field,
     events_that_cannot_be_handled_are_refused,
     pages_add_try_change_and_delete_a_rule,
+    a_key_fills_one_segment_of_the_path,
+    a_template_takes_no_more_than_it_may,
+    a_one_off_job_does_not_take_the_key_of_a_rule,
+    rules_come_in_pages,
 );
 
 /// A program that takes events from a queue of its own.
@@ -486,6 +490,143 @@ async fn pages_add_try_change_and_delete_a_rule(start: Start) {
     for path in ["/rules/poll/edit", "/rules/poll/delete"] {
         assert_eq!(web.get(path).await.status, 404, "{path}");
     }
+}
+
+async fn a_key_fills_one_segment_of_the_path(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    let poll = json!({"event": "twitter.linked",
+        "then": {"upsert": {"url": target.url("/poll/{{ key }}"), "every": "1s", "name": "{{ key }}"}}});
+    rule(&web, "poll", &poll).await;
+    let keys = [
+        ("user#1", "user%231"),
+        ("user#2", "user%232"),
+        ("a/../../admin/delete", "a%2F..%2F..%2Fadmin%2Fdelete"),
+        ("a?role=admin", "a%3Frole%3Dadmin"),
+    ];
+    for (key, segment) in keys {
+        let reply = web.post("/api/events", &event("twitter.linked", key, &json!({}))).await;
+        assert_eq!(reply.status, 200, "{key}: {}", reply.text);
+        let what = format!("a call for {key}");
+        target.wait_for(SOON, &what, |calls| calls.iter().any(|it| it.uri == format!("/poll/{segment}"))).await;
+    }
+    for key in [".", ".."] {
+        let reply = web.post("/api/events", &event("twitter.linked", key, &json!({}))).await;
+        reply.is_problem(422, "does_not_render", "url");
+        assert!(reply.text.contains(&format!("`{key}`")), "{}", reply.text);
+        let tried = web.form("/rules/try", &[("sample", &event("twitter.linked", key, &json!({})).to_string())]).await;
+        assert!(tried.status == 422 && tried.text.contains("lead to another one"), "{}", tried.text);
+    }
+    let calls = target.all_calls();
+    let strays: Vec<&str> = calls
+        .iter()
+        .map(|it| &*it.uri)
+        .filter(|uri| !keys.iter().any(|(_, it)| *uri == format!("/poll/{it}")))
+        .collect();
+    assert_eq!(strays, [""; 0]);
+}
+
+async fn a_template_takes_no_more_than_it_may(start: Start) {
+    let web = Web::start(start).await;
+    let with_body = |body: String| json!({"event": "e", "then": {"upsert": {"url": "https://example.com/{{ key }}", "every": "5m", "body": body}}});
+    let doubled = "{% set x = x ~ x %}".repeat(60);
+    for body in [
+        "{{ 'x' * 100000000000 }}".to_owned(),
+        format!("{{% set x = key %}}{doubled}{{{{ x|length }}}}"),
+        format!("{{% set x = data %}}{}{{{{ x|tojson|length }}}}", "{% set x = [x, x] %}".repeat(60)),
+        "{{ (key * 200000)|replace('x', key * 200000)|length }}".to_owned(),
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}".to_owned(),
+    ] {
+        rule(&web, "greedy", &with_body(body.clone())).await;
+        let reply = web.post("/api/events", &event("e", "x", &json!({}))).await;
+        reply.is_problem(422, "does_not_render", "body");
+        let tried = web.form("/rules/try", &[("sample", &event("e", "x", &json!({})).to_string())]).await;
+        assert_eq!(tried.status, 422, "{body}: {}", tried.text);
+    }
+    let batch = put(&web, "greedy", &with_body("{{ data.all|batch(3) }}".to_owned())).await;
+    batch.is_problem(422, "bad_template", "then.upsert.body");
+    assert!(batch.text.contains("`batch`"), "{}", batch.text);
+}
+
+async fn a_one_off_job_does_not_take_the_key_of_a_rule(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    rule(&web, "link", &link(&target)).await;
+    let job = json!({"url": target.url("/once"), "key": "user-123", "in": "1h"});
+    let once = web.post("/api/jobs", &job).await;
+    assert_eq!(once.status, 202, "{}", once.text);
+    let linked = event("twitter.linked", "user-123", &json!({"token": "abc"}));
+    let reply = web.post("/api/events", &linked).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.value()["items"][0]["did"], "added");
+    assert_eq!(web.post("/api/events", &linked).await.value()["items"][0]["did"], "unchanged");
+    let again = web.post("/api/jobs", &job).await;
+    assert_eq!((again.status, &again.value()["id"]), (200, &once.value()["id"]), "{}", again.text);
+}
+
+async fn rules_come_in_pages(start: Start) {
+    let web = Web::start(start).await;
+    for name in ["c", "a", "b"] {
+        rule(&web, name, &json!({"event": "e", "then": "delete"})).await;
+    }
+    let page = async |query: &str| {
+        let page = web.get(&format!("/api/rules?{query}")).await.value();
+        let names: Vec<String> =
+            page["items"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect();
+        (names, page["next_cursor"].as_str().map(str::to_owned))
+    };
+    let (names, next) = page("limit=2").await;
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(page(&format!("limit=2&cursor={}", next.unwrap())).await, (vec!["c".to_owned()], None));
+    assert_eq!(page("").await.0.len(), 3);
+    web.get("/api/rules?limit=0").await.is_problem(400, "out_of_range", "limit");
+}
+
+/// Each is killed with kill -9 while it handles the event: the rules take it a second, and the log says when.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_two_workers_died_over_is_put_aside() {
+    const RULES: usize = 400;
+    let database = mongo::fresh_database().await;
+    let broker = rabbit::shared().await;
+    let (client, queue) = (broker.client().await, broker.fresh_queue());
+    client.declare(&queue).await;
+    let target = Target::start().await;
+    let web = Web::start(Naptime::web(&database).env("WEB_WORKER_MAX_CAPACITY", "0")).await;
+    rule(&web, "link", &link(&target)).await;
+    let puts = (0..RULES).map(|n| {
+        let heavy = json!({"event": "heavy", "job": format!("{{{{ key }}}}/{n}"),
+            "then": {"upsert": {"url": target.url("/{{ key }}"), "every": "1d", "name": "heavy"}}});
+        let web = &web;
+        async move { rule(web, &format!("heavy-{n}"), &heavy).await }
+    });
+    futures::future::join_all(puts).await;
+    let worker = || {
+        let start = Naptime::worker(&database).env("AMQP_URL", broker.uri());
+        start.env("NAPTIME_EVENTS_QUEUE", queue.clone())
+    };
+    let heavy = event("heavy", "user-123", &json!({}));
+    let first = worker().start().await;
+    publish(&client, &queue, &heavy).await;
+    // What waits behind it was sent ahead to the same worker, and is not to blame.
+    publish(&client, &queue, &event("twitter.linked", "behind", &json!({"token": "t", "every": "1d"}))).await;
+    eventually(SOON, "the event is being handled", async || {
+        web.items("/api/endpoints").await.iter().any(|it| it["name"] == "heavy").then_some(())
+    })
+    .await;
+    first.kill9();
+    let second = worker().start().await;
+    second.wait_line(SOON, "that it is handled again", |line| line.contains("is handled again")).await;
+    second.kill9();
+    let third = worker().start().await;
+    let letter = dead(&queue).await;
+    assert_eq!(serde_json::from_slice::<Value>(&letter.delivery.data).unwrap(), heavy);
+    assert_eq!(header(&letter, "x-naptime-code"), "worker_died");
+    one(&web, "behind").await;
+    // Sent once more, it is a new one.
+    publish(&client, &queue, &heavy).await;
+    catch_up(&web, &client, &queue, "after").await;
+    assert!(client.take(&format!("{queue}.dead")).await.is_none());
+    drop(third);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,8 +17,10 @@ use naptime_core::Invalid;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::event::Event;
+use crate::suspicion::Suspicious;
 use crate::{dead, queue};
 
 /// Messages that the broker sends ahead.
@@ -29,7 +31,7 @@ const HEARTBEAT_SECONDS: u16 = 10;
 
 /// How long it may take until a connection is ready, and how long to say goodbye.
 const CONNECT: Duration = Duration::from_secs(15);
-const CLOSE: Duration = Duration::from_secs(3);
+pub(crate) const CLOSE: Duration = Duration::from_secs(3);
 
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -39,6 +41,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub trait Handler: Send + Sync {
     /// Handles one event. It may come again, even if it was handled: what is done must be the same done twice.
     async fn handle(&self, event: &Event) -> Handled;
+
+    /// Notes that `consumer` begins with a message that came before, so that its consumer may have died over it. Returns
+    /// how many consumers have begun with it and not ended it, this one included.
+    ///
+    /// # Errors
+    /// Why that can't be noted now.
+    async fn begin(&self, message: &str, consumer: Uuid) -> Result<u32, String>;
+
+    /// Notes that the message was handled, or is given back whole.
+    ///
+    /// # Errors
+    /// Why that can't be noted now.
+    async fn end(&self, message: &str) -> Result<(), String>;
 }
 
 /// How it went.
@@ -96,6 +111,8 @@ impl Consumer {
     pub async fn run(&self, handler: &dyn Handler, stop: &CancellationToken) {
         let mut pause = Pause::default();
         let mut is_down = false;
+        // Lives as long as the process: a message that comes again after a lost connection killed nobody.
+        let me = Uuid::new_v4();
         loop {
             let Some(opened) = stop.run_until_cancelled(self.open()).await else { return };
             let lost = match opened {
@@ -104,7 +121,7 @@ impl Consumer {
                     info!(queue = self.queue, host = self.uri.authority.host, "consuming events from {}", self.queue);
                     is_down = false;
                     let since = Instant::now();
-                    let Err(lost) = link.consume(handler, stop).await else {
+                    let Err(lost) = link.consume(handler, me, stop).await else {
                         let _ = timeout(CLOSE, link.connection.close(200, "OK".into())).await;
                         return;
                     };
@@ -153,12 +170,12 @@ impl Link {
     }
 
     /// Handles what comes, until `stop`. What was sent ahead and not handled goes back to the queue.
-    async fn consume(&self, handler: &dyn Handler, stop: &CancellationToken) -> Result<(), Lost> {
+    async fn consume(&self, handler: &dyn Handler, me: Uuid, stop: &CancellationToken) -> Result<(), Lost> {
         let mut deliveries = self.deliveries.clone();
         while let Some(next) = stop.run_until_cancelled(deliveries.next()).await {
             let delivery = next.ok_or(Lost::Ended)??;
             let handled = match Event::read(&delivery.data) {
-                Ok(event) => handle(handler, &event, &delivery, stop).await?,
+                Ok(event) => handle(&Suspicious::new(handler, &delivery, me), &event, &delivery, stop).await?,
                 Err(reason) => Handled::Refused(reason),
             };
             match handled {
@@ -188,7 +205,7 @@ impl Link {
 ///
 /// The message is held meanwhile: given back, it would come again at once, and behind others of its key.
 async fn handle(
-    handler: &dyn Handler,
+    handler: &Suspicious<'_>,
     event: &Event,
     delivery: &Delivery,
     stop: &CancellationToken,
@@ -202,6 +219,7 @@ async fn handle(
             warn!(event = event.event, reason, "an event must wait");
         }
         if stop.run_until_cancelled(sleep(pause.next())).await.is_none() {
+            handler.give_back().await;
             return Ok(handled);
         }
         // The broker has it again, and gives it to somebody.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::amqp::{Handled, Handler};
 use crate::event::Event;
-use crate::render::{self, What};
+use crate::render::{self, Rendered, What};
 
 /// How often a job is tried anew when somebody else's edit came between.
 const MAX_TRIES: usize = 10;
@@ -55,8 +55,7 @@ pub enum Did {
 /// Why an event did nothing, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// It can never be handled. Nothing was stored, but for what earlier rules of the event did if a one-off job took
-    /// the key of a later one in that moment.
+    /// It can never be handled. Nothing was stored.
     #[error("{}", .0.first().map_or_else(String::new, ToString::to_string))]
     Refused(Vec<Invalid>),
     /// The store failed, maybe half-way. It may be tried again.
@@ -150,12 +149,13 @@ async fn plan_by(
     rules: Vec<Rule>,
 ) -> Result<Vec<Step>, Failed> {
     let (mut steps, mut faults): (Vec<Step>, Vec<Invalid>) = (Vec::new(), Vec::new());
-    for rule in rules.into_iter().filter(|rule| rule.enabled) {
+    let rules = rules.into_iter().filter(|rule| rule.enabled).collect();
+    for (rule, act) in rendered(rules, event).await? {
         let mut note = |found: Vec<Invalid>| {
             let named = |fault: Invalid| Invalid { detail: format!("rule {}: {}", rule.name, fault.detail), ..fault };
             faults.extend(found.into_iter().map(named));
         };
-        let act = match render::render(&rule, event) {
+        let act = match act {
             Ok(act) => act,
             Err(found) => {
                 note(found);
@@ -168,9 +168,6 @@ async fn plan_by(
             note(vec![Invalid::new("job", "conflict", detail)]);
         }
         let there = store.by_key(&act.job).await?;
-        if there.as_ref().is_some_and(|job| job.stage().is_some()) {
-            note(vec![taken(&act.job)]);
-        }
         if let What::Upsert(draft) = &act.what
             && let Err(found) = (**draft).clone().create(limits, there.as_ref().map_or_else(new_id, |job| job.id))
         {
@@ -179,6 +176,15 @@ async fn plan_by(
         steps.push(Step { rule: rule.name, key: act.job, what: act.what, there });
     }
     if faults.is_empty() { Ok(steps) } else { Err(Failed::Refused(faults)) }
+}
+
+/// Renders on a thread that nobody waits for: calls leave from the others.
+async fn rendered(rules: Vec<Rule>, event: &Event) -> Result<Rendered, Failed> {
+    let event = event.clone();
+    tokio::task::spawn_blocking(move || render::all(rules, &event)).await.map_err(|_| {
+        // Tried again, it would end in the same way.
+        Failed::Refused(vec![Invalid::new("job", "does_not_render", "the templates of its rules cannot be rendered")])
+    })
 }
 
 async fn carry_out(store: &dyn Rules, limits: draft::Rules<'_>, step: Step) -> Result<Done, Failed> {
@@ -198,9 +204,6 @@ async fn carry_out(store: &dyn Rules, limits: draft::Rules<'_>, step: Step) -> R
             (What::Delete | What::SwitchOff, None) => return Ok(Done { rule, did: Did::Nothing, key, job: None }),
             (_, Some(job)) => job,
         };
-        if job.stage().is_some() {
-            return Err(Failed::Refused(vec![taken(&key)]));
-        }
         let (edit, did) = match &what {
             What::Upsert(draft) => (whole_change(draft, limits, &job, &rule)?, Did::Changed),
             What::SwitchOff => (Change { by: By::Rule(rule.clone()), ..Change::switch(false) }, Did::SwitchedOff),
@@ -251,10 +254,6 @@ fn whole_change(draft: &Draft, limits: draft::Rules<'_>, job: &Job, rule: &str) 
     })
 }
 
-fn taken(key: &str) -> Invalid {
-    Invalid::new("job", "key_taken", format!("`{key}` is the key of a one-off job, which is not for rules"))
-}
-
 fn new_id() -> JobId {
     Uuid::now_v7().into()
 }
@@ -290,6 +289,14 @@ impl Handler for Applier {
             }
             Err(Failed::Store(error)) => Handled::Later(error.to_string()),
         }
+    }
+
+    async fn begin(&self, message: &str, consumer: Uuid) -> Result<u32, String> {
+        self.store.begin_event(message, consumer).await.map_err(|error| error.to_string())
+    }
+
+    async fn end(&self, message: &str) -> Result<(), String> {
+        self.store.end_event(message).await.map_err(|error| error.to_string())
     }
 }
 

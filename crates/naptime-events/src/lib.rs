@@ -12,8 +12,10 @@ pub mod apply;
 mod check;
 mod dead;
 mod event;
+mod place;
 mod queue;
 mod render;
+mod suspicion;
 mod template;
 
 pub use amqp::{Consumer, Handled, Handler};

@@ -1,10 +1,10 @@
 //! A rule and an event make an act on a job.
 
-use minijinja::value::Value;
 use naptime_core::{Action, Draft, Invalid, RawHeaders, RawLimits, Rule, Template};
 
 use crate::event::{Event, MAX_KEY, check_text};
-use crate::template;
+use crate::place;
+use crate::template::{self, Piece, Values, Work};
 
 /// What a rule makes of an event.
 #[derive(Clone, Debug)]
@@ -26,13 +26,28 @@ pub(crate) enum What {
     SwitchOff,
 }
 
+/// What each rule makes of an event, or why it makes nothing.
+pub(crate) type Rendered = Vec<(Rule, Result<Act, Vec<Invalid>>)>;
+
+/// Fills in the templates of rules. It computes, so it is not for a thread that others wait for.
+pub(crate) fn all(rules: Vec<Rule>, event: &Event) -> Rendered {
+    let (values, until) = (template::values(event), Work::deadline());
+    rules
+        .into_iter()
+        .map(|rule| {
+            let act = render(&rule, &values, Work::new(until));
+            (rule, act)
+        })
+        .collect()
+}
+
 /// Fills in the templates of a rule.
 ///
 /// # Errors
-/// `does_not_render` at each field whose template asks for what the event doesn't have, goes on for too long or makes
+/// `does_not_render` at each field whose template asks for what the event doesn't have, takes too much work or makes
 /// too much; and a key at `job` that is none.
-pub(crate) fn render(rule: &Rule, event: &Event) -> Result<Act, Vec<Invalid>> {
-    let mut renderer = Renderer { values: template::values(event), faults: Vec::new() };
+fn render(rule: &Rule, values: &Values, work: Work) -> Result<Act, Vec<Invalid>> {
+    let mut renderer = Renderer { values, work, faults: Vec::new() };
     let job = renderer.render("job", &rule.job);
     if let Err(fault) = check_text("job", &job, MAX_KEY)
         && renderer.faults.is_empty()
@@ -52,23 +67,43 @@ pub(crate) fn render(rule: &Rule, event: &Event) -> Result<Act, Vec<Invalid>> {
 /// # Errors
 /// At each field that does need one.
 pub(crate) fn without_event(job: &Template) -> Result<Draft, Vec<Invalid>> {
-    let mut renderer = Renderer { values: Value::UNDEFINED, faults: Vec::new() };
+    let (values, work) = (Values::new(), Work::new(Work::deadline()));
+    let mut renderer = Renderer { values: &values, work, faults: Vec::new() };
     let draft = renderer.draft(job);
     if renderer.faults.is_empty() { Ok(draft) } else { Err(renderer.faults) }
 }
 
-struct Renderer {
-    values: Value,
+struct Renderer<'a> {
+    values: &'a Values,
+    work: Work,
     faults: Vec<Invalid>,
 }
 
-impl Renderer {
-    /// What comes out; nothing if it fails, and the fault is noted.
-    fn render(&mut self, field: &'static str, source: &str) -> String {
-        template::render(field, source, &self.values).unwrap_or_else(|fault| {
+impl Renderer<'_> {
+    /// What comes out, in pieces; nothing if it fails, and the fault is noted.
+    fn pieces(&mut self, field: &'static str, source: &str) -> Vec<Piece> {
+        template::render(field, source, self.values, &mut self.work).unwrap_or_else(|fault| {
             self.faults.push(fault);
+            Vec::new()
+        })
+    }
+
+    fn render(&mut self, field: &'static str, source: &str) -> String {
+        place::plain(&self.pieces(field, source))
+    }
+
+    fn url(&mut self, source: &str) -> String {
+        let pieces = self.pieces("url", source);
+        place::url(&pieces).unwrap_or_else(|detail| {
+            self.faults.push(Invalid::new("url", "does_not_render", detail));
             String::new()
         })
+    }
+
+    fn body(&mut self, source: Option<&String>, headers: &[(String, String)]) -> Option<String> {
+        let pieces = self.pieces("body", source?);
+        let content_type = headers.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("content-type"));
+        Some(place::body(&pieces, content_type.map(|(_, value)| value.as_str()))).filter(|text| !text.trim().is_empty())
     }
 
     /// A text that is given and not blank.
@@ -94,8 +129,10 @@ impl Renderer {
             .iter()
             .map(|(name, value)| (self.render("headers", name), self.render("headers", value)))
             .collect();
+        let url = self.url(&job.url);
+        let body = self.body(job.body.as_ref(), &headers);
         Draft {
-            url: Some(self.render("url", &job.url)),
+            url: Some(url),
             every: self.text("every", job.every.as_ref()),
             jitter: Some(self.text("jitter", job.jitter.as_ref())),
             align: Some(job.align),
@@ -106,7 +143,7 @@ impl Renderer {
             tz: Some(self.text("tz", job.tz.as_ref())),
             method: self.text("method", job.method.as_ref()),
             headers: Some(RawHeaders::Pairs(headers)),
-            body: Some(self.text("body", job.body.as_ref())),
+            body: Some(body),
             timeout: self.text("timeout", job.timeout.as_ref()),
             active: Some(job.active),
             sla: Some(self.text("sla", job.sla.as_ref())),
@@ -139,7 +176,117 @@ mod tests {
     }
 
     fn rendered(then: &Value) -> Result<Act, Vec<Invalid>> {
-        render(&rule("{{ key }}", then), &event())
+        of_event(&rule("{{ key }}", then), &event())
+    }
+
+    fn of_event(rule: &Rule, event: &Event) -> Result<Act, Vec<Invalid>> {
+        all(vec![rule.clone()], event).remove(0).1
+    }
+
+    /// The URL of a rule for an event of this key, as it is called.
+    fn called(url: &str, key: &str) -> Result<String, String> {
+        let event = Event { key: key.into(), ..event() };
+        let act = of_event(&rule("k", &json!({"upsert": {"url": url, "every": "1s"}})), &event);
+        let act = act.map_err(|faults| faults[0].detail.clone())?;
+        let What::Upsert(draft) = act.what else { panic!("{act:?}") };
+        Ok(naptime_core::Endpoint::parse(&draft.url.unwrap()).map_err(|fault| fault.detail)?.to_string())
+    }
+
+    #[test]
+    fn a_value_fills_one_segment_of_a_path() {
+        let url = "https://example.com/poll/{{ key }}";
+        for (key, expect) in [
+            ("user-123", "user-123"),
+            ("user#1", "user%231"),
+            ("user#2", "user%232"),
+            ("a/../../admin/delete", "a%2F..%2F..%2Fadmin%2Fdelete"),
+            ("a?role=admin", "a%3Frole%3Dadmin"),
+            ("..\\admin", "..%5Cadmin"),
+            ("%2e%2e", "%252e%252e"),
+            ("..;x", "..%3Bx"),
+            ("ä b", "%C3%A4%20b"),
+            ("...", "..."),
+        ] {
+            assert_eq!(called(url, key), Ok(format!("https://example.com/poll/{expect}")), "{key}");
+            // Whoever has encoded it before gets the same.
+            assert_eq!(called("https://example.com/poll/{{ key|urlencode }}", key), called(url, key), "{key}");
+            assert_eq!(called("https://example.com/poll/{{ key }}/x", key).unwrap().matches('/').count(), 5, "{key}");
+        }
+        for key in [".", ".."] {
+            for url in [url, "https://example.com/{{ key }}/x", "https://example.com/{{ key|urlencode }}?a=b"] {
+                let fault = called(url, key).unwrap_err();
+                assert!(fault.contains(&format!("the segment `{key}`")), "{fault}");
+            }
+        }
+        assert!(called("https://example.com/.{{ key }}", ".").is_err(), "with the text before it");
+        assert!(called("https://example.com/a/{{ data.none|default('') }}/b", "a").is_err(), "an empty one is none");
+    }
+
+    #[test]
+    fn a_path_may_be_several_segments_where_the_rule_says_so() {
+        let url = "https://example.com/files/{{ key|path }}";
+        assert_eq!(called(url, "a/b?c#d"), Ok("https://example.com/files/a/b%3Fc%23d".into()));
+        assert_eq!(called("https://example.com{{ key|path }}", "/a/b"), Ok("https://example.com/a/b".into()));
+        for key in ["a/../b", "..", "./a", "a/.."] {
+            assert!(called(url, key).is_err(), "{key}");
+        }
+        for key in [".evil.test/a", "evil", "@evil.test/", ""] {
+            let called = called("https://example.com{{ key|path }}", key);
+            assert!(called.is_err(), "{key}: {called:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_one_value_of_a_query() {
+        for url in ["https://example.com/?u={{ key }}&n=1", "https://example.com/?u={{ key|urlencode }}&n=1"] {
+            assert_eq!(called(url, "a&b=c+d#e"), Ok("https://example.com/?u=a%26b%3Dc%2Bd%23e&n=1".into()), "{url}");
+        }
+        assert_eq!(
+            called("https://example.com/?{{ {'a': key}|urlencode }}", "x&y"),
+            Ok("https://example.com/?a=x%26y".into())
+        );
+    }
+
+    #[test]
+    fn a_value_does_not_change_the_host_but_where_it_is_the_url() {
+        assert_eq!(called("https://{{ key }}.example.com/a", "eu-1"), Ok("https://eu-1.example.com/a".into()));
+        assert_eq!(called("https://{{ key }}/a", "example.com:8080"), Ok("https://example.com:8080/a".into()));
+        for key in ["evil.test/", "evil.test#", "a@evil.test", "evil.test\\", "%65", "", "evil.test?"] {
+            for url in ["https://{{ key }}/a", "https://{{ key|urlencode }}/a"] {
+                let called = called(url, key);
+                assert!(called.is_err(), "{key}: {called:?}");
+            }
+        }
+        assert!(called("{{ key }}://example.com/", "https://evil.test/?").is_err());
+        assert_eq!(called("{{ key }}", "https://a.test/b/c?d=e"), Ok("https://a.test/b/c?d=e".into()));
+        assert_eq!(
+            called("{{ key }}/poll?u={{ key }}", "https://a.test/b").unwrap(),
+            "https://a.test/b/poll?u=https%3A%2F%2Fa.test%2Fb"
+        );
+        assert!(called("{{ key }}/poll", "https://a.test/?").is_err(), "the path would be in the query");
+    }
+
+    #[test]
+    fn in_a_body_of_json_values_are_json() {
+        let body = |body: &str, headers: &Value| {
+            let data = json!({"yes": true, "none": null, "n": 1.5, "text": "a\"b\n", "list": [1, null], "form": "a&b"});
+            let event = Event { data, ..event() };
+            let then = json!({"upsert": {"url": "https://a.test/", "every": "1s", "body": body, "headers": headers}});
+            let What::Upsert(draft) = of_event(&rule("k", &then), &event).unwrap().what else { panic!("an upsert") };
+            draft.body.flatten().unwrap()
+        };
+        let template = r#"{"a": {{ data.yes }}, "b": {{ data.none }}, "c": {{ data.text }}, "d": "<{{ data.text }}>",
+            "e": {{ data.list }}, "f": "{{ data.n }}", "g": "\"{{ data.yes }}", "h": {{ data.text|tojson }}}"#;
+        let expect = json!({"a": true, "b": null, "c": "a\"b\n", "d": "<a\"b\n>", "e": [1, null], "f": "1.5",
+            "g": "\"true", "h": "a\"b\n"});
+        for headers in [json!([]), json!([["content-type", "application/json; charset=utf-8"]])] {
+            assert_eq!(serde_json::from_str::<Value>(&body(template, &headers)).unwrap(), expect);
+        }
+        assert_eq!(body("{{ data.yes }}", &json!([["Content-Type", "application/json"]])), "true");
+        assert_eq!(body("{{ data|tojson }}", &json!([])), body("{{ data }}", &json!([])));
+        assert_eq!(body("[{{ data.yes }}] {{ data.text }}", &json!([])), "[true] a\"b\n", "no JSON");
+        let form = json!([["Content-Type", "application/x-www-form-urlencoded"]]);
+        assert_eq!(body("a={{ data.form }}&b={{ data.form|urlencode }}", &form), "a=a%26b&b=a%26b");
     }
 
     #[test]
@@ -180,7 +327,7 @@ mod tests {
 
     #[test]
     fn a_rule_acts_on_the_job_it_names() {
-        let rendered = |job: &str| render(&rule(job, &json!("delete")), &event());
+        let rendered = |job: &str| of_event(&rule(job, &json!("delete")), &event());
         assert_eq!(rendered("{{ key }}/timeline").unwrap().job, "user-123/timeline");
         let code = |job: &str| rendered(job).unwrap_err()[0].code;
         assert_eq!(code("{{ data.user }}"), "does_not_render");

@@ -1,157 +1,71 @@
-//! Texts with places to fill in: Jinja's language without files, and with bounds on time and size.
+//! Texts with places to fill in: a small part of Jinja's language, with bounds on time and size that hold whatever the
+//! template says and the event holds.
+//!
+//! A template is parsed by the library, judged by `syntax.rs`, and evaluated by `eval.rs` into pieces. What becomes of the
+//! values among them depends on where they go (see `place.rs`).
 
-use std::io;
+mod encode;
+mod eval;
+mod filters;
+mod operators;
+mod syntax;
+mod tests;
+mod value;
+mod work;
 
-use minijinja::machinery::{Token, tokenize};
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Serde, StringInput, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, State, UndefinedBehavior, context, filters};
+use std::collections::BTreeMap;
+
 use naptime_core::Invalid;
+
+pub(crate) use encode::percent;
+pub(crate) use eval::Piece;
+pub(crate) use value::{Form, Value};
+pub(crate) use work::Work;
 
 use crate::event::Event;
 
-/// The most bytes of a template, and of what comes out of it.
-const MAX_BYTES: usize = 256 * 1024;
-
-/// The most steps of one rendering, so that no loop keeps a worker busy.
-const FUEL: u64 = 100_000;
-
-/// The most words and signs within the braces of a template. Compiling goes as deep as an expression is long, so that a
-/// long enough one would overflow the stack and end the process.
-const MAX_TOKENS: usize = 500;
-
 /// What templates may name.
-const KNOWN: [&str; 3] = ["event", "key", "data"];
+pub(crate) type Values = BTreeMap<String, Value>;
 
-/// Templates that ask for what isn't there fail, as a call with a hole in its URL would be worse.
-pub(crate) fn render(field: &'static str, source: &str, values: &Value) -> Result<String, Invalid> {
+/// The pieces of what comes out. Templates that ask for what isn't there fail, as a call with a hole in its URL would be
+/// worse.
+///
+/// # Errors
+/// `does_not_render` at the field.
+pub(crate) fn render(
+    field: &'static str,
+    source: &str,
+    values: &Values,
+    work: &mut Work,
+) -> Result<Vec<Piece>, Invalid> {
     let failed = |detail: String| Invalid::new(field, "does_not_render", detail);
-    check_size(source).map_err(failed)?;
-    let environment = environment(UndefinedBehavior::Strict);
-    let template = environment.template_from_str(source).map_err(|error| failed(explained(&error)))?;
-    let mut out = Bounded(Vec::new());
-    match template.render_captured_to(values.clone(), &mut out) {
-        Ok(_) => Ok(String::from_utf8_lossy(&out.0).into_owned()),
-        Err(error) if error.kind() == ErrorKind::WriteFailure => {
-            Err(failed(format!("what comes out is longer than {MAX_BYTES} bytes")))
-        }
-        Err(error) if error.kind() == ErrorKind::UndefinedError => {
-            let mut missing: Vec<String> = template.undeclared_variables(true).into_iter().collect();
-            missing.retain(|path| is_missing(values, path));
-            missing.sort();
-            let missing = missing.join("`, `");
-            Err(failed(format!("{}; the event has no `{missing}`", explained(&error))))
-        }
-        Err(error) => Err(failed(explained(&error))),
-    }
+    let template = syntax::read(source).map_err(|bad| match bad {
+        syntax::Bad::TooLong(detail) | syntax::Bad::Template(detail) => failed(detail),
+    })?;
+    eval::evaluate(&template, values, work).map_err(failed)
 }
 
-/// Whether there is nothing at this path, such as `data.user.name`.
-fn is_missing(values: &Value, path: &str) -> bool {
-    let at = path.split('.').try_fold(values.clone(), |value, name| value.get_attr(name).ok());
-    at.is_none_or(|value| value.is_undefined())
-}
-
-/// What can be said of a template before there is an event: its syntax, its names and its filters.
+/// What can be said of a template before there is an event: its syntax, its names and its filters. Nothing is computed.
+///
+/// # Errors
+/// `bad_template` or `too_long` at the field.
 pub(crate) fn check(field: &'static str, source: &str) -> Result<(), Invalid> {
-    if source.len() > MAX_BYTES {
-        return Err(Invalid::new(field, "too_long", format!("`{field}` has at most {MAX_BYTES} bytes")));
+    match syntax::read(source) {
+        Ok(_) => Ok(()),
+        Err(syntax::Bad::TooLong(detail)) => Err(Invalid::new(field, "too_long", detail)),
+        Err(syntax::Bad::Template(detail)) => Err(Invalid::new(field, "bad_template", detail)),
     }
-    check_size(source).map_err(|detail| Invalid::new(field, "too_long", detail))?;
-    let bad = |detail: String| Invalid::new(field, "bad_template", detail);
-    let environment = environment(UndefinedBehavior::Chainable);
-    let template = environment.template_from_str(source).map_err(|error| bad(explained(&error)))?;
-    let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
-    let unknown = template.undeclared_variables(false).into_iter().find(|name| {
-        let name = name.as_str();
-        !KNOWN.contains(&name) && !globals.contains(&name)
-    });
-    if let Some(name) = unknown {
-        return Err(bad(format!("there is no `{name}`; a template may use `event`, `key` and `data`")));
-    }
-    // Filters are looked up only when they are used. Without data everything else may fail here and be right later.
-    let tried = template.render_captured_to(context! { event => "", key => "", data => context! {} }, io::sink());
-    match tried.map_err(|error| (error.kind(), explained(&error))) {
-        Err((ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction, detail)) => {
-            Err(bad(detail))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether it can be compiled without harm. What is no template at all is found by the compiler.
-fn check_size(source: &str) -> Result<(), String> {
-    let tokens = tokenize(source, false, SyntaxConfig::default()).map_while(Result::ok);
-    let within = tokens.filter(|(token, _)| !matches!(token, Token::TemplateData(_)));
-    if within.take(MAX_TOKENS + 1).count() > MAX_TOKENS {
-        return Err(format!("a template has at most {MAX_TOKENS} words and signs within its braces"));
-    }
-    Ok(())
 }
 
 /// What an event gives to templates.
-pub(crate) fn values(event: &Event) -> Value {
-    context! { event => &event.event, key => &event.key, data => Value::from(Serde(&event.data)) }
-}
-
-fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(undefined);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
-    // These would take what isn't there for nothing.
-    environment.add_filter("urlencode", |value: &Value| there(value).and_then(filters::urlencode));
-    environment.add_filter("tojson", |value: &Value, indent: Option<Value>, args: Kwargs| {
-        there(value).and_then(|value| filters::tojson(value, indent, args))
-    });
-    environment.add_filter("string", |value: &Value| there(value).map(ToString::to_string));
-    environment.add_filter(
-        "join",
-        |state: &mut State, value: &Value, joiner: Option<StringInput<'_>>, args: Kwargs| {
-            there(value).and_then(|value| filters::join(state, value, joiner, None, args))
-        },
-    );
-    for name in ["e", "escape", "pprint", "groupby", "chain", "zip"] {
-        environment.remove_filter(name);
-    }
-    // These make much out of little in one step, past all bounds.
-    environment.remove_global("namespace");
-    environment.remove_filter("indent");
-    environment.remove_filter("format");
-    environment
-}
-
-fn there(value: &Value) -> Result<&Value, minijinja::Error> {
-    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
-}
-
-fn explained(error: &minijinja::Error) -> String {
-    let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    match error.line() {
-        Some(line) if line > 1 => format!("{what} (line {line})"),
-        _ => what,
-    }
-}
-
-/// A buffer with an end.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+pub(crate) fn values(event: &Event) -> Values {
+    let texts = [("event", &event.event), ("key", &event.key)];
+    let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), Value::text(text.as_str())));
+    texts.chain([("data".to_owned(), Value::of(&event.data))]).collect()
 }
 
 #[cfg(test)]
-mod tests {
+mod unit {
     use serde_json::json;
 
     use super::*;
@@ -161,11 +75,16 @@ mod tests {
         Event { event: "twitter.linked".into(), key: "user-1".into(), data }
     }
 
+    fn rendered(field: &'static str, source: &str) -> Result<String, Invalid> {
+        let mut work = Work::new(Work::deadline());
+        render(field, source, &values(&event()), &mut work).map(|pieces| crate::place::plain(&pieces))
+    }
+
     #[test]
     fn values_are_filled_in() {
         let check_render = |source: &str, expect: &str| {
             assert_eq!(check("body", source), Ok(()), "{source}");
-            assert_eq!(render("body", source, &values(&event())).as_deref(), Ok(expect), "{source}");
+            assert_eq!(rendered("body", source).as_deref(), Ok(expect), "{source}");
         };
         check_render("{{ event }} {{ key }} {{ data.count }}", "twitter.linked user-1 3");
         check_render("/t?q={{ data.token|urlencode }}", "/t?q=a%20b%26c");
@@ -175,14 +94,28 @@ mod tests {
         check_render("{{ data.other|default('5m') }}", "5m");
         check_render("{{ '5m' if data.other is defined }}", "");
         check_render("{{ range(3)|join(',') }}", "0,1,2");
+        check_render("{{ true }} {{ data.none }} {{ data.items }} {{ [1.5, 'a'] }}", r#"true null [1,2] [1.5,"a"]"#);
+        check_render(
+            "{{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }} {{ 2 ** 10 }} {{ 1 + 1.5 }}",
+            "3 -4 2 3.5 1024 2.5",
+        );
+        check_render("{{ data.token[:2]|upper ~ data.items[-1] }}", "A 2");
+        check_render("{{ data.items|sum }} {{ data.items|reverse|join('-') }} {{ data.items|length }}", "3 2-1 2");
+        check_render(
+            "{% for k, v in {'a': 1}|items if v > 0 %}{{ loop.index }}{{ k }}{{ v }}{% else %}-{% endfor %}",
+            "1a1",
+        );
+        check_render("{% set a = 'x' %}{{ a|replace('x', 'yy')|title }}", "Yy");
+        check_render("{{ 'a' in 'abc' and 3 in [1, 2] or key is startingwith('user') }}", "true");
+        check_render("{{ 1 < 2 <= 2 }} {{ 3 not in [1] }} {{ key is not none }}", "true true true");
+        check_render("{{ '12'|int + 1 }} {{ 2.567|round(2) }} {{ [{'a': 1}]|map(attribute='a')|first }}", "13 2.57 1");
     }
 
     #[test]
     fn what_does_not_render_says_why() {
         let fails = |source: &str, why: &str| {
             assert_eq!(check("url", source), Ok(()), "{source}");
-            let rendered = render("url", source, &values(&event()));
-            let fault = rendered.expect_err(source);
+            let fault = rendered("url", source).expect_err(source);
             assert_eq!((&*fault.field, fault.code), ("url", "does_not_render"), "{source}");
             assert!(fault.detail.contains(why), "{source}: {}", fault.detail);
         };
@@ -206,9 +139,9 @@ mod tests {
         }
         fails("{{ 'a' ~ data.tokn }}", "no `data.tokn`");
         fails("{% for a in data.tokn %}{% endfor %}", "no `data.tokn`");
-        fails("{{ data.a.b }}", "undefined");
+        fails("{{ data.a.b }}", "no `data.a`");
         fails("{{ data.token + 1 }}", "unsupported types");
-        fails("{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}", "fuel");
+        fails("{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}", "more work");
         fails("{{ 'x' * 300000 }}", "longer than");
         fails("{% for a in range(1000) %}{{ 'x' * 300 }}{% endfor %}", "longer than");
     }
@@ -228,7 +161,52 @@ mod tests {
         bad("{{ now() }}", "`now`");
         bad("{% include 'other' %}", "include");
         bad("{{ ' '|indent(1) }}", "indent");
-        assert_eq!(check("url", &"x".repeat(MAX_BYTES + 1)).unwrap_err().code, "too_long");
+        bad("{{ data.all|batch(3) }}", "`batch`");
+        bad("{{ data.all()|list }}", "`all`");
+        bad("{% if false %}{{ key|shout }}{% endif %}", "shout");
+        bad("{% filter upper %}{% endfilter %}", "`{% filter %}`");
+        bad("{% for a in data.all recursive %}{{ loop(a) }}{% endfor %}", "recursive");
+        bad("{{ range(*data.all) }}", "unpacked");
+        bad("{% for a in data.all %}{% endfor %}{{ a }}", "`a`");
+        assert_eq!(check("url", &"x".repeat(work::MAX_BYTES + 1)).unwrap_err().code, "too_long");
+    }
+
+    /// Each of these took all memory, or minutes.
+    #[test]
+    fn no_template_takes_more_than_it_may() {
+        let data = json!({"text": "x".repeat(1_000), "list": (0..1_000).collect::<Vec<_>>()});
+        let values = values(&Event { data, ..event() });
+        let doubled = "{% set x = x ~ x %}".repeat(50);
+        let doubled_list = "{% set x = [x, x] %}".repeat(50);
+        let nested: String = (0..30).map(|n| format!("{{% for a{} in [[a{n}, a{n}]] %}}", n + 1)).collect();
+        for source in [
+            "{{ 'x' * 1000000000 }}".to_owned(),
+            "{{ 'x' * 1000000000 * 1000000000 }}".to_owned(),
+            "{% if 'x' * 1000000000 %}{% endif %}".to_owned(),
+            "{{ (data.text * 200)|replace('x', 'y' * 1000)|length }}".to_owned(),
+            "{{ (data.text * 200)|replace('', 'yyy')|length }}".to_owned(),
+            "{{ data.list|join(data.text)|length }}".to_owned(),
+            "{{ range(1000000000)|list|length }}".to_owned(),
+            "{{ range(0, 9223372036854775807)|sum }}".to_owned(),
+            format!("{{% set x = data.text %}}{doubled}{{{{ x|length }}}}"),
+            format!("{{% set x = data.text %}}{{% for a in data.list %}}{doubled}{{% endfor %}}"),
+            format!("{{% set x = data.list %}}{doubled_list}{{{{ x|tojson|length }}}}"),
+            format!("{{% set x = data.list %}}{doubled_list}{{{{ x == x }}}}"),
+            format!("{{% set a0 = data.text %}}{nested}{{{{ a30|length }}}}{}", "{% endfor %}".repeat(30)),
+            "{% for a in data.list %}{{ (data.text * 200)|upper|length }}{% endfor %}".to_owned(),
+            "{% for a in data.list %}{% for b in data.list %}{{ a == data.list }}{% endfor %}{% endfor %}".to_owned(),
+            "{% for a in data.list %}{{ data.list|sort|unique|reverse|first }}{% endfor %}".to_owned(),
+            "{% for a in data.list %}{{ (data.text * 200).split('x')|length }}{% endfor %}".to_owned(),
+            "{{ 2 ** 100000000 }}".to_owned(),
+        ] {
+            let started = std::time::Instant::now();
+            let mut work = Work::new(Work::deadline());
+            let _ = check("body", &source);
+            let fault = render("body", &source, &values, &mut work).expect_err(&source);
+            assert_eq!(fault.code, "does_not_render", "{source}");
+            // Seconds, where it was minutes or memory without end.
+            assert!(started.elapsed().as_secs() < 20, "{source}: {:?}", started.elapsed());
+        }
     }
 
     /// Each of these once overflowed the stack.
@@ -256,18 +234,18 @@ mod tests {
             let of = |times: usize| format!("{start}{}{end}", middle.repeat(times));
             let fault = check("body", &of(10_000)).unwrap_err();
             assert_eq!((fault.code, &*fault.field), ("too_long", "body"), "{middle}");
-            let fault = render("body", &of(10_000), &values(&event())).unwrap_err();
+            let fault = rendered("body", &of(10_000)).unwrap_err();
             assert_eq!(fault.code, "does_not_render", "{middle}");
             // As deep as it may be. It need not be right.
-            for times in (0..=MAX_TOKENS).rev().step_by(5) {
-                if check_size(&of(times)).is_ok() {
+            for times in (0..=syntax::MAX_TOKENS).rev().step_by(5) {
+                if syntax::is_small(&of(times)) {
                     let _ = check("body", &of(times));
-                    let _ = render("body", &of(times), &values(&event()));
+                    let _ = rendered("body", &of(times));
                     break;
                 }
             }
         }
-        let long = "{{ key }} ".repeat(MAX_TOKENS / 3) + &"x".repeat(10_000);
+        let long = "{{ key }} ".repeat(syntax::MAX_TOKENS / 3) + &"x".repeat(10_000);
         assert_eq!(check("body", &long), Ok(()));
     }
 }

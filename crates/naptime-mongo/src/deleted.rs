@@ -10,6 +10,7 @@ use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, uuid};
 use crate::jobs::{escape, summary, without_request};
+use crate::schema::keyed;
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
@@ -53,7 +54,9 @@ impl MongoStore {
     /// moment later, the index refuses the restoration.
     pub(crate) async fn is_key_taken(&self, job: &Job) -> Result<bool> {
         let Some(key) = &job.spec.key else { return Ok(false) };
-        let other = doc! {"key": key, "deleted_at": null, "_id": {"$ne": uuid(job.id.uuid())}};
+        let mut other = keyed(job.spec.schedule.is_once());
+        other.insert("key", doc! {"$eq": key, "$type": "string"});
+        other.insert("_id", doc! {"$ne": uuid(job.id.uuid())});
         let jobs = self.jobs.clone();
         Ok(command::bounded(async move { jobs.count_documents(other).limit(1).max_time(MAX_TIME).await }).await? > 0)
     }

@@ -14,6 +14,7 @@ use crate::MongoStore;
 use crate::claim::among;
 use crate::command::{self, DUPLICATE_KEY};
 use crate::document::{from_job, to_job};
+use crate::schema;
 
 /// The most jobs in one command.
 const CHUNK: usize = 1_000;
@@ -24,7 +25,7 @@ const MAX_TRIES: usize = 5;
 
 impl MongoStore {
     /// Adds jobs, each by itself. The unique indexes decide: where the id is taken, an earlier try has added this job;
-    /// where the key is, another job has it.
+    /// where the key is, another job of the kind has it.
     pub(crate) async fn insert_each(&self, new: Vec<NewJob>) -> Result<Vec<Added>> {
         let now = self.now();
         let jobs: Vec<Job> = new.into_iter().map(|job| job.into_job(now)).collect();
@@ -33,7 +34,7 @@ impl MongoStore {
         for tried in 0..MAX_TRIES {
             // Of those with the same key the first has to be there before the others are tried, all at once.
             let mut keys = HashSet::new();
-            let is_first = |&index: &usize| jobs[index].spec.key.as_ref().is_none_or(|key| keys.insert(key));
+            let is_first = |&index: &usize| key_of(&jobs[index]).is_none_or(|key| keys.insert(key));
             let (first, later): (Vec<usize>, Vec<usize>) =
                 if tried == 0 { open.into_iter().partition(is_first) } else { (open, Vec::new()) };
             open = later;
@@ -92,13 +93,20 @@ impl MongoStore {
         let ids: Vec<JobId> = refused.iter().map(|job| job.id).collect();
         let own = self.find_jobs(among(&ids), doc! {"_id": 1}).await?;
         let mut there: HashMap<JobId, Added> = own.into_iter().map(|job| (job.id, Added::New(job))).collect();
-        let keys: Vec<Bson> = refused.iter().filter_map(|job| job.spec.key.as_deref()).map(Bson::from).collect();
-        let by_key = doc! {"key": {"$in": keys, "$type": "string"}, "deleted_at": null};
-        let others = self.find_jobs(by_key, doc! {"key": 1}).await?;
-        let others: HashMap<Option<String>, Job> = others.into_iter().map(|job| (job.spec.key.clone(), job)).collect();
+        let mut others = Vec::new();
+        for (once, index) in [(true, schema::key_once()), (false, schema::key_recurring())] {
+            let of_kind = refused.iter().filter(|job| job.spec.schedule.is_once() == once);
+            let keys: Vec<Bson> = of_kind.filter_map(|job| job.spec.key.as_deref()).map(Bson::from).collect();
+            if !keys.is_empty() {
+                let mut by_key = schema::keyed(once);
+                by_key.insert("key", doc! {"$in": keys, "$type": "string"});
+                others.extend(self.find_jobs(by_key, index).await?);
+            }
+        }
+        let others: HashMap<(&str, bool), &Job> = others.iter().filter_map(|job| Some((key_of(job)?, job))).collect();
         for job in refused {
             if !there.contains_key(&job.id)
-                && let Some(other) = others.get(&job.spec.key)
+                && let Some(&other) = key_of(job).and_then(|key| others.get(&key))
             {
                 there.insert(job.id, Added::Existing(other.clone()));
             }
@@ -111,4 +119,9 @@ impl MongoStore {
         let find = async move { jobs.find(filter).hint(Hint::Keys(index)).await?.try_collect::<Vec<Document>>().await };
         command::bounded_by(TIMEOUT, find).await?.into_iter().map(to_job).collect()
     }
+}
+
+/// What no two jobs that are not deleted share: a key, among one-off jobs or among those that recur.
+fn key_of(job: &Job) -> Option<(&str, bool)> {
+    Some((job.spec.key.as_deref()?, job.spec.schedule.is_once()))
 }

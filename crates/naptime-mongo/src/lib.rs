@@ -12,11 +12,13 @@
 //! | `workers` | heartbeats | |
 //! | `pools` | one document per pool, with the passes taken from it | `{known}` |
 //! | `rules` | one document per rule | `{event}` |
+//! | `begun_events` | events that came again and are being handled | `{at}`, which expires them |
 //! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
 //! | `sla` | sums of promised and breached time that has ended, per minute, ten minutes and hour | `{tier, at}` |
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
+mod begun;
 mod breaches;
 mod claim;
 mod clock;
@@ -64,6 +66,7 @@ pub struct MongoStore {
     pools: Collection<Document>,
     breaches: Collection<Document>,
     rules: Collection<Document>,
+    begun_events: Collection<Document>,
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
@@ -120,6 +123,7 @@ impl MongoStore {
             pools: db.collection("pools"),
             breaches: db.collection("breaches"),
             rules: db.collection("rules"),
+            begun_events: db.collection("begun_events"),
             db,
             clock,
             doubtful: Arc::default(),

@@ -8,14 +8,15 @@ use mongodb::error::ErrorKind;
 use mongodb::error::WriteFailure;
 use mongodb::options::Hint;
 use naptime_core::{Job, Rev, Rule};
-use naptime_store::rules::{Expect, MOST_RULES, Rules, StoredRule};
-use naptime_store::{Clock, Error, Result};
+use naptime_store::rules::{self, Expect, MOST_RULES, Rules, StoredRule};
+use naptime_store::{Clock, Error, Page, PageRef, Result};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::MongoStore;
 use crate::command::{self, DUPLICATE_KEY, MAX_TIME};
 use crate::document::{bson, date, read, time, to_job};
-use crate::schema::plain;
+use crate::schema::{key_recurring, keyed, plain};
 
 /// How often a change is tried anew when another came between.
 const MAX_TRIES: usize = 20;
@@ -42,6 +43,17 @@ impl Rules for MongoStore {
             find.await?.try_collect::<Vec<Document>>().await
         };
         command::bounded(find).await?.into_iter().map(to_rule).collect()
+    }
+
+    async fn rules_page(&self, page: &PageRef) -> Result<Page<StoredRule>> {
+        let filter = rules::after(page)?.map_or_else(Document::new, |after| doc! {"_id": {"$gt": after}});
+        let (rules, limit) = (self.rules.clone(), page.probe());
+        let find = async move {
+            let find = rules.find(filter).sort(doc! {"_id": 1}).limit(limit).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        let found = command::bounded(find).await?.into_iter().map(to_rule).collect::<Result<_>>()?;
+        Ok(Page::of(found, page, |last: &StoredRule| last.rule.name.clone()))
     }
 
     async fn rule(&self, name: &str) -> Result<StoredRule> {
@@ -77,11 +89,20 @@ impl Rules for MongoStore {
     }
 
     async fn by_key(&self, key: &str) -> Result<Option<Job>> {
-        // The second condition says that the partial index will do.
-        let filter = doc! {"key": {"$eq": key, "$type": "string"}, "deleted_at": null};
+        // The filter of the partial index, so that it will do.
+        let mut filter = keyed(false);
+        filter.insert("key", doc! {"$eq": key, "$type": "string"});
         let jobs = self.jobs.clone();
-        let find = async move { jobs.find_one(filter).hint(Hint::Keys(doc! {"key": 1})).max_time(MAX_TIME).await };
+        let find = async move { jobs.find_one(filter).hint(Hint::Keys(key_recurring())).max_time(MAX_TIME).await };
         command::bounded(find).await?.map(to_job).transpose()
+    }
+
+    async fn begin_event(&self, event: &str, consumer: Uuid) -> Result<u32> {
+        self.note_begun(event, consumer).await
+    }
+
+    async fn end_event(&self, event: &str) -> Result<()> {
+        self.note_ended(event).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! Indexes, and what the server must be.
 
 use mongodb::IndexModel;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, bson, doc};
+use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
 use naptime_store::{Error, Result};
 
@@ -43,16 +44,16 @@ impl MongoStore {
         command::bounded(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
         let rules = self.rules.clone();
         command::bounded(async move { rules.create_index(crate::rules::index()).await }).await?;
+        let begun = self.begun_events.clone();
+        command::bounded(async move { begun.create_index(crate::begun::index()).await }).await?;
         self.make_sla_indexes().await
     }
 
     /// Indexes of what not every job has: to the others they cost nothing.
     async fn make_later_indexes(&self) -> Result<()> {
-        let key = IndexOptions::builder()
-            .unique(true)
-            .partial_filter_expression(doc! {"key": {"$type": "string"}, "deleted_at": null})
-            .build();
-        let key = IndexModel::builder().keys(doc! {"key": 1}).options(key).build();
+        // Keys of one-off jobs and keys of rules are two spaces.
+        let key_once = unique(key_once(), keyed(true));
+        let key_recurring = unique(key_recurring(), keyed(false));
         // The queue is filtered in the index, too.
         let stage = partial(crate::queued::index(), doc! {"stage": {"$gt": ""}});
         // The deleted endpoints, without the one-off jobs, of which there may be many.
@@ -63,11 +64,42 @@ impl MongoStore {
         let ended = partial(doc! {"ended_at": 1}, doc! {"ended_at": {"$gt": DateTime::from_millis(0)}});
         let deadline = partial(crate::sla::index(), doc! {"watch.deadline": {"$gt": DateTime::from_millis(0)}});
         let planned = partial(crate::plan::index(), crate::plan::planned());
+        let all = [key_once, key_recurring, stage, deleted, ended, deadline, planned];
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes([key, stage, deleted, ended, deadline, planned]).await })
-            .await?;
-        Ok(())
+        command::bounded(async move { jobs.create_indexes(all).await }).await?;
+        self.drop_index_of_all_keys().await
     }
+
+    /// Drops the index by which, until the version before, no two jobs of any kind could have the same key.
+    async fn drop_index_of_all_keys(&self) -> Result<()> {
+        const INDEX_NOT_FOUND: i32 = 27;
+        let jobs = self.jobs.clone();
+        let drop = async move {
+            match jobs.drop_index("key_1").await {
+                Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == INDEX_NOT_FOUND) => {
+                    Ok(())
+                }
+                dropped => dropped,
+            }
+        };
+        command::bounded(drop).await
+    }
+}
+
+/// The filter of the jobs that have a key and are not deleted: one-off jobs, or recurring ones.
+pub(crate) fn keyed(once: bool) -> Document {
+    let stage = if once { bson!({"$gt": ""}) } else { Bson::Null };
+    doc! {"key": {"$type": "string"}, "deleted_at": null, "stage": stage}
+}
+
+/// The keys of the index that finds a one-off job by its key.
+pub(crate) fn key_once() -> Document {
+    doc! {"key": 1, "deleted_at": 1}
+}
+
+/// The keys of the index that finds a recurring job by its key.
+pub(crate) fn key_recurring() -> Document {
+    doc! {"key": 1, "stage": 1}
 }
 
 /// The filter of the jobs that lists of endpoints show: those that recur and are not deleted.
@@ -82,6 +114,11 @@ pub(crate) fn peek() -> Document {
 
 pub(crate) fn plain(keys: Document) -> IndexModel {
     IndexModel::builder().keys(keys).build()
+}
+
+fn unique(keys: Document, filter: Document) -> IndexModel {
+    let options = IndexOptions::builder().unique(true).partial_filter_expression(filter).build();
+    IndexModel::builder().keys(keys).options(options).build()
 }
 
 pub(crate) fn partial(keys: Document, filter: Document) -> IndexModel {

@@ -40,6 +40,8 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
 
 /// Whether another job has the key of this one by now, so that it cannot be restored.
 pub(crate) fn is_key_taken(connection: &Connection, job: &Job) -> Result<bool, Fault> {
-    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE key = ?1 AND deleted_at IS NULL AND id <> ?2)";
-    Ok(connection.prepare_cached(SQL)?.query_row((&job.spec.key, blob(job.id.uuid())), |row| row.get(0))?)
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM jobs WHERE key = ?1 AND once = ?2
+        AND deleted_at IS NULL AND id <> ?3)";
+    let parameters = (&job.spec.key, job.spec.schedule.is_once(), blob(job.id.uuid()));
+    Ok(connection.prepare_cached(SQL)?.query_row(parameters, |row| row.get(0))?)
 }

@@ -50,20 +50,21 @@ pub(crate) fn slim_job(row: &Row<'_>) -> rusqlite::Result<Job> {
     })
 }
 
-/// The job of this key that is not deleted, whole.
-pub(crate) fn find_by_key(connection: &Connection, key: &str) -> Result<Option<Job>, Fault> {
-    const SQL: &str = "SELECT id FROM jobs WHERE key = ?1 AND deleted_at IS NULL";
-    let id: Option<[u8; 16]> = connection.prepare_cached(SQL)?.query_row([key], |row| row.get("id")).optional()?;
+/// The job of this key that is not deleted, whole: a one-off job, or one that recurs.
+pub(crate) fn find_by_key(connection: &Connection, key: &str, once: bool) -> Result<Option<Job>, Fault> {
+    const SQL: &str = "SELECT id FROM jobs WHERE key = ?1 AND once = ?2 AND deleted_at IS NULL";
+    let id: Option<[u8; 16]> =
+        connection.prepare_cached(SQL)?.query_row((key, once), |row| row.get("id")).optional()?;
     id.map_or(Ok(None), |id| find(connection, Uuid::from_bytes(id).into()))
 }
 
-/// Adds a job, unless it is there, by an earlier try, or another job has its key.
+/// Adds a job, unless it is there, by an earlier try, or another job of its kind has its key.
 pub(crate) fn add(connection: &Connection, new: NewJob, now: Time) -> Result<Added, Fault> {
     if let Some(job) = find(connection, new.id)? {
         return Ok(Added::New(job));
     }
     if let Some(key) = &new.spec.key
-        && let Some(job) = find_by_key(connection, key)?
+        && let Some(job) = find_by_key(connection, key, new.spec.schedule.is_once())?
     {
         return Ok(Added::Existing(job));
     }

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use naptime_core::{Job, Rev, Rule};
-use naptime_store::rules::{Expect, MOST_RULES, Rules, StoredRule};
-use naptime_store::{Error, Result};
+use naptime_store::rules::{self, BEGUN_KEPT, Expect, MOST_RULES, Rules, StoredRule};
+use naptime_store::{Error, Page, PageRef, Result};
 use rusqlite::{Connection, OptionalExtension, Row};
+use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::fault::Fault;
-use crate::rows::{self, json, time};
+use crate::rows::{self, blob, json, time};
 
 #[async_trait]
 impl Rules for SqliteStore {
@@ -24,6 +25,19 @@ impl Rules for SqliteStore {
                 }
             };
             Ok(rules?)
+        })
+        .await
+    }
+
+    async fn rules_page(&self, page: &PageRef) -> Result<Page<StoredRule>> {
+        let page = page.clone();
+        rules::after(&page)?;
+        self.read(move |connection, _| {
+            const SQL: &str = "SELECT rule, rev, updated_at FROM rules WHERE name > ?1 ORDER BY name LIMIT ?2";
+            let after = page.cursor.as_deref().unwrap_or_default();
+            let mut statement = connection.prepare_cached(SQL)?;
+            let found = statement.query_map((after, page.probe()), stored)?.collect::<rusqlite::Result<_>>()?;
+            Ok(Page::of(found, &page, |last: &StoredRule| last.rule.name.clone()))
         })
         .await
     }
@@ -65,7 +79,32 @@ impl Rules for SqliteStore {
 
     async fn by_key(&self, key: &str) -> Result<Option<Job>> {
         let key = key.to_owned();
-        self.read(move |connection, _| rows::find_by_key(connection, &key)).await
+        self.read(move |connection, _| rows::find_by_key(connection, &key, false)).await
+    }
+
+    async fn begin_event(&self, event: &str, consumer: Uuid) -> Result<u32> {
+        let event = event.to_owned();
+        self.write(move |connection, now| {
+            connection
+                .prepare_cached("DELETE FROM begun_events WHERE at < ?1")?
+                .execute([(now - BEGUN_KEPT).millis()])?;
+            const SQL: &str = "INSERT INTO begun_events (event, consumer, consumers, at) VALUES (?1, ?2, 1, ?3)
+                ON CONFLICT (event) DO UPDATE SET consumers = consumers + (consumer <> excluded.consumer),
+                    consumer = excluded.consumer, at = excluded.at
+                RETURNING consumers";
+            let row = (&event, blob(consumer), now.millis());
+            Ok(connection.prepare_cached(SQL)?.query_row(row, |row| row.get(0))?)
+        })
+        .await
+    }
+
+    async fn end_event(&self, event: &str) -> Result<()> {
+        let event = event.to_owned();
+        self.write(move |connection, _| {
+            connection.prepare_cached("DELETE FROM begun_events WHERE event = ?1")?.execute([&event])?;
+            Ok(())
+        })
+        .await
     }
 }
 

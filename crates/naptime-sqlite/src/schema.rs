@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
@@ -164,6 +164,17 @@ const STEPS: [&str; 3] = [
     -- A claim shares its slots among the pools by this index alone.
     DROP INDEX jobs_due;
     CREATE INDEX jobs_due ON jobs (gate, claim_at, id, held, size, pool) WHERE claim_at IS NOT NULL;
+",
+    "
+    -- Keys of one-off jobs and keys of rules are two spaces.
+    DROP INDEX jobs_key;
+    CREATE UNIQUE INDEX jobs_key ON jobs (key, once) WHERE key IS NOT NULL AND deleted_at IS NULL;
+    CREATE TABLE begun_events (                                      -- that came again, and may kill a worker
+        event     TEXT    PRIMARY KEY NOT NULL,
+        consumer  BLOB    NOT NULL,                                  -- who began it last
+        consumers INTEGER NOT NULL,                                  -- how many have begun it
+        at        INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

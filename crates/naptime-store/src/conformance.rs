@@ -268,6 +268,9 @@ macro_rules! conformance {
                 a_rule_is_deleted_by_its_revision
                 of_those_who_store_a_rule_at_the_same_time_one_does
                 there_are_not_too_many_rules
+                rules_come_in_pages
+                keys_of_rules_and_of_one_off_jobs_are_two_spaces
+                it_is_known_how_many_have_begun_with_an_event
                 a_job_is_found_by_its_key
             }
             model {

@@ -11,7 +11,7 @@ use crate::{Clock, Page, PageRef, Result};
 #[async_trait]
 pub trait Jobs: Clock {
     /// Adds jobs, each by itself, and says in their order what became of them. Of those with the same key the first is
-    /// added.
+    /// added. One-off jobs and recurring ones have keys of their own.
     ///
     /// If it fails, some may have been added. To repeat it is harmless: a job whose id is there is not added again.
     async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>>;
@@ -45,7 +45,7 @@ pub trait Jobs: Clock {
 pub enum Added {
     /// It was added, now or by an earlier try.
     New(Job),
-    /// It was not, for this job, which is not deleted, has its key.
+    /// It was not, for this job, which is of the same kind and not deleted, has its key.
     Existing(Job),
 }
 

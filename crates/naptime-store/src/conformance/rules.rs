@@ -1,11 +1,13 @@
 //! Rules, and the jobs that are found by their keys.
 
 use naptime_core::{Action, Edit, Rev, Rule, Template};
+use uuid::Uuid;
 
 use super::Backend;
 use super::case::{Case, SECONDS, about, new_job};
+use super::queued::keyed;
 use crate::rules::{Expect, MOST_RULES};
-use crate::{Error, StoredRule};
+use crate::{Added, Error, PageRef, StoredRule};
 
 fn rule(name: &str, event: &str) -> Rule {
     Rule { name: name.into(), event: event.into(), job: "{{ key }}".into(), then: Action::Delete, enabled: true }
@@ -114,6 +116,61 @@ pub async fn there_are_not_too_many_rules<B: Backend>() {
     assert!(found.iter().map(|stored| &stored.rule.name).eq(&names));
     case.store.delete_rule("rule-0000", None).await.expect("deleted");
     put(&case, rule("one-more", "e")).await;
+}
+
+pub async fn rules_come_in_pages<B: Backend>() {
+    let case = Case::<B>::new().await;
+    for name in ["c", "a", "e", "b", "d"] {
+        put(&case, rule(name, "e")).await;
+    }
+    let mut page = PageRef::first(2);
+    let mut pages = Vec::new();
+    loop {
+        let found = case.store.rules_page(&page).await.expect("a page");
+        pages.push(found.items.into_iter().map(|stored| stored.rule.name).collect::<Vec<_>>());
+        match found.next {
+            Some(next) => page.cursor = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(pages, [vec!["a", "b"], vec!["c", "d"], vec!["e"]]);
+    for cursor in ["", "A", "a b", "{\"$gt\": \"\"}", "🦦", "\0", &"a".repeat(61)] {
+        let answer = case.store.rules_page(&PageRef { limit: 2, cursor: Some(cursor.to_owned()) }).await;
+        assert!(matches!(answer, Err(Error::BadCursor)), "{cursor:?}: {answer:?}");
+    }
+}
+
+pub async fn keys_of_rules_and_of_one_off_jobs_are_two_spaces<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let recurring = || {
+        let mut new = new_job();
+        new.spec.key = Some("a".into());
+        new
+    };
+    let once = case.add(keyed("a")).await;
+    assert_eq!(case.store.by_key("a").await.expect("an answer"), None, "a one-off job is not for rules");
+    let job = case.add(recurring()).await;
+    assert_eq!(case.store.by_key("a").await.expect("an answer"), Some(job.clone()));
+    // Both at once, each finds its own.
+    let added = case.store.insert(vec![recurring(), keyed("a"), keyed("b")]).await.expect("added");
+    let [one, other, Added::New(_)] = &added[..] else { panic!("three answers: {added:?}") };
+    assert_eq!((one, other), (&Added::Existing(job.clone()), &Added::Existing(once.clone())));
+    // A restored job takes its key back, whoever of the other kind has it.
+    case.edit(job.id, Edit::Delete).await;
+    case.edit(job.id, Edit::Restore).await;
+    assert_eq!(case.store.by_key("a").await.expect("an answer").map(|found| found.id), Some(job.id));
+}
+
+pub async fn it_is_known_how_many_have_begun_with_an_event<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let [first, second] = [1, 2].map(Uuid::from_u128);
+    let begin = async |event: &str, consumer| case.store.begin_event(event, consumer).await.expect("noted");
+    assert_eq!((begin("$a", first).await, begin("$a", first).await), (1, 1), "a consumer counts once");
+    assert_eq!((begin("$a", second).await, begin("$a", first).await), (2, 3));
+    assert_eq!(begin("b", second).await, 1);
+    case.store.end_event("$a").await.expect("noted");
+    case.store.end_event("$a").await.expect("there is nothing to be noted");
+    assert_eq!((begin("$a", second).await, begin("b", first).await), (1, 2));
 }
 
 pub async fn a_job_is_found_by_its_key<B: Backend>() {

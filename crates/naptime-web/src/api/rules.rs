@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use naptime_core::{Action, Invalid, Rule, Time};
-use naptime_store::{Error, Expect, StoredRule};
+use naptime_store::{Error, Expect, PageRef, StoredRule};
 use serde::Serialize;
 
 use super::{rule_input, view};
@@ -56,9 +56,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRule {
 }
 
 pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
-    query.check(&[])?;
-    let rules = app.store.rules(None).await?.into_iter().map(view).collect();
-    Ok(Json(view::Items::all(rules)).into_response())
+    query.check(&["limit", "cursor"])?;
+    let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
+    let found = app.store.rules_page(&page).await?;
+    Ok(Json(view::Items::of(found, |stored: &StoredRule| view(stored.clone()))).into_response())
 }
 
 pub(super) async fn get(State(app): State<Shared>, RuleName(name): RuleName) -> Result<Response, Problem> {
