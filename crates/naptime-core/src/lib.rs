@@ -31,6 +31,7 @@ pub mod statuses;
 pub mod steer;
 mod text;
 pub mod time;
+pub mod transport;
 pub mod worker;
 
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
@@ -55,4 +56,5 @@ pub use state::{Counters, Last, Lock, Lost, State, Token};
 pub use statuses::Statuses;
 pub use steer::{Steer, Steered};
 pub use time::Time;
+pub use transport::Transport;
 pub use worker::{Heartbeat, WorkerId};
