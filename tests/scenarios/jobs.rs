@@ -8,7 +8,7 @@ use futures::future::join_all;
 use naptime_core::Time;
 use naptime_tests::eventually;
 use naptime_tests::naptime::Start;
-use naptime_tests::target::{Answer, Target};
+use naptime_tests::target::{Answer, Misbehaving, Target};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ on_both_stores!(
     what_is_temporary_ends_after_five_retries,
     anything_else_fails_for_good,
     what_counts_as_success_can_be_set,
+    what_never_left_is_tried_again,
     a_timeout_is_tried_again,
     a_key_is_called_once_however_often_it_is_sent,
     a_job_waits_until_its_time,
@@ -70,7 +71,7 @@ async fn a_job_is_called_once(start: Start) {
         "method": "POST", "at": added["at"], "next_at": added["created_at"], "attempt": 0, "last": null, "key": null,
         "name": "Mail", "tags": ["night"], "rev": 1, "created_at": added["created_at"], "ended_at": null,
         "cancelled_at": null, "headers": [["X-A", "1"], ["Cookie", "••••"]], "body": "hello", "timeout": "1m",
-        "retry": {"attempts": 6, "backoff": "2s", "on": "503, timeout"}, "success": "200-299", "lease": "15s",
+        "retry": {"attempts": 6, "backoff": "2s", "on": "503, timeout, unreachable"}, "success": "200-299", "lease": "15s",
         "held_by": null,
     });
     assert_eq!(added, expected);
@@ -160,8 +161,10 @@ async fn anything_else_fails_for_good(start: Start) {
         assert_eq!(failed["last"]["status"], status);
         assert_eq!((web.runs(&path, 1).await.len(), target.calls(&at).len()), (1, 1), "{status}");
     }
-    let (path, _) = web.enqueue(json!({"url": "http://127.0.0.1:9/"})).await;
-    assert_eq!(web.job_is(&path, "failed").await["last"]["outcome"], "connection_refused");
+    // Nobody knows whether it was acted on.
+    let cutting = Misbehaving::resetting().await;
+    let (path, _) = web.enqueue(json!({"url": cutting.url("/"), "retry": impatient()})).await;
+    assert_eq!(web.job_is(&path, "failed").await["last"]["outcome"], "connection_reset");
     assert_eq!(web.runs(&path, 1).await.len(), 1);
     // It can be retried once what was wrong is mended.
     target.on("/500", Answer::ok());
@@ -171,6 +174,22 @@ async fn anything_else_fails_for_good(start: Start) {
     web.job_is(&path, "done").await;
     web.do_post(&format!("{path}/cancel")).await.is_problem(404, "not_found", "");
     web.delete(&path).await.is_problem(409, "wrong_state", "state");
+}
+
+async fn what_never_left_is_tried_again(start: Start) {
+    let web = Web::start(start).await;
+    let bad_tls = Misbehaving::bad_tls().await;
+    let cases = [
+        ("http://127.0.0.1:9/".to_owned(), "connection_refused"),
+        ("http://nowhere.invalid/".to_owned(), "dns_not_found"),
+        (bad_tls.url("/"), "tls"),
+    ];
+    for (url, outcome) in cases {
+        let retry = json!({"attempts": 3, "backoff": "100ms"});
+        let (path, _) = web.enqueue(json!({"url": url, "retry": retry})).await;
+        assert_eq!(web.job_is(&path, "failed").await["last"]["outcome"], outcome);
+        assert_eq!(web.runs(&path, 3).await.len(), 3, "{outcome}");
+    }
 }
 
 async fn what_counts_as_success_can_be_set(start: Start) {

@@ -31,6 +31,8 @@ pub struct Temporary {
     pub statuses: Statuses,
     /// Whether an answer that did not come in time is.
     pub timeout: bool,
+    /// Whether a connection that could not be made is: nothing of the request was sent.
+    pub unreachable: bool,
     /// Whether a connection that could not be made, or was cut, is.
     pub connection: bool,
 }
@@ -52,14 +54,14 @@ impl Default for Retry {
 impl Default for Temporary {
     /// 429, 503, timeouts, and connections that failed.
     fn default() -> Self {
-        Self { statuses: Statuses::of(&[429, 503]), timeout: true, connection: true }
+        Self { statuses: Statuses::of(&[429, 503]), timeout: true, unreachable: false, connection: true }
     }
 }
 
 impl Retry {
-    /// Of a one-off job: up to five retries, after 503 and timeouts.
+    /// Of a one-off job: up to five retries, after 503, timeouts, and connections that could not be made.
     pub fn once() -> Self {
-        let on = Temporary { statuses: Statuses::of(&[503]), timeout: true, connection: false };
+        let on = Temporary { statuses: Statuses::of(&[503]), timeout: true, unreachable: true, connection: false };
         Self { attempts: 6, on, ..Self::default() }
     }
 
@@ -83,6 +85,12 @@ impl Retry {
         Self { on, ..self }
     }
 
+    /// Whether a call is repeated though its connection was cut after it was sent, so that its target may have acted
+    /// on it.
+    pub fn repeats_cut_calls(&self) -> bool {
+        self.attempts > 1 && self.on.connection
+    }
+
     /// The pause after attempt number `attempt` (the first is 1): exponential, with up to a quarter of jitter that
     /// `token` decides, so that many jobs failing together do not come back together. A target's `asked` pause
     /// (`Retry-After`) is honoured where it is longer, up to [`MAX_BACKOFF`].
@@ -102,12 +110,12 @@ impl Temporary {
                 status.is_some_and(|status| self.statuses.contains(status))
             }
             Outcome::Timeout => self.timeout,
-            Outcome::ConnectionRefused
-            | Outcome::ConnectionReset
-            | Outcome::ConnectionFailed
-            | Outcome::DnsNotFound => self.connection,
+            Outcome::ConnectionRefused | Outcome::ConnectionFailed | Outcome::DnsNotFound | Outcome::Tls => {
+                self.unreachable || self.connection
+            }
+            Outcome::ConnectionReset => self.connection,
             Outcome::Interrupted | Outcome::Lost => true,
-            Outcome::Ok | Outcome::Tls | Outcome::BlockedAddress | Outcome::InvalidResponse => false,
+            Outcome::Ok | Outcome::BlockedAddress | Outcome::InvalidResponse => false,
         }
     }
 }
@@ -115,9 +123,10 @@ impl Temporary {
 impl FromStr for Temporary {
     type Err = Invalid;
 
-    /// Reads `503, timeout, connection`: statuses and ranges of them, and these two words. `none` is none of them.
+    /// Reads `503, timeout, connection`: statuses and ranges of them, and the words `timeout`, `unreachable` and
+    /// `connection`. `none` is none of them.
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let mut on = Self { statuses: Statuses::of(&[]), timeout: false, connection: false };
+        let mut on = Self { statuses: Statuses::of(&[]), timeout: false, unreachable: false, connection: false };
         if text.trim() == "none" {
             return Ok(on);
         }
@@ -125,13 +134,14 @@ impl FromStr for Temporary {
         for part in text.split(',').map(str::trim) {
             match part {
                 "timeout" => on.timeout = true,
+                "unreachable" => on.unreachable = true,
                 "connection" => on.connection = true,
                 status => statuses.push(status),
             }
         }
         if !statuses.is_empty() {
             on.statuses = statuses.join(",").parse().map_err(|fault: Invalid| {
-                let detail = format!("{}; besides these there are `timeout`, `connection` and `none`", fault.detail);
+                let detail = format!("{}; besides these there are `timeout`, `unreachable`, `connection` and `none`", fault.detail);
                 Invalid::new("retry", fault.code, detail)
             })?;
         }
@@ -142,7 +152,7 @@ impl FromStr for Temporary {
 impl fmt::Display for Temporary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let statuses = Some(self.statuses.to_string()).filter(|statuses| !statuses.is_empty());
-        let words = [(self.timeout, "timeout"), (self.connection, "connection")];
+        let words = [(self.timeout, "timeout"), (self.unreachable, "unreachable"), (self.connection, "connection")];
         let words = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word.to_owned());
         let parts: Vec<String> = statuses.into_iter().chain(words).collect();
         f.write_str(if parts.is_empty() { "none" } else { "" })?;
@@ -175,16 +185,22 @@ mod tests {
         };
         check("503,timeout", Some("503, timeout"));
         check("connection, 500-599 ,429", Some("429, 500-599, connection"));
+        check("503, unreachable, timeout", Some("503, timeout, unreachable"));
         check("none", Some("none"));
         check("", None);
         check("often", None);
     }
 
     #[test]
-    fn one_off_jobs_retry_503_and_timeouts() {
+    fn one_off_jobs_retry_503_timeouts_and_what_never_left() {
         let on = Retry::once().on;
         assert!(on.covers(Outcome::Failed, Some(503)) && on.covers(Outcome::Timeout, None));
         assert!(on.covers(Outcome::Lost, None), "which says nothing of the target");
-        assert!(!on.covers(Outcome::Failed, Some(500)) && !on.covers(Outcome::ConnectionRefused, None));
+        use Outcome::{ConnectionFailed, ConnectionRefused, ConnectionReset, DnsNotFound, Tls};
+        for outcome in [ConnectionRefused, ConnectionFailed, DnsNotFound, Tls] {
+            assert!(on.covers(outcome, None), "{outcome:?}: nothing was sent");
+        }
+        assert!(!on.covers(Outcome::Failed, Some(500)) && !on.covers(ConnectionReset, None));
+        assert!(!Retry::once().repeats_cut_calls() && Retry::default().repeats_cut_calls());
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Have something called once, now or later
     ///
-    /// An answer of 2xx is a success; 503 and timeouts are tried again, up to five times; anything else has failed.
+    /// An answer of 2xx is a success; 503, timeouts and failed connections are tried again, up to five times; anything else has failed.
     Enqueue(EnqueueArgs),
     /// Take over the jobs of another queue: the rows of a table `queued_job`
     ///

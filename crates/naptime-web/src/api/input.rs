@@ -180,7 +180,9 @@ fn retry(draft: &mut Draft, value: Json) -> Result<(), Invalid> {
             ("attempts", other) => return Err(wrong_type("retry", "{\"attempts\": a number, …}", &other)),
             ("backoff", value) => draft.backoff = Some(duration("retry", value)?),
             ("on", Json::Array(items)) if items.is_empty() => draft.on = Some("none".to_owned()),
-            ("on", value) => draft.on = Some(list("retry", "statuses, `timeout` and `connection`", value)?.join(", ")),
+            ("on", value) => {
+                draft.on = Some(list("retry", "statuses, `timeout`, `unreachable` and `connection`", value)?.join(", "))
+            }
             _ => {
                 let detail = format!("`{}` is not a field of `retry`", excerpt(&name, 60));
                 return Err(Invalid::new("retry", "unknown_field", detail));

@@ -195,7 +195,8 @@ impl Form<'_> {
                         aria-invalid=[invalid] aria-describedby=(described); }
                 }
                 (self.below("retry", "From 1 to 20 attempts at each occurrence, the pause doubling each time, after \
-                    these statuses, timeout or connection failures; none for none of them"))
+                    these statuses, timeout, unreachable (nothing was sent) or connection (also if it was cut); none for \
+                    none of them"))
             }
         }
     }

@@ -77,7 +77,7 @@ const MORE: [Input; 9] = [
     Input("then.upsert.sla", "then.upsert.sla", "SLA", "The longest allowed gap between good calls, like 15m", None),
     Input("then.upsert.retry.attempts", "then.upsert.retry", "Attempts", "From 1 to 20 at each occurrence", None),
     Input("then.upsert.retry.backoff", "", "Pause", "Before the second attempt; it doubles each time", None),
-    Input("then.upsert.retry.on", "", "After", "Statuses, timeout and connection failures", None),
+    Input("then.upsert.retry.on", "", "After", "Statuses, timeout, unreachable, connection", None),
     Input(
         "then.upsert.steer.min",
         "then.upsert.steer",
