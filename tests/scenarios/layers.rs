@@ -59,7 +59,10 @@ fn each_outside_thing_has_one_crate() {
         ("mongodb", &["naptime-mongo"]),
         ("bson", &["naptime-mongo"]),
         ("rusqlite", &["naptime-sqlite"]),
-        ("reqwest", &["naptime-worker"]),
+        // What makes outbound calls.
+        ("h2", &["naptime-worker"]),
+        ("tokio-rustls", &["naptime-worker"]),
+        ("reqwest", &[]),
         ("lapin", &["naptime-events"]),
         ("minijinja", &["naptime-events"]),
         ("axum", &["naptime-web"]),

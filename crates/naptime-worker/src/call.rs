@@ -3,34 +3,53 @@
 //! | rule | where |
 //! |---|---|
 //! | the deadline covers name lookup, connection, TLS and the whole answer | [`Caller::call`] |
-//! | only permitted addresses are connected to, whatever name they hide behind | [`Caller::call`], `resolve` |
-//! | redirects are not followed, proxies in the environment not used, cookies not kept, bodies not inflated | `client` |
+//! | only permitted addresses are connected to, whatever name they hide behind | `connection`, `resolve` |
+//! | addresses are raced, so that one that is silent does not end the call | `connect` |
+//! | redirects are not followed, proxies in the environment not used, cookies not kept, bodies not inflated | nothing here does |
 //! | of an answer's body, 64 KiB are read; then the connection is dropped and the status decides | `read_body` |
 //! | which statuses mean success is for the job to say | `outcome` |
-//! | nothing that may have reached the target is sent twice | below |
+//! | connections are kept for further calls, for a while, and not after a timeout | `kept` |
+//! | nothing that may have been processed is sent twice | `resend` |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
-//! **No automatic resend.** Retries are decided by the job's [`Retry`](naptime_core::Retry) and nowhere else, so
-//! reqwest's own are off. What remains is hyper's: it takes another connection if the pooled one turned out to be
-//! closed while the request was still waiting in front of it, not a byte of it written. From the moment the request is
-//! handed to a connection hyper never sends it again; if the target closes just then, nobody can know how far it got,
-//! and the call ends as `connection_reset`. To make that rare, an idle connection is kept for less time than servers
-//! keep theirs.
+//! **What is sent again.** Retries are decided by the job's [`Retry`](naptime_core::Retry). Below them, within one call,
+//! a request is sent again on another connection only if the protocol says that the target did not process it: an
+//! HTTP/2 stream above the last one of a GOAWAY, or refused; a request of which nothing was written, since a kept
+//! connection turned out to be closed; and on HTTP/1 one on a kept connection that was closed without a byte of an
+//! answer, if it was not sent whole, is idempotent by its method, or its job allows to repeat it. If a connection ends
+//! otherwise, nobody can know how far the request got, and the call ends as `connection_reset`.
+//!
+//! This stands on `hyper` for HTTP/1 and on `h2` for HTTP/2, one layer below the usual clients: those don't tell on
+//! which connection a request was, nor whether it was processed.
 
 mod answer;
+mod connect;
+mod connection;
 mod fault;
+mod http1;
+mod http2;
+mod kept;
+mod outgoing;
+mod resend;
 mod resolve;
+mod stream;
+mod timing;
+mod tls;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time};
-use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Response, StatusCode};
-use url::{Host, Url};
+use http::{HeaderValue, StatusCode};
+use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time, Transport};
+use rustls::RootCertStore;
 
+use connection::{Body, Connection, Connector};
 use fault::Fault;
-use resolve::{Blocked, Resolver};
+use kept::Kept;
+use outgoing::{Origin, Outgoing};
+use resend::MAX_RESENDS;
+pub use timing::Timing;
 
 /// How much of an answer's body is read, in bytes.
 pub const MAX_ANSWER: usize = 64 * 1024;
@@ -38,15 +57,37 @@ pub const MAX_ANSWER: usize = 64 * 1024;
 /// How much of it is kept in memory, to find the first lines in.
 const KEPT: usize = 4 * 1024;
 
-/// How long a connection may idle before it is closed. Shorter than the 2 s of the least patient servers in common use
-/// (gunicorn; Node, Apache and uvicorn wait 5 s), longer than the shortest usual period.
-const POOL_IDLE: Duration = Duration::from_millis(1_500);
+/// The most transports beside the default one whose connections are kept, before those without any are forgotten.
+const MAX_TRANSPORTS: usize = 64;
 
 /// Makes calls. One serves a whole worker; a clone shares its connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
-    client: Client,
-    networks: Arc<AllowedNetworks>,
+    connector: Arc<Connector>,
+    timing: Timing,
+    roots: Arc<RootCertStore>,
+    user_agent: HeaderValue,
+    /// The connections of nearly all pools.
+    kept: Arc<Kept>,
+    /// Those of pools that say how they are made.
+    others: Arc<Mutex<HashMap<Transport, Arc<Kept>>>>,
+}
+
+/// A call to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// Where it goes.
+    pub endpoint: &'a Endpoint,
+    /// What is sent, and how long it may take. A header `Host` names the target in place of the URL's host.
+    pub request: &'a Request,
+    /// The statuses that mean success.
+    pub success: &'a Statuses,
+    /// What Naptime says of it.
+    pub headers: &'a CallHeaders,
+    /// How the connection is made.
+    pub transport: &'a Transport,
+    /// Whether its owner lets it be repeated after a connection was cut.
+    pub repeatable: bool,
 }
 
 /// The headers with which Naptime says what a call is for.
@@ -76,8 +117,8 @@ pub struct Answer {
 
 /// The HTTP client could not be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be set up")]
-pub struct SetupError(#[from] reqwest::Error);
+#[error("the HTTP client cannot be set up: {0}")]
+pub struct SetupError(String);
 
 impl CallHeaders {
     /// Those of a call of `job` for the occurrence `due`; if it is `manual`, `due` is when it was asked for.
@@ -93,126 +134,133 @@ impl Caller {
     /// # Errors
     /// If TLS cannot be set up, or the version cannot be sent as a header.
     pub fn new(networks: AllowedNetworks, version: &str) -> Result<Self, SetupError> {
-        // Whoever installed a provider before us chose it for the process; any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let networks = Arc::new(networks);
-        let client = client(&networks, version).build().or_else(|error| {
-            // A slim container has no CA certificates, and needs none for plain HTTP. HTTPS calls then end as `tls`.
-            let client = client(&networks, version).tls_certs_only([]).build()?;
-            tracing::warn!(%error, "no CA certificates on this machine: all https calls will fail");
-            Ok::<_, reqwest::Error>(client)
-        })?;
-        Ok(Self { client, networks })
+        Self::with_timing(networks, version, Timing::default())
     }
 
-    /// Makes a call, within the timeout of `request`. It ends well with one of the statuses of `success`. Dropping the
+    /// The same with other times.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_timing(networks: AllowedNetworks, version: &str, timing: Timing) -> Result<Self, SetupError> {
+        let user_agent = HeaderValue::from_str(&format!("Naptime/{version}"))
+            .map_err(|_| SetupError("the version cannot be sent as a header".to_owned()))?;
+        let roots = Arc::new(tls::roots_of_machine());
+        let kept = kept(&roots, &Transport::default(), timing).map_err(SetupError)?;
+        let connector = Arc::new(Connector::new(networks, timing));
+        Ok(Self { connector, timing, roots, user_agent, kept, others: Arc::default() })
+    }
+
+    /// Makes a call, within the timeout of its request. It ends well with one of its statuses of success. Dropping the
     /// future aborts the call and its connection.
-    pub async fn call(
-        &self,
-        endpoint: &Endpoint,
-        request: &Request,
-        success: &Statuses,
-        headers: &CallHeaders,
-    ) -> Answer {
-        // Set as soon as the status is known, so that it is kept if the body never ends.
-        let mut head = None;
-        let mut every = None;
-        let exchange = async {
-            let outgoing = self.outgoing(endpoint, request, headers)?;
-            let mut response = self.client.execute(outgoing).await?;
-            let status = response.status();
-            head = Some((status, answer::retry_after(status, response.headers())));
-            let body = read_body(&mut response).await?;
-            every = answer::every(status, response.headers());
-            let outcome = outcome(status, success);
-            let message = match outcome {
-                Outcome::RedirectNotFollowed => answer::redirect_message(status, response.headers(), response.url()),
-                _ => answer::message(outcome, status, response.headers(), &body),
-            };
-            Ok::<_, Fault>((outcome, message))
-        };
-        let (outcome, message) = match tokio::time::timeout(request.timeout, exchange).await {
+    pub async fn call(&self, call: Call<'_>) -> Answer {
+        let mut progress = Progress::default();
+        let timeout = call.request.timeout;
+        let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
             Ok(Ok(end)) => end,
             Ok(Err(fault)) => (fault.outcome, fault.message),
             Err(_) => {
-                let limit = naptime_core::duration::show(request.timeout);
-                let what = if head.is_some() { "the answer was not complete" } else { "no answer" };
+                let limit = naptime_core::duration::show(timeout);
+                let what = if progress.head.is_some() { "the answer was not complete" } else { "no answer" };
                 (Outcome::Timeout, format!("{what} within {limit}"))
             }
         };
         Answer {
             outcome,
-            status: head.map(|(status, _)| status.as_u16()),
-            message: answer::clip(&message),
-            retry_after: head.and_then(|(_, pause)| pause),
-            every,
+            status: progress.head.map(|(status, _)| status.as_u16()),
+            message: match progress.resent {
+                None => answer::clip(&message),
+                Some((times, why)) => answer::with_note(&message, &resent_note(times, why)),
+            },
+            retry_after: progress.head.and_then(|(_, pause)| pause),
+            every: progress.every,
         }
     }
 
-    /// The request as it is sent.
-    fn outgoing(&self, endpoint: &Endpoint, request: &Request, own: &CallHeaders) -> Result<reqwest::Request, Fault> {
-        let unsendable = |what: &str| Fault::new(Outcome::ConnectionFailed, format!("the {what} cannot be sent"));
-        let url = Url::parse(&endpoint.to_string()).map_err(|_| unsendable("URL"))?;
-        // The client does not ask its resolver about these.
-        let literal = match url.host() {
-            Some(Host::Ipv4(ip)) => Some(ip.into()),
-            Some(Host::Ipv6(ip)) => Some(ip.into()),
-            Some(Host::Domain(_)) | None => None,
+    /// One request and its answer, on as many connections as that takes.
+    async fn exchange(&self, call: Call<'_>, progress: &mut Progress) -> Result<(Outcome, String), Fault> {
+        let Call { endpoint, request, headers, transport, .. } = call;
+        let origin = Origin::of(endpoint)?;
+        let outgoing = Outgoing { origin, endpoint, request, own: headers, user_agent: &self.user_agent };
+        let kept = self.kept(transport)?;
+        let (mut taken, head, mut body) = loop {
+            let mut taken = kept.take(origin, &self.connector).await?;
+            let failure = match taken.connection.send(&outgoing).await {
+                Ok((head, body)) => break (taken, head, body),
+                Err(failure) => failure,
+            };
+            let times = progress.resent.map_or(0, |(times, _)| times);
+            match failure.reach.resend(request.method, call.repeatable) {
+                Some(why) if times < MAX_RESENDS => progress.resent = Some((times + 1, why)),
+                _ => return Err(failure.fault),
+            }
         };
-        if let Some(ip) = literal.filter(|ip| !self.networks.permits(*ip)) {
-            return Err(Fault::from(&Blocked { host: ip.to_string() }));
+        let status = head.status;
+        progress.head = Some((status, answer::retry_after(status, &head.headers)));
+        let (start, whole) = read_body(&mut taken.connection, &mut body).await?;
+        drop(body);
+        kept.give_back(origin, taken, whole);
+        progress.every = answer::every(status, &head.headers);
+        let outcome = outcome(status, call.success);
+        let message = match outcome {
+            Outcome::RedirectNotFollowed => answer::redirect_message(status, &head.headers, endpoint),
+            _ => answer::message(outcome, status, &head.headers, &start),
+        };
+        Ok((outcome, message))
+    }
+
+    /// The connections of this transport.
+    fn kept(&self, transport: &Transport) -> Result<Arc<Kept>, Fault> {
+        if transport.is_default() {
+            return Ok(Arc::clone(&self.kept));
         }
-        let method = request.method.as_str().parse().map_err(|_| unsendable("method"))?;
-        let mut outgoing = reqwest::Request::new(method, url);
-        let headers = outgoing.headers_mut();
-        for (name, value) in request.headers.iter() {
-            let name = name.parse::<HeaderName>().map_err(|_| unsendable("headers"))?;
-            headers.append(name, HeaderValue::from_str(value).map_err(|_| unsendable("headers"))?);
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = others.get(transport) {
+            return Ok(Arc::clone(kept));
         }
-        let key = HeaderValue::from_str(&own.idempotency_key).map_err(|_| unsendable("idempotency key"))?;
-        let due = HeaderValue::from_str(&own.due.to_string()).map_err(|_| unsendable("due time"))?;
-        headers.insert(HeaderName::from_static("idempotency-key"), key);
-        headers.insert(HeaderName::from_static("naptime-due"), due);
-        *outgoing.body_mut() = request.body.clone().map(Into::into);
-        Ok(outgoing)
+        if others.len() >= MAX_TRANSPORTS {
+            others.retain(|_, kept| Arc::strong_count(kept) > 1 || !kept.is_empty());
+        }
+        let kept = kept(&self.roots, transport, self.timing).map_err(|what| Fault::new(Outcome::Tls, what))?;
+        others.insert(transport.clone(), Arc::clone(&kept));
+        Ok(kept)
     }
 }
 
-/// The client's settings.
-fn client(networks: &Arc<AllowedNetworks>, version: &str) -> ClientBuilder {
-    Client::builder()
-        .user_agent(format!("Naptime/{version}"))
-        .default_headers(HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("*/*"))]))
-        .dns_resolver(Resolver::new(Arc::clone(networks)))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        // Off already unless another crate switches the features on.
-        .no_gzip()
-        .no_brotli()
-        .no_zstd()
-        .no_deflate()
-        .tcp_nodelay(true)
-        .pool_idle_timeout(POOL_IDLE)
-        // More could be under way than is ever read: these bound what a target makes us hold.
-        .http2_initial_stream_window_size(u32::try_from(MAX_ANSWER).ok())
-        .http2_initial_connection_window_size(1024 * 1024)
+/// What is known of a call while it lasts, and stays known if it ends at its deadline.
+#[derive(Default)]
+struct Progress {
+    /// Status, and the pause that was asked for.
+    head: Option<(StatusCode, Option<Duration>)>,
+    every: Option<String>,
+    /// How often the request was sent again, and why the last time.
+    resent: Option<(u32, &'static str)>,
 }
 
-/// Reads the body up to [`MAX_ANSWER`] and returns its beginning. What is longer stays unread; dropping the response
-/// then closes the connection.
-async fn read_body(response: &mut Response) -> Result<Vec<u8>, reqwest::Error> {
+/// No connections yet, of this transport.
+fn kept(roots: &Arc<RootCertStore>, transport: &Transport, timing: Timing) -> Result<Arc<Kept>, String> {
+    Ok(Arc::new(Kept::new(tls::config(roots, transport)?, timing)))
+}
+
+fn resent_note(times: u32, why: &str) -> String {
+    match times {
+        1 => format!("(sent again: {why})"),
+        times => format!("(sent again {times} times: {why})"),
+    }
+}
+
+/// Reads the body up to [`MAX_ANSWER`] and returns its beginning, and whether that was all of it. What is longer stays
+/// unread.
+async fn read_body(connection: &mut Connection, body: &mut Body) -> Result<(Vec<u8>, bool), Fault> {
     let (mut kept, mut read) = (Vec::new(), 0);
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = connection.read(body).await? {
         let room = KEPT - kept.len();
         kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
         read += chunk.len();
         if read >= MAX_ANSWER {
-            break;
+            return Ok((kept, false));
         }
     }
-    Ok(kept)
+    Ok((kept, true))
 }
 
 /// How a call with this status ended.

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time};
+use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time, Transport};
 use naptime_store::Error;
 
 use crate::Shared;
-use crate::call::{Answer, CallHeaders};
+use crate::call::{Answer, Call, CallHeaders};
 use crate::held::Held;
 use crate::presence::with_breach;
 
@@ -52,10 +52,18 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
     let job = &claim.job;
     let headers = CallHeaders::new(job.id, due, manual);
     let request = shared.pools.request(&job.spec);
+    let call = Call {
+        endpoint: &job.spec.endpoint,
+        request: &request,
+        success: &job.spec.success,
+        headers: &headers,
+        transport: &Transport::default(),
+        repeatable: job.spec.retry.repeats_cut_calls(),
+    };
     let started = shared.store.now();
     held.call_leaves();
     let answer = tokio::select! {
-        answer = shared.caller.call(&job.spec.endpoint, &request, &job.spec.success, &headers) => answer,
+        answer = shared.caller.call(call) => answer,
         () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
         () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
     };

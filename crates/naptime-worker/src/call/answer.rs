@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
-use naptime_core::Outcome;
 use naptime_core::run::MAX_MESSAGE;
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use naptime_core::{Endpoint, Outcome};
 use url::Url;
 
 /// The lines of the body that are kept.
@@ -29,8 +29,9 @@ pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap,
 }
 
 /// Where the answer points to: without user, query and fragment, where secrets may be.
-pub(super) fn redirect_message(status: StatusCode, headers: &HeaderMap, url: &Url) -> String {
-    let target = text(headers, LOCATION).and_then(|location| url.join(location).ok()).map(|mut target| {
+pub(super) fn redirect_message(status: StatusCode, headers: &HeaderMap, called: &Endpoint) -> String {
+    let called = Url::parse(&called.to_string()).ok();
+    let target = text(headers, LOCATION).and_then(|location| called?.join(location).ok()).map(|mut target| {
         target.set_query(None);
         target.set_fragment(None);
         // These fail only for URLs that cannot have a user.
@@ -64,6 +65,13 @@ pub(super) fn every(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     let value = headers.get("naptime-every").filter(|_| status.is_success())?;
     // What cannot be read is for whoever looks at the job's limits to say.
     Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+}
+
+/// A message, and a note in a line of its own that is never cut.
+pub(super) fn with_note(message: &str, note: &str) -> String {
+    let room = MAX_MESSAGE.saturating_sub(note.chars().count() + 1);
+    let message: String = clip(message).chars().take(room).collect();
+    if message.is_empty() { note.to_owned() } else { format!("{message}\n{note}") }
 }
 
 /// At most [`MAX_MESSAGE`] characters of `text`, none of which does anything but show or end a line.
@@ -137,16 +145,23 @@ mod tests {
     #[test]
     fn a_redirect_names_its_target_without_secrets() {
         fn check(location: &'static str, expect: &str) {
-            let url = Url::parse("https://foobar.net/a/b?key=1").unwrap();
+            let called = Endpoint::parse("https://foobar.net/a/b?key=1").unwrap();
             let list = [("location", location)];
             let headers = if location.is_empty() { HeaderMap::new() } else { headers(&list) };
-            assert_eq!(redirect_message(StatusCode::FOUND, &headers, &url), expect);
+            assert_eq!(redirect_message(StatusCode::FOUND, &headers, &called), expect);
         }
         check("/login?token=secret#x", "302: redirected to https://foobar.net/login");
         check("c", "302: redirected to https://foobar.net/a/c");
         check("http://me:secret@other.net/", "302: redirected to http://other.net/");
         check("http://[", "the target answered 302 Found");
         check("", "the target answered 302 Found");
+    }
+
+    #[test]
+    fn a_note_is_kept_whole_whatever_the_answer_says() {
+        assert_eq!(with_note("hello", "(note)"), "hello\n(note)");
+        assert_eq!(with_note("", "(note)"), "(note)");
+        assert_eq!(with_note(&"x".repeat(300), "(note)"), format!("{}\n(note)", "x".repeat(MAX_MESSAGE - 7)));
     }
 
     #[test]

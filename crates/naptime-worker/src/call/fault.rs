@@ -5,7 +5,8 @@ use std::io;
 
 use naptime_core::Outcome;
 
-use super::resolve::{Blocked, NotFound};
+use super::resolve::{Blocked, LookupError};
+use super::stream::TooMuch;
 
 /// Why there is no (whole) answer.
 #[derive(Debug)]
@@ -26,27 +27,54 @@ impl From<&Blocked> for Fault {
     }
 }
 
-impl From<reqwest::Error> for Fault {
-    /// The first of its causes, from the outside in, that says what happened decides. Its own text is not used, since
-    /// that holds the URL.
-    fn from(error: reqwest::Error) -> Self {
-        if let Some(fault) = error.source().and_then(read) {
-            fault
-        } else if error.is_connect() || error.is_builder() {
-            Self::new(Outcome::ConnectionFailed, "no connection could be made")
-        } else {
-            cut()
+impl From<&LookupError> for Fault {
+    fn from(error: &LookupError) -> Self {
+        match error {
+            LookupError::Blocked(blocked) => blocked.into(),
+            LookupError::NotFound(not_found) => Self::new(Outcome::DnsNotFound, not_found.to_string()),
         }
+    }
+}
+
+impl Fault {
+    /// Why no connection came about. Nothing of a request was sent.
+    ///
+    /// The first of the error's causes, from the outside in, that says what happened decides.
+    pub(super) fn connecting(error: &(dyn Error + 'static)) -> Self {
+        match read(error) {
+            Some(fault) if fault.outcome == Outcome::ConnectionReset => {
+                Self::new(Outcome::ConnectionFailed, "the connection was closed before anything could be sent")
+            }
+            Some(fault) if fault.outcome == Outcome::ConnectionFailed => {
+                Self::new(Outcome::ConnectionFailed, format!("no connection could be made: {}", fault.message))
+            }
+            Some(fault) => fault,
+            None => Self::new(Outcome::ConnectionFailed, "no connection could be made"),
+        }
+    }
+
+    /// Why there is no answer, on a connection that was there.
+    pub(super) fn sending(error: &(dyn Error + 'static)) -> Self {
+        match read(error) {
+            // In TLS 1.3 the target says only now that it does not take our certificate, and then nothing was processed.
+            Some(fault) if fault.outcome == Outcome::Tls && find(error).is_some_and(is_alert) => fault,
+            Some(fault) if matches!(fault.outcome, Outcome::ConnectionFailed | Outcome::Tls) => {
+                Self::new(Outcome::ConnectionReset, format!("the connection was lost: {}", fault.message))
+            }
+            fault => fault.unwrap_or_else(cut),
+        }
+    }
+
+    /// Interim answers (1xx), and no other.
+    pub(super) fn interim_answers() -> Self {
+        Self::new(Outcome::InvalidResponse, "the target sends interim answers (1xx) without end")
     }
 }
 
 /// What an error or its causes say.
 fn read(error: &(dyn Error + 'static)) -> Option<Fault> {
-    if let Some(blocked) = error.downcast_ref::<Blocked>() {
-        return Some(blocked.into());
-    }
-    if let Some(not_found) = error.downcast_ref::<NotFound>() {
-        return Some(Fault::new(Outcome::DnsNotFound, not_found.to_string()));
+    if error.is::<TooMuch>() {
+        return Some(Fault::interim_answers());
     }
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
         return Some(Fault::new(Outcome::Tls, format!("no secure connection: {tls}")));
@@ -66,7 +94,27 @@ fn read(error: &(dyn Error + 'static)) -> Option<Fault> {
     }
 }
 
+/// The first of an error and its causes that is a `T`.
+fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
+    }
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => find(wrapped),
+        None => find(error.source()?),
+    }
+}
+
+fn is_alert(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::AlertReceived(_))
+}
+
 fn read_http(error: &hyper::Error, cause: Option<Fault>) -> Fault {
+    if error.is_parse_too_large() {
+        let message = "the head of the answer is longer than 64 KiB or 1,000 lines";
+        return Fault::new(Outcome::InvalidResponse, message);
+    }
     if error.is_parse() {
         return invalid(error);
     }
@@ -100,7 +148,7 @@ fn read_io(error: &io::Error) -> Fault {
         Kind::TimedOut => Fault::new(Outcome::Timeout, "the target's machine did not respond"),
         // So hyper reports chunks that are none.
         Kind::InvalidData | Kind::InvalidInput => invalid(error),
-        _ => Fault::new(Outcome::ConnectionFailed, format!("no connection could be made: {error}")),
+        _ => Fault::new(Outcome::ConnectionFailed, error.to_string()),
     }
 }
 

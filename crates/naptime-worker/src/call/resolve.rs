@@ -1,17 +1,16 @@
 //! From names to addresses that may be called.
 //!
-//! The check stands in the client's own resolver, so the addresses checked are the addresses connected to: a name
-//! cannot change its mind in between.
+//! The check stands here, so the addresses checked are the addresses connected to: a name cannot change its mind in
+//! between.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use naptime_core::AllowedNetworks;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
 /// The most names that are looked up at once. Each takes a thread for as long as the system's resolver likes, and there
@@ -34,6 +33,14 @@ pub(super) struct NotFound {
     reason: String,
 }
 
+/// There is no address to call.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) enum LookupError {
+    Blocked(Blocked),
+    NotFound(NotFound),
+}
+
 /// Looks names up as the system does, and leaves out what may not be called.
 pub(super) struct Resolver {
     networks: Arc<AllowedNetworks>,
@@ -42,23 +49,18 @@ pub(super) struct Resolver {
 
 impl Resolver {
     pub(super) fn new(networks: Arc<AllowedNetworks>) -> Self {
-        // The port does not matter: the client puts in its own.
+        // The port does not matter: whoever connects puts in its own.
         Self { networks, lookups: Lookups::new(|host| Ok((host, 0).to_socket_addrs()?.collect())) }
     }
-}
 
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let networks = Arc::clone(&self.networks);
-        let lookup = self.lookups.find(name.as_str());
-        Box::pin(async move {
-            let mut found = lookup.await?;
-            found.retain(|address| networks.permits(address.ip()));
-            if found.is_empty() {
-                return Err(Blocked { host: name.as_str().to_owned() }.into());
-            }
-            Ok::<Addrs, _>(Box::new(found.into_iter()))
-        })
+    /// The addresses of `host` that may be called; at least one.
+    pub(super) async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        let found = self.lookups.find(host).await.map_err(LookupError::NotFound)?;
+        let found: Vec<IpAddr> = found.iter().map(SocketAddr::ip).filter(|ip| self.networks.permits(*ip)).collect();
+        if found.is_empty() {
+            return Err(LookupError::Blocked(Blocked { host: host.to_owned() }));
+        }
+        Ok(found)
     }
 }
 
