@@ -26,6 +26,7 @@ mod scenarios {
     mod layers;
     mod login;
     mod newcomer;
+    mod nginx;
     mod outages;
     mod outcomes;
     mod plan;

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod http;
 pub mod mongo;
 pub mod naptime;
+pub mod nginx;
 pub mod port;
 pub mod process;
 pub mod rabbit;

@@ -38,6 +38,12 @@ pub fn faketime() -> PathBuf {
         .unwrap_or_else(|| panic!("faketime is missing: run `cargo xtask test`, which gets it"))
 }
 
+/// The web server. Debian keeps it where the `PATH` of a plain user does not lead.
+pub fn nginx() -> PathBuf {
+    let system = PathBuf::from("/usr/sbin/nginx");
+    if system.is_file() { system } else { find("nginx") }
+}
+
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -16,6 +16,7 @@ pub(crate) fn for_tests() -> Result<()> {
     browser()?;
     faketime()?;
     rabbitmq()?;
+    nginx()?;
     honcho()
 }
 
@@ -110,6 +111,14 @@ fn rabbitmq() -> Result<()> {
         return Ok(());
     }
     apt::install(&["rabbitmq-server"], "RabbitMQ is missing")
+}
+
+/// The web server. Tests start their own; the service of the package need not run, and may.
+fn nginx() -> Result<()> {
+    if Path::new("/usr/sbin/nginx").exists() || paths::on_path("nginx") {
+        return Ok(());
+    }
+    apt::install(&["nginx-light"], "nginx is missing")
 }
 
 fn honcho() -> Result<()> {
