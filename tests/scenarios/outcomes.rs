@@ -43,6 +43,8 @@ async fn bad_targets_get_a_named_outcome_and_free_their_slot(store: &impl Store)
     target.on("/endless", Answer::endless());
     target.on("/redirect", Answer::redirect("/elsewhere?token=secret"));
     target.on("/failing", Answer::status(500).body("no disk\nand so on"));
+    let page = "<html>\n<head><title>Out of\norder</title></head>\n<body>...";
+    target.on("/page", Answer::status(502).body(page).header("Content-Type", "text/html"));
     let (resetting, bad_tls, not_http) =
         (Misbehaving::resetting().await, Misbehaving::bad_tls().await, Misbehaving::not_http().await);
     let closed = format!("http://127.0.0.1:{}/", port::free_port());
@@ -54,6 +56,7 @@ async fn bad_targets_get_a_named_outcome_and_free_their_slot(store: &impl Store)
         (target.url("/endless"), "10s", "ok", Some(200), &*x200),
         (target.url("/redirect"), "10s", "redirect_not_followed", Some(302), &*elsewhere),
         (target.url("/failing"), "10s", "failed", Some(500), "no disk"),
+        (target.url("/page"), "10s", "failed", Some(502), "Out of order"),
         (resetting.url("/"), "10s", "connection_reset", None, "the connection was closed"),
         (closed, "10s", "connection_refused", None, "the connection was refused"),
         (bad_tls.url("/"), "10s", "tls", None, "no secure connection"),
@@ -205,6 +208,8 @@ async fn the_endpoint_says_what_is_a_success(store: &impl Store) {
         (200, "201, 204", "failed"),
         (302, "302", "ok"),
         (302, "200", "redirect_not_followed"),
+        (304, "200", "failed"),
+        (304, "304", "ok"),
     ];
     for (n, (status, success, outcome)) in cases.into_iter().enumerate() {
         let path = format!("/{n}");

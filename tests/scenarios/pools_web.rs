@@ -14,6 +14,9 @@ on_both_stores!(
     pools_are_listed_and_searched,
     a_pool_is_changed_by_its_revision,
     bad_changes_are_named_by_field_and_change_nothing,
+    connections_are_set_up_and_the_key_stays_hidden,
+    a_timeout_may_be_as_long_as_the_pool_says,
+    host_user_agent_and_accept_are_the_pools,
     nothing_is_called_of_a_pool_that_is_off,
     a_limit_holds_and_is_told,
     pages_show_and_change_a_pool,
@@ -60,6 +63,7 @@ async fn an_endpoint_makes_its_pool(start: Start) {
     view.as_object_mut().unwrap().remove("updated_at").unwrap();
     let expected = json!({
         "pool": pool, "active": true, "headers": [], "max_in_flight": null, "max_per_second": null, "in_flight": null,
+        "max_timeout": null, "http1_only": false, "extra_ca": null, "client_cert": null, "client_key": null,
         "endpoints": 2, "active_endpoints": 1, "rev": 1,
     });
     assert_eq!(view, expected);
@@ -175,7 +179,19 @@ async fn bad_changes_are_named_by_field_and_change_nothing(start: Start) {
         (json!({"active": null}), "wrong_type", "active"),
         (json!({"headers": "X-A: 1"}), "wrong_type", "headers"),
         (json!({"headers": {"X-A": 1}}), "wrong_type", "headers"),
-        (json!({"headers": {"Host": "x"}}), "reserved", "headers"),
+        (json!({"headers": {"Connection": "close"}}), "reserved", "headers"),
+        (json!({"headers": {"Host": "http://other.example"}}), "bad_host", "headers"),
+        (json!({"headers": [["Host", "a.example"], ["host", "b.example"]]}), "bad_host", "headers"),
+        (json!({"max_timeout": "4m"}), "out_of_range", "max_timeout"),
+        (json!({"max_timeout": "2h"}), "out_of_range", "max_timeout"),
+        (json!({"max_timeout": 600}), "wrong_type", "max_timeout"),
+        (json!({"http1_only": "yes"}), "wrong_type", "http1_only"),
+        (json!({"extra_ca": "hello"}), "not_a_certificate", "extra_ca"),
+        (json!({"extra_ca": private_key()}), "private_key", "extra_ca"),
+        (json!({"extra_ca": certificate().replace("MA", "?")}), "bad_pem", "extra_ca"),
+        (json!({"client_cert": certificate()}), "not_a_key", "client_key"),
+        (json!({"client_cert": certificate(), "client_key": "••••"}), "not_a_key", "client_key"),
+        (json!({"client_key": private_key()}), "missing", "client_cert"),
         (json!({"headers": {"X A": "x"}}), "bad_name", "headers"),
         (json!({"headers": {"X-A": "a\nb"}}), "bad_value", "headers"),
         (json!({"headers": {"Authorization": "••••"}}), "masked", "headers"),
@@ -196,6 +212,114 @@ async fn bad_changes_are_named_by_field_and_change_nothing(start: Start) {
     send(web.request(Method::PATCH, &path(pool)).body("{}")).await.is_problem(415, "not_json", "Content-Type");
     web.delete(&path(pool)).await.is_problem(405, "method_not_allowed", "");
     assert_eq!(web.get(&path(pool)).await.value(), before);
+}
+
+/// PEM that is taken for a certificate until it is used.
+fn certificate() -> String {
+    "-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n".to_owned()
+}
+
+fn private_key() -> String {
+    certificate().replace("CERTIFICATE", "PRIVATE KEY").replace("MAMCAQE=", "MAMCAQI=")
+}
+
+async fn connections_are_set_up_and_the_key_stays_hidden(start: Start) {
+    let web = Web::start(start).await;
+    let pool = "https://foobar.example";
+    web.add(json!({"url": format!("{pool}/"), "every": "1h"})).await;
+    // As people save such files, and with what `openssl` writes around.
+    let ca = format!("\u{feff}subject: us\r\n{0}\n{0}", certificate().replace('\n', "\r\n"));
+    let set = json!({
+        "http1_only": true, "extra_ca": ca, "client_cert": certificate(), "client_key": private_key(),
+    });
+    let changed = change(&web, pool, set).await;
+    let expected = json!([true, certificate().repeat(2), certificate(), "••••"]);
+    let shown = |view: &Value| json!([view["http1_only"], view["extra_ca"], view["client_cert"], view["client_key"]]);
+    assert_eq!(shown(&changed), expected);
+    // The same again, the mask in place of the key, is no change; nor is what a form sends that shows all of it.
+    let same = json!({"client_cert": certificate(), "client_key": "••••"});
+    assert_eq!(change(&web, pool, same).await["rev"], changed["rev"]);
+    let crlf = |text: String| text.replace('\n', "\r\n");
+    let (two, one) = (crlf(certificate().repeat(2)), crlf(certificate()));
+    let form = |http1_only: &'static str| {
+        let certificates = [("extra_ca", &*two), ("client_cert", &*one), ("client_key", "••••")];
+        [("http1_only", "false"), ("http1_only", http1_only)].into_iter().chain(certificates).collect::<Vec<_>>()
+    };
+    let edit = format!("{}/edit", page(pool));
+    web.form(&edit, &form("true")).await.leads_to(&page(pool));
+    assert_eq!(web.get(&path(pool)).await.value(), changed);
+    web.form(&edit, &form("false")).await.leads_to(&page(pool));
+    let mut without = expected.clone();
+    without[0] = json!(false);
+    assert_eq!(shown(&web.get(&path(pool)).await.value()), without);
+    let refused = web.form(&edit, &[("extra_ca", "hello")]).await;
+    assert_eq!((refused.status, refused.text.contains("id=\"extra_ca-fault\"")), (422, true), "{}", refused.text);
+
+    let key = private_key();
+    let secret = key.lines().nth(1).unwrap();
+    for path in ["/api/pools".to_owned(), path(pool), page(pool), edit, "/pools".to_owned()] {
+        let reply = web.get(&path).await;
+        assert!(reply.status == 200 && !reply.text.contains(secret), "{path}: {}", reply.text);
+    }
+    assert!(web.get(&page(pool)).await.text.contains("2 certificates besides the machine"));
+    // One file with both, and none again.
+    let both = json!({"http1_only": false, "client_cert": format!("{}{}", private_key(), certificate())});
+    assert_eq!(change(&web, pool, both).await["client_cert"], certificate());
+    let none = change(&web, pool, json!({"extra_ca": null, "client_cert": null})).await;
+    assert_eq!(shown(&none), json!([false, null, null, null]));
+}
+
+async fn a_timeout_may_be_as_long_as_the_pool_says(start: Start) {
+    let web = Web::start(start).await;
+    let pool = "http://127.0.0.1:9";
+    let of = |timeout: &str| json!({"url": format!("{pool}/"), "every": "1h", "timeout": timeout});
+    let once = |timeout: &str| json!({"url": format!("{pool}/"), "in": "1d", "timeout": timeout});
+    web.post("/api/endpoints", &of("6m")).await.is_problem(422, "out_of_range", "timeout");
+    let (path_of, _) = web.add(of("5m")).await;
+    assert_eq!(change(&web, pool, json!({"max_timeout": "20m"})).await["max_timeout"], "20m");
+    let longer = web.patch(&path_of, &json!({"timeout": "20m"})).await;
+    assert_eq!((longer.status, &longer.value()["timeout"]), (200, &json!("20m")), "{}", longer.text);
+    let too_long = web.patch(&path_of, &json!({"timeout": "21m"})).await;
+    too_long.is_problem(422, "out_of_range", "timeout");
+    assert!(too_long.text.contains(pool) && too_long.text.contains("20m"), "{}", too_long.text);
+    web.post("/api/jobs", &once("21m")).await.is_problem(422, "out_of_range", "timeout");
+    let many = web.post("/api/jobs", &json!([once("21m"), once("20m"), once("1m")])).await.value();
+    assert_eq!((&many["added"], &many["refused"]), (&json!(2), &json!(1)), "{many}");
+    // Where it moves to, it must be as short as that pool wants it. What is so already stays.
+    let moved = json!({"url": "http://127.0.0.1:10/"});
+    web.patch(&path_of, &moved).await.is_problem(422, "out_of_range", "timeout");
+    change(&web, pool, json!({"max_timeout": null})).await;
+    assert_eq!(web.patch(&path_of, &json!({"name": "x"})).await.status, 200);
+    let url = format!("{pool}/");
+    let form = [("url", &*url), ("kind", "every"), ("every", "1h"), ("timeout", "6m")];
+    let refused = web.form("/endpoints/new", &form).await;
+    assert!(refused.status == 422 && refused.text.contains("max_timeout"), "{}", refused.text);
+    web.post("/api/endpoints", &of("61m")).await.is_problem(422, "out_of_range", "timeout");
+}
+
+async fn host_user_agent_and_accept_are_the_pools(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    let (plain, _) = web.add(json!({"url": target.url("/plain"), "every": "1h"})).await;
+    let own = json!({"url": target.url("/own"), "every": "1h", "headers": {"user-agent": "its own"}});
+    let (own, _) = web.add(own).await;
+    let headers = json!({"Host": "other.example:8080", "User-Agent": "ours", "Accept": "application/json"});
+    change(&web, &target.url(""), json!({"headers": headers})).await;
+    for endpoint in [&plain, &own] {
+        // Workers learn of it within seconds; whoever calls until then calls as before.
+        eventually(SOON, "a call with the headers of the pool", async || {
+            let before = target.count();
+            web.call_now(endpoint).await;
+            target.wait_for(SOON, "a call", |calls| calls.len() > before).await;
+            target.all_calls().last().filter(|call| call.header("host") == Some("other.example:8080")).map(drop)
+        })
+        .await;
+    }
+    for (path, agent) in [("/plain", "ours"), ("/own", "its own")] {
+        let call = target.calls(path).pop().unwrap();
+        let sent = ["host", "user-agent", "accept"].map(|name| call.header(name));
+        assert_eq!(sent, [Some("other.example:8080"), Some(agent), Some("application/json")], "{path}");
+    }
 }
 
 async fn nothing_is_called_of_a_pool_that_is_off(start: Start) {
@@ -283,14 +407,14 @@ async fn pages_show_and_change_a_pool(start: Start) {
     assert!(web.get(&edit).await.text.contains("name=\"rev\" value=\"1\""));
     // All faults at once, at their fields, and what was typed is there.
     let typed =
-        [("rev", "1"), ("max_in_flight", "0"), ("max_per_second", "<many>"), ("headers", "Host: x\r\nX-A: <1>")];
+        [("rev", "1"), ("max_in_flight", "0"), ("max_per_second", "<many>"), ("headers", "Connection: x\r\nX-A: <1>")];
     let faulty = web.form(&edit, &typed).await;
     assert_eq!(faulty.status, 422);
     for field in ["max_in_flight", "max_per_second", "headers"] {
         assert!(faulty.text.contains(&format!("id=\"{field}-fault\"")), "{field}: {}", faulty.text);
     }
     assert!(faulty.text.contains(&format!("value=\"{}\"", escaped("<many>"))));
-    assert!(faulty.text.contains(&escaped("Host: x\nX-A: <1>")));
+    assert!(faulty.text.contains(&escaped("Connection: x\nX-A: <1>")));
     assert_eq!(web.get(&path(pool)).await.value()["rev"], 1);
 
     let headers = "Authorization: Bearer x\r\nX-A: <1>";

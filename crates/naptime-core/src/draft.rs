@@ -14,7 +14,7 @@ mod tests;
 
 use crate::duration::{self, MAX_PERIOD};
 use crate::job::{MAX_LEASE, MIN_LEASE};
-use crate::request::{MAX_TIMEOUT, MIN_TIMEOUT};
+use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT};
 use crate::{
     AllowedNetworks, Change, Endpoint, Headers, Invalid, Job, JobId, NewJob, Request, Retry, Schedule, Spec, Steer,
     Temporary,
@@ -202,7 +202,8 @@ impl<'a> Reader<'a> {
             self.note(new.body.as_deref().map_or(Ok(()), Request::check_body));
         }
         if let Some(timeout) = draft.timeout.take() {
-            let read = duration::parse_within("timeout", &timeout, MIN_TIMEOUT, MAX_TIMEOUT);
+            // Most pools allow less than that, which only the store can tell.
+            let read = duration::parse_within("timeout", &timeout, MIN_TIMEOUT, MAX_POOL_TIMEOUT);
             new.timeout = self.note(read).unwrap_or(old.timeout);
         }
         (new != old).then_some(new)

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breach, Endpoint, Job, JobId, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch,
-    duration,
+    Breach, Endpoint, Job, JobId, Plan, Pool, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch,
+    duration, steer,
 };
 
 /// A job to be added.
@@ -34,6 +34,8 @@ pub enum Edit {
     PutOff {
         /// When it may be called again.
         until: Time,
+        /// The pause that the target asked for, if that is longer than it may be.
+        cut: Option<Duration>,
     },
     /// Delete it. It is kept for the retention time, switched off.
     Delete,
@@ -118,6 +120,14 @@ impl Change {
         Self { active: Some(active), ..Self::default() }
     }
 
+    /// The pool and timeout of `old` with this change made, if one of them becomes another.
+    pub fn retimed<'a>(&'a self, old: &'a Spec) -> Option<(&'a Pool, Duration)> {
+        let before = (old.endpoint.pool(), old.request.timeout);
+        let pool = self.endpoint.as_ref().map_or(before.0, Endpoint::pool);
+        let timeout = self.request.as_ref().map_or(before.1, |request| request.timeout);
+        Some((pool, timeout)).filter(|after| *after != before)
+    }
+
     /// The configuration with this change made.
     pub(crate) fn applied(self, spec: Spec) -> Spec {
         Spec {
@@ -172,14 +182,15 @@ impl Job {
                     self.replan(now);
                 }
             }
-            Edit::PutOff { until } => {
+            Edit::PutOff { until, cut } => {
                 if self.state.due.is_none_or(|due| due > until) {
                     return Ok(false);
                 }
                 self.drop_occurrences(until);
                 // As it was asked for: in whole seconds, and a moment ago.
                 let pause = Duration::from_secs(until.since(now).as_secs_f64().round() as u64);
-                self.note(By::Target, format!("no call for {}", duration::show(pause)), now);
+                let asked = cut.map(|asked| format!(" (asked for {})", steer::show_pause(asked))).unwrap_or_default();
+                self.note(By::Target, format!("no call for {}{asked}", duration::show(pause)), now);
                 self.replan(until);
             }
             Edit::Delete => {

@@ -15,6 +15,7 @@ pub mod invalid;
 pub mod job;
 pub mod load;
 pub mod network;
+pub mod pem;
 pub mod plan;
 pub mod pool;
 pub mod request;

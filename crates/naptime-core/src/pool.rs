@@ -1,5 +1,5 @@
-//! What is true of all endpoints of a pool: whether they are called at all, their default headers, and how many calls
-//! may be in flight and leave in a second, across all workers.
+//! What is true of all endpoints of a pool: whether they are called at all, their default headers, how their connections
+//! are made, and how many calls may be in flight and leave in a second, across all workers.
 //!
 //! A pool is there as soon as an endpoint of it is. What a pool never had changed is as [`PoolSettings::new`] says.
 
@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::uuid_newtype;
+use crate::request::{MAX_POOL_TIMEOUT, MAX_TIMEOUT};
 use crate::state::LEASE;
-use crate::{Endpoint, Headers, Invalid, Pool, Rev, Time};
+use crate::{Endpoint, Headers, Invalid, Pool, Rev, Time, Transport, duration};
 
 /// The highest limit of calls in flight, and of calls per second.
 pub const MAX_LIMIT: u32 = 1000;
@@ -31,6 +32,12 @@ pub struct PoolSettings {
     pub max_in_flight: Option<u32>,
     /// The most calls that leave within any second, across all workers.
     pub max_per_second: Option<u32>,
+    /// The longest timeout of its jobs, where that is more than [`MAX_TIMEOUT`].
+    #[serde(default)]
+    pub max_timeout: Option<Duration>,
+    /// How connections to it are made.
+    #[serde(default)]
+    pub transport: Transport,
     /// Raised by every change.
     pub rev: Rev,
     /// When it was last changed.
@@ -45,6 +52,8 @@ pub struct PoolChange {
     pub headers: Option<Headers>,
     pub max_in_flight: Option<Option<u32>>,
     pub max_per_second: Option<Option<u32>>,
+    pub max_timeout: Option<Option<Duration>>,
+    pub transport: Option<Transport>,
 }
 
 uuid_newtype! {
@@ -78,7 +87,7 @@ impl Pool {
 }
 
 impl PoolSettings {
-    /// A pool as it is when its first endpoint is added, at `now`: on, without limits and headers.
+    /// A pool as it is when its first endpoint is added, at `now`: on, and with nothing set.
     pub fn new(pool: Pool, now: Time) -> Self {
         Self {
             pool,
@@ -86,6 +95,8 @@ impl PoolSettings {
             headers: Headers::default(),
             max_in_flight: None,
             max_per_second: None,
+            max_timeout: None,
+            transport: Transport::default(),
             rev: Rev(1),
             updated_at: now,
         }
@@ -96,6 +107,16 @@ impl PoolSettings {
         !self.active || self.max_in_flight.is_some() || self.max_per_second.is_some()
     }
 
+    /// Whether workers need not know of it, since it is as it was when it was added.
+    pub fn is_plain(&self) -> bool {
+        !self.is_gated() && self.headers.is_empty() && self.max_timeout.is_none() && self.transport.is_default()
+    }
+
+    /// The longest timeout of its jobs.
+    pub fn timeout_limit(&self) -> Duration {
+        self.max_timeout.unwrap_or(MAX_TIMEOUT)
+    }
+
     /// Makes a change at `now`. Returns whether it changed anything.
     pub fn change(&mut self, change: PoolChange, now: Time) -> bool {
         let after = Self {
@@ -103,6 +124,8 @@ impl PoolSettings {
             headers: change.headers.unwrap_or_else(|| self.headers.clone()),
             max_in_flight: change.max_in_flight.unwrap_or(self.max_in_flight),
             max_per_second: change.max_per_second.unwrap_or(self.max_per_second),
+            max_timeout: change.max_timeout.unwrap_or(self.max_timeout),
+            transport: change.transport.unwrap_or_else(|| self.transport.clone()),
             ..self.clone()
         };
         if after == *self {
@@ -127,6 +150,21 @@ impl PoolSettings {
     pub fn check_per_second(limit: i64) -> Result<u32, Invalid> {
         check_limit("max_per_second", limit)
     }
+}
+
+/// Reads the longest timeout of a pool's jobs.
+///
+/// # Errors
+/// At `max_timeout`, unless it is from [`MAX_TIMEOUT`] to [`MAX_POOL_TIMEOUT`].
+pub fn read_max_timeout(text: &str) -> Result<Duration, Invalid> {
+    duration::parse_within("max_timeout", text, MAX_TIMEOUT, MAX_POOL_TIMEOUT)
+}
+
+/// The fault of a timeout that is longer than its `pool` allows.
+pub fn too_long(pool: &Pool, timeout: Duration, limit: Duration) -> Invalid {
+    let (timeout, limit) = (duration::show(timeout), duration::show(limit));
+    let detail = format!("{timeout} is too long; {pool} allows {limit}, which is the pool's `max_timeout`");
+    Invalid::new("timeout", "out_of_range", detail)
 }
 
 fn check_limit(field: &'static str, limit: i64) -> Result<u32, Invalid> {
@@ -202,6 +240,37 @@ mod tests {
         assert!(pool.change(PoolChange { max_per_second: Some(None), ..Default::default() }, now));
         assert!(!pool.is_gated());
         assert!(pool.change(PoolChange { active: Some(false), ..Default::default() }, now));
-        assert!(pool.is_gated());
+        assert!(pool.is_gated() && !pool.is_plain());
+        assert!(pool.change(PoolChange { active: Some(true), ..Default::default() }, now));
+        assert!(pool.is_plain());
+    }
+
+    #[test]
+    fn what_differs_is_known_without_a_gate() {
+        let pool = || PoolSettings::new(Pool::parse("https://foobar.net").expect("a pool"), Time::from_millis(1));
+        let transport = Transport { http1_only: true, ..Transport::default() };
+        let headers = Headers::new(vec![("User-Agent".into(), "mine".into())]).expect("a header");
+        for change in [
+            PoolChange { transport: Some(transport), ..Default::default() },
+            PoolChange { max_timeout: Some(Some(MAX_POOL_TIMEOUT)), ..Default::default() },
+            PoolChange { headers: Some(headers), ..Default::default() },
+        ] {
+            let mut pool = pool();
+            assert!(pool.is_plain() && pool.change(change, Time::from_millis(2)));
+            assert!(!pool.is_plain() && !pool.is_gated(), "{pool:?}");
+        }
+    }
+
+    #[test]
+    fn timeouts_may_be_up_to_an_hour() {
+        let read = |text| read_max_timeout(text).map_err(|fault| (fault.field.into_owned(), fault.code));
+        assert_eq!(read("20m"), Ok(Duration::from_secs(1200)));
+        assert_eq!(read("1h"), Ok(MAX_POOL_TIMEOUT));
+        for wrong in ["4m", "61m"] {
+            assert_eq!(read(wrong), Err(("max_timeout".to_owned(), "out_of_range")));
+        }
+        assert_eq!(read("soon"), Err(("max_timeout".to_owned(), "not_a_duration")));
+        let settings = PoolSettings::new(Pool::parse("https://foobar.net").expect("a pool"), Time::from_millis(1));
+        assert_eq!(settings.timeout_limit(), MAX_TIMEOUT);
     }
 }

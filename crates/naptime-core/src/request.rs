@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,10 @@ pub const MAX_HEADERS: usize = 50;
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// The shortest timeout.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(1);
-/// The longest timeout.
+/// The longest timeout, unless the pool allows longer ones.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+/// The longest timeout that a pool may allow.
+pub const MAX_POOL_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The timeout of a recurring job that names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -116,8 +119,7 @@ impl FromStr for Method {
 pub struct Headers(Vec<(String, String)>);
 
 /// Headers that belong to the connection or to Naptime, so that setting them would break or forge a call.
-const RESERVED: [&str; 12] = [
-    "host",
+const RESERVED: [&str; 11] = [
     "content-length",
     "transfer-encoding",
     "connection",
@@ -141,6 +143,7 @@ impl Headers {
         if list.len() > MAX_HEADERS {
             return invalid("too_many", format!("there are more than {MAX_HEADERS} headers"));
         }
+        let mut hosts = 0;
         for (name, value) in &list {
             let shown = excerpt(name, 60);
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
@@ -148,6 +151,14 @@ impl Headers {
             }
             if HeaderValue::from_str(value).is_err() {
                 return invalid("bad_value", format!("the value of {shown} holds characters that cannot be sent"));
+            }
+            if name.eq_ignore_ascii_case("host") {
+                hosts += 1;
+                if hosts > 1 || !is_host(value) {
+                    let detail =
+                        "Host may be given once, as the name of a host, with or without a port: example.com:8080";
+                    return invalid("bad_host", detail.to_owned());
+                }
             }
             if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
                 return invalid("reserved", format!("{shown} is set by Naptime and cannot be overridden"));
@@ -199,6 +210,12 @@ impl Headers {
     }
 }
 
+/// Whether a `Host` can be this: a host and maybe a port, without a user.
+fn is_host(value: &str) -> bool {
+    value.parse::<Authority>().is_ok_and(|host| host.as_str() == value && !host.host().is_empty())
+        && !value.contains('@')
+}
+
 impl TryFrom<Vec<(String, String)>> for Headers {
     type Error = Invalid;
     fn try_from(list: Vec<(String, String)>) -> Result<Self, Invalid> {
@@ -231,7 +248,14 @@ mod tests {
         check(&[("X-A", "1\r\nX-B: 2")], Some("bad_value"));
         check(&[("X-A\r\n", "1")], Some("bad_name"));
         check(&[("", "1")], Some("bad_name"));
-        check(&[("hOST", "x")], Some("reserved"));
+        check(&[("hOST", "x")], None);
+        check(&[("Host", "foobar.net:8080"), ("host", "foobar.net")], Some("bad_host"));
+        for value in ["", " ", "a b", "a/b", "me@foobar.net", "http://foobar.net", ":80", "a:b", "a?b", "a,b:1"] {
+            check(&[("Host", value)], Some("bad_host"));
+        }
+        for value in ["foobar.net", "foobar.net:8080", "[::1]:80", "127.0.0.1", "under_score"] {
+            check(&[("Host", value)], None);
+        }
         check(&[("Content-Length", "1")], Some("reserved"));
         check(&[("Transfer-Encoding", "chunked")], Some("reserved"));
         check(&[("Idempotency-Key", "x")], Some("reserved"));

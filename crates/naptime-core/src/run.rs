@@ -28,7 +28,7 @@ pub struct Run {
     pub outcome: Outcome,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The first two lines of the answer, or what went wrong; at most [`MAX_MESSAGE`] characters.
+    /// The first two lines of the answer, or what went wrong, and a note of ours; at most [`MAX_MESSAGE`] characters.
     pub message: String,
     /// The number of the attempt at this occurrence, from 1.
     pub attempt: u32,
@@ -40,6 +40,13 @@ impl Run {
     /// How late the call left: started - due.
     pub fn start_lag(&self) -> std::time::Duration {
         self.started.since(self.due)
+    }
+
+    /// Adds a note of ours as the last line of the message, which is shortened for it.
+    pub fn add_note(&mut self, note: &str) {
+        let room = MAX_MESSAGE.saturating_sub(note.chars().count() + 1);
+        let kept: String = self.message.chars().take(room).collect();
+        self.message = if kept.is_empty() { note.to_owned() } else { format!("{kept}\n{note}") };
     }
 
     /// How long the call took.
@@ -56,7 +63,7 @@ pub enum Outcome {
     Ok,
     /// The target answered with another status, but for redirects.
     Failed,
-    /// The target answered with a 3xx status. Redirects are not followed.
+    /// The target answered with a redirect (301, 302, 303, 307 or 308). Redirects are not followed.
     RedirectNotFollowed,
     /// The answer was not complete within the timeout.
     Timeout,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
-use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Time};
+use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Then, Time};
 
 /// The limits within which a target may set its period (`Naptime-Every: 2m` on a successful answer) and ask to be left
-/// alone (`Retry-After` on 429 and 503). What it asks beyond them is taken as the limit.
+/// alone (`Retry-After`, on 429, 503 and whatever status is tried again). What it asks beyond them is taken as the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steer {
     /// The shortest period.
@@ -41,7 +41,12 @@ pub enum Steered {
     /// It is to be called by this schedule from now on.
     Schedule(Schedule),
     /// It is not to be called before this time.
-    PutOff(Time),
+    PutOff {
+        /// When it may be called again.
+        until: Time,
+        /// The pause that it asked for, if that is longer than it may be.
+        cut: Option<Duration>,
+    },
 }
 
 impl From<Steered> for Edit {
@@ -50,7 +55,7 @@ impl From<Steered> for Edit {
             Steered::Schedule(schedule) => {
                 Self::Change(Box::new(Change { schedule: Some(schedule), by: By::Target, ..Change::default() }))
             }
-            Steered::PutOff(until) => Self::PutOff { until },
+            Steered::PutOff { until, cut } => Self::PutOff { until, cut },
         }
     }
 }
@@ -70,11 +75,41 @@ impl Claim {
             return Ok(with_period(job, period).map(Steered::Schedule));
         }
         // There is nothing to put off of a job that is called once: it is tried again, or not.
-        let Some(pause) = pause.filter(|_| !job.spec.schedule.is_once()) else { return Ok(None) };
+        let heeded = self.heeds_pause(run) && !job.spec.schedule.is_once();
+        let Some(pause) = pause.filter(|_| heeded) else { return Ok(None) };
         let next = if run.manual { self.lock.due } else { job.spec.schedule.next(run.due, self.lock.since).due };
         let until = run.finished + pause.min(limits.max);
-        Ok(next.filter(|next| *next <= until).map(|_| Steered::PutOff(until)))
+        let cut = (pause > limits.max).then_some(pause);
+        Ok(next.filter(|next| *next <= until).map(|_| Steered::PutOff { until, cut }))
     }
+
+    /// Says that a pause the target asked for is cut, where it is and `then` comes after the call. What puts the next
+    /// call off is noted with the job instead.
+    pub fn pause_cut(&self, run: &Run, asked: Option<Duration>, then: Then) -> Option<String> {
+        let asked = asked.filter(|_| self.heeds_pause(run) && !run.manual)?;
+        if self.steered(run, None, Some(asked)).is_ok_and(|steered| steered.is_some()) {
+            return None;
+        }
+        match then {
+            Then::Retry { after } if asked > after => {
+                Some(format!("(asked for a pause of {}, cut to {})", show_pause(asked), duration::show(after)))
+            }
+            Then::Next { due: Some(due), .. } if asked > due.since(run.finished) => {
+                Some(format!("(asked for a pause of {}, cut at the next occurrence)", show_pause(asked)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a pause asked for with this answer counts: with 429 and 503, and with all that is taken for temporary.
+    fn heeds_pause(&self, run: &Run) -> bool {
+        matches!(run.status, Some(429 | 503)) || self.job.spec.retry.on.covers(run.outcome, run.status)
+    }
+}
+
+/// A pause as its target asked for it, which may be anything.
+pub(crate) fn show_pause(pause: Duration) -> String {
+    if pause > MAX_PERIOD { "more than a year".to_owned() } else { duration::show(pause) }
 }
 
 /// The schedule of a job that recurs in a period, with another period. None if it does not, or that is its period.
@@ -92,6 +127,8 @@ fn with_period(job: &Job, period: Duration) -> Option<Schedule> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use uuid::Uuid;
 
     use super::*;
@@ -179,26 +216,80 @@ mod tests {
         assert_eq!(steered, Some(Steered::Schedule(Schedule::aligned(7 * MINUTE))));
     }
 
+    /// The record of a call that the target turned away.
+    fn turned_away(run: Run) -> Run {
+        Run { outcome: Outcome::Failed, status: Some(503), ..run }
+    }
+
     #[test]
     fn a_pause_puts_off_what_it_reaches() {
         let (claim, run) = called(every(5 * MINUTE), limits());
+        let run = turned_away(run);
         let put_off = |pause| claim.steered(&run, None, Some(pause)).expect("readable");
+        let until = |pause, cut| Some(Steered::PutOff { until: run.finished + pause, cut });
         assert_eq!(put_off(4 * MINUTE), None, "the next occurrence is later");
-        assert_eq!(put_off(6 * MINUTE), Some(Steered::PutOff(run.finished + 6 * MINUTE)));
-        assert_eq!(put_off(Duration::from_secs(u64::MAX)), Some(Steered::PutOff(run.finished + 60 * MINUTE)));
-        let (claim, run) = called(every(5 * MINUTE), None);
+        assert_eq!(put_off(6 * MINUTE), until(6 * MINUTE, None));
+        assert_eq!(put_off(60 * MINUTE), until(60 * MINUTE, None));
+        for beyond in [61 * MINUTE, Duration::from_secs(u64::MAX)] {
+            assert_eq!(put_off(beyond), until(60 * MINUTE, Some(beyond)));
+        }
+        let (claim, _) = called(every(5 * MINUTE), None);
         assert_eq!(claim.steered(&run, None, Some(6 * MINUTE)), Ok(None), "it has no say in it");
-        let (claim, run) = called(Schedule::Once { at: Time::from_millis(0) }, limits());
+        let (claim, _) = called(Schedule::Once { at: Time::from_millis(0) }, limits());
         assert_eq!(claim.steered(&run, None, Some(6 * MINUTE)), Ok(None), "there is no next one");
     }
 
     #[test]
+    fn a_pause_counts_with_what_is_tried_again() {
+        let check = |on: &str, outcome, status, expect: bool| {
+            let (mut claim, run) = called(every(5 * MINUTE), limits());
+            Arc::make_mut(&mut claim.job).spec.retry.on = on.parse().expect("failures");
+            let run = Run { outcome, status: Some(status), ..run };
+            let steered = claim.steered(&run, None, Some(6 * MINUTE)).expect("readable");
+            assert_eq!(steered.is_some(), expect, "{on}: {status}");
+        };
+        check("none", Outcome::Failed, 429, true);
+        check("none", Outcome::Ok, 503, true);
+        check("none", Outcome::Failed, 500, false);
+        check("500-599", Outcome::Failed, 500, true);
+        check("302", Outcome::RedirectNotFollowed, 302, true);
+        check("200", Outcome::Ok, 200, false);
+    }
+
+    #[test]
+    fn a_pause_that_is_cut_is_told() {
+        let check = |claim: &Claim, run: &Run, pause, expect: Option<&str>| {
+            let then = claim.conclude(run, Some(pause));
+            assert_eq!(claim.pause_cut(run, Some(pause), then).as_deref(), expect, "{pause:?}");
+        };
+        let day = 24 * 60 * MINUTE;
+        let (claim, run) = called(Schedule::Once { at: Time::from_millis(0) }, None);
+        let run = turned_away(run);
+        check(&claim, &run, 30 * MINUTE, None);
+        check(&claim, &run, 60 * MINUTE, None);
+        check(&claim, &run, 3 * day, Some("(asked for a pause of 3d, cut to 1h)"));
+        let for_ever = Some("(asked for a pause of more than a year, cut to 1h)");
+        check(&claim, &run, Duration::from_secs(u64::MAX), for_ever);
+        check(&claim, &Run { status: Some(500), ..run.clone() }, 3 * day, None);
+        check(&claim, &Run { manual: true, ..run.clone() }, 3 * day, None);
+
+        let (claim, run) = called(every(5 * MINUTE), None);
+        let run = turned_away(run);
+        check(&claim, &run, MINUTE, None);
+        check(&claim, &run, 6 * MINUTE, Some("(asked for a pause of 6m, cut at the next occurrence)"));
+        let (claim, _) = called(every(5 * MINUTE), limits());
+        check(&claim, &run, 3 * day, None);
+    }
+
+    #[test]
     fn a_call_out_of_turn_puts_off_what_is_due() {
-        let (mut claim, mut run) = called(every(5 * MINUTE), limits());
+        let (mut claim, run) = called(every(5 * MINUTE), limits());
+        let mut run = turned_away(run);
         claim.lock.due = Some(run.due + MINUTE);
         run.manual = true;
         let put_off = |pause| claim.steered(&run, None, Some(pause)).expect("readable");
         assert_eq!(put_off(Duration::from_secs(30)), None);
-        assert_eq!(put_off(2 * MINUTE), Some(Steered::PutOff(run.finished + 2 * MINUTE)));
+        let until = run.finished + 2 * MINUTE;
+        assert_eq!(put_off(2 * MINUTE), Some(Steered::PutOff { until, cut: None }));
     }
 }

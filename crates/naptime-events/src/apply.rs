@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{AllowedNetworks, By, Change, Draft, Edit, Invalid, Job, JobId, NewJob, Rule, draft};
-use naptime_store::{Added, Error, Rules};
+use naptime_store::{Added, Error, Rules, TimeoutLimits};
 use serde::Serialize;
 use tracing::{debug, info};
 use uuid::Uuid;
@@ -168,10 +168,14 @@ async fn plan_by(
             note(vec![Invalid::new("job", "conflict", detail)]);
         }
         let there = store.by_key(&act.job).await?;
-        if let What::Upsert(draft) = &act.what
-            && let Err(found) = (**draft).clone().create(limits, there.as_ref().map_or_else(new_id, |job| job.id))
-        {
-            note(found);
+        if let What::Upsert(draft) = &act.what {
+            match (**draft).clone().create(limits, there.as_ref().map_or_else(new_id, |job| job.id)) {
+                Ok(new) => {
+                    let (pool, timeout) = (new.spec.endpoint.pool(), new.spec.request.timeout);
+                    note(TimeoutLimits::default().fault(store, pool, timeout).await?.into_iter().collect());
+                }
+                Err(found) => note(found),
+            }
         }
         steps.push(Step { rule: rule.name, key: act.job, what: act.what, there });
     }

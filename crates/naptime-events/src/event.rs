@@ -33,7 +33,9 @@ impl Event {
             let detail = format!("an event has at most {MAX_BYTES} bytes, not {}", bytes.len());
             return Err(Invalid::new("event", "too_large", detail));
         }
-        let value: Value = serde_json::from_slice(bytes)
+        // A byte order mark before JSON says nothing (RFC 8259, section 8.1).
+        let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let value: Value = serde_json::from_slice(json)
             .map_err(|error| Invalid::new("event", "not_json", format!("the event is not JSON: {error}")))?;
         let Value::Object(mut members) = value else {
             return Err(Invalid::new("event", "wrong_type", "an event must be an object"));
@@ -91,6 +93,7 @@ mod tests {
         let expect = Event { event: "twitter.linked".into(), key: "user-123".into(), data: json!({"token": "abc"}) };
         assert_eq!(event, Ok(expect));
         assert_eq!(Event::read(br#"{"event": "a", "key": "b"}"#).unwrap().data, json!({}));
+        assert_eq!(Event::read("\u{feff}{\"event\": \"a\", \"key\": \"b\"}".as_bytes()).unwrap().key, "b");
     }
 
     #[test]

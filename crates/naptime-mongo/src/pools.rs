@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::Hint;
-use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev};
+use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev, Transport};
 use naptime_store::{Clock, Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME, Update};
-use crate::document::{bson, date, millis, read, time};
+use crate::document::{bson, date, duration, millis, read, time};
 use crate::gates::by_gate;
 use crate::jobs::escape;
 use crate::pipeline::{cond, is_null};
@@ -37,6 +37,10 @@ struct PoolDocument {
     headers: Headers,
     max_in_flight: Option<u32>,
     max_per_second: Option<u32>,
+    #[serde(default)]
+    max_timeout_ms: Option<i64>,
+    #[serde(default)]
+    transport: Transport,
     rev: Rev,
     updated_at: DateTime,
     gate: String,
@@ -120,6 +124,8 @@ impl Pools for MongoStore {
                 "headers": {"$literal": bson(&after.headers)?},
                 "max_in_flight": after.max_in_flight,
                 "max_per_second": after.max_per_second,
+                "max_timeout_ms": after.max_timeout.map(millis),
+                "transport": {"$literal": bson(&after.transport)?},
                 "rev": after.rev.0,
                 "updated_at": date(after.updated_at),
                 "gate": {"$literal": gate},
@@ -191,14 +197,18 @@ impl MongoStore {
         let mut known = Vec::new();
         for document in command::bounded(find).await? {
             let document: PoolDocument = read(document)?;
-            if let Some(until) = document.regate_until {
-                match self.regate(&document._id, &document.gate).await {
-                    Ok(()) if time(until) < now => self.forget_change(&document).await?,
+            let (regate_until, gate) = (document.regate_until, document.gate.clone());
+            let settings = settings(document)?;
+            if let Some(until) = regate_until {
+                match self.regate(settings.pool.as_str(), &gate).await {
+                    Ok(()) if time(until) < now => self.forget_change(&settings).await?,
                     Ok(()) => {}
-                    Err(error) => tracing::debug!(pool = document._id, %error, "cannot finish a change of a pool yet"),
+                    Err(error) => {
+                        tracing::debug!(pool = %settings.pool, %error, "cannot finish a change of a pool yet")
+                    }
                 }
             }
-            known.push(settings(document)?);
+            known.push(settings);
         }
         Ok(known)
     }
@@ -230,10 +240,9 @@ impl MongoStore {
     }
 
     /// Notes that the gates of all jobs are right, unless the pool has changed again.
-    async fn forget_change(&self, pool: &PoolDocument) -> Result<()> {
-        let filter = doc! {"_id": &pool._id, "rev": pool.rev.0};
-        let plain = pool.gate.is_empty() && pool.headers.is_empty();
-        let set = doc! {"regate_until": null, "known": !plain};
+    async fn forget_change(&self, settings: &PoolSettings) -> Result<()> {
+        let filter = doc! {"_id": settings.pool.as_str(), "rev": settings.rev.0};
+        let set = doc! {"regate_until": null, "known": !settings.is_plain()};
         command::update(&self.db, "pools", vec![Update::one(filter, set)]).await.map(drop)
     }
 
@@ -307,6 +316,8 @@ fn settings(d: PoolDocument) -> Result<PoolSettings> {
         headers: d.headers,
         max_in_flight: d.max_in_flight,
         max_per_second: d.max_per_second,
+        max_timeout: d.max_timeout_ms.map(duration),
+        transport: d.transport,
         rev: d.rev,
         updated_at: time(d.updated_at),
     })

@@ -1,6 +1,7 @@
 //! Pools as rows. The gate that a job carries is a copy of its pool's, kept right within each transaction.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{Pool, PoolChange, PoolSettings, Rev, Time};
@@ -13,7 +14,8 @@ use crate::fault::Fault;
 use crate::rows::{json, time};
 
 /// The columns that [`settings`] reads.
-const COLUMNS: &str = "pool, active, headers, max_in_flight, max_per_second, rev, updated_at";
+const COLUMNS: &str =
+    "pool, active, headers, max_in_flight, max_per_second, max_timeout_ms, transport, rev, updated_at";
 
 #[async_trait]
 impl Pools for SqliteStore {
@@ -86,7 +88,7 @@ pub(crate) fn find(connection: &Connection, pool: &Pool) -> std::result::Result<
 /// Writes a pool, and the gate of its jobs.
 fn write(connection: &Connection, settings: &PoolSettings) -> std::result::Result<(), Fault> {
     const POOL: &str = "UPDATE pools SET active = :active, headers = :headers, max_in_flight = :in_flight,
-        max_per_second = :per_second, rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
+        max_per_second = :per_second, max_timeout_ms = :max_timeout, transport = :transport, rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
         WHERE pool = :pool";
     let gate = if settings.is_gated() { settings.pool.as_str() } else { "" };
     connection.prepare_cached(POOL)?.execute(named_params! {
@@ -95,10 +97,12 @@ fn write(connection: &Connection, settings: &PoolSettings) -> std::result::Resul
         ":headers": serde_json::to_string(&settings.headers)?,
         ":in_flight": settings.max_in_flight,
         ":per_second": settings.max_per_second,
+        ":max_timeout": settings.max_timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
+        ":transport": serde_json::to_string(&settings.transport)?,
         ":rev": settings.rev.0,
         ":updated_at": settings.updated_at.millis(),
         ":gate": gate,
-        ":known": settings.is_gated() || !settings.headers.is_empty(),
+        ":known": !settings.is_plain(),
     })?;
     const JOBS: &str = "UPDATE jobs SET gate = ?2 WHERE pool = ?1 AND gate <> ?2";
     connection.prepare_cached(JOBS)?.execute((settings.pool.as_str(), gate))?;
@@ -144,6 +148,8 @@ fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {
         headers: json(row, "headers")?,
         max_in_flight: row.get("max_in_flight")?,
         max_per_second: row.get("max_per_second")?,
+        max_timeout: row.get::<_, Option<u32>>("max_timeout_ms")?.map(|millis| Duration::from_millis(millis.into())),
+        transport: json(row, "transport")?,
         rev: Rev(row.get("rev")?),
         updated_at: time(row, "updated_at")?,
     })

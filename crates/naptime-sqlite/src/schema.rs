@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
@@ -175,6 +175,10 @@ const STEPS: [&str; 4] = [
         consumers INTEGER NOT NULL,                                  -- how many have begun it
         at        INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    ALTER TABLE pools ADD COLUMN max_timeout_ms INTEGER;             -- null: as long as of all others
+    ALTER TABLE pools ADD COLUMN transport TEXT NOT NULL DEFAULT '{}';  -- JSON
 ",
 ];
 

@@ -235,6 +235,8 @@ macro_rules! conformance {
                 pools_are_listed_with_their_endpoints
                 a_pool_is_changed_by_its_revision
                 known_pools_are_those_that_differ
+                a_pool_that_is_known_need_not_be_gated
+                a_timeout_is_held_to_its_pool
             }
             gates {
                 jobs_of_a_gated_pool_are_claimed_by_its_name

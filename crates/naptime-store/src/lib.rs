@@ -29,7 +29,7 @@ pub use history::{History, MAX_RUNS};
 pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};
 pub use page::{Page, PageRef, Position};
 pub use plan::Planning;
-pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take};
+pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
 pub use queue::{Queue, SIGHT, Taken, Want};
 pub use queued::{Queued, QueuedQuery, Treated, Treatment};
 pub use rooms::Rooms;

@@ -10,12 +10,14 @@
 //! - for a limit of calls per second, a pass that was used lasts a second and the time its call had to leave in. It is
 //!   never freed earlier.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 #[allow(unused_imports, reason = "named in the documentation")]
 use naptime_core::pool::PASS_LEASE;
-use naptime_core::{Pass, PassId, Pool, PoolChange, PoolSettings, Rev, Time};
+use naptime_core::request::MAX_TIMEOUT;
+use naptime_core::{Invalid, Pass, PassId, Pool, PoolChange, PoolSettings, Rev, Time, pool};
 
 use crate::{JobCount, Page, PageRef, Result};
 
@@ -54,6 +56,31 @@ pub trait Pools: Send + Sync {
     async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings>;
 }
 
+/// The timeouts that pools allow, as far as they were looked up: for who adds many jobs.
+#[derive(Debug, Default)]
+pub struct TimeoutLimits(HashMap<Pool, Duration>);
+
+impl TimeoutLimits {
+    /// The fault of a timeout that is longer than its pool allows. For one that every pool allows nothing is looked up.
+    ///
+    /// # Errors
+    /// Those of [`Pools::pool_settings`].
+    pub async fn fault(&mut self, store: &dyn Pools, pool: &Pool, timeout: Duration) -> Result<Option<Invalid>> {
+        if timeout <= MAX_TIMEOUT {
+            return Ok(None);
+        }
+        let limit = match self.0.get(pool) {
+            Some(limit) => *limit,
+            None => {
+                let settings = store.pool_settings(std::slice::from_ref(pool)).await?.pop();
+                let limit = settings.map_or(MAX_TIMEOUT, |settings| settings.timeout_limit());
+                *self.0.entry(pool.clone()).or_insert(limit)
+            }
+        };
+        Ok((timeout > limit).then(|| pool::too_long(pool, timeout, limit)))
+    }
+}
+
 /// A pool as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSummary {
@@ -66,7 +93,7 @@ pub struct PoolSummary {
 /// The limits of pools as workers keep them. What a worker gets.
 #[async_trait]
 pub trait Gates: Send + Sync {
-    /// The settings of the pools that a worker must know of: those that are gated, and those with default headers. What
+    /// The settings of the pools that a worker must know of: those that are not [plain](PoolSettings::is_plain). What
     /// a change of a pool, or a job added meanwhile, left unfinished is put right.
     async fn known_pools(&self) -> Result<Vec<PoolSettings>>;
 

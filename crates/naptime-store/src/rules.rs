@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use naptime_core::{Job, Rev, Rule, Time};
 use uuid::Uuid;
 
-use crate::{Jobs, Page, PageRef, Result};
+use crate::{Jobs, Page, PageRef, Pools, Result};
 
 /// The most rules there may be.
 pub const MOST_RULES: usize = 1_000;
@@ -16,7 +16,7 @@ pub const BEGUN_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Rules, and the jobs they act on. What the web gets, and whoever receives events.
 #[async_trait]
-pub trait Rules: Jobs {
+pub trait Rules: Jobs + Pools {
     /// All rules, or those of this event, by name. Disabled ones are among them.
     async fn rules(&self, event: Option<&str>) -> Result<Vec<StoredRule>>;
 

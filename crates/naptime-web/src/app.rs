@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use naptime_core::{Breach, Edit, Endpoint, Job, JobId, Pool, PoolSettings, Rev, Rules, Time, worker};
-use naptime_store::{Error, JobQuery, JobSummary, PageRef, WebStore};
+use naptime_core::{
+    Breach, Change, Edit, Endpoint, Invalid, Job, JobId, NewJob, Pool, PoolSettings, Rev, Rules, Time, worker,
+};
+use naptime_store::{Error, JobQuery, JobSummary, PageRef, TimeoutLimits, WebStore};
 
 use crate::plan::Planner;
 use crate::recent::Recent;
@@ -41,6 +43,9 @@ pub(crate) struct Login {
     /// How often it may be tried.
     pub(crate) throttle: Throttle,
 }
+
+/// What was read, or all its faults.
+type Read<T> = Result<T, Vec<Invalid>>;
 
 /// What became of asking for a call now.
 pub(crate) enum CallNow {
@@ -123,6 +128,32 @@ impl App {
         let off_at = pool.iter().any(|settings| !settings.active).then_some(now);
         let breach = job.breach(now, worker::present_since(&workers, now));
         Ok(breach.map(|breach| breach.in_pool_off_at(off_at)))
+    }
+
+    /// A new job as it was read, if its timeout is not longer than its pool allows.
+    pub(crate) async fn held_to_pool(&self, read: Read<NewJob>) -> Result<Read<NewJob>, Error> {
+        self.held_to_pools(read, &mut TimeoutLimits::default()).await
+    }
+
+    /// The same, for one of many jobs.
+    pub(crate) async fn held_to_pools(
+        &self,
+        read: Read<NewJob>,
+        limits: &mut TimeoutLimits,
+    ) -> Result<Read<NewJob>, Error> {
+        let Ok(new) = read else { return Ok(read) };
+        let fault = limits.fault(self.store.as_ref(), new.spec.endpoint.pool(), new.spec.request.timeout).await?;
+        Ok(fault.map_or(Ok(new), |fault| Err(vec![fault])))
+    }
+
+    /// A change of a job as it was read, if the timeout is not longer than the pool allows by then.
+    pub(crate) async fn change_held_to_pool(&self, read: Read<Change>, old: &Job) -> Result<Read<Change>, Error> {
+        let Ok(change) = read else { return Ok(read) };
+        let fault = match change.retimed(&old.spec) {
+            Some((pool, timeout)) => TimeoutLimits::default().fault(self.store.as_ref(), pool, timeout).await?,
+            None => None,
+        };
+        Ok(fault.map_or(Ok(change), |fault| Err(vec![fault])))
     }
 
     /// The rules that a draft is read by.

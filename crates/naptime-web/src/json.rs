@@ -30,8 +30,9 @@ pub(crate) enum BadJson {
 }
 
 impl Json {
-    /// Reads a text.
+    /// Reads a text. A byte order mark before it, as editors on Windows write it, says nothing (RFC 8259, section 8.1).
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BadJson> {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         serde_json::from_slice(text).map_err(|error| match error.classify() {
             serde_json::error::Category::Data if error.to_string().starts_with(DOUBLED) => {
                 BadJson::Doubled(error.to_string())
@@ -139,10 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_says_nothing() {
+        assert_eq!(Json::parse("\u{feff}[1]".as_bytes()), Json::parse(b"[1]"));
+        for text in ["\u{feff}", "\u{feff}\u{feff}[]", "[\u{feff}]"] {
+            assert!(matches!(Json::parse(text.as_bytes()), Err(BadJson::Syntax(_))), "{text:?}");
+        }
+    }
+
+    #[test]
     fn doubled_keys_are_told_from_broken_json() {
         assert!(matches!(Json::parse(br#"{"a": 1, "a": 2}"#), Err(BadJson::Doubled(_))));
         assert!(matches!(Json::parse(br#"{"a": {"b": 1, "b": 2}}"#), Err(BadJson::Doubled(_))));
-        for text in ["", "{", "{\"a\" 1}", "{} {}", "\u{feff}{}", "nul"] {
+        for text in ["", "{", "{\"a\" 1}", "{} {}", "nul"] {
             assert!(matches!(Json::parse(text.as_bytes()), Err(BadJson::Syntax(_))), "{text}");
         }
         let deep = "[".repeat(10_000);

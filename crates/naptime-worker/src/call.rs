@@ -30,8 +30,11 @@ mod http1;
 mod http2;
 mod kept;
 mod outgoing;
+mod page;
 mod resend;
 mod resolve;
+mod retry_after;
+mod secure;
 mod stream;
 mod timing;
 mod tls;
@@ -49,6 +52,7 @@ use fault::Fault;
 use kept::Kept;
 use outgoing::{Origin, Outgoing};
 use resend::MAX_RESENDS;
+pub use retry_after::RetryAfter;
 pub use timing::Timing;
 
 /// How much of an answer's body is read, in bytes.
@@ -109,8 +113,8 @@ pub struct Answer {
     /// The first two lines of the body that say something, or what went wrong; at most
     /// [`MAX_MESSAGE`](naptime_core::run::MAX_MESSAGE) characters, without query strings.
     pub message: String,
-    /// The pause that the target asked for, with status 429 or 503.
-    pub retry_after: Option<Duration>,
+    /// The pause that the target asked for, with whatever status.
+    pub retry_after: Option<RetryAfter>,
     /// The period that the target asked for (`Naptime-Every`), as it wrote it, with a whole 2xx answer.
     pub every: Option<String>,
 }
@@ -195,7 +199,7 @@ impl Caller {
             }
         };
         let status = head.status;
-        progress.head = Some((status, answer::retry_after(status, &head.headers)));
+        progress.head = Some((status, RetryAfter::read(&head.headers)));
         let (start, whole) = read_body(&mut taken.connection, &mut body).await?;
         drop(body);
         kept.give_back(origin, taken, whole);
@@ -230,7 +234,7 @@ impl Caller {
 #[derive(Default)]
 struct Progress {
     /// Status, and the pause that was asked for.
-    head: Option<(StatusCode, Option<Duration>)>,
+    head: Option<(StatusCode, Option<RetryAfter>)>,
     every: Option<String>,
     /// How often the request was sent again, and why the last time.
     resent: Option<(u32, &'static str)>,
@@ -263,11 +267,11 @@ async fn read_body(connection: &mut Connection, body: &mut Body) -> Result<(Vec<
     Ok((kept, true))
 }
 
-/// How a call with this status ended.
+/// How a call with this status ended. Of the 3xx, only these are redirects: 304, for one, says that nothing is new.
 fn outcome(status: StatusCode, success: &Statuses) -> Outcome {
     match status.as_u16() {
         status if success.contains(status) => Outcome::Ok,
-        300..=399 => Outcome::RedirectNotFollowed,
+        301 | 302 | 303 | 307 | 308 => Outcome::RedirectNotFollowed,
         _ => Outcome::Failed,
     }
 }

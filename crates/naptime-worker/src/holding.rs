@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time, Transport};
+use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time};
 use naptime_store::Error;
 
 use crate::Shared;
@@ -51,13 +51,13 @@ async fn wait_until(shared: &Shared, held: &Held, at: Time) -> bool {
 async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bool) -> Settled {
     let job = &claim.job;
     let headers = CallHeaders::new(job.id, due, manual);
-    let request = shared.pools.request(&job.spec);
+    let (transport, request) = shared.pools.request(&job.spec);
     let call = Call {
         endpoint: &job.spec.endpoint,
         request: &request,
         success: &job.spec.success,
         headers: &headers,
-        transport: &Transport::default(),
+        transport: &transport,
         repeatable: job.spec.retry.repeats_cut_calls(),
     };
     let started = shared.store.now();
@@ -67,7 +67,7 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
         () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
         () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
     };
-    let run = Run {
+    let mut run = Run {
         token: claim.lock.token,
         job: job.id,
         worker: shared.id,
@@ -80,10 +80,14 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
         attempt: claim.attempt(),
         manual,
     };
+    let pause = answer.retry_after.map(|asked| asked.pause(run.finished));
+    let then = claim.conclude(&run, pause);
+    if let Some(cut) = claim.pause_cut(&run, pause, then) {
+        run.add_note(&cut);
+    }
     shared.meter.record(&run, claim.is_first_call());
     log(&run, claim);
-    steer(shared, claim, &run, answer.every.as_deref(), answer.retry_after).await;
-    let then = claim.conclude(&run, answer.retry_after);
+    steer(shared, claim, &run, answer.every.as_deref(), pause).await;
     claim.settled(Some(run), then)
 }
 
@@ -106,7 +110,7 @@ async fn steer(shared: &Shared, claim: &Claim, run: &Run, every: Option<&str>, p
     };
     let what = match &steered {
         Steered::Schedule(schedule) => format!("to be called {}", schedule.describe()),
-        Steered::PutOff(until) => format!("not to be called before {until}"),
+        Steered::PutOff { until, .. } => format!("not to be called before {until}"),
     };
     // To whoever edited the job during the call, or deleted it, the answer says nothing.
     let edit = shared.store.steer(job.id, job.rev, steered);

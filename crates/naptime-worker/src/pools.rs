@@ -1,11 +1,12 @@
-//! What this worker knows of pools: those that are limited, switched off, or have default headers.
+//! What this worker knows of pools: those that are not as all others.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Headers, Pool, PoolSettings, Request, Spec};
+use naptime_core::request::MAX_TIMEOUT;
+use naptime_core::{Pool, PoolSettings, Request, Spec, Transport};
 use naptime_store::Result;
 use tokio::sync::watch;
 
@@ -51,19 +52,21 @@ impl Pools {
         pools.values().filter(|it| it.active && it.is_gated()).map(|it| it.pool.clone()).collect()
     }
 
-    /// The request of a job as it is sent: with the default headers of its pool.
-    pub(crate) fn request<'a>(&self, spec: &'a Spec) -> Cow<'a, Request> {
+    /// How connections for this job are made, and its request as it is sent there: with the default headers of its pool,
+    /// and within the time that this allows now.
+    pub(crate) fn request<'a>(&self, spec: &'a Spec) -> (Transport, Cow<'a, Request>) {
         let pools = self.0.borrow();
-        let headers = pools.as_ref().and_then(|pools| Some(&pools.get(spec.endpoint.pool())?.headers));
-        match headers.filter(|headers| !headers.is_empty()) {
-            Some(defaults) => Cow::Owned(with_defaults(&spec.request, defaults)),
-            None => Cow::Borrowed(&spec.request),
+        let settings = pools.as_ref().and_then(|pools| pools.get(spec.endpoint.pool()));
+        let transport = settings.map(|settings| settings.transport.clone()).unwrap_or_default();
+        let limit = settings.map_or(MAX_TIMEOUT, PoolSettings::timeout_limit);
+        let defaults = settings.map(|settings| &settings.headers).filter(|headers| !headers.is_empty());
+        let request = &spec.request;
+        if defaults.is_none() && request.timeout <= limit {
+            return (transport, Cow::Borrowed(request));
         }
+        let headers = defaults.map_or_else(|| request.headers.clone(), |it| request.headers.with_defaults(it));
+        (transport, Cow::Owned(Request { headers, timeout: request.timeout.min(limit), ..request.clone() }))
     }
-}
-
-fn with_defaults(request: &Request, defaults: &Headers) -> Request {
-    Request { headers: request.headers.with_defaults(defaults), ..request.clone() }
 }
 
 /// Reads the settings every two seconds.

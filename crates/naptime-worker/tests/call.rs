@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Statuses, Time, Transport};
-use naptime_worker::call::{Answer, Call, CallHeaders, Caller, Timing};
+use naptime_worker::call::{Answer, Call, CallHeaders, Caller, RetryAfter, Timing};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -315,10 +315,19 @@ async fn a_period_is_passed_on_as_it_was_written() {
 
 #[tokio::test]
 async fn retry_after_is_passed_on() {
-    let target =
-        Target::answering("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n").await;
-    let answer = call(&target.url("/"), LONG).await;
-    assert_eq!((answer.outcome, answer.retry_after), (Outcome::Failed, Some(Duration::from_secs(7))));
+    async fn check_answer(head: &str, expect: RetryAfter) {
+        let target = Target::answering(format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n")).await;
+        assert_eq!(call(&target.url("/"), LONG).await.retry_after, Some(expect), "{head:?}");
+    }
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    check_answer("503 Later\r\nRetry-After: 7", RetryAfter::For(Duration::from_secs(7))).await;
+    check_answer("500 Oops\r\nRetry-After: 7", RetryAfter::For(Duration::from_secs(7))).await;
+    let rfc_850 = "Retry-After: Sunday, 06-Nov-94 08:50:07 GMT";
+    check_answer(&format!("502 Oops\r\n{date}\r\n{rfc_850}"), RetryAfter::For(Duration::from_secs(30))).await;
+    let asctime = "Retry-After: Sun Nov  6 08:50:07 1994";
+    check_answer(&format!("429 Slowly\r\n{date}\r\n{asctime}"), RetryAfter::For(Duration::from_secs(30))).await;
+    let until = RetryAfter::Until(Time::from_millis(784_111_807_000));
+    check_answer(&format!("429 Slowly\r\n{asctime}"), until).await;
 }
 
 #[tokio::test]
@@ -333,6 +342,24 @@ async fn a_redirect_is_named_and_not_followed() {
         &format!("302: redirected to http://{}/login", target.address),
     );
     assert_eq!(target.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_3xx_that_leads_nowhere_is_no_redirect() {
+    let target = Target::answering("HTTP/1.1 304 Not Modified\r\nLocation: /elsewhere\r\n\r\n").await;
+    let answer = call(&target.url("/"), LONG).await;
+    check(&answer, Outcome::Failed, Some(304), "the target answered 304 Not Modified");
+    let target = Target::answering("HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\n\r\n").await;
+    let answer = call(&target.url("/"), LONG).await;
+    check(&answer, Outcome::RedirectNotFollowed, Some(308), "the target answered 308 Permanent Redirect");
+}
+
+#[tokio::test]
+async fn of_an_error_page_the_title_is_kept() {
+    let page = "<!DOCTYPE html>\n<html>\n<head>\n<style>p { color: red }</style>\n<title>502 Bad\nGateway</title>\n";
+    let head = "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n";
+    let target = Target::answering(format!("{head}Content-Length: {}\r\n\r\n{page}", page.len())).await;
+    check(&call(&target.url("/"), LONG).await, Outcome::Failed, Some(502), "502 Bad Gateway");
 }
 
 #[tokio::test]
@@ -618,7 +645,12 @@ async fn plain_text_where_tls_is_spoken_is_a_tls_fault() {
 async fn a_certificate_nobody_vouches_for_is_a_tls_fault() {
     let target = tls_target(&Certificate::fresh(), |_| Box::pin(async {})).await;
     let answer = call(&format!("https://localhost:{}/", target.port()), LONG).await;
-    check(&answer, Outcome::Tls, None, "no secure connection: invalid peer certificate: UnknownIssuer");
+    check(
+        &answer,
+        Outcome::Tls,
+        None,
+        "no secure connection: the certificate is not issued by an authority that this machine trusts",
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use naptime_store::Added;
 use uuid::Uuid;
 
 use crate::cli::AddArgs;
-use crate::commands::{argument, block_on, draft};
+use crate::commands::{argument, block_on, check_timeout, draft};
 use crate::faults::Faults;
 use crate::settings::{Rules, StoreSettings};
 use crate::store;
@@ -21,6 +21,9 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
     let job = faults.check(job)?;
     block_on(async {
         let opened = store::open(&store, false).await?;
+        for new in &job {
+            check_timeout(opened.store.as_ref(), new).await?;
+        }
         let mut out = std::io::stdout().lock();
         for job in opened.store.insert(job.into_iter().collect()).await?.into_iter().map(Added::into_job) {
             write!(out, "added {} as {}: {}", job.spec.endpoint, job.id, job.spec.schedule.describe())?;

@@ -3,9 +3,11 @@
 use std::io::Read;
 
 use anyhow::Context;
-use naptime_core::{Draft, RawHeaders};
+use naptime_core::{Draft, NewJob, RawHeaders};
+use naptime_store::{Store, TimeoutLimits};
 
 use crate::cli::CallArgs;
+use crate::faults::Faults;
 
 /// A draft of what is called and how.
 pub(crate) fn draft(url: &str, call: &CallArgs) -> Draft {
@@ -43,6 +45,16 @@ pub(crate) fn argument(field: &str) -> &'static str {
         "name" => "--name",
         _ => "--tag",
     }
+}
+
+/// Refuses a job whose timeout is longer than its pool allows, which only the store can tell.
+pub(crate) async fn check_timeout(store: &dyn Store, new: &NewJob) -> anyhow::Result<()> {
+    let mut faults = Faults::default();
+    let (pool, timeout) = (new.spec.endpoint.pool(), new.spec.request.timeout);
+    if let Some(fault) = TimeoutLimits::default().fault(store, pool, timeout).await? {
+        faults.add(argument(&fault.field), fault.detail);
+    }
+    Ok(faults.check(())?)
 }
 
 /// What a file holds; `-` is standard input.

@@ -7,7 +7,7 @@ use naptime_store::{Added, Store};
 use uuid::Uuid;
 
 use crate::cli::EnqueueArgs;
-use crate::commands::{argument, block_on, draft};
+use crate::commands::{argument, block_on, check_timeout, draft};
 use crate::faults::Faults;
 use crate::settings::{Rules, StoreSettings};
 use crate::store;
@@ -26,6 +26,7 @@ pub(crate) fn enqueue(args: &EnqueueArgs) -> anyhow::Result<()> {
         let mut faults = Faults::default();
         let once = read(opened.store.now(), &mut faults);
         let Some(Once { new, past }) = faults.check(once)? else { return Ok(()) };
+        check_timeout(opened.store.as_ref(), &new).await?;
         print(opened.store.as_ref(), new, past).await
     })
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 use naptime_core::{Invalid, JobId, NewJob};
-use naptime_store::{Added, Store};
+use naptime_store::{Added, Store, TimeoutLimits};
 use uuid::Uuid;
 
 use self::row::{Fate, Row};
@@ -65,13 +65,19 @@ async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rul
     let mut counts = Counts::default();
     let mut unknown = BTreeSet::new();
     let mut new: Vec<NewJob> = Vec::new();
+    let mut limits = TimeoutLimits::default();
     for row in rows {
+        let line = row.as_ref().map_or_else(|(line, _)| *line, |row| row.line);
         let fate = row.and_then(|row| {
             unknown.extend(row.unknown_columns());
             let line = row.line;
             row.fate(rules, JobId::from(Uuid::now_v7()), store.now(), all).map_err(|faults| (line, faults))
         });
-        match fate {
+        let fault = match &fate {
+            Ok(Fate::Job(job)) => limits.fault(store, job.spec.endpoint.pool(), job.spec.request.timeout).await?,
+            _ => None,
+        };
+        match fault.map_or(fate, |fault| Err((line, vec![fault]))) {
             Ok(Fate::Job(job)) => new.push(*job),
             Ok(Fate::Done) => counts.done += 1,
             Err((line, faults)) => {

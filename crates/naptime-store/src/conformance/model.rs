@@ -174,7 +174,7 @@ impl<B: Backend> History<B> {
             5..8 => Edit::CallNow,
             8 => Edit::Delete,
             9 => Edit::Restore,
-            12 => Edit::PutOff { until: job.updated_at + Duration::from_secs(self.dice.below(10_000)) },
+            12 => Edit::PutOff { until: job.updated_at + Duration::from_secs(self.dice.below(10_000)), cut: None },
             13..15 => change(Change { sla: Some(self.sla()), by: By::Target, ..Change::default() }),
             10 => change(Change {
                 endpoint: Some(endpoint(&format!("http://n{}.test/$x?a.b", self.dice.below(100)))),

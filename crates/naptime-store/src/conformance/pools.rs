@@ -1,10 +1,16 @@
 //! Pools: listed, and changed.
 
-use naptime_core::{Change, Edit, Headers, Job, JobId, NewJob, Pool, PoolChange, PoolSettings, Rev, Schedule, Time};
+use std::time::Duration;
+
+use naptime_core::{
+    Change, Edit, Headers, Job, JobId, NewJob, Pool, PoolChange, PoolSettings, Rev, Schedule, Time, Transport,
+};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, change, endpoint, new_job};
-use crate::{Error, JobCount, PageRef, PoolSummary};
+use super::case::{Case, HOUR, SECONDS, change, due_at, endpoint, new_job, want};
+use crate::{Error, JobCount, PageRef, PoolSummary, TimeoutLimits};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 pub(super) fn pool(text: &str) -> Pool {
     Pool::parse(text).expect("a pool")
@@ -21,6 +27,12 @@ pub(super) fn in_flight(limit: u32) -> PoolChange {
 
 pub(super) fn unlimited() -> PoolChange {
     PoolChange { max_in_flight: Some(None), max_per_second: Some(None), ..PoolChange::default() }
+}
+
+/// What is stored as it is, whatever it looks like to the store.
+fn transport() -> Transport {
+    let [extra_ca, client_cert] = ["$NOW {\"a\": 'b'}\n", "-----BEGIN\r\n\\"].map(|text| Some(text.to_owned()));
+    Transport { http1_only: true, extra_ca, client_cert }
 }
 
 pub(super) fn switch(active: bool) -> PoolChange {
@@ -119,6 +131,8 @@ pub async fn a_pool_is_changed_by_its_revision<B: Backend>() {
         headers: Some(Headers::new(pairs).expect("headers")),
         max_in_flight: Some(Some(7)),
         max_per_second: Some(Some(1000)),
+        max_timeout: Some(Some(Duration::from_secs(1200))),
+        transport: Some(transport()),
     };
     case.advance(SECONDS).await;
     let after = case.store.change_pool(&target(), Some(before.rev), change.clone()).await.expect("changed");
@@ -152,14 +166,59 @@ pub async fn known_pools_are_those_that_differ<B: Backend>() {
     let known = async || case.store.known_pools().await.expect("an answer");
     assert_eq!(known().await, []);
     let headers = Headers::new(vec![("X-A".to_owned(), "1".to_owned())]).expect("a header");
-    for change in [switch(false), in_flight(2), PoolChange { headers: Some(headers), ..PoolChange::default() }] {
-        let settings = case.change_pool(&target(), change).await;
-        assert_eq!(known().await, [settings]);
+    let gated = [switch(false), in_flight(2)];
+    let ungated = [
+        PoolChange { headers: Some(headers), ..PoolChange::default() },
+        PoolChange { max_timeout: Some(Some(HOUR)), ..PoolChange::default() },
+        PoolChange { transport: Some(transport()), ..PoolChange::default() },
+    ];
+    for change in gated.into_iter().chain(ungated) {
+        case.change_pool(&target(), change.clone()).await;
+        // Looked after for a while; then known because it differs.
+        for _ in 0..2 {
+            let settings = case.pool(&target()).await.settings;
+            assert_eq!(known().await, [settings], "{change:?}");
+            case.advance(HOUR).await;
+        }
+        let plain = PoolChange {
+            active: Some(true),
+            headers: Some(Headers::default()),
+            max_timeout: Some(None),
+            transport: Some(Transport::default()),
+            ..unlimited()
+        };
+        case.change_pool(&target(), plain).await;
+        case.advance(HOUR).await;
+        known().await;
+        assert_eq!(known().await, [], "as it was before {change:?}");
     }
-    let plain = PoolChange { active: Some(true), headers: Some(Headers::default()), ..unlimited() };
-    case.change_pool(&target(), plain).await;
-    // It may be looked after for a while, but not for ever.
-    case.advance(HOUR).await;
-    known().await;
-    assert_eq!(known().await, []);
+}
+
+pub async fn a_pool_that_is_known_need_not_be_gated<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let due = case.now().await + SECONDS;
+    case.add(due_at(due)).await;
+    case.advance(SECONDS).await;
+    let change = PoolChange { max_timeout: Some(Some(HOUR)), transport: Some(transport()), ..PoolChange::default() };
+    case.change_pool(&target(), change).await;
+    assert_eq!(case.store.known_pools().await.expect("an answer").len(), 1);
+    assert_eq!(case.store.claim(&want()).await.expect("an answer").claims.len(), 1, "by the ordinary way");
+}
+
+pub async fn a_timeout_is_held_to_its_pool<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let fault = async |pool: &Pool, minutes: u32| {
+        let found =
+            TimeoutLimits::default().fault(case.store.as_ref(), pool, minutes * MINUTE).await.expect("an answer");
+        found.map(|fault| fault.field.into_owned())
+    };
+    let at_timeout = Some("timeout".to_owned());
+    assert_eq!(fault(&target(), 5).await, None, "of a pool that is not there yet");
+    assert_eq!(fault(&target(), 6).await, at_timeout);
+    case.add(new_job()).await;
+    assert_eq!(fault(&target(), 6).await, at_timeout);
+    case.change_pool(&target(), PoolChange { max_timeout: Some(Some(20 * MINUTE)), ..PoolChange::default() }).await;
+    assert_eq!(fault(&target(), 20).await, None);
+    assert_eq!(fault(&target(), 21).await, at_timeout);
+    assert_eq!(fault(&pool("https://other.test"), 20).await, at_timeout);
 }

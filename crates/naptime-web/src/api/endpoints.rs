@@ -36,7 +36,7 @@ pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Resp
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {
     let draft = mask::unmasked(input::draft(json)?, None);
     let id = JobId::from(Uuid::now_v7());
-    let new = draft.create(app.rules(), id).map_err(Problem::invalid)?;
+    let new = app.held_to_pool(draft.create(app.rules(), id)).await?.map_err(Problem::invalid)?;
     let others = app.of_url(&new.spec.endpoint, id).await?;
     let job = app.store.insert(vec![new]).await?.pop().map(Added::into_job);
     let job = job.ok_or(Error::Corrupt("an insert returned nothing".to_owned()))?;
@@ -66,7 +66,8 @@ pub(super) async fn patch(
             return Err(Error::Deleted.into());
         }
         let draft = mask::unmasked(draft.clone(), Some(&old.spec.request.headers));
-        let change = draft.change(app.rules(), &old).map_err(Problem::invalid)?;
+        let read = draft.change(app.rules(), &old);
+        let change = app.change_held_to_pool(read, &old).await?.map_err(Problem::invalid)?;
         // A change holds whole requests, so it must not be made to another revision than it was read against.
         match app.edit_endpoint(id, Some(old.rev), Edit::Change(Box::new(change))).await {
             Ok(job) => return Ok(endpoint(job)),

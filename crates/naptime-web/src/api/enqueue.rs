@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use naptime_core::{JobId, Once, Stage};
-use naptime_store::{Added, Error};
+use naptime_store::{Added, Error, TimeoutLimits};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,7 +46,7 @@ pub(super) async fn enqueue(State(app): State<Shared>, body: JobsBody) -> Result
 
 /// One job: 202 if it is added, 200 if there is one of its key.
 async fn one(app: &App, json: Sent) -> Result<Response, Problem> {
-    let Once { new, past } = read(app, json)?;
+    let Once { new, past } = read(app, json, &mut TimeoutLimits::default()).await?;
     let added = app.store.insert(vec![new]).await?.pop();
     let (status, note, job) = match added.ok_or_else(nothing)? {
         Added::New(job) => (StatusCode::ACCEPTED, past.then_some(PAST), job),
@@ -62,9 +62,13 @@ async fn many(app: &App, items: Vec<(usize, Result<Sent, Problem>)>) -> Result<R
         let detail = "there are more than 10,000 jobs in one request; nothing was added";
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", detail).at("body"));
     }
+    let mut limits = TimeoutLimits::default();
     let (mut lines, mut new) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
     for (index, (line, item)) in items.into_iter().enumerate() {
-        let once = item.and_then(|json| read(app, json));
+        let once = match item {
+            Ok(json) => read(app, json, &mut limits).await,
+            Err(problem) => Err(problem),
+        };
         lines.push((line, once.map(|once| (new.push(once.new), once.past).1)));
         if index % AT_ONCE == 0 {
             tokio::task::yield_now().await;
@@ -116,9 +120,12 @@ impl Counts {
     }
 }
 
-fn read(app: &App, json: Sent) -> Result<Once, Problem> {
+async fn read(app: &App, json: Sent, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
     let draft = job_input::draft(json)?;
-    draft.create(app.rules(), JobId::from(Uuid::now_v7()), app.now()).map_err(Problem::invalid)
+    let Once { new, past } =
+        draft.create(app.rules(), JobId::from(Uuid::now_v7()), app.now()).map_err(Problem::invalid)?;
+    let new = app.held_to_pools(Ok(new), limits).await?.map_err(Problem::invalid)?;
+    Ok(Once { new, past })
 }
 
 fn parse(line: &[u8]) -> Result<Sent, Problem> {

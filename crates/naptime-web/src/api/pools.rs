@@ -3,7 +3,8 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use naptime_core::{Invalid, Pool, PoolSettings, Time};
+use naptime_core::pem::ClientCert;
+use naptime_core::{Invalid, Pool, PoolSettings, Time, duration};
 use naptime_store::{Error, JobCount, PageRef, PoolSummary};
 use serde::Serialize;
 
@@ -30,6 +31,12 @@ struct PoolView {
     headers: Vec<(String, String)>,
     max_in_flight: Option<u32>,
     max_per_second: Option<u32>,
+    max_timeout: Option<String>,
+    http1_only: bool,
+    extra_ca: Option<String>,
+    client_cert: Option<String>,
+    /// The mask, where there is one.
+    client_key: Option<&'static str>,
     endpoints: u64,
     active_endpoints: u64,
     rev: i64,
@@ -113,6 +120,11 @@ fn field(draft: &mut PoolDraft, name: &str, value: Json) -> Result<(), Invalid> 
         "headers" => draft.headers = Some(input::headers(value)?),
         "max_in_flight" => draft.max_in_flight = Some(limit("max_in_flight", value)?),
         "max_per_second" => draft.max_per_second = Some(limit("max_per_second", value)?),
+        "max_timeout" => draft.max_timeout = Some(text("max_timeout", value)?),
+        "http1_only" => draft.http1_only = Some(input::boolean("http1_only", &value)?),
+        "extra_ca" => draft.extra_ca = Some(text("extra_ca", value)?),
+        "client_cert" => draft.client_cert = Some(text("client_cert", value)?),
+        "client_key" => draft.client_key = Some(text("client_key", value)?),
         _ => {
             let shown = excerpt(name, 60);
             let detail = format!("`{shown}` is not a field of a pool that can be changed");
@@ -131,14 +143,29 @@ fn limit(field: &'static str, value: Json) -> Result<Option<String>, Invalid> {
     }
 }
 
+/// A text, or `null` for none.
+fn text(field: &'static str, value: Json) -> Result<Option<String>, Invalid> {
+    match value {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text)),
+        other => Err(input::wrong_type(field, "a string, or null for none", &other)),
+    }
+}
+
 fn view(settings: &PoolSettings, endpoints: JobCount) -> PoolView {
     let headers = mask::masked(&settings.headers).into_iter();
+    let client_cert = settings.transport.client_cert.as_deref().map(ClientCert::split);
     PoolView {
         pool: settings.pool.to_string(),
         active: settings.active,
         headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         max_in_flight: settings.max_in_flight,
         max_per_second: settings.max_per_second,
+        max_timeout: settings.max_timeout.map(duration::show),
+        http1_only: settings.transport.http1_only,
+        extra_ca: settings.transport.extra_ca.clone(),
+        client_cert: client_cert.map(|it| it.chain.to_owned()),
+        client_key: client_cert.map(|_| mask::MASK),
         endpoints: endpoints.total,
         active_endpoints: endpoints.active,
         rev: settings.rev.0,

@@ -269,6 +269,7 @@ mod tests {
         let limits = draft::Rules { networks: &networks, min_period: MIN_PERIOD };
         let one = r#"{"name": "a", "event": "e", "then": "delete"}"#;
         assert_eq!(read_rules(format!("[{one}]").as_bytes(), limits).unwrap().len(), 1);
+        assert_eq!(read_rules(format!("\u{feff}[{one}]").as_bytes(), limits).unwrap().len(), 1, "as saved on Windows");
         let faults = |text: &str| {
             let faults = read_rules(text.as_bytes(), limits).unwrap_err();
             faults.into_iter().map(|fault| fault.field.into_owned()).collect::<Vec<_>>()

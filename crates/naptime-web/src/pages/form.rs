@@ -34,7 +34,7 @@ pub(super) async fn create(State(app): State<Shared>, FormBody(sent): FormBody) 
     let draft = mask::unmasked(fields.draft(&Fields::blank()), None);
     let mut id = fields.id.unwrap_or_else(new_id);
     loop {
-        let new = match draft.clone().create(app.rules(), id) {
+        let new = match app.held_to_pool(draft.clone().create(app.rules(), id)).await? {
             Ok(new) => new,
             Err(faults) => {
                 let page = page(&app, &fields, None, &faults, false).await?;
@@ -83,7 +83,7 @@ pub(super) async fn change(
     }
     if fields.rev.is_none_or(|rev| rev == job.rev) {
         let draft = mask::unmasked(fields.draft(&Fields::of(&job)), Some(&job.spec.request.headers));
-        let change = match draft.change(app.rules(), &job) {
+        let change = match app.change_held_to_pool(draft.change(app.rules(), &job), &job).await? {
             Ok(change) => change,
             Err(faults) => {
                 let page = page(&app, &fields, Some(&job), &faults, false).await?;

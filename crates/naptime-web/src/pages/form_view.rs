@@ -175,7 +175,7 @@ impl Form<'_> {
             (self.text("body", "Body", &fields.body, 5, "Sent with each call; at most 256 KiB"))
             (self.input(&Input {
                 name: "timeout", label: "Timeout", value: &fields.timeout,
-                hint: "At most 5m; the whole answer must be there by then", kind: "text", list: None,
+                hint: "The whole answer must be there by then; at most 5m, unless the pool allows more", kind: "text", list: None,
             }))
         }
     }

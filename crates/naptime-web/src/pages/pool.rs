@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use maud::{Markup, html};
-use naptime_core::{PoolSettings, Time};
+use naptime_core::{PoolSettings, Time, duration, pem};
 use naptime_store::{JobQuery, PageRef, PoolSummary};
 use url::form_urlencoded;
 
@@ -110,6 +110,7 @@ fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
 }
 
 fn configuration(settings: &PoolSettings, now: Time) -> Markup {
+    let transport = &settings.transport;
     html! {
         dl.facts {
             dt { "Default headers" }
@@ -118,6 +119,16 @@ fn configuration(settings: &PoolSettings, now: Time) -> Markup {
                     pre { @for (name, value) in mask::masked(&settings.headers) { (name) ": " (value) "\n" } }
                 }
             }
+            dt { "Connection" }
+            dd {
+                @if transport.http1_only { "HTTP/1.1 only" } @else { "HTTP/2 where the host offers it" }
+                ", calls of at most " (duration::show(settings.timeout_limit()))
+            }
+            @if let Some(ca) = &transport.extra_ca {
+                dt { "Trusted here" }
+                dd { (format::counted(pem::count_certificates(ca) as u64, "certificate")) " besides the machine's" }
+            }
+            @if transport.client_cert.is_some() { dt { "Client certificate" } dd { "set" } }
             dt { @if settings.rev.0 == 1 { "Added" } @else { "Changed" } }
             dd { (format::time(now, settings.updated_at)) ", revision " (settings.rev.0) }
         }

@@ -1,10 +1,11 @@
-//! Editing the limits and default headers of a pool.
+//! Editing a pool: its limits, its default headers, and how its connections are made.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_core::{Invalid, Pool, PoolSettings, RawHeaders, Rev};
+use naptime_core::pem::ClientCert;
+use naptime_core::{Invalid, Pool, PoolSettings, RawHeaders, Rev, duration};
 use naptime_store::Error;
 
 use super::PageError;
@@ -17,11 +18,18 @@ use crate::mask;
 use crate::pool::{PagePool, PoolDraft};
 
 /// What the form holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct PoolFields {
     max_in_flight: String,
     max_per_second: String,
     headers: String,
+    max_timeout: String,
+    http1_only: bool,
+    /// Certificates, as PEM.
+    extra_ca: String,
+    client_cert: String,
+    /// The private key of `client_cert`; of one that is stored the mask.
+    client_key: String,
     /// The revision that was shown.
     rev: Option<Rev>,
 }
@@ -75,11 +83,17 @@ impl PoolFields {
     /// The form of a pool.
     fn of(settings: &PoolSettings) -> Self {
         let number = |limit: Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+        let client_cert = settings.transport.client_cert.as_deref().map(ClientCert::split);
         let lines = mask::masked(&settings.headers).into_iter().map(|(name, value)| format!("{name}: {value}"));
         Self {
             max_in_flight: number(settings.max_in_flight),
             max_per_second: number(settings.max_per_second),
             headers: lines.collect::<Vec<_>>().join("\n"),
+            max_timeout: settings.max_timeout.map(duration::show).unwrap_or_default(),
+            http1_only: settings.transport.http1_only,
+            extra_ca: settings.transport.extra_ca.clone().unwrap_or_default(),
+            client_cert: client_cert.map(|it| it.chain.to_owned()).unwrap_or_default(),
+            client_key: client_cert.map(|_| mask::MASK.to_owned()).unwrap_or_default(),
             rev: Some(settings.rev),
         }
     }
@@ -93,6 +107,15 @@ impl PoolFields {
             max_in_flight: sent("max_in_flight").unwrap_or(shown.max_in_flight),
             max_per_second: sent("max_per_second").unwrap_or(shown.max_per_second),
             headers: sent("headers").unwrap_or(shown.headers),
+            max_timeout: sent("max_timeout").unwrap_or(shown.max_timeout),
+            // A box that is not ticked is not sent. Before it there is a field that always is.
+            http1_only: fields
+                .iter()
+                .rfind(|(key, _)| key == "http1_only")
+                .map_or(shown.http1_only, |(_, it)| it == "true"),
+            extra_ca: sent("extra_ca").unwrap_or(shown.extra_ca),
+            client_cert: sent("client_cert").unwrap_or(shown.client_cert),
+            client_key: sent("client_key").unwrap_or(shown.client_key),
             rev: sent("rev").and_then(|rev| rev.parse().ok()).map(Rev),
         }
     }
@@ -100,10 +123,17 @@ impl PoolFields {
     /// What was typed, where it is not what was `shown`.
     fn draft(&self, shown: &Self) -> PoolDraft {
         let typed = |get: fn(&Self) -> &String| Some(get(self)).filter(|text| *text != get(shown)).cloned();
+        // A browser may leave out the line end with which a stored text ends.
+        let pem = |get: fn(&Self) -> &String| Some(get(self)).filter(|text| text.trim() != get(shown).trim()).cloned();
         PoolDraft {
             headers: typed(|fields| &fields.headers).map(RawHeaders::Lines),
             max_in_flight: typed(|fields| &fields.max_in_flight).map(Some),
             max_per_second: typed(|fields| &fields.max_per_second).map(Some),
+            max_timeout: typed(|fields| &fields.max_timeout).map(Some),
+            http1_only: Some(self.http1_only),
+            extra_ca: pem(|fields| &fields.extra_ca).map(Some),
+            client_cert: pem(|fields| &fields.client_cert).map(Some),
+            client_key: pem(|fields| &fields.client_key).map(Some),
             ..PoolDraft::default()
         }
     }
@@ -123,15 +153,10 @@ impl PoolForm<'_> {
                         "The most calls under way at a time, across all workers; blank for no limit"))
                     (self.number("max_per_second", &fields.max_per_second,
                         "The most calls that leave within any second, across all workers; blank for no limit"))
-                    (self.field("headers", "Sent with each call, unless the endpoint has one of that name; one on each \
-                        line, like Accept: text/plain. Credentials are not shown again; leave •••• to keep one.",
-                        // The first line break after the tag is not part of the text.
-                        &html! {
-                            textarea #headers name="headers" rows="4" spellcheck="false"
-                                aria-invalid=[self.invalid("headers")] aria-describedby=(self.described("headers")) {
-                                "\n" (fields.headers)
-                            }
-                        }))
+                    (self.text("headers", &fields.headers, "Sent with each call, unless the endpoint has one of that \
+                        name; one on each line, like User-Agent: mine, Accept: text/plain or Host: other.example. \
+                        Credentials are not shown again; leave •••• to keep one."))
+                    (self.connection())
                     div.actions {
                         button.primary { @if self.stale { "Save over it" } @else { "Save" } }
                         a.button href=(href) { "Cancel" }
@@ -175,6 +200,56 @@ impl PoolForm<'_> {
         self.field(name, hint, &control)
     }
 
+    fn connection(&self) -> Markup {
+        let fields = self.fields;
+        let certificates = ["extra_ca", "client_cert", "client_key"];
+        let open = [&fields.extra_ca, &fields.client_cert, &fields.client_key].iter().any(|text| !text.is_empty())
+            || certificates.iter().any(|name| self.fault(name).is_some());
+        html! {
+            fieldset.part {
+                legend { "Connection" }
+                (self.line("max_timeout", &fields.max_timeout,
+                    "The longest timeout that endpoints and jobs may ask for, like 20m; from 5m to 1h, blank for 5m"))
+                div.field.check {
+                    input type="hidden" name="http1_only" value="false";
+                    input #http1_only type="checkbox" name="http1_only" value="true" checked[fields.http1_only]
+                        aria-describedby="http1_only-hint";
+                    label for="http1_only" { (label_of("http1_only")) }
+                    p.hint #http1_only-hint {
+                        "Never HTTP/2, even where the host offers it. For hosts and load balancers that handle it badly."
+                    }
+                }
+                details.more open[open] {
+                    summary { "Certificates" }
+                    (self.text("extra_ca", &fields.extra_ca, "Certificates (PEM) trusted for this host, besides those \
+                        that the machine trusts: of a private authority, or of the host itself if it signs its own."))
+                    (self.text("client_cert", &fields.client_cert, "Shown to a host that asks who calls (mutual TLS): \
+                        the certificate, and those between it and one the host trusts (PEM)."))
+                    (self.text("client_key", &fields.client_key, "The key of the client certificate (PEM, without a \
+                        passphrase). Not shown again; leave •••• to keep it."))
+                }
+            }
+        }
+    }
+
+    fn text(&self, name: &'static str, value: &str, hint: &str) -> Markup {
+        // The first line break after the tag is not part of the text.
+        let control = html! {
+            textarea id=(name) name=(name) rows="4" spellcheck="false" autocomplete="off"
+                aria-invalid=[self.invalid(name)] aria-describedby=(self.described(name)) { "\n" (value) }
+        };
+        self.field(name, hint, &control)
+    }
+
+    fn line(&self, name: &'static str, value: &str, hint: &str) -> Markup {
+        let control = html! {
+            input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false"
+                autofocus[self.faults.first().is_some_and(|fault| fault.field == name)]
+                aria-invalid=[self.invalid(name)] aria-describedby=(self.described(name));
+        };
+        self.field(name, hint, &control)
+    }
+
     /// A control with its label, its hint, and what is wrong with it.
     fn field(&self, name: &str, hint: &str, control: &Markup) -> Markup {
         let fault = self.fault(name);
@@ -207,6 +282,11 @@ fn label_of(field: &str) -> &str {
         "max_in_flight" => "Calls in flight",
         "max_per_second" => "Calls per second",
         "headers" => "Default headers",
+        "max_timeout" => "Longest timeout",
+        "http1_only" => "HTTP/1.1 only",
+        "extra_ca" => "Trusted certificates",
+        "client_cert" => "Client certificate",
+        "client_key" => "Private key",
         other => other,
     }
 }

@@ -1,18 +1,17 @@
 //! What is kept of an answer.
 
-use std::time::Duration;
-
 use http::StatusCode;
-use http::header::{CONTENT_ENCODING, DATE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use jiff::fmt::rfc2822::DateTimeParser;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, LOCATION};
 use naptime_core::run::MAX_MESSAGE;
 use naptime_core::{Endpoint, Outcome};
 use url::Url;
 
+use super::page;
+
 /// The lines of the body that are kept.
 const LINES: usize = 2;
 
-/// The first lines of the body that say something; for a failure without any, its status.
+/// The first lines of the body that say something, of an HTML page its title; for a failure without any, its status.
 pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     // We asked for no compression. A body that has one all the same is never inflated, so there is no line to show.
     let encoding = text(headers, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
@@ -20,12 +19,16 @@ pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap,
         return format!("(a body encoded as {encoding})");
     }
     let body = String::from_utf8_lossy(body);
-    let lines = body.split(['\n', '\r']).map(|line| line.trim_matches(is_blank)).filter(|line| !line.is_empty());
-    let lines: Vec<&str> = lines.take(LINES).collect();
-    if lines.is_empty() && outcome != Outcome::Ok {
+    let said = if page::is_html(text(headers, CONTENT_TYPE), &body) {
+        page::first_text(&body, LINES)
+    } else {
+        let lines = body.split(['\n', '\r']).map(|line| line.trim_matches(is_blank)).filter(|line| !line.is_empty());
+        lines.take(LINES).collect::<Vec<_>>().join("\n")
+    };
+    if said.is_empty() && outcome != Outcome::Ok {
         return format!("the target answered {status}");
     }
-    lines.join("\n")
+    said
 }
 
 /// Where the answer points to: without user, query and fragment, where secrets may be.
@@ -43,21 +46,6 @@ pub(super) fn redirect_message(status: StatusCode, headers: &HeaderMap, called: 
         Some(target) => format!("{}: redirected to {target}", status.as_u16()),
         None => format!("the target answered {status}"),
     }
-}
-
-/// The pause asked for with status 429 or 503: seconds or a date. A date is taken relative to the answer's own, so that
-/// no two clocks are compared.
-pub(super) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    if !matches!(status.as_u16(), 429 | 503) {
-        return None;
-    }
-    let pause = text(headers, RETRY_AFTER)?;
-    if let Ok(seconds) = pause.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| DateTimeParser::new().parse_timestamp(text).ok();
-    let pause = date(pause)?.duration_since(date(text(headers, DATE)?)?);
-    Some(pause.try_into().unwrap_or(Duration::ZERO))
 }
 
 /// The period asked for with a 2xx status, as it was written.
@@ -165,23 +153,18 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_seconds_or_a_date_by_the_targets_clock() {
-        fn check(status: u16, list: &[(&'static str, &'static str)], expect: Option<u64>) {
-            let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(retry_after(status, &headers(list)), expect.map(Duration::from_secs), "{list:?}");
-        }
-        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        check(503, &[("retry-after", "120")], Some(120));
-        check(429, &[("retry-after", " 0 ")], Some(0));
-        check(500, &[("retry-after", "120")], None);
-        check(503, &[], None);
-        check(503, &[("retry-after", "-1")], None);
-        check(503, &[("retry-after", "soon")], None);
-        check(503, &[("retry-after", "99999999999999999999")], None);
-        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date], Some(30));
-        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date], Some(0));
-        check(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], None);
+    fn of_a_page_its_title_is_the_message() {
+        let html = headers(&[("content-type", "text/html; charset=utf-8")]);
+        let check = |body: &str, expect: &str| {
+            let status = StatusCode::BAD_GATEWAY;
+            assert_eq!(clip(&message(Outcome::Failed, status, &html, body.as_bytes())), expect, "{body}");
+        };
+        check("<html>\n<head><title>Upstream &#x202e; away</title>", "Upstream \u{fffd} away");
+        check("<h1>Oops</h1>\n<p>Try later</p>\n<p>Bye</p>", "Oops\nTry later");
+        check("<html><body></body></html>", "the target answered 502 Bad Gateway");
+        check("no markup\nat all", "no markup\nat all");
     }
+
     #[test]
     fn a_period_is_asked_for_with_success_only() {
         fn check(status: u16, list: &[(&'static str, &'static str)], expect: Option<&str>) {

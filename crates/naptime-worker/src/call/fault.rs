@@ -6,6 +6,7 @@ use std::io;
 use naptime_core::Outcome;
 
 use super::resolve::{Blocked, LookupError};
+use super::secure;
 use super::stream::TooMuch;
 
 /// Why there is no (whole) answer.
@@ -77,7 +78,7 @@ fn read(error: &(dyn Error + 'static)) -> Option<Fault> {
         return Some(Fault::interim_answers());
     }
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-        return Some(Fault::new(Outcome::Tls, format!("no secure connection: {tls}")));
+        return Some(Fault::new(Outcome::Tls, secure::describe(tls)));
     }
     if let Some(http2) = error.downcast_ref::<h2::Error>() {
         return Some(read_http2(http2));
