@@ -15,6 +15,7 @@ mod scenarios {
     mod commands;
     mod conformance;
     mod deleted;
+    mod descriptors;
     mod embedded;
     mod events;
     mod forms;
@@ -25,6 +26,7 @@ mod scenarios {
     mod jobs_pages;
     mod layers;
     mod login;
+    mod names;
     mod newcomer;
     mod nginx;
     mod outages;

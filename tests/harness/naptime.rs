@@ -82,6 +82,7 @@ impl Deref for Naptime {
 /// Calls to this machine are allowed, as the targets are here; everything else is as the program has it by default.
 #[derive(Clone, Debug)]
 pub struct Start {
+    wrapper: Vec<String>,
     args: Vec<String>,
     env: Vec<(String, String)>,
     port: Option<u16>,
@@ -90,7 +91,7 @@ pub struct Start {
 impl Start {
     fn new(command: &str, store: &impl Store) -> Self {
         let (variable, value) = store.env();
-        let start = Self { args: vec![command.to_owned()], env: Vec::new(), port: None };
+        let start = Self { wrapper: Vec::new(), args: vec![command.to_owned()], env: Vec::new(), port: None };
         start.env(variable, value).env("NAPTIME_ALLOW_NETWORKS", "127.0.0.0/8")
     }
 
@@ -113,6 +114,12 @@ impl Start {
         self
     }
 
+    /// Starts it by way of a program that becomes it, such as `prlimit --nofile=256:1024`.
+    pub fn under(mut self, wrapper: &[&str]) -> Self {
+        self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// Adds an argument.
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
         self.args.push(arg.into());
@@ -132,7 +139,11 @@ impl Start {
     /// Starts it without waiting: for a start that is meant to fail.
     pub fn launch(self) -> Naptime {
         let name = format!("naptime {}", self.args.join(" "));
-        Naptime { process: Process::spawn(&name, binary(), &self.args, &self.env), port: self.port }
+        let mut words = self.wrapper;
+        words.push(binary().display().to_string());
+        words.extend(self.args);
+        let process = Process::spawn(&name, &tools::program(&words[0]), &words[1..], &self.env);
+        Naptime { process, port: self.port }
     }
 }
 

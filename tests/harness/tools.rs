@@ -49,6 +49,11 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// A program by its path, or by its name in a package that every Debian has.
+pub fn program(name: &str) -> PathBuf {
+    if name.contains('/') { PathBuf::from(name) } else { find(name) }
+}
+
 /// Panics with one line if `name` is nowhere: a test that needs it must fail, not be skipped.
 fn find(name: &str) -> PathBuf {
     let ours = workspace().join("target/tools").join(name);

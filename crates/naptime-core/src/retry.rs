@@ -141,7 +141,10 @@ impl FromStr for Temporary {
         }
         if !statuses.is_empty() {
             on.statuses = statuses.join(",").parse().map_err(|fault: Invalid| {
-                let detail = format!("{}; besides these there are `timeout`, `unreachable`, `connection` and `none`", fault.detail);
+                let detail = format!(
+                    "{}; besides these there are `timeout`, `unreachable`, `connection` and `none`",
+                    fault.detail
+                );
                 Invalid::new("retry", fault.code, detail)
             })?;
         }

@@ -68,6 +68,9 @@ pub struct Heartbeat {
     /// Whether it was told to stop: it ends the calls it has begun, and its partitions are the others' to look at.
     #[serde(default)]
     pub stopping: bool,
+    /// What keeps it from working as it should, in words, while it lasts: its machine has run out of something.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// A worker as the store knows it.
@@ -134,6 +137,7 @@ mod tests {
             held: 0,
             started_at,
             stopping: false,
+            trouble: None,
         };
         Worker { beat, seen_at, alive }
     }

@@ -48,6 +48,8 @@ struct WorkerDocument {
     left: bool,
     #[serde(default)]
     stopping: bool,
+    #[serde(default)]
+    trouble: Option<String>,
 }
 
 #[async_trait]
@@ -108,6 +110,7 @@ impl History for MongoStore {
                 held: d.held,
                 started_at: time(d.started_at),
                 stopping: d.stopping,
+                trouble: d.trouble,
             };
             Ok(Worker { beat, seen_at, alive: !d.left && now.since(seen_at) < DEAD_AFTER })
         };

@@ -60,6 +60,7 @@ impl Queue for MongoStore {
             "held": i64::from(me.held),
             "started_at": date(me.started_at),
             "stopping": me.stopping,
+            "trouble": {"$literal": me.trouble.as_deref()},
             "seen_at": &now,
             "left": false,
         };

@@ -105,6 +105,7 @@ async fn what_an_earlier_process_held_can_be_claimed_at_once() {
         held: 1,
         started_at: store.now(),
         stopping: false,
+        trouble: None,
     };
     store.beat(&beat).await.expect("heard");
     assert!(claim(&store).await.is_empty(), "it is held");

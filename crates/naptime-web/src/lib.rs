@@ -43,7 +43,7 @@ use naptime_store::WebStore;
 
 pub use api::rule_input::read_rules;
 pub use secret::Secret;
-pub use serve::serve;
+pub use serve::{MAX_CONNECTIONS, serve};
 pub use settings::Settings;
 
 use app::App;

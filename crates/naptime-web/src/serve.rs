@@ -29,7 +29,10 @@ struct Limits {
     head: Duration,
 }
 
-const LIMITS: Limits = Limits { connections: 512, head: Duration::from_secs(10) };
+/// The most connections open at a time.
+pub const MAX_CONNECTIONS: usize = 512;
+
+const LIMITS: Limits = Limits { connections: MAX_CONNECTIONS, head: Duration::from_secs(10) };
 /// How long open requests may take to end once the server is to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 /// The time until the next attempt if no connection can be accepted.

@@ -30,6 +30,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             held: shared.registry.len(),
             started_at,
             stopping: shared.stopping.is_cancelled(),
+            trouble: shared.slots.strain.trouble(),
         };
         let pause = match shared.outage.note(shared.store.beat(&beat).await) {
             Ok(living) => {

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | the deadline covers name lookup, connection, TLS and the whole answer | [`Caller::call`] |
 //! | only permitted addresses are connected to, whatever name they hide behind | `connection`, `resolve` |
+//! | a name that nobody answers for costs its own calls only | `resolve`, `name_servers` |
+//! | a fault of this machine is no outcome of the target | `fault` |
 //! | addresses are raced, so that one that is silent does not end the call | `connect` |
 //! | redirects are not followed, proxies in the environment not used, cookies not kept, bodies not inflated | nothing here does |
 //! | of an answer's body, 64 KiB are read; then the connection is dropped and the status decides | `read_body` |
@@ -29,6 +31,7 @@ mod fault;
 mod http1;
 mod http2;
 mod kept;
+mod name_servers;
 mod outgoing;
 mod page;
 mod resend;
@@ -48,7 +51,8 @@ use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses,
 use rustls::RootCertStore;
 
 use connection::{Body, Connection, Connector};
-use fault::Fault;
+pub use fault::LocalFault;
+use fault::{Fault, NoAnswer};
 use kept::Kept;
 use outgoing::{Origin, Outgoing};
 use resend::MAX_RESENDS;
@@ -156,19 +160,29 @@ impl Caller {
 
     /// Makes a call, within the timeout of its request. It ends well with one of its statuses of success. Dropping the
     /// future aborts the call and its connection.
-    pub async fn call(&self, call: Call<'_>) -> Answer {
+    ///
+    /// # Errors
+    /// If this machine cannot make calls at the moment. Nothing was sent then.
+    pub async fn call(&self, call: Call<'_>) -> Result<Answer, LocalFault> {
         let mut progress = Progress::default();
         let timeout = call.request.timeout;
         let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
             Ok(Ok(end)) => end,
-            Ok(Err(fault)) => (fault.outcome, fault.message),
+            Ok(Err(NoAnswer::Target(fault))) => (fault.outcome, fault.message),
+            // Where there is no IPv6, its addresses have no local port either.
+            Ok(Err(NoAnswer::Local(fault @ LocalFault::NoPorts)))
+                if call.endpoint.literal_ip().is_some_and(|ip| ip.is_ipv6()) =>
+            {
+                (Outcome::ConnectionFailed, format!("no connection could be made: {fault}"))
+            }
+            Ok(Err(NoAnswer::Local(fault))) => return Err(fault),
             Err(_) => {
                 let limit = naptime_core::duration::show(timeout);
                 let what = if progress.head.is_some() { "the answer was not complete" } else { "no answer" };
                 (Outcome::Timeout, format!("{what} within {limit}"))
             }
         };
-        Answer {
+        Ok(Answer {
             outcome,
             status: progress.head.map(|(status, _)| status.as_u16()),
             message: match progress.resent {
@@ -177,11 +191,11 @@ impl Caller {
             },
             retry_after: progress.head.and_then(|(_, pause)| pause),
             every: progress.every,
-        }
+        })
     }
 
     /// One request and its answer, on as many connections as that takes.
-    async fn exchange(&self, call: Call<'_>, progress: &mut Progress) -> Result<(Outcome, String), Fault> {
+    async fn exchange(&self, call: Call<'_>, progress: &mut Progress) -> Result<(Outcome, String), NoAnswer> {
         let Call { endpoint, request, headers, transport, .. } = call;
         let origin = Origin::of(endpoint)?;
         let outgoing = Outgoing { origin, endpoint, request, own: headers, user_agent: &self.user_agent };
@@ -195,7 +209,7 @@ impl Caller {
             let times = progress.resent.map_or(0, |(times, _)| times);
             match failure.reach.resend(request.method, call.repeatable) {
                 Some(why) if times < MAX_RESENDS => progress.resent = Some((times + 1, why)),
-                _ => return Err(failure.fault),
+                _ => return Err(failure.fault.into()),
             }
         };
         let status = head.status;

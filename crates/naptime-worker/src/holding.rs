@@ -63,7 +63,13 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
     let started = shared.store.now();
     held.call_leaves();
     let answer = tokio::select! {
-        answer = shared.caller.call(call) => answer,
+        answer = shared.caller.call(call) => match answer {
+            Ok(answer) => answer,
+            Err(fault) => {
+                shared.slots.strain.note(fault, shared.registry.len());
+                return claim.settled(None, Then::GiveBack);
+            }
+        },
         () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
         () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
     };

@@ -29,6 +29,7 @@ mod renewing;
 mod settling;
 mod share;
 mod slots;
+mod strain;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

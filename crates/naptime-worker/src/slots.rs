@@ -1,8 +1,15 @@
-//! The capacity of a worker: slots, and bytes. Both are taken before work is claimed.
+//! The capacity of a worker: slots, and bytes. Both are taken before work is claimed. Under strain, fewer slots are in
+//! use at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::strain::Strain;
+
+/// How often a worker that is under strain looks whether it may take a slot.
+const STRAINED_LOOK: Duration = Duration::from_millis(100);
 
 /// The capacity of a worker: how many claims, and how many bytes of requests.
 #[derive(Debug)]
@@ -10,6 +17,8 @@ pub(crate) struct Slots {
     claims: Arc<Semaphore>,
     capacity: u32,
     bytes: Arc<Semaphore>,
+    /// What keeps this machine from making calls.
+    pub(crate) strain: Strain,
 }
 
 /// Slots taken before work is claimed.
@@ -31,7 +40,7 @@ pub(crate) const LARGEST: usize = naptime_core::request::MAX_BODY + naptime_core
 impl Slots {
     pub(crate) fn new(capacity: u32, max_bytes: usize) -> Self {
         let claims = Arc::new(Semaphore::new(capacity as usize));
-        Self { claims, capacity, bytes: Arc::new(Semaphore::new(max_bytes)) }
+        Self { claims, capacity, bytes: Arc::new(Semaphore::new(max_bytes)), strain: Strain::new(capacity) }
     }
 
     /// Takes all slots that are free, as soon as there is one, and room for the largest request.
@@ -42,8 +51,16 @@ impl Slots {
     /// The same, but no more than `most`.
     pub(crate) async fn take_up_to(&self, most: usize) -> Taken {
         const OPEN: &str = "the semaphore is never closed";
-        let more = most.saturating_sub(1);
-        let mut claims = self.claims.clone().acquire_owned().await.expect(OPEN);
+        let (mut claims, room) = loop {
+            let claim = self.claims.clone().acquire_owned().await.expect(OPEN);
+            let room = self.room();
+            if room > 0 {
+                break (claim, room);
+            }
+            drop(claim);
+            tokio::time::sleep(STRAINED_LOOK).await;
+        };
+        let more = most.min(room).saturating_sub(1);
         let rest = u32::try_from(self.claims.available_permits().min(more)).unwrap_or(u32::MAX);
         if let Ok(more) = self.claims.clone().try_acquire_many_owned(rest) {
             claims.merge(more);
@@ -56,6 +73,12 @@ impl Slots {
             bytes.merge(more);
         }
         Taken { claims, bytes }
+    }
+
+    /// How many slots may be taken by whoever has taken one.
+    fn room(&self) -> usize {
+        let others = (self.capacity as usize).saturating_sub(self.claims.available_permits() + 1);
+        self.strain.slots().map_or(usize::MAX, |slots| (slots as usize).saturating_sub(others))
     }
 
     /// Waits until an eighth of the slots is free.

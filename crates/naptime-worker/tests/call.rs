@@ -155,6 +155,7 @@ async fn call_through(caller: &Caller, url: &str, transport: &Transport, request
     caller
         .call(Call { endpoint: &endpoint, request, success: &success, headers: &headers, transport, repeatable })
         .await
+        .unwrap()
 }
 
 async fn call(url: &str, timeout: Duration) -> Answer {
@@ -277,7 +278,7 @@ async fn the_job_says_which_statuses_are_a_success() {
             transport: &Transport::default(),
             repeatable: false,
         };
-        let answer = caller().call(call).await;
+        let answer = caller().call(call).await.unwrap();
         check(&answer, outcome, Some(status), message);
     }
     let gone = "404 Not Found\r\n";

@@ -5,6 +5,7 @@
 mod add;
 mod cli;
 mod commands;
+mod descriptors;
 mod enqueue;
 mod faults;
 mod import;
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Before anything opens: what is started from here inherits it.
+    descriptors::raise();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
+use crate::descriptors::{self, Need};
 use crate::faults::Faults;
 use crate::settings::{self, Listen, Rules, StoreSettings};
 use crate::{logging, store};
@@ -30,10 +31,12 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let rules = Rules::read(&args.rules, AllowedNetworks::local(), &mut faults);
     let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
+    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
+    let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(false, &mut faults);
-    let web = Web { store, rules, listen, worker: Some(worker), events, demo: args.demo };
+    let web = Web { store, rules, listen, worker: Some(worker), lowered, events, demo: args.demo };
     faults.check(web)?.run(logs)
 }
 
@@ -44,10 +47,13 @@ pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
     let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
+    let need = Need { setting: "WEB_WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
+    let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
-    let web = Web { store, rules, listen, worker: Some(worker).filter(|_| capacity > 0), events, demo: false };
+    let worker = Some(worker).filter(|_| capacity > 0);
+    let web = Web { store, rules, listen, worker, lowered, events, demo: false };
     faults.check(web)?.run(logs)
 }
 
@@ -57,11 +63,14 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let store = StoreSettings::read(&args.store, true, &mut faults);
     let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
+    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: 0 };
+    let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
     logging::start(logs);
+    warn_of(lowered);
     block_on(None, async {
         let opened = store::open(&store, true).await?;
         let worker = Worker::new(opened.store.clone(), worker)?;
@@ -77,6 +86,8 @@ struct Web {
     rules: Rules,
     listen: Listen,
     worker: Option<naptime_worker::Settings>,
+    /// That its capacity is less than was asked for.
+    lowered: Option<String>,
     /// Where the worker takes events from.
     events: Option<Consumer>,
     demo: bool,
@@ -85,6 +96,7 @@ struct Web {
 impl Web {
     fn run(self, logs: EnvFilter) -> anyhow::Result<()> {
         logging::start(logs);
+        warn_of(self.lowered.as_ref());
         block_on(self.listen.threads, self.serve())
     }
 
@@ -121,6 +133,12 @@ impl Web {
         // If the worker cannot start, the web is to end as well.
         let ((), worked) = tokio::join!(serving, async { working.await.inspect_err(|_| stop.cancel()) });
         worked
+    }
+}
+
+fn warn_of(line: Option<impl AsRef<str>>) {
+    if let Some(line) = line {
+        tracing::warn!("{}", line.as_ref());
     }
 }
 
@@ -181,7 +199,7 @@ fn block_on(threads: Option<usize>, work: impl Future<Output = anyhow::Result<()
     }
     let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(work);
-    // A name lookup that hangs must not keep the process from ending.
+    // A look-up of the database's or the broker's name must not keep the process from ending.
     runtime.shutdown_background();
     result
 }

@@ -149,6 +149,7 @@ fn heartbeat(id: WorkerId, started_at: Time) -> Heartbeat {
         held: 3,
         started_at,
         stopping: false,
+        trouble: None,
     }
 }
 
@@ -196,12 +197,16 @@ pub async fn a_worker_is_shown_as_it_last_was<B: Backend>() {
     let first = heartbeat(new_worker(), start);
     case.store.beat(&first).await.expect("heard");
     case.advance(Duration::from_secs(5)).await;
-    let second = Heartbeat { held: 77, capacity: 200, stopping: true, ..first };
+    let second =
+        Heartbeat { held: 77, capacity: 200, stopping: true, trouble: Some("$no <b>".to_owned()), ..first.clone() };
     case.store.beat(&second).await.expect("heard");
     let workers = case.backend.another().await.workers().await.expect("workers");
     let [worker] = &workers[..] else { panic!("one worker: {workers:?}") };
     assert_eq!((&worker.beat, worker.alive), (&second, true));
     assert!(about(worker.seen_at, case.now().await), "seen at the store's time");
+    case.store.beat(&first).await.expect("heard");
+    let workers = case.store.workers().await.expect("workers");
+    assert_eq!(workers.iter().map(|worker| &worker.beat).collect::<Vec<_>>(), [&first], "the trouble is over");
     // Longer ago than that, nobody asks.
     case.advance(25 * HOUR).await;
     assert!(case.store.workers().await.expect("workers").is_empty());

@@ -206,6 +206,7 @@ pub async fn the_cause_is_told<B: Backend>() {
         held: 0,
         started_at: case.now().await - HOUR,
         stopping: false,
+        trouble: None,
     };
     case.switch(off, false).await;
     call(&case, failing, Outcome::Failed).await;

@@ -163,6 +163,7 @@ pub(super) struct WorkerView {
     seen_at: Time,
     alive: bool,
     stopping: bool,
+    trouble: Option<String>,
 }
 
 fn ms(duration: Duration) -> u64 {
@@ -280,5 +281,6 @@ pub(super) fn worker(worker: &Worker) -> WorkerView {
         seen_at: worker.seen_at,
         alive: worker.alive,
         stopping: worker.alive && beat.stopping,
+        trouble: beat.trouble.clone().filter(|_| worker.alive),
     }
 }

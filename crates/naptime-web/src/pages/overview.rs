@@ -213,6 +213,9 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
                                 } @else {
                                     span.pill.good { "alive" }
                                 }
+                                @if let Some(trouble) = beat.trouble.as_ref().filter(|_| worker.alive) {
+                                    " " span.pill.bad { "trouble" } " " (trouble)
+                                }
                             }
                             td.number {
                                 (format::count(beat.held)) " / " (format::count(beat.capacity))

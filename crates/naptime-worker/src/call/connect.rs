@@ -49,7 +49,7 @@ async fn race(addresses: Vec<IpAddr>, port: u16) -> io::Result<TcpStream> {
                 end = running.next() => match end {
                     Some(Ok(socket)) => return Ok(socket),
                     Some(Err(error)) => {
-                        if told.kind() == ErrorKind::NetworkUnreachable {
+                        if matches!(told.kind(), ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable) {
                             told = error;
                         }
                         if waiting.peek().is_some() {

@@ -1,6 +1,5 @@
 //! A connection to a target, in whichever version of HTTP it speaks.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,19 +13,18 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
 use super::connect::connect;
-use super::fault::Fault;
+use super::fault::{Fault, NoAnswer};
 use super::http1::Http1;
 use super::http2::{self, Http2};
 use super::outgoing::{Origin, Outgoing};
 use super::resend::Reach;
-use super::resolve::{Blocked, Resolver};
+use super::resolve::Resolver;
 use super::stream::{Counted, Socket};
 use super::timing::Timing;
 
 /// Makes connections, to permitted addresses only.
 pub(super) struct Connector {
     resolver: Resolver,
-    networks: Arc<AllowedNetworks>,
     timing: Timing,
 }
 
@@ -56,19 +54,14 @@ pub(super) struct Failure {
 
 impl Connector {
     pub(super) fn new(networks: AllowedNetworks, timing: Timing) -> Self {
-        let networks = Arc::new(networks);
-        Self { resolver: Resolver::new(Arc::clone(&networks)), networks, timing }
+        Self { resolver: Resolver::new(Arc::new(networks)), timing }
     }
 
     /// Connects to `origin`. The addresses that are checked are the addresses that are connected to: a name cannot
     /// change its mind in between.
-    pub(super) async fn open(&self, origin: Origin<'_>, tls: &Arc<ClientConfig>) -> Result<New, Fault> {
-        let addresses = match origin.host.parse::<IpAddr>() {
-            Ok(ip) if self.networks.permits(ip) => vec![ip],
-            Ok(ip) => return Err(Fault::from(&Blocked { host: ip.to_string() })),
-            Err(_) => self.resolver.addresses(origin.host).await.map_err(|error| Fault::from(&error))?,
-        };
-        let socket = connect(&addresses, origin.port).await.map_err(|error| Fault::connecting(&error))?;
+    pub(super) async fn open(&self, origin: Origin<'_>, tls: &Arc<ClientConfig>) -> Result<New, NoAnswer> {
+        let addresses = self.resolver.addresses(origin.host).await?;
+        let socket = connect(&addresses, origin.port).await.map_err(|error| NoAnswer::connecting(&error))?;
         if !origin.secure {
             return Ok(New::Http1(Http1::start(Counted::new(Socket::Plain(socket))).await?));
         }

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::io;
 
 use naptime_core::Outcome;
+use rustix::io::Errno;
 
-use super::resolve::{Blocked, LookupError};
+use super::resolve::LookupError;
 use super::secure;
 use super::stream::TooMuch;
 
@@ -16,23 +17,68 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
+/// This machine could not make the call: nothing was sent, and the target has no part in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LocalFault {
+    /// `EMFILE`, `ENFILE`.
+    #[error("no file descriptors are left")]
+    NoDescriptors,
+    /// `EADDRNOTAVAIL`: all ports for connections to one address are in use.
+    #[error("no local ports are left")]
+    NoPorts,
+    /// `ENOMEM`, `ENOBUFS`.
+    #[error("no memory is left for connections")]
+    NoMemory,
+}
+
+impl LocalFault {
+    /// What an error of the system says of this machine, by its number.
+    pub(super) fn of(error: &io::Error) -> Option<Self> {
+        match Errno::from_io_error(error)? {
+            Errno::MFILE | Errno::NFILE => Some(Self::NoDescriptors),
+            Errno::ADDRNOTAVAIL => Some(Self::NoPorts),
+            Errno::NOMEM | Errno::NOBUFS => Some(Self::NoMemory),
+            _ => None,
+        }
+    }
+}
+
+/// Whose fault it is that there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// The target's, or of what lies between: it ends the call.
+    Target(Fault),
+    /// This machine's: it says nothing about the target.
+    Local(LocalFault),
+}
+
+impl From<Fault> for NoAnswer {
+    fn from(fault: Fault) -> Self {
+        Self::Target(fault)
+    }
+}
+
+impl NoAnswer {
+    /// Why no socket came about.
+    pub(super) fn connecting(error: &io::Error) -> Self {
+        LocalFault::of(error).map_or_else(|| Self::Target(Fault::connecting(error)), Self::Local)
+    }
+}
+
 impl Fault {
     pub(super) fn new(outcome: Outcome, message: impl Into<String>) -> Self {
         Self { outcome, message: message.into() }
     }
 }
 
-impl From<&Blocked> for Fault {
-    fn from(blocked: &Blocked) -> Self {
-        Self::new(Outcome::BlockedAddress, format!("{blocked} (see NAPTIME_ALLOW_NETWORKS)"))
-    }
-}
-
-impl From<&LookupError> for Fault {
-    fn from(error: &LookupError) -> Self {
+impl From<LookupError> for NoAnswer {
+    fn from(error: LookupError) -> Self {
         match error {
-            LookupError::Blocked(blocked) => blocked.into(),
-            LookupError::NotFound(not_found) => Self::new(Outcome::DnsNotFound, not_found.to_string()),
+            LookupError::Blocked { .. } => {
+                Fault::new(Outcome::BlockedAddress, format!("{error} (see NAPTIME_ALLOW_NETWORKS)")).into()
+            }
+            LookupError::NotFound { .. } => Fault::new(Outcome::DnsNotFound, error.to_string()).into(),
+            LookupError::Local(fault) => Self::Local(fault),
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::connection::{Connection, Connector, New};
-use super::fault::Fault;
+use super::fault::NoAnswer;
 use super::http1::Http1;
 use super::http2::Http2;
 use super::outgoing::Origin;
@@ -80,7 +80,7 @@ impl Kept {
     }
 
     /// A connection to `origin`, kept or new.
-    pub(super) async fn take(self: &Arc<Self>, origin: Origin<'_>, connector: &Connector) -> Result<Taken, Fault> {
+    pub(super) async fn take(self: &Arc<Self>, origin: Origin<'_>, connector: &Connector) -> Result<Taken, NoAnswer> {
         loop {
             let opened = match self.find(origin) {
                 Found::Taken(taken) => return Ok(taken),
