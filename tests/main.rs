@@ -12,6 +12,7 @@ mod scenarios {
     mod bad_input;
     mod browser;
     mod charts;
+    mod clock;
     mod commands;
     mod conformance;
     mod deleted;
@@ -19,6 +20,7 @@ mod scenarios {
     mod embedded;
     mod events;
     mod forms;
+    mod full_disk;
     mod import;
     mod invariants;
     mod jobs;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it is")]
 
 pub mod browser;
+pub mod disk;
 pub mod dns;
 pub mod eventually;
 pub mod guard;

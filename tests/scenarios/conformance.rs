@@ -49,6 +49,10 @@ impl Backend for Mongo {
     async fn advance(&self, by: Duration) {
         self.clock_offset.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
+
+    async fn set_back(&self, by: Duration) {
+        self.clock_offset.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 naptime_store::conformance!(Mongo);

@@ -20,6 +20,7 @@ on_both_stores!(
     nothing_is_called_of_a_pool_that_is_off,
     a_limit_holds_and_is_told,
     pages_show_and_change_a_pool,
+    a_pool_without_endpoints_is_deleted,
 );
 
 /// The path of a pool in the API; on the pages it is the same without `/api`.
@@ -464,4 +465,39 @@ async fn pages_show_and_change_a_pool(start: Start) {
     }
     assert_eq!(web.form(&format!("{unknown}/edit"), &good).await.status, 404);
     assert_eq!(web.form(&format!("{unknown}/switch"), &[("active", "true")]).await.status, 404);
+}
+
+async fn a_pool_without_endpoints_is_deleted(start: Start) {
+    let web = Web::start(start.env("NAPTIME_ALLOW_NETWORKS", "2001:db8::/32")).await;
+    let (pool, other) = ("https://foobar.example", "https://other.example");
+    web.delete(&path(pool)).await.is_problem(404, "not_found", "pool");
+    let (endpoint, _) = web.add(json!({"url": format!("{pool}/a"), "every": "1h"})).await;
+    web.add(json!({"url": format!("{other}/a"), "every": "1h"})).await;
+    change(&web, pool, json!({"max_in_flight": 3})).await;
+    let refused = web.delete(&path(pool)).await;
+    refused.is_problem(409, "in_use", "pool");
+    assert!(refused.text.contains("it still has 1 endpoint; delete them first"), "{}", refused.text);
+    let delete = format!("{}/delete", page(pool));
+    assert!(!web.get(&page(pool)).await.text.contains(&delete), "there is no button for what would be refused");
+    let refused = web.form(&delete, &[]).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("It cannot be deleted: it still has 1 endpoint."), "{}", refused.text);
+
+    assert_eq!(web.delete(&endpoint).await.status, 204);
+    assert!(web.get(&page(pool)).await.text.contains(&delete), "now there is");
+    assert!(web.get(&delete).await.text.contains("Delete this pool?"));
+    let stale = send(web.request(Method::DELETE, &path(pool)).header("if-match", "\"1\"")).await;
+    stale.is_problem(409, "stale", "If-Match");
+    web.form(&delete, &[]).await.leads_to("/pools");
+    web.form(&delete, &[]).await.leads_to("/pools");
+    assert_eq!(names(&web, "").await, [other]);
+    assert_eq!(web.get(&page(pool)).await.status, 404);
+
+    let restored = send(web.request(Method::POST, &format!("{endpoint}/restore"))).await;
+    assert_eq!(restored.status, 200, "{}", restored.text);
+    let again = web.get(&path(pool)).await.value();
+    assert_eq!((&again["rev"], &again["max_in_flight"], &again["endpoints"]), (&json!(1), &Value::Null, &json!(1)));
+    assert_eq!(web.delete(&endpoint).await.status, 204);
+    assert_eq!(web.delete(&path(pool)).await.status, 204);
+    assert_eq!(names(&web, "").await, [other]);
 }

@@ -74,6 +74,8 @@ pub enum By {
     Target,
     /// The rule of this name, by an event.
     Rule(String),
+    /// Naptime itself, because the store's clock was wrong.
+    Clock,
 }
 
 /// A change of when or whether a job is called, as it is remembered.
@@ -228,7 +230,7 @@ impl Job {
         });
     }
 
-    fn note(&mut self, by: By, what: String, at: Time) {
+    pub(crate) fn note(&mut self, by: By, what: String, at: Time) {
         let surplus = (self.changes.len() + 1).saturating_sub(MAX_NOTED);
         self.changes.drain(..surplus);
         self.changes.push(Noted { at, by, what });
@@ -243,7 +245,7 @@ impl Job {
     }
 
     /// Sets the occurrence owed from now on.
-    fn replan(&mut self, now: Time) {
+    pub(crate) fn replan(&mut self, now: Time) {
         self.plan = Plan(self.plan.0 + 1);
         self.state.due = self.active.then(|| self.spec.schedule.first(now));
         self.state.attempt = 0;

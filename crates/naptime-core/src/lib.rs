@@ -23,6 +23,7 @@ pub mod retry;
 pub mod rule;
 pub mod run;
 pub mod schedule;
+pub mod set_back;
 pub mod sla;
 pub mod spread;
 pub mod stage;

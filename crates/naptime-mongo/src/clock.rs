@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use mongodb::Database;
 use mongodb::bson::{Bson, doc};
 use naptime_core::Time;
+use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_store::Result;
 
 use crate::command;
@@ -15,7 +16,7 @@ use crate::command;
 /// How often the server's time is read.
 const READ_EVERY: Duration = Duration::from_secs(2);
 /// How many readings count. The best of several is nearer to the truth, since each is late by its way back; old ones
-/// must go, so that a server clock that was set back is followed.
+/// must go, so that a server clock that goes slower than this machine's is followed.
 const READINGS: usize = 8;
 
 /// What the server's clock said, and when.
@@ -85,19 +86,48 @@ impl ServerClock {
     }
 
     async fn read(&self, db: &Database) -> Result<()> {
+        let before = micros(self.start.elapsed());
         let reply = command::run(db, doc! {"hello": 1}).await?;
-        let elapsed = micros(self.start.elapsed());
+        let after = micros(self.start.elapsed());
         if let Ok(time) = reply.get_datetime("localTime") {
-            let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-            readings.push_back(time.timestamp_millis() * 1000 - elapsed);
-            if readings.len() > READINGS {
-                readings.pop_front();
-            }
+            self.take(time.timestamp_millis() * 1000, before, after);
         }
         Ok(())
+    }
+
+    /// Takes in what the server's clock said between these moments of this machine's, all in microseconds. If that is
+    /// less than was proved before, the server's clock was set back, or another server answers.
+    fn take(&self, server: i64, before: i64, after: i64) {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = server - before + micros(CLOCK_TOLERANCE);
+        readings.retain(|reading| *reading <= most);
+        readings.push_back(server - after);
+        if readings.len() > READINGS {
+            readings.pop_front();
+        }
     }
 }
 
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_was_set_back_is_followed_at_once() {
+        let clock = ServerClock::new(Arc::default());
+        let check = |server: i64, before: i64, after: i64, at_start: i64| {
+            clock.take(server * 1_000_000, before * 1_000_000, after * 1_000_000);
+            let best = clock.readings.lock().expect("no panic").iter().max().copied();
+            assert_eq!(best, Some(at_start * 1_000_000), "{server}, between {before} and {after}");
+        };
+        check(1000, 0, 0, 1000);
+        check(1010, 10, 40, 1000); // an answer that was long on its way
+        check(9040, 40, 40, 9000); // set ahead
+        check(9046, 50, 50, 9000); // another server, which is a little behind
+        check(1060, 60, 60, 1000); // set right
+    }
 }

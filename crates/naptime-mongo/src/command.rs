@@ -10,10 +10,11 @@ use mongodb::bson::raw::cstr;
 use mongodb::bson::{Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, Database};
-use naptime_store::{Error, Result};
+use naptime_store::{Error, Refusal, Result};
 use serde::Serialize;
 
 use crate::OPERATION_TIMEOUT;
+use crate::refusal::{failure, write_failed};
 
 /// The server's code for a duplicate key.
 pub(crate) const DUPLICATE_KEY: i32 = 11_000;
@@ -135,10 +136,14 @@ pub(crate) async fn write(db: &Database, mut command: RawDocumentBuf) -> Result<
     let db = db.clone();
     let reply = bounded(async move { db.run_raw_command(command).await }).await?;
     if let Some(error) = reply.get_array("writeErrors").into_iter().flatten().next() {
-        return Err(Error::Unavailable(format!("a write failed: {error}")));
+        let code = error.as_document().and_then(|error| error.get_i32("code").ok());
+        return Err(write_failed(code, format!("a write failed: {error}")));
     }
     match reply.get("writeConcernError") {
-        Some(error) => Err(Error::Unavailable(format!("a write was not acknowledged by a majority: {error}"))),
+        Some(error) => {
+            let detail = format!("a write was not acknowledged by a majority: {error}");
+            Err(Error::Refused { refusal: Refusal::NoMajority, detail })
+        }
         None => Ok(reply),
     }
 }
@@ -162,7 +167,7 @@ pub(crate) fn took_too_long(error: &mongodb::error::Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == MAX_TIME_EXPIRED)
 }
 
-/// The driver's error as the store's, without the server's whole answer.
+/// The driver's error as the store's.
 pub(crate) fn unavailable(error: mongodb::error::Error) -> Error {
-    Error::Unavailable(error.kind.to_string())
+    failure(&error)
 }

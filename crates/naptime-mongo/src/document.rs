@@ -6,6 +6,7 @@
 mod job;
 mod run;
 mod schedule;
+mod set_back;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) use job::{
     LastDocument, WatchDocument, changes, configuration, from_job, raw_to_job, to_due_work, to_job, watched,
 };
 pub(crate) use run::{from_run, run_id, to_run};
+pub(crate) use set_back::set_back;
 
 /// The part of a filter that finds one job: its id and the partition that follows from it.
 pub(crate) fn by_id(id: JobId) -> Document {

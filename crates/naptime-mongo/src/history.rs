@@ -120,6 +120,7 @@ impl History for MongoStore {
     }
 
     async fn purge(&self) -> Result<()> {
+        self.clear_ahead().await?;
         let now = self.now();
         let old = date(now - self.retention);
         command::remove(&self.db, "runs", doc! {"finished": {"$lt": old}}).await?;

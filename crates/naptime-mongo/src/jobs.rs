@@ -128,7 +128,10 @@ impl MongoStore {
             let mut filter = by_id(id);
             filter.extend(doc! {"rev": before.rev.0});
             let pool = after.spec.endpoint.pool();
-            let gates = self.gates(Some(pool).into_iter().filter(|&pool| pool != before.spec.endpoint.pool())).await?;
+            // The pool of a job that was deleted or over may have been deleted too.
+            let returns = edit == Edit::Restore || before.state.ended_at.is_some();
+            let joins = returns || pool != before.spec.endpoint.pool();
+            let gates = self.gates(Some(pool).into_iter().filter(|_| joins)).await?;
             let mut set = match &edit {
                 Edit::CallNow => self.call_now(),
                 _ => {

@@ -11,6 +11,7 @@
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
 //! | `pools` | one document per pool, with the passes taken from it | `{known}` |
+//! | `probe` | one document, written to see whether the database takes writes | |
 //! | `rules` | one document per rule | `{event}` |
 //! | `begun_events` | events that came again and are being handled | `{at}`, which expires them |
 //! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
@@ -33,8 +34,11 @@ mod lost;
 mod pipeline;
 mod plan;
 mod pools;
+mod probe;
 mod queue;
 mod queued;
+mod refusal;
+mod repairs;
 mod rules;
 mod schema;
 mod settle;
@@ -70,6 +74,7 @@ pub struct MongoStore {
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
+    seen: Arc<repairs::Seen>,
     /// Whether more was due within sight, the last time, than was wanted.
     dense: Arc<AtomicBool>,
     retention: Duration,
@@ -128,6 +133,7 @@ impl MongoStore {
             clock,
             doubtful: Arc::default(),
             settled: Arc::default(),
+            seen: Arc::default(),
             dense: Arc::default(),
             retention: options.retention,
         };

@@ -25,7 +25,7 @@ use crate::pipeline::{cond, is_null};
 use crate::schema::{partial, plain};
 
 /// How long after a change of a pool the gates of its jobs are looked after: longer than adding a job may take.
-const REGATED: Duration = Duration::from_secs(60);
+pub(crate) const REGATED: Duration = Duration::from_secs(60);
 /// How often a change is tried anew when another came between.
 const MAX_TRIES: usize = 20;
 
@@ -45,6 +45,14 @@ struct PoolDocument {
     updated_at: DateTime,
     gate: String,
     regate_until: Option<DateTime>,
+    #[serde(default)]
+    deleted: bool,
+}
+
+/// The gate that jobs of a pool carry.
+struct GateDocument {
+    gate: String,
+    deleted: bool,
 }
 
 #[derive(Deserialize)]
@@ -69,11 +77,10 @@ impl Pools for MongoStore {
         if let Some(q) = q {
             name.insert("$regex", escape(&q.to_lowercase()));
         }
-        let filter = if name.is_empty() {
-            Document::new()
-        } else {
-            doc! {"_id": name}
-        };
+        let mut filter = there();
+        if !name.is_empty() {
+            filter.insert("_id", name);
+        }
         let limit = page.probe();
         let pools = self.pools.clone();
         let find = async move {
@@ -87,7 +94,8 @@ impl Pools for MongoStore {
     }
 
     async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
-        let filter = doc! {"_id": {"$in": pools.iter().map(Pool::as_str).collect::<Vec<_>>()}};
+        let mut filter = there();
+        filter.insert("_id", doc! {"$in": pools.iter().map(Pool::as_str).collect::<Vec<_>>()});
         let pools = self.pools.clone();
         let find = async move {
             let find = pools.find(filter).projection(without_passes()).max_time(MAX_TIME);
@@ -132,7 +140,7 @@ impl Pools for MongoStore {
                 "regate_until": {"$add": [now, millis(REGATED)]},
                 "known": true,
             };
-            let filter = doc! {"_id": pool.as_str(), "rev": before.rev.0};
+            let filter = of_rev(pool, before.rev);
             let pools = self.pools.clone();
             let update = async move {
                 let update = pools.find_one_and_update(filter, vec![doc! {"$set": set}]);
@@ -147,33 +155,124 @@ impl Pools for MongoStore {
         }
         Err(Error::Unavailable(format!("the pool was changed {MAX_TRIES} times while this change was tried")))
     }
+
+    async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()> {
+        for _ in 0..MAX_TRIES {
+            let before = self.find_pool(pool).await?;
+            if expect.is_some_and(|rev| rev != before.rev) {
+                return Err(Error::Stale(before.rev));
+            }
+            self.check_unused(pool).await?;
+            if let Some(before) = self.mark_deleted(pool, before.rev).await? {
+                // Somebody may have added a job who looked at the pool before, and may have died since.
+                if let Err(in_use) = self.check_unused(pool).await {
+                    return if self.undo_delete(pool, before).await? { Err(in_use) } else { Ok(()) };
+                }
+                return self.regate(pool.as_str(), "").await;
+            }
+        }
+        Err(Error::Unavailable(format!("the pool was changed {MAX_TRIES} times while it was to be deleted")))
+    }
+}
+
+/// How a pool is deleted. Its document stays for as long as adding a job may take, as one without limits that is in no
+/// list: a job that was added meanwhile finds no gate that nobody opens. A job that joins it brings it back.
+impl MongoStore {
+    /// Fails if there is a job of this pool that is neither deleted nor over.
+    async fn check_unused(&self, pool: &Pool) -> Result<()> {
+        let count = [
+            doc! {"$match": {"pool": pool.as_str(), "deleted_at": null, "ended_at": null}},
+            doc! {"$group": {"_id": {"$eq": ["$schedule.kind", "once"]}, "count": {"$sum": 1_i64}}},
+        ];
+        let jobs = self.jobs.clone();
+        let count = async move {
+            let count = jobs.aggregate(count).hint(Hint::Keys(by_pool())).max_time(MAX_TIME);
+            count.await?.try_collect::<Vec<Document>>().await
+        };
+        let counts = command::bounded(count).await?;
+        let of_kind = |once: bool| {
+            let of_kind = counts.iter().find(|it| it.get_bool("_id").is_ok_and(|is| is == once));
+            of_kind.and_then(|it| it.get_i64("count").ok()).map_or(0, i64::unsigned_abs)
+        };
+        match (of_kind(false), of_kind(true)) {
+            (0, 0) => Ok(()),
+            (endpoints, once) => Err(Error::PoolInUse { endpoints, once }),
+        }
+    }
+
+    /// Puts a plain, hidden document in the place of the pool's of this revision, and returns that.
+    async fn mark_deleted(&self, pool: &Pool, rev: Rev) -> Result<Option<Document>> {
+        let now = self.now();
+        let mut hidden = new_document(pool.as_str(), date(now));
+        hidden.extend(doc! {"deleted": true, "known": true, "regate_until": date(now + REGATED)});
+        let (pools, filter) = (self.pools.clone(), of_rev(pool, rev));
+        command::bounded(async move { pools.find_one_and_replace(filter, hidden).max_time(MAX_TIME).await }).await
+    }
+
+    /// Puts the document back that was there. Returns whether it did: a job that joined may have brought the pool back.
+    async fn undo_delete(&self, pool: &Pool, mut before: Document) -> Result<bool> {
+        before.extend(doc! {"known": true, "regate_until": date(self.now() + REGATED)});
+        let gate = before.get_str("gate").unwrap_or_default().to_owned();
+        let (pools, filter) = (self.pools.clone(), doc! {"_id": pool.as_str(), "deleted": true});
+        let undo = async move { pools.find_one_and_replace(filter, before).max_time(MAX_TIME).await };
+        let undone = command::bounded(undo).await?.is_some();
+        if undone {
+            self.regate(pool.as_str(), &gate).await?;
+        }
+        Ok(undone)
+    }
+
+    /// Brings deleted pools back, as new ones.
+    async fn revive(&self, pools: &[&str]) -> Result<()> {
+        let filter = doc! {"_id": {"$in": pools}, "deleted": true};
+        let set = doc! {"deleted": false, "updated_at": date(self.now())};
+        command::update(&self.db, "pools", vec![Update::many(filter, set)]).await.map(drop)
+    }
+
+    /// Removes the document of a deleted pool, or brings the pool back, if it has a job after all.
+    async fn bury(&self, pool: &str) -> Result<()> {
+        let parsed = Pool::parse(pool).map_err(|error| Error::Corrupt(error.to_string()))?;
+        match self.check_unused(&parsed).await {
+            Ok(()) => command::remove(&self.db, "pools", doc! {"_id": pool, "deleted": true}).await,
+            Err(Error::PoolInUse { .. }) => self.revive(&[pool]).await,
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl MongoStore {
-    /// The gates that jobs of these pools are to carry, by pool. A pool that is not there yet is made.
+    /// The gates that jobs of these pools are to carry, by pool. A pool that is not there yet, or is deleted, is made.
     pub(crate) async fn gates<'a>(&self, pools: impl Iterator<Item = &'a Pool>) -> Result<HashMap<String, String>> {
-        let pools: HashSet<&str> = pools.map(Pool::as_str).collect();
+        self.gates_of(pools.map(Pool::as_str).collect()).await
+    }
+
+    async fn gates_of(&self, pools: HashSet<&str>) -> Result<HashMap<String, String>> {
         if pools.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut gates = self.find_gates(pools.iter().copied()).await?;
-        let missing: Vec<&str> = pools.into_iter().filter(|&pool| !gates.contains_key(pool)).collect();
+        let found = self.find_gates(pools.iter().copied()).await?;
+        let missing: Vec<&str> = pools.iter().copied().filter(|&pool| !found.contains_key(pool)).collect();
         if !missing.is_empty() {
             let now = date(self.now());
             command::insert_new(&self.pools, missing.iter().map(|pool| new_document(pool, now)).collect()).await?;
-            gates.extend(missing.into_iter().map(|pool| (pool.to_owned(), String::new())));
         }
+        let deleted: Vec<&str> = found.iter().filter(|(_, it)| it.deleted).map(|(pool, _)| pool.as_str()).collect();
+        if !deleted.is_empty() {
+            self.revive(&deleted).await?;
+        }
+        let mut gates: HashMap<String, String> = found.into_iter().map(|(pool, it)| (pool, it.gate)).collect();
+        gates.extend(missing.into_iter().map(|pool| (pool.to_owned(), String::new())));
         Ok(gates)
     }
 
-    /// Puts right the gates of jobs that were written with these, where a pool has changed meanwhile. If that fails, a
-    /// worker will do it.
+    /// Puts right the gates of jobs that were written with these, where a pool has changed or was deleted meanwhile. If
+    /// that fails, a worker will do it.
     pub(crate) async fn mend_gates(&self, used: &HashMap<String, String>) {
         if used.is_empty() {
             return;
         }
         let mend = async {
-            let gates = self.find_gates(used.keys().map(String::as_str)).await?;
+            let gates = self.gates_of(used.keys().map(String::as_str).collect()).await?;
             for (pool, gate) in gates.iter().filter(|(pool, gate)| used.get(*pool) != Some(gate)) {
                 self.regate(pool, gate).await?;
             }
@@ -197,10 +296,12 @@ impl MongoStore {
         let mut known = Vec::new();
         for document in command::bounded(find).await? {
             let document: PoolDocument = read(document)?;
-            let (regate_until, gate) = (document.regate_until, document.gate.clone());
+            let (deleted, regate_until, gate) = (document.deleted, document.regate_until, document.gate.clone());
             let settings = settings(document)?;
             if let Some(until) = regate_until {
-                match self.regate(settings.pool.as_str(), &gate).await {
+                let pool = settings.pool.as_str();
+                match self.regate(pool, &gate).await {
+                    Ok(()) if time(until) < now && deleted => self.bury(pool).await?,
                     Ok(()) if time(until) < now => self.forget_change(&settings).await?,
                     Ok(()) => {}
                     Err(error) => {
@@ -208,7 +309,9 @@ impl MongoStore {
                     }
                 }
             }
-            known.push(settings);
+            if !deleted {
+                known.push(settings);
+            }
         }
         Ok(known)
     }
@@ -233,7 +336,7 @@ impl MongoStore {
             let set = doc! {"gate": {"$literal": &gate}};
             command::update(&self.db, "jobs", vec![Update::many(others, set)]).await?;
             match self.find_gates([pool].into_iter()).await?.remove(pool) {
-                Some(present) if present != gate => gate = present,
+                Some(present) if present.gate != gate => gate = present.gate,
                 _ => return Ok(()),
             }
         }
@@ -241,24 +344,37 @@ impl MongoStore {
 
     /// Notes that the gates of all jobs are right, unless the pool has changed again.
     async fn forget_change(&self, settings: &PoolSettings) -> Result<()> {
-        let filter = doc! {"_id": settings.pool.as_str(), "rev": settings.rev.0};
+        let mut filter = there();
+        filter.extend(doc! {"_id": settings.pool.as_str(), "rev": settings.rev.0});
         let set = doc! {"regate_until": null, "known": !settings.is_plain()};
         command::update(&self.db, "pools", vec![Update::one(filter, set)]).await.map(drop)
     }
 
     async fn find_pool(&self, pool: &Pool) -> Result<PoolDocument> {
-        let (pools, filter) = (self.pools.clone(), doc! {"_id": pool.as_str()});
+        let mut filter = there();
+        filter.insert("_id", pool.as_str());
+        let pools = self.pools.clone();
         let find = async move { pools.find_one(filter).projection(without_passes()).max_time(MAX_TIME).await };
         read(command::bounded(find).await?.ok_or(Error::NotFound)?)
     }
 
-    async fn find_gates(&self, pools: impl Iterator<Item = &str>) -> Result<HashMap<String, String>> {
+    async fn find_gates(&self, pools: impl Iterator<Item = &str>) -> Result<HashMap<String, GateDocument>> {
         let filter = doc! {"_id": {"$in": pools.collect::<Vec<_>>()}};
         let pools = self.pools.clone();
         let find = async move {
-            pools.find(filter).projection(doc! {"gate": 1}).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await
+            pools
+                .find(filter)
+                .projection(doc! {"gate": 1, "deleted": 1})
+                .max_time(MAX_TIME)
+                .await?
+                .try_collect::<Vec<_>>()
+                .await
         };
-        let gate = |it: &Document| Some((it.get_str("_id").ok()?.to_owned(), it.get_str("gate").ok()?.to_owned()));
+        let gate = |it: &Document| {
+            let gate = it.get_str("gate").ok()?.to_owned();
+            let deleted = it.get_bool("deleted").unwrap_or(false);
+            Some((it.get_str("_id").ok()?.to_owned(), GateDocument { gate, deleted }))
+        };
         Ok(command::bounded(find).await?.iter().filter_map(gate).collect())
     }
 
@@ -303,6 +419,18 @@ fn new_document(pool: &str, now: DateTime) -> Document {
         "_id": pool, "active": true, "headers": [], "max_in_flight": null, "max_per_second": null, "rev": 1_i64,
         "updated_at": now, "gate": "", "regate_until": null, "known": false, "flights": [], "starts": [],
     }
+}
+
+/// The filter of the pools that are not deleted.
+fn there() -> Document {
+    doc! {"deleted": {"$ne": true}}
+}
+
+/// The filter of a pool of this revision.
+fn of_rev(pool: &Pool, rev: Rev) -> Document {
+    let mut filter = there();
+    filter.extend(doc! {"_id": pool.as_str(), "rev": rev.0});
+    filter
 }
 
 fn without_passes() -> Document {

@@ -1,6 +1,6 @@
 //! What can go wrong inside, and what it is called outside.
 
-use naptime_store::Error;
+use naptime_store::{Error, Refusal};
 use rusqlite::ErrorCode;
 
 /// A fault on the way through SQLite. It ends up as the store's [`Error`].
@@ -34,10 +34,24 @@ impl From<Fault> for Error {
         match fault {
             Fault::Store(error) => error,
             Fault::Json(error) => Error::Corrupt(error.to_string()),
-            Fault::Sqlite(error) if is_corruption(&error) => Error::Corrupt(error.to_string()),
-            Fault::Sqlite(error) => Error::Unavailable(error.to_string()),
+            Fault::Sqlite(error) => failure(&error),
         }
     }
+}
+
+/// SQLite's error as the store's.
+pub(crate) fn failure(error: &rusqlite::Error) -> Error {
+    let detail = error.to_string();
+    if is_corruption(error) {
+        return Error::Corrupt(detail);
+    }
+    let refusal = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Refusal::DiskFull,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Refusal::WriteProtected,
+        Some(ErrorCode::SystemIoFailure) => Refusal::DiskFault,
+        _ => return Error::Unavailable(detail),
+    };
+    Error::Refused { refusal, detail }
 }
 
 fn is_corruption(error: &rusqlite::Error) -> bool {

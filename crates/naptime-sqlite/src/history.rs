@@ -6,7 +6,7 @@ use naptime_core::worker::Worker;
 use naptime_core::{JobId, Run, Tier, Time};
 use naptime_store::{History, Page, PageRef, Result};
 
-use crate::{SqliteStore, load, runs, sla, workers};
+use crate::{SqliteStore, load, repairs, runs, sla, workers};
 
 /// The most rows removed by one write, so that claims and settles don't wait for long.
 const PURGE_STEP: usize = 2_000;
@@ -33,6 +33,7 @@ impl History for SqliteStore {
 
     async fn purge(&self) -> Result<()> {
         let retention = self.inner.retention;
+        while self.write(repairs::clear_ahead).await? {}
         self.write(move |connection, now| {
             load::purge(connection, now)?;
             sla::purge_sums(connection, now, retention)?;

@@ -27,9 +27,12 @@ mod load;
 mod lock;
 mod plan;
 mod pools;
+mod private;
+mod probe;
 mod queue;
 mod queued;
 mod readers;
+mod repairs;
 mod rows;
 mod rules;
 mod runs;
@@ -49,6 +52,7 @@ use naptime_store::{Clock, Error};
 use crate::clock::SteadyWallClock;
 use crate::fault::Fault;
 use crate::readers::Readers;
+use crate::repairs::Noted;
 use crate::writer::Writer;
 pub use lock::{LockError, WorkerLock};
 
@@ -111,12 +115,14 @@ struct Inner {
     path: PathBuf,
     retention: Duration,
     clock: SteadyWallClock,
+    noted: Noted,
     writer: Writer,
     readers: Readers,
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it if it isn't there, for this user alone: it may hold credentials of targets.
+    /// Opens the file, creating it if it isn't there, for this user alone: it may hold credentials of targets. Wider
+    /// rights are taken away.
     ///
     /// Blocks for as long as another process is creating or upgrading it.
     ///
@@ -125,13 +131,18 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let io = |reason: String| OpenError::Io { path: path.to_owned(), reason };
-        schema::create_private(path).map_err(|error| io(error.to_string()))?;
+        private::create(path).map_err(|error| io(error.to_string()))?;
         // One name for one file, or else two workers could each lock a name of their own.
         let real = path.canonicalize().map_err(|error| io(error.to_string()))?;
         let connection = schema::open_for_writing(&real)?;
+        // Not before it is known to be Naptime's.
+        private::narrow_database(&real).map_err(|error| {
+            io(format!("other users may open it, and this one may not change that ({error}); chmod 600 does"))
+        })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 clock: SteadyWallClock::new(options.clock_offset),
+                noted: Noted::default(),
                 retention: options.retention,
                 writer: Writer::start(connection).map_err(|error| io(error.to_string()))?,
                 readers: Readers::new(real.clone()),
@@ -148,7 +159,12 @@ impl SqliteStore {
         W: FnOnce(&rusqlite::Connection, Time) -> Result<T, Fault> + Send + 'static,
     {
         let inner = Arc::clone(&self.inner);
-        self.inner.writer.write(move |connection| work(connection, inner.clock.now())).await
+        let work = move |connection: &rusqlite::Connection| {
+            let now = inner.clock.now();
+            inner.noted.note(connection, now)?;
+            work(connection, now)
+        };
+        self.inner.writer.write(work).await
     }
 
     /// Runs `work` on a connection that only reads.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use naptime_store::Error;
 
-use crate::{SqliteStore, gates, queue, workers};
+use crate::{SqliteStore, gates, private, queue, workers};
 
 /// The right to be the process that works on a file. It ends when this is dropped, or with the process, however that
 /// ends.
@@ -36,6 +36,12 @@ pub enum LockError {
         /// What the system said.
         reason: String,
     },
+    /// The lock file belongs to another user, who could hold it as long as they like.
+    #[error("the lock file {} belongs to another user; remove it, or use another file", path.display())]
+    Foreign {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// The claims of an earlier process could not be released.
     #[error(transparent)]
     Store(#[from] Error),
@@ -43,19 +49,23 @@ pub enum LockError {
 
 impl SqliteStore {
     /// Makes this process the one that works: an exclusive lock on the file `<path>.lock`, which the system drops when
-    /// the process ends. Whoever held it before is provably gone, so what it had claimed can be claimed at once, and
+    /// the process ends. No other user can open that file, and so hold the lock. Whoever held it before is provably gone, so what it had claimed can be claimed at once, and
     /// its workers count as dead.
     ///
     /// Claims are exclusive without this lock as well. It is what makes it safe not to wait for the leases.
     ///
     /// # Errors
-    /// If another process holds the lock.
+    /// If another process holds the lock, or the file is somebody else's.
     pub async fn lock_for_worker(&self) -> Result<WorkerLock, LockError> {
         let mut name = self.inner.path.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
         let io = |error: std::io::Error| LockError::Io { path: path.clone(), reason: error.to_string() };
-        let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        let file = private::open(&path).map_err(io)?;
+        if !private::is_own(&file).map_err(io)? {
+            return Err(LockError::Foreign { path });
+        }
+        private::narrow_open(&file, &path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Taken { path: self.inner.path.clone() }),

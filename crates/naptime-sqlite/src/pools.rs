@@ -63,6 +63,34 @@ impl Pools for SqliteStore {
         })
         .await
     }
+
+    async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()> {
+        let pool = pool.clone();
+        self.write(move |connection, _| delete(connection, &pool, expect)).await
+    }
+}
+
+fn delete(connection: &Connection, pool: &Pool, expect: Option<Rev>) -> std::result::Result<(), Fault> {
+    const COUNT: &str = "SELECT coalesce(sum(NOT once), 0), coalesce(sum(once), 0) FROM jobs INDEXED BY jobs_pool
+        WHERE pool = ?1 AND deleted_at IS NULL AND ended_at IS NULL";
+    let settings = find(connection, pool)?.ok_or(Error::NotFound)?;
+    if expect.is_some_and(|expect| expect != settings.rev) {
+        return Err(Error::Stale(settings.rev).into());
+    }
+    let count = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get::<_, i64>(1)?.unsigned_abs()));
+    let (endpoints, once) = connection.prepare_cached(COUNT)?.query_row([pool.as_str()], count)?;
+    if endpoints + once > 0 {
+        return Err(Error::PoolInUse { endpoints, once }.into());
+    }
+    // A deleted job that is still held must not wait behind a gate that nobody opens.
+    for sql in [
+        "UPDATE jobs SET gate = '' WHERE pool = ?1 AND gate <> ''",
+        "DELETE FROM passes WHERE pool = ?1",
+        "DELETE FROM pools WHERE pool = ?1",
+    ] {
+        connection.prepare_cached(sql)?.execute([pool.as_str()])?;
+    }
+    Ok(())
 }
 
 /// Makes a pool, if it is not there yet.

@@ -93,7 +93,10 @@ impl Queue for SqliteStore {
 const ASIDE: Duration = Duration::from_secs(60);
 
 /// The job that was found. One that cannot be read must not keep the others from being called.
-fn readable(id: JobId, found: std::result::Result<Option<Job>, Fault>) -> std::result::Result<Option<Job>, Fault> {
+pub(crate) fn readable(
+    id: JobId,
+    found: std::result::Result<Option<Job>, Fault>,
+) -> std::result::Result<Option<Job>, Fault> {
     match found.map_err(Error::from) {
         Err(Error::Corrupt(why)) => {
             tracing::error!(job = %id, error = why, "cannot read job {id}, so it is not called");

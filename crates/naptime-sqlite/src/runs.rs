@@ -100,7 +100,7 @@ mod tests {
     fn a_job_keeps_its_newest_runs_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("naptime.db");
-        crate::schema::create_private(&path).expect("a file");
+        crate::private::create(&path).expect("a file");
         let mut connection = crate::schema::open_for_writing(&path).expect("a database");
         let job = JobId::from(Uuid::from_u128(1));
         let total = i64::try_from(MAX_RUNS).expect("small") + 5_000;

@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
@@ -180,16 +180,15 @@ const STEPS: [&str; 5] = [
     ALTER TABLE pools ADD COLUMN max_timeout_ms INTEGER;             -- null: as long as of all others
     ALTER TABLE pools ADD COLUMN transport TEXT NOT NULL DEFAULT '{}';  -- JSON
 ",
+    "
+    CREATE TABLE clock (
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        seen INTEGER NOT NULL                    -- the latest time written, but for a second
+    ) STRICT;
+    -- It is not known of a file of an earlier version: all is looked at once.
+    INSERT INTO clock VALUES (1, 9223372036854775807);
+",
 ];
-
-/// Creates the file, if it isn't there, readable for this user only. What SQLite puts beside it gets the same rights.
-pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
-}
 
 /// Opens the file for the writer, and brings its schema up to date.
 pub(crate) fn open_for_writing(path: &Path) -> Result<Connection, OpenError> {

@@ -4,14 +4,15 @@
 //! goes into one transaction. Each write has a savepoint, so that one that fails takes nobody with it, and nobody is
 //! answered before the commit.
 
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use naptime_store::Error;
+use naptime_store::{Error, Refusal};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, failure};
 
 /// The most writes in one transaction, so that the first of them is not kept waiting.
 const MAX_GROUP: usize = 256;
@@ -21,22 +22,41 @@ const MAX_GROUP: usize = 256;
 pub(crate) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Write>>>,
     thread: Option<JoinHandle<()>>,
+    refused: Arc<Mutex<Option<Refused>>>,
+}
+
+/// The last writes that were refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    pub(crate) at: Instant,
+    pub(crate) refusal: Refusal,
+    pub(crate) detail: String,
 }
 
 impl Writer {
     pub(crate) fn start(mut connection: Connection) -> std::io::Result<Self> {
         let (queue, writes) = mpsc::channel::<Box<dyn Write>>();
+        let refused: Arc<Mutex<Option<Refused>>> = Arc::default();
+        let last_refused = Arc::clone(&refused);
         let thread = std::thread::Builder::new().name("naptime-sqlite".to_owned()).spawn(move || {
             while let Ok(first) = writes.recv() {
                 let mut group = vec![first];
                 group.extend(writes.try_iter().take(MAX_GROUP - 1));
-                let outcome = commit(&mut connection, &mut group);
+                let (outcome, refused) = commit(&mut connection, &mut group);
+                if refused.is_some() {
+                    *last_refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+                }
                 for write in group {
                     write.answer(&outcome);
                 }
             }
         })?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), refused })
+    }
+
+    /// When and why writes were last refused.
+    pub(crate) fn last_refused(&self) -> Option<Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs `work` in a transaction, and returns its result when that is on disk.
@@ -70,8 +90,11 @@ trait Write: Send {
     /// Does it. Returns whether it is to be kept.
     fn run(&mut self, connection: &Connection) -> bool;
 
+    /// Why the database refused it.
+    fn refusal(&self) -> Option<(Refusal, String)>;
+
     /// Answers whoever waits. `outcome` is that of the whole transaction.
-    fn answer(self: Box<Self>, outcome: &rusqlite::Result<()>);
+    fn answer(self: Box<Self>, outcome: &Result<(), Error>);
 }
 
 struct Pending<T, W> {
@@ -90,9 +113,19 @@ where
         matches!(self.result, Some(Ok(_)))
     }
 
-    fn answer(self: Box<Self>, outcome: &rusqlite::Result<()>) {
+    fn refusal(&self) -> Option<(Refusal, String)> {
+        match &self.result {
+            Some(Err(Error::Refused { refusal, detail })) => Some((*refusal, detail.clone())),
+            _ => None,
+        }
+    }
+
+    fn answer(self: Box<Self>, outcome: &Result<(), Error>) {
         let result = match (self.result, outcome) {
             (Some(Err(own)), _) => Err(own),
+            (_, Err(Error::Refused { refusal, detail })) => {
+                Err(Error::Refused { refusal: *refusal, detail: detail.clone() })
+            }
             (_, Err(error)) => Err(Error::Unavailable(error.to_string())),
             (Some(Ok(value)), Ok(())) => Ok(value),
             (None, Ok(())) => Err(Error::Unavailable("the write was not run".to_owned())),
@@ -102,7 +135,22 @@ where
     }
 }
 
-fn commit(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
+/// Makes the writes of a group. Returns what became of their transaction, and why the database refused one of them, if it
+/// did: then it may have ended the transaction by itself, and that is why the others failed too.
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> (Result<(), Error>, Option<Refused>) {
+    let outcome = run(connection, group).map_err(|error| failure(&error));
+    let of_outcome = match &outcome {
+        Err(Error::Refused { refusal, detail }) => Some((*refusal, detail.clone())),
+        _ => None,
+    };
+    let Some((refusal, detail)) = group.iter().find_map(|write| write.refusal()).or(of_outcome) else {
+        return (outcome, None);
+    };
+    let refused = Refused { at: Instant::now(), refusal, detail: detail.clone() };
+    (outcome.map_err(|_| Error::Refused { refusal, detail }), Some(refused))
+}
+
+fn run(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for write in group {
         let savepoint = transaction.savepoint()?;

@@ -43,6 +43,10 @@ impl Backend for Sqlite {
     async fn advance(&self, by: Duration) {
         self.clock_offset.fetch_add(i64::try_from(by.as_millis()).expect("small"), Ordering::SeqCst);
     }
+
+    async fn set_back(&self, by: Duration) {
+        self.clock_offset.fetch_sub(i64::try_from(by.as_millis()).expect("small"), Ordering::SeqCst);
+    }
 }
 
 naptime_store::conformance!(Sqlite);

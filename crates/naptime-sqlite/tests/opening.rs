@@ -68,6 +68,25 @@ fn a_new_file_is_for_its_owner_only() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn rights_of_other_users_are_taken_away() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    // Open, so that what SQLite puts beside it is there.
+    let _open = open(&path).expect("a new file");
+    let names = ["naptime.db", "naptime.db-wal", "naptime.db-shm"].map(|name| folder.path().join(name));
+    for name in &names {
+        std::fs::set_permissions(name, std::fs::Permissions::from_mode(0o664)).expect("ours");
+    }
+    let _again = open(&path).expect("the same file");
+    for name in &names {
+        let mode = std::fs::metadata(name).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", name.display());
+    }
+}
+
 #[test]
 fn a_newer_file_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -89,6 +89,36 @@ async fn another_name_for_the_file_is_no_way_around_the_lock() {
     assert!(open(&link).lock_for_worker().await.is_err());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn no_other_user_can_hold_the_lock() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, lock) = (folder.path().join("naptime.db"), folder.path().join("naptime.db.lock"));
+    let store = open(&path);
+    let mode = || std::fs::metadata(&lock).expect("there").permissions().mode() & 0o777;
+    drop(store.lock_for_worker().await.expect("free"));
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&lock, std::fs::Permissions::from_mode(0o644)).expect("ours");
+    drop(store.lock_for_worker().await.expect("free"));
+    assert_eq!(mode(), 0o600, "as an earlier version left it");
+
+    std::fs::remove_file(&lock).expect("ours");
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::write(&elsewhere, "").expect("ours");
+    symlink(&elsewhere, &lock).expect("a link");
+    let error = store.lock_for_worker().await.expect_err("a link is not followed");
+    assert!(error.to_string().contains("cannot lock"), "{error}");
+
+    std::fs::rename(&elsewhere, &lock).expect("ours");
+    // Only the superuser may give a file away.
+    if std::fs::metadata(&lock).expect("there").uid() == 0 {
+        chown(&lock, Some(65_534), None).expect("given away");
+        let error = store.lock_for_worker().await.expect_err("somebody else's");
+        assert!(error.to_string().contains("belongs to another user"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn what_an_earlier_process_held_can_be_claimed_at_once() {
     let folder = tempfile::tempdir().expect("a folder");

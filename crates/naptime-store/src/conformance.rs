@@ -34,6 +34,7 @@ pub mod pools;
 pub mod queued;
 pub mod racing;
 pub mod rules;
+pub mod set_back;
 pub mod settling;
 pub mod sharing;
 pub mod sla;
@@ -64,6 +65,9 @@ pub trait Backend: Sized + Send + Sync + 'static {
     /// Moves the store's time forward, as every handle sees it once this returns: for due-ness and leases, for the
     /// times it writes, and for [`Clock::now`](crate::Clock::now).
     async fn advance(&self, by: Duration);
+
+    /// Sets the store's clock back, as when it was wrong.
+    async fn set_back(&self, by: Duration);
 }
 
 /// Stamps the suite onto a [`Backend`](crate::conformance::Backend): a test for each case.
@@ -237,6 +241,17 @@ macro_rules! conformance {
                 known_pools_are_those_that_differ
                 a_pool_that_is_known_need_not_be_gated
                 a_timeout_is_held_to_its_pool
+                a_pool_without_jobs_is_deleted
+                a_pool_deleted_while_jobs_are_added_leaves_none_behind
+            }
+            set_back {
+                what_was_planned_by_a_wrong_clock_is_planned_anew
+                a_clock_that_was_behind_changes_nothing
+                what_is_held_by_a_wrong_clock_is_claimed_again
+                a_call_under_way_settles_by_the_right_clock
+                an_sla_is_not_met_by_a_call_to_come
+                passes_do_not_outlast_a_wrong_clock
+                history_that_lies_ahead_moves_back
             }
             gates {
                 jobs_of_a_gated_pool_are_claimed_by_its_name
@@ -310,6 +325,7 @@ mod tests {
             include_str!("conformance/gates.rs"),
             include_str!("conformance/sla.rs"),
             include_str!("conformance/rules.rs"),
+            include_str!("conformance/set_back.rs"),
             include_str!("conformance/model.rs"),
         ];
         let listed: Vec<&str> = include_str!("conformance.rs").lines().map(str::trim).collect();

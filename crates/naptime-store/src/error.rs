@@ -23,6 +23,14 @@ pub enum Error {
     /// There are as many rules as there may be.
     #[error("there are too many rules")]
     TooManyRules,
+    /// A pool cannot be deleted while jobs of it are there.
+    #[error("the pool still has {endpoints} endpoints and {once} one-off jobs")]
+    PoolInUse {
+        /// Its endpoints that are not deleted.
+        endpoints: u64,
+        /// Its one-off jobs that are not over.
+        once: u64,
+    },
     /// A cursor that this store did not hand out.
     #[error("the cursor is not one of ours")]
     BadCursor,
@@ -30,9 +38,57 @@ pub enum Error {
     /// log, not for users.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// The store answers, but takes no writes; nothing was changed. `detail` is for the log, not for users.
+    #[error("{refusal}: {detail}")]
+    Refused {
+        /// Why, as users are told.
+        refusal: Refusal,
+        /// What the database said.
+        detail: String,
+    },
     /// The store holds something that this version cannot read. The text is for the log.
     #[error("the store holds what cannot be read: {0}")]
     Corrupt(String),
+}
+
+impl Error {
+    /// Whether the same may succeed later, without anybody changing what was asked.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Refused { .. })
+    }
+}
+
+/// Why a database takes no writes. It displays in words for users: `the disk of the database is full`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its disk is full.
+    DiskFull,
+    /// It holds as much as its plan allows.
+    OverQuota,
+    /// Its disk fails to write, which many do when they are full.
+    DiskFault,
+    /// Its file, folder or disk is write-protected.
+    WriteProtected,
+    /// Its user may only read.
+    NotAllowed,
+    /// No member of the replica set is the primary.
+    NoPrimary,
+    /// Fewer than a majority of the members of the replica set have written it.
+    NoMajority,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::DiskFull => "the disk of the database is full",
+            Self::OverQuota => "the database is over its space quota",
+            Self::DiskFault => "the disk of the database cannot be written: it is full, or fails",
+            Self::WriteProtected => "the database is write-protected",
+            Self::NotAllowed => "the user of the database may only read it",
+            Self::NoPrimary => "no member of the replica set takes writes",
+            Self::NoMajority => "no majority of the replica set confirms writes",
+        })
+    }
 }
 
 /// The result of a store's operation.

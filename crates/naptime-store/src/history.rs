@@ -28,6 +28,7 @@ pub trait History: Send + Sync {
     /// The workers heard of within the last day, the living first, then by start.
     async fn workers(&self) -> Result<Vec<Worker>>;
 
-    /// Removes what is older than it is kept: runs and deleted jobs, rows of load, workers long gone.
+    /// Removes what is older than it is kept: runs and deleted jobs, rows of load, workers long gone. Runs that lie ahead,
+    /// because the store's clock was wrong, are moved back; figures and breaches that do are removed.
     async fn purge(&self) -> Result<()>;
 }

@@ -13,8 +13,10 @@ mod jobs;
 mod page;
 pub mod plan;
 pub mod pools;
+mod probe;
 mod queue;
 mod queued;
+mod repairs;
 mod rooms;
 pub mod rules;
 pub mod sla;
@@ -24,14 +26,16 @@ use std::time::Duration;
 
 use naptime_core::Time;
 
-pub use error::{Error, Result};
+pub use error::{Error, Refusal, Result};
 pub use history::{History, MAX_RUNS};
 pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};
 pub use page::{Page, PageRef, Position};
 pub use plan::Planning;
 pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
+pub use probe::Probe;
 pub use queue::{Queue, SIGHT, Taken, Want};
 pub use queued::{Queued, QueuedQuery, Treated, Treatment};
+pub use repairs::{Repairs, SetBack};
 pub use rooms::Rooms;
 pub use rules::{Expect, Rules, StoredRule};
 pub use sla::{Breached, Slas};
@@ -49,12 +53,12 @@ pub trait Clock: Send + Sync {
 }
 
 /// Everything the web needs.
-pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules {}
-impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules> WebStore for T {}
+pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe {}
+impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe> WebStore for T {}
 
 /// Everything a worker needs.
-pub trait WorkStore: Queue + History + Steering + Gates {}
-impl<T: Queue + History + Steering + Gates> WorkStore for T {}
+pub trait WorkStore: Queue + History + Steering + Gates + Repairs {}
+impl<T: Queue + History + Steering + Gates + Repairs> WorkStore for T {}
 
 /// Everything a store can do, for whoever holds both ends: a process with web and worker, and the conformance suite.
 pub trait Store: WebStore + WorkStore {}

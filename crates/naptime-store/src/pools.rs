@@ -54,6 +54,14 @@ pub trait Pools: Send + Sync {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Stale`](crate::Error::Stale).
     async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings>;
+
+    /// Deletes a pool with its settings. Jobs of it that are deleted or over don't keep it. Once a job of it is added,
+    /// restored or called again, it is there again, as [`PoolSettings::new`] says.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), [`Error::Stale`](crate::Error::Stale),
+    /// [`Error::PoolInUse`](crate::Error::PoolInUse).
+    async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()>;
 }
 
 /// The timeouts that pools allow, as far as they were looked up: for who adds many jobs.

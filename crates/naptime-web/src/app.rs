@@ -8,6 +8,7 @@ use naptime_core::{
 };
 use naptime_store::{Error, JobQuery, JobSummary, PageRef, TimeoutLimits, WebStore};
 
+use crate::health::Health;
 use crate::plan::Planner;
 use crate::recent::Recent;
 use crate::session::Sessions;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) recent: Recent,
     /// The work that is due.
     pub(crate) planner: Planner,
+    /// Whether the store takes writes.
+    pub(crate) health: Health,
 }
 
 /// What a login needs.
@@ -65,7 +68,14 @@ impl App {
             throttle: Throttle::default(),
             password,
         });
-        Self { store, settings, login, recent: Recent::default(), planner: Planner::default() }
+        Self {
+            store,
+            settings,
+            login,
+            recent: Recent::default(),
+            planner: Planner::default(),
+            health: Health::default(),
+        }
     }
 
     /// The store's time.

@@ -22,6 +22,13 @@ pub(crate) fn percent(share: f64) -> String {
     if near_an_end { format!("{:.2} %", percent.clamp(0.01, 99.99)) } else { format!("{percent:.0} %") }
 }
 
+/// What still belongs to a pool: `it still has 2 endpoints and 1 one-off job`.
+pub(crate) fn pool_in_use(endpoints: u64, once: u64) -> String {
+    let parts = [(endpoints, "endpoint"), (once, "one-off job")];
+    let parts: Vec<String> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, of)| counted(n, of)).collect();
+    format!("it still has {}", parts.join(" and "))
+}
+
 /// A measured time: `5 ms`, `1.2 s`, `3 min`.
 pub(crate) fn millis(ms: u64) -> String {
     let with = |value: f64, unit: &str| {

@@ -17,6 +17,7 @@ mod body;
 mod charts;
 mod format;
 mod guard;
+mod health;
 mod json;
 mod log;
 mod mask;

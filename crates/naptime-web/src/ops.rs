@@ -1,5 +1,6 @@
 //! What platforms and monitoring ask for, and the assets.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::app::Shared;
+use crate::problem::Problem;
 use crate::{assets, auth};
 
 /// The longest the store may take to answer while the web counts as ready.
@@ -27,17 +29,23 @@ pub(crate) fn router(app: &Shared) -> Router {
         .with_state(app.clone())
 }
 
-/// Whether requests can be served: the store answers.
-async fn ready(State(app): State<Shared>) -> Response {
+/// Whether requests can be served: the store answers, and takes writes.
+async fn ready(State(app): State<Shared>) -> Result<&'static str, Problem> {
+    let not_ready = |detail: Cow<'static, str>| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
+    let store = app.store.clone();
     // In a task of its own, so that an operation of the driver is never dropped half way.
-    let asked = tokio::spawn(async move { app.store.workers().await });
+    let asked = tokio::spawn(async move { store.workers().await });
     match tokio::time::timeout(READY_WITHIN, asked).await {
-        Ok(Ok(Ok(_))) => "ready".into_response(),
+        Ok(Ok(Ok(_))) => {}
         Ok(Ok(Err(error))) => {
             tracing::warn!(%error, "not ready: the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer").into_response()
+            return Err(not_ready("the store does not answer".into()));
         }
-        Ok(Err(_)) | Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer in time").into_response(),
+        Ok(Err(_)) | Err(_) => return Err(not_ready("the store does not answer in time".into())),
+    }
+    match app.health.fault(&app.store).await {
+        None => Ok("ready"),
+        Some(fault) => Err(not_ready(fault)),
     }
 }
 

@@ -7,6 +7,8 @@ use http::{HeaderValue, StatusCode, header};
 use naptime_core::Invalid;
 use serde_json::json;
 
+use crate::format;
+
 /// An error for programs.
 #[derive(Debug)]
 pub(crate) struct Problem {
@@ -103,6 +105,15 @@ impl From<naptime_store::Error> for Problem {
             Error::Unavailable(why) => {
                 tracing::error!(%why, "the store is not available");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the store does not answer; try again soon")
+            }
+            Error::Refused { refusal, detail } => {
+                tracing::error!(why = detail, "the store takes no writes: {refusal}");
+                let detail = format!("nothing was changed: {refusal}; try again when that has ended");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_writable", detail)
+            }
+            Error::PoolInUse { endpoints, once } => {
+                let detail = format!("{}; delete them first", format::pool_in_use(endpoints, once));
+                Self::new(StatusCode::CONFLICT, "in_use", detail).at("pool")
             }
             Error::Corrupt(why) => {
                 tracing::error!(%why, "the store holds what cannot be read");

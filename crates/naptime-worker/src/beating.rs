@@ -16,11 +16,13 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// Beats every two seconds. The first beat is what a worker begins with: before it, no partition is its own. When it is
 /// told to stop it says so at once, so that its partitions do not wait for the calls it has begun.
 pub(crate) async fn run(shared: Arc<Shared>) {
-    let started_at = shared.store.now();
+    let mut started_at = shared.store.now();
     let mut purged = Instant::now();
     let mut purging: Option<JoinHandle<()>> = None;
     let mut failures = 0;
     loop {
+        // Where the store's clock is set back, it has not started later than now.
+        started_at = started_at.min(shared.store.now());
         let beat = Heartbeat {
             id: shared.id,
             host: shared.settings.host.clone(),

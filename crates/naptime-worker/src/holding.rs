@@ -1,15 +1,16 @@
 //! One claim from its taking to its end: wait until it is time, call, say what comes next.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time};
 use naptime_store::Error;
 
-use crate::Shared;
 use crate::call::{Answer, Call, CallHeaders};
 use crate::held::Held;
 use crate::presence::with_breach;
+use crate::{LOOKAHEAD, Shared};
 
 /// How long a change that the target asked for may take. The settle waits for it, and its slot.
 const STEERING: Duration = Duration::from_secs(2);
@@ -40,6 +41,10 @@ async fn wait_until(shared: &Shared, held: &Held, at: Time) -> bool {
         if left.is_zero() {
             return !shared.stopping.is_cancelled() && held.is_safe();
         }
+        // Nothing is claimed so far ahead: the store's clock was set back, and the job is planned anew.
+        if left > LOOKAHEAD + CLOCK_TOLERANCE {
+            return false;
+        }
         tokio::select! {
             () = tokio::time::sleep(left) => {}
             () = shared.stopping.cancelled() => return false,
@@ -60,7 +65,7 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
         transport: &transport,
         repeatable: job.spec.retry.repeats_cut_calls(),
     };
-    let started = shared.store.now();
+    let (mut started, left) = (shared.store.now(), Instant::now());
     held.call_leaves();
     let answer = tokio::select! {
         answer = shared.caller.call(call) => match answer {
@@ -73,13 +78,19 @@ async fn call(shared: &Shared, claim: &Claim, held: &Held, due: Time, manual: bo
         () = held.gone.cancelled() => interrupted("the worker could not hold its claim any longer"),
         () = shared.cutting.cancelled() => interrupted("the worker was stopped"),
     };
+    let now = shared.store.now();
+    if started > now + CLOCK_TOLERANCE {
+        // The store's clock was set back during the call.
+        started = now - left.elapsed();
+    }
+    let finished = now.max(started);
     let mut run = Run {
         token: claim.lock.token,
         job: job.id,
         worker: shared.id,
         due,
         started,
-        finished: shared.store.now().max(started),
+        finished,
         outcome: answer.outcome,
         status: answer.status,
         message: answer.message,

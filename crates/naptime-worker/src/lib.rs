@@ -16,6 +16,7 @@ pub mod call;
 
 mod beating;
 mod claiming;
+mod clock;
 mod fair;
 mod gated;
 mod held;
@@ -157,6 +158,7 @@ impl Worker {
         let ended = CancellationToken::new();
         let helpers = TaskTracker::new();
         helpers.spawn(ended.clone().run_until_cancelled_owned(beating::run(shared.clone())));
+        helpers.spawn(ended.clone().run_until_cancelled_owned(clock::run(shared.clone())));
         helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::run(shared.clone())));
         helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::keep_fences(shared.clone())));
         helpers.spawn(ended.clone().run_until_cancelled_owned(meter::run(shared.clone())));

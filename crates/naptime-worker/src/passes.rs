@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use naptime_core::{Pass, PassId, Pool};
-use naptime_store::{Error, Freed};
+use naptime_store::Freed;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::Shared;
@@ -92,7 +92,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut to_free: mpsc::UnboundedReceive
     let mut batch = Vec::new();
     while to_free.recv_many(&mut batch, MAX_BATCH).await > 0 {
         let mut failures = 0;
-        while let Err(Error::Unavailable(_)) = shared.outage.note(shared.store.free_passes(&batch).await) {
+        while shared.outage.note(shared.store.free_passes(&batch).await).is_err_and(|error| error.is_outage()) {
             failures += 1;
             tokio::time::sleep(backoff(failures)).await;
         }

@@ -66,7 +66,7 @@ async fn settle(shared: &Shared, done: &[Settled]) -> Result<(), Error> {
     let mut failures = 0;
     loop {
         match shared.outage.note(shared.store.settle(done).await) {
-            Err(Error::Unavailable(_)) => {
+            Err(error) if error.is_outage() => {
                 failures += 1;
                 tokio::time::sleep(backoff(failures)).await;
             }

@@ -17,7 +17,9 @@ use crate::{eventually, port, tools};
 #[derive(Debug)]
 pub(super) struct Member {
     port: u16,
-    extra: Vec<String>,
+    extra: Mutex<Vec<String>>,
+    /// How far its clock is off, as faketime takes it: `+400d`.
+    clock: Mutex<Option<String>>,
     // Before the folder, so that it is gone when the folder is removed.
     process: Mutex<Option<Guarded>>,
     folder: Scratch,
@@ -25,10 +27,11 @@ pub(super) struct Member {
 
 impl Member {
     /// Starts a mongod; it may take a second until it listens.
-    pub(super) fn start(extra: &[&str]) -> Self {
+    pub(super) fn start(extra: &[&str], clock: Option<&str>) -> Self {
         let member = Self {
             port: port::free_port(),
-            extra: extra.iter().map(|&arg| arg.to_owned()).collect(),
+            extra: Mutex::new(extra.iter().map(|&arg| arg.to_owned()).collect()),
+            clock: Mutex::new(clock.map(str::to_owned)),
             process: Mutex::new(None),
             folder: Scratch::new(),
         };
@@ -53,9 +56,29 @@ impl Member {
         args.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
         args.extend(["--nounixsocket", "--setParameter"]);
         args.push("diagnosticDataCollectionEnabled=false");
-        args.extend(self.extra.iter().map(String::as_str));
-        let process = Guarded::spawn(&tools::mongod(), args, |_| {}).unwrap();
+        let extra = self.extra.lock().unwrap().clone();
+        args.extend(extra.iter().map(String::as_str));
+        let clock = self.clock.lock().unwrap().clone();
+        let process = Guarded::spawn(&tools::mongod(), args, |command| {
+            if let Some(clock) = clock {
+                command
+                    .env("LD_PRELOAD", tools::faketime())
+                    .env("FAKETIME", clock)
+                    .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+            }
+        })
+        .unwrap();
         *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// The arguments with which it starts the next time, beside those that all have.
+    pub(super) fn set_args(&self, extra: &[&str]) {
+        *self.extra.lock().unwrap() = extra.iter().map(|&arg| arg.to_owned()).collect();
+    }
+
+    /// Its clock is right when it starts the next time.
+    pub(super) fn set_clock_right(&self) {
+        self.clock.lock().unwrap().take();
     }
 
     /// Kills it with SIGKILL and waits until it is gone.

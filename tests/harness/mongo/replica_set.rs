@@ -29,7 +29,16 @@ impl ReplicaSet {
 
     /// The same with further arguments for each mongod, such as `["--setParameter", "enableTestCommands=1"]`.
     pub async fn start_with(count: usize, args: &[&str]) -> Self {
-        let set = Self { members: (0..count).map(|_| Member::start(args)).collect(), databases: AtomicU32::new(0) };
+        Self::launch((0..count).map(|_| Member::start(args, None)).collect()).await
+    }
+
+    /// Starts one member whose clock is off by so much, as faketime takes it: `+300d`.
+    pub async fn start_at(clock: &str) -> Self {
+        Self::launch(vec![Member::start(&[], Some(clock))]).await
+    }
+
+    async fn launch(members: Vec<Member>) -> Self {
+        let set = Self { members, databases: AtomicU32::new(0) };
         for member in &set.members {
             member.listening().await;
         }
@@ -78,6 +87,18 @@ impl ReplicaSet {
     pub async fn restart(&self, member: usize) {
         self.members[member].launch();
         self.members[member].listening().await;
+    }
+
+    /// The same with these arguments, in place of those that it was started with.
+    pub async fn restart_with(&self, member: usize, args: &[&str]) {
+        self.members[member].set_args(args);
+        self.restart(member).await;
+    }
+
+    /// The same, with its clock right.
+    pub async fn restart_with_clock_right(&self, member: usize) {
+        self.members[member].set_clock_right();
+        self.restart(member).await;
     }
 
     /// Stops a member with SIGSTOP: its connections stay open, and nothing is answered.

@@ -74,7 +74,7 @@ struct SteerDocument {
 }
 
 #[derive(Serialize, Deserialize)]
-struct NotedDocument {
+pub(super) struct NotedDocument {
     at: DateTime,
     by: By,
     what: String,
@@ -104,7 +104,7 @@ struct LockDocument {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LostDocument {
+pub(super) struct LostDocument {
     worker: Uuid,
     token: Uuid,
     since: DateTime,
@@ -283,7 +283,7 @@ fn steer(steer: Steer) -> SteerDocument {
     SteerDocument { min_ms: millis(steer.min), max_ms: millis(steer.max) }
 }
 
-fn noted(noted: &Noted) -> NotedDocument {
+pub(super) fn noted(noted: &Noted) -> NotedDocument {
     NotedDocument { at: date(noted.at), by: noted.by.clone(), what: noted.what.clone() }
 }
 
@@ -323,6 +323,19 @@ impl From<LockDocument> for Lock {
             asked_at: d.asked_at.map(time),
             plan: d.plan,
             lost: d.lost.into_iter().map(Lost::from).collect(),
+        }
+    }
+}
+
+impl From<&Lost> for LostDocument {
+    fn from(lost: &Lost) -> Self {
+        Self {
+            worker: uuid(lost.worker.uuid()),
+            token: uuid(lost.token.uuid()),
+            since: date(lost.since),
+            due: lost.due.map(date),
+            asked_at: lost.asked_at.map(date),
+            plan: lost.plan,
         }
     }
 }

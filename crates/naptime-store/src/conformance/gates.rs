@@ -20,7 +20,7 @@ fn per_second(limit: u32) -> PoolChange {
     PoolChange { max_per_second: Some(Some(limit)), ..PoolChange::default() }
 }
 
-fn want_of(pool: &Pool) -> Want {
+pub(super) fn want_of(pool: &Pool) -> Want {
     Want { gate: Some(pool.clone()), ..want() }
 }
 
@@ -29,7 +29,7 @@ fn fresh(count: usize) -> Vec<PassId> {
 }
 
 /// What was granted, and the passes.
-async fn take(store: &dyn Store, pool: &Pool, count: usize) -> (Passes, Vec<Pass>) {
+pub(super) async fn take(store: &dyn Store, pool: &Pool, count: usize) -> (Passes, Vec<Pass>) {
     let ids = fresh(count);
     let take = Take { pool: pool.clone(), ids: ids.clone(), leaves_within: LEAVES_WITHIN };
     let taken = store.take_passes(&take).await.expect("an answer");

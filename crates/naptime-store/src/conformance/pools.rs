@@ -5,10 +5,11 @@ use std::time::Duration;
 use naptime_core::{
     Change, Edit, Headers, Job, JobId, NewJob, Pool, PoolChange, PoolSettings, Rev, Schedule, Time, Transport,
 };
+use tokio::task::JoinSet;
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, change, due_at, endpoint, new_job, want};
-use crate::{Error, JobCount, PageRef, PoolSummary, TimeoutLimits};
+use crate::{Error, JobCount, PageRef, PoolSummary, TimeoutLimits, Treatment};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -221,4 +222,103 @@ pub async fn a_timeout_is_held_to_its_pool<B: Backend>() {
     assert_eq!(fault(&target(), 20).await, None);
     assert_eq!(fault(&target(), 21).await, at_timeout);
     assert_eq!(fault(&pool("https://other.test"), 20).await, at_timeout);
+}
+
+pub async fn a_pool_without_jobs_is_deleted<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let delete = async |expect| case.store.delete_pool(&target(), expect).await;
+    assert!(matches!(delete(None).await, Err(Error::NotFound)));
+    let job = case.add(NewJob { active: true, ..new_job() }).await;
+    let mut once = new_job();
+    once.spec.schedule = Schedule::Once { at: Time::from_millis(0) };
+    let once = case.add(once).await;
+    let settings = case.change_pool(&target(), in_flight(2)).await;
+    let refused = delete(None).await;
+    assert!(matches!(refused, Err(Error::PoolInUse { endpoints: 1, once: 1 })), "{refused:?}");
+    case.edit(job.id, Edit::Delete).await;
+    let refused = delete(None).await;
+    assert!(matches!(refused, Err(Error::PoolInUse { endpoints: 0, once: 1 })), "{refused:?}");
+    case.edit(once.id, Edit::Delete).await;
+    let stale = delete(Some(Rev(1))).await;
+    assert!(matches!(stale, Err(Error::Stale(rev)) if rev == settings.rev), "{stale:?}");
+
+    delete(Some(settings.rev)).await.expect("deleted");
+    assert!(matches!(delete(None).await, Err(Error::NotFound)), "once");
+    assert!(matches!(case.store.pool(&target()).await, Err(Error::NotFound)));
+    assert_eq!(case.store.pools(None, &PageRef::first(9)).await.expect("a page").items, []);
+    assert_eq!(case.store.pool_settings(&[target()]).await.expect("settings"), []);
+    assert_eq!(case.store.known_pools().await.expect("an answer"), []);
+    let change = case.store.change_pool(&target(), None, in_flight(1)).await;
+    assert!(matches!(change, Err(Error::NotFound)), "{change:?}");
+
+    // Restored at once and after a while: it is there again, as a new one.
+    for wait in [SECONDS, HOUR] {
+        case.advance(wait).await;
+        case.store.known_pools().await.expect("an answer");
+        case.edit(job.id, Edit::Restore).await;
+        let found = case.pool(&target()).await;
+        assert_eq!(found.settings, PoolSettings::new(target(), found.settings.updated_at));
+        assert_eq!(found.endpoints, JobCount { total: 1, active: 0 });
+        case.edit(job.id, Edit::CallNow).await;
+        let claim = case.claim_only(job.id).await;
+        case.settle_ok(&claim).await;
+        case.edit(job.id, Edit::Delete).await;
+        delete(None).await.expect("deleted");
+    }
+
+    // A one-off job that is over does not keep it, and is called again like any other.
+    let mut done = NewJob { active: true, ..new_job() };
+    done.spec.schedule = Schedule::Once { at: Time::from_millis(0) };
+    let done = case.add(done).await;
+    case.change_pool(&target(), in_flight(2)).await;
+    let refused = delete(None).await;
+    assert!(matches!(refused, Err(Error::PoolInUse { endpoints: 0, once: 1 })), "{refused:?}");
+    let claim = case.claim_by(&super::gates::want_of(&target())).await.remove(0);
+    case.settle_ok(&claim).await;
+    delete(None).await.expect("deleted");
+    case.store.treat(done.id, None, Treatment::Retry).await.expect("to be called again");
+    assert_eq!(case.pool(&target()).await.settings.rev, Rev(1), "it is there again");
+    case.advance(SECONDS).await;
+    case.claim_only(done.id).await;
+}
+
+pub async fn a_pool_deleted_while_jobs_are_added_leaves_none_behind<B: Backend>() {
+    let case = Case::<B>::new().await;
+    for round in 0..10 {
+        let job = case.add(NewJob { active: true, ..new_job() }).await;
+        // Gated, so that a job that keeps the gate would never be claimed.
+        case.change_pool(&target(), in_flight(1000)).await;
+        case.edit(job.id, Edit::Delete).await;
+        let mut racing = JoinSet::new();
+        for n in 0..4 {
+            let store = if n % 2 == 0 { case.store.clone() } else { case.backend.another().await };
+            racing.spawn(async move {
+                let new = NewJob { active: true, ..new_job() };
+                let id = new.id;
+                store.insert(vec![new]).await.expect("added");
+                Some(id)
+            });
+        }
+        let store = case.store.clone();
+        racing.spawn(async move {
+            let deleted = store.delete_pool(&target(), None).await;
+            assert!(matches!(deleted, Ok(()) | Err(Error::PoolInUse { .. })), "{deleted:?}");
+            None
+        });
+        let added: Vec<JobId> = racing.join_all().await.into_iter().flatten().collect();
+        case.advance(2 * HOUR).await;
+        let found = case.pool(&target()).await;
+        assert_eq!(found.endpoints.total, 4, "round {round}: the pool is there with its jobs");
+        let mut claims = case.claim().await;
+        if found.settings.is_gated() {
+            assert_eq!(claims, [], "round {round}: behind the gate");
+            case.change_pool(&target(), unlimited()).await;
+            claims = case.claim().await;
+        }
+        assert_eq!(claims.len(), added.len(), "round {round}: all are claimed");
+        for claim in &claims {
+            case.settle_ok(claim).await;
+            case.edit(claim.job.id, Edit::Delete).await;
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/jobs/{id}/retry", post(jobs::retry))
         .route("/jobs/{id}/runs", get(jobs::runs))
         .route("/pools", get(pools::list))
-        .route("/pools/{*pool}", get(pools::get).patch(pools::patch))
+        .route("/pools/{*pool}", get(pools::get).patch(pools::patch).delete(pools::delete))
         .route("/endpoints/{id}/sla", get(sla::endpoint))
         .route("/sla", get(sla::all))
         .route("/sla/breaches", get(sla::breaches))

@@ -92,6 +92,15 @@ pub(super) async fn patch(
     unreachable!("the last try returns")
 }
 
+pub(super) async fn delete(
+    State(app): State<Shared>,
+    ApiPool(pool): ApiPool,
+    IfMatch(expect): IfMatch,
+) -> Result<StatusCode, Problem> {
+    app.store.delete_pool(&pool, expect).await.map_err(of_pool)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn stored(app: &App, pool: &Pool) -> Result<PoolSettings, Problem> {
     let found = app.store.pool_settings(std::slice::from_ref(pool)).await?.pop();
     found.ok_or_else(|| of_pool(Error::NotFound))

@@ -240,6 +240,7 @@ fn change(change: &Noted) -> ChangeView {
         By::Person => ("person", None),
         By::Target => ("target", None),
         By::Rule(name) => ("rule", Some(name.clone())),
+        By::Clock => ("clock", None),
     };
     ChangeView { at: change.at, by, rule, what: change.what.clone() }
 }

@@ -60,6 +60,7 @@ fn by(by: &By) -> Markup {
             By::Person => "a person",
             By::Target => span.pill.calm title="By a header of its answer" { "the target" },
             By::Rule(name) => { "rule " span.name { (name) } },
+            By::Clock => span.pill.warn title="The clock of the store was wrong, and was set back" { "Naptime" },
         }
     }
 }

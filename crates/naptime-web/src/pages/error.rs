@@ -8,6 +8,7 @@ use maud::html;
 use naptime_core::Invalid;
 
 use super::layout::Layout;
+use crate::format;
 
 /// An error for people.
 #[derive(Debug)]
@@ -95,6 +96,19 @@ impl From<naptime_store::Error> for PageError {
                     "Naptime cannot reach its database right now. Calls resume by themselves when it is back; so does \
                      this page.",
                 )
+            }
+            Error::Refused { refusal, detail } => {
+                tracing::error!(why = detail, "the store takes no writes: {refusal}");
+                let text = format!(
+                    "Nothing was saved, because {refusal}. Calls wait, and go on by themselves when that has ended; then \
+                     this works as well."
+                );
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Nothing was saved", text)
+            }
+            Error::PoolInUse { endpoints, once } => {
+                let text =
+                    format!("It cannot be deleted: {}. Delete them first.", format::pool_in_use(endpoints, once));
+                Self::new(StatusCode::CONFLICT, "The pool is in use", text)
             }
             Error::Corrupt(why) => {
                 tracing::error!(%why, "the store holds what cannot be read");

@@ -32,11 +32,17 @@ pub(super) struct Facts<'a> {
     pub(super) used: Option<f64>,
     /// The last hour.
     pub(super) hour: &'a Figures,
+    /// Why the store takes no writes, if so.
+    pub(super) fault: Option<&'a str>,
 }
 
 pub(super) fn headline(facts: &Facts<'_>) -> Headline {
     let say = |tone, sentence: String, more: String| Headline { tone, sentence, more, add: false };
-    let Facts { endpoints, workers, used, hour } = facts;
+    let Facts { endpoints, workers, used, hour, fault } = facts;
+    if let Some(fault) = fault {
+        let more = "Nothing is called or saved meanwhile. When that has ended, calls go on by themselves.";
+        return say("bad", format!("No calls: {fault}"), more.to_owned());
+    }
     if endpoints.total == 0 {
         let more = match workers {
             0 => "No worker is running either; the command naptime worker starts one.".to_owned(),
@@ -91,9 +97,11 @@ mod tests {
     fn check(total: u64, active: u64, workers: usize, lags: &[u64], errors: u64, tone: &str, sentence: &str) {
         let mut hour = Figures { calls: lags.len() as u64, errors, ..Figures::default() };
         lags.iter().for_each(|&ms| hour.lag.record(Duration::from_millis(ms)));
-        let facts = Facts { endpoints: JobCount { total, active }, workers, used: Some(0.1), hour: &hour };
+        let facts = Facts { endpoints: JobCount { total, active }, workers, used: Some(0.1), hour: &hour, fault: None };
         let said = headline(&facts);
         assert_eq!((said.tone, said.sentence.as_str()), (tone, sentence));
+        let full = headline(&Facts { fault: Some("the disk of the database is full"), ..facts });
+        assert_eq!((full.tone, full.sentence.as_str()), ("bad", "No calls: the disk of the database is full"));
     }
 
     #[test]

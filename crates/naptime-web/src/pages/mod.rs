@@ -70,6 +70,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/pools/{scheme}/{host}", get(pool::show))
         .route("/pools/{scheme}/{host}/edit", get(pool_form::filled).post(pool_form::change))
         .route("/pools/{scheme}/{host}/switch", get(pool_actions::confirm).post(pool_actions::switch))
+        .route("/pools/{scheme}/{host}/delete", get(pool_actions::confirm_delete).post(pool_actions::delete))
         .route("/sla", get(sla::show))
         .route("/jobs", get(jobs::show))
         .route("/jobs/retry", get(job_actions::confirm).post(job_actions::all))

@@ -31,6 +31,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let (now, store) = (app.now(), &app.store);
     let (hour_from, hour_to) = Span::default().around(now);
     let (from, to) = span.around(now);
+    let fault = app.health.fault(store).await;
     let (endpoints, workers, hour, rows, stood) = tokio::try_join!(
         store.count(),
         store.workers(),
@@ -46,7 +47,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let points = fold(&rows, from, to, span.width());
     let lines = WorkerLines::of(&points);
     let body = html! {
-        (live("summary", &summary(endpoints, &workers, &hour, &stood.standing)))
+        (live("summary", &summary(endpoints, &workers, &hour, &stood.standing, fault.as_deref())))
         section aria-labelledby="load" {
             div.head {
                 h2 #load { "Load" }
@@ -63,12 +64,18 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     Ok(Layout::new(&app, Tab::Overview, "Overview").page(&body))
 }
 
-fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, standing: &Standing) -> Markup {
+fn summary(
+    endpoints: JobCount,
+    workers: &[Worker],
+    hour: &Figures,
+    standing: &Standing,
+    fault: Option<&str>,
+) -> Markup {
     let alive: Vec<&Worker> = workers.iter().filter(|worker| worker.alive).collect();
     let sum = |figure: fn(&Worker) -> u32| alive.iter().map(|worker| u64::from(figure(worker))).sum::<u64>();
     let (held, capacity) = (sum(|worker| worker.beat.held), sum(|worker| worker.beat.capacity));
     let used = (capacity > 0).then(|| held as f64 / capacity as f64);
-    let said = headline(&Facts { endpoints, workers: alive.len(), used, hour });
+    let said = headline(&Facts { endpoints, workers: alive.len(), used, hour, fault });
     let well = (hour.calls > 0).then(|| 1.0 - hour.errors as f64 / hour.calls as f64);
     let lag = |quantile| format::bound(hour.lag.percentile(quantile));
     html! {

@@ -53,6 +53,7 @@ pub(super) async fn show(
             div.actions {
                 (switch(&found.settings, &here))
                 a.button href={ (href) "/edit" } { "Edit" }
+                @if found.endpoints.total == 0 { a.button.danger href={ (href) "/delete" } { "Delete" } }
             }
         }
         div.detail {

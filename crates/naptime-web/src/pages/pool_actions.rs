@@ -1,9 +1,10 @@
-//! Switching a whole pool on and off.
+//! What is done to a whole pool with one button: switch, delete.
 
 use axum::extract::State;
 use axum::response::Redirect;
 use maud::{Markup, html};
 use naptime_core::PoolChange;
+use naptime_store::Error;
 
 use super::PageError;
 use super::layout::{Layout, Tab};
@@ -53,6 +54,34 @@ pub(super) async fn switch(
     let change = PoolChange { active: Some(form.switch("active")?), ..PoolChange::default() };
     app.store.change_pool(&pool, None, change).await.map_err(of_pool)?;
     Ok(Redirect::to(&back(form.field("back"), &pool)))
+}
+
+/// Asks before it is deleted.
+pub(super) async fn confirm_delete(State(app): State<Shared>, PagePool(pool): PagePool) -> Result<Markup, PageError> {
+    app.store.pool(&pool).await.map_err(of_pool)?;
+    let body = html! {
+        section.confirm {
+            h1 { "Delete this pool?" }
+            p.where { span.url { (pool) } }
+            p {
+                "Its limits, headers and other settings are gone for good. If an endpoint of it is added later, the pool is \
+                 there again, with nothing set."
+            }
+            form.actions method="post" {
+                button.danger { "Delete" }
+                a.button href=(href(&pool)) { "Keep" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Pools, "Delete").page(&body))
+}
+
+pub(super) async fn delete(State(app): State<Shared>, PagePool(pool): PagePool) -> Result<Redirect, PageError> {
+    match app.store.delete_pool(&pool, None).await {
+        // Whoever was first, it is as asked.
+        Ok(()) | Err(Error::NotFound) => Ok(Redirect::to("/pools")),
+        Err(error) => Err(of_pool(error)),
+    }
 }
 
 /// Where to go on: to the page of the pool, unless another is named.

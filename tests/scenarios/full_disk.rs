@@ -1,0 +1,125 @@
+//! A database that takes no writes: its disk is full, or its user may only read.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use naptime_tests::disk::SmallDisk;
+use naptime_tests::eventually;
+use naptime_tests::mongo::{Database, ReplicaSet};
+use naptime_tests::naptime::Naptime;
+use naptime_tests::scratch::Scratch;
+use naptime_tests::target::Target;
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::web::{Web, escaped, with_form};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// Waits until the program says, wherever somebody may look, that it is not ready, and why.
+async fn says_why(web: &Web, endpoint: &str, why: &str) {
+    let ready = eventually(SOON, "it is not ready", async || {
+        let answer = web.request(Method::GET, "/readyz").send().await.ok()?;
+        (answer.status() == 503).then_some(answer.text().await.ok()?)
+    })
+    .await;
+    let problem: Value = serde_json::from_str(&ready).unwrap_or_else(|_| panic!("no problem document: {ready}"));
+    assert_eq!((problem["code"].as_str(), problem["detail"].as_str()), (Some("not_ready"), Some(why)));
+    assert_eq!(web.get("/healthz").await.status, 200, "the process itself is well");
+    let overview = web.get("/").await.text;
+    assert!(overview.contains(&escaped(&format!("No calls: {why}"))), "{overview}");
+
+    let patch = web.request(Method::PATCH, endpoint).header(CONTENT_TYPE, "application/json").body(r#"{"name": "x"}"#);
+    let answer = patch.send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let problem: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(problem["code"], "not_writable", "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains(why), "{problem}");
+    let switch = format!("{}/switch", endpoint.replace("/api", ""));
+    let answer = with_form(web.request(Method::POST, &switch), &[("active", "false")]).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains(&escaped(&format!("Nothing was saved, because {why}."))), "{page}");
+}
+
+/// Waits until it is ready again, and calls go on as if nothing had been.
+async fn goes_on(web: &Web, target: &Target, endpoint: &str) {
+    eventually(SOON, "it is ready again", async || {
+        (web.request(Method::GET, "/readyz").send().await.ok()?.status() == 200).then_some(())
+    })
+    .await;
+    let known = target.count();
+    target.wait_for(SOON, "calls go on", |calls| calls.len() >= known + 3).await;
+    let stored = web.get(endpoint).await.value();
+    assert_eq!((&stored["name"], &stored["active"]), (&json!("before"), &json!(true)), "nothing was changed");
+    let overview = web.get("/").await.text;
+    assert!(!overview.contains("No calls: "), "{overview}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_outlasted() {
+    let disk = SmallDisk::new(8);
+    let target = Target::start().await;
+    let web = Web::start(Naptime::up(&disk)).await;
+    let added = web.add(json!({"url": target.url("/"), "every": "1s", "active": true, "name": "before"})).await;
+    let (endpoint, first) = added;
+    target.wait_for(SOON, "calls", |calls| calls.len() >= 2).await;
+
+    disk.fill();
+    says_why(&web, &endpoint, "the disk of the database is full").await;
+    let line = |text: &str| text.contains("the store takes no writes: the disk of the database is full");
+    web.naptime.wait_line(SOON, "the worker says so", line).await;
+    disk.free();
+    goes_on(&web, &target, &endpoint).await;
+    web.naptime.wait_line(SOON, "the worker says so", |line| line.contains("the store takes writes again")).await;
+
+    web.naptime.sigterm();
+    assert!(web.naptime.wait_exit(SOON).await.success());
+    let web = Web::start(Naptime::up(&disk)).await;
+    let now = web.get(&endpoint).await.value();
+    let count = |name: &str| now["counters"][name].as_u64().unwrap();
+    let ms = |value: &Value| value.as_str().unwrap().parse::<naptime_core::Time>().unwrap().millis();
+    let occurrences = (ms(&now["due"]) - ms(&first["due"])) / 1000;
+    assert_eq!(i64::try_from(count("settled") + count("missed")).unwrap(), occurrences, "{now}");
+    let mut keys: Vec<String> =
+        target.all_calls().iter().map(|call| call.header("Idempotency-Key").unwrap().to_owned()).collect();
+    let called = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), called, "each occurrence is called once");
+}
+
+#[tokio::test]
+async fn a_user_that_may_only_read_is_told_and_outlasted() {
+    let set = ReplicaSet::start(1).await;
+    let database = set.fresh_database();
+    let admin = database.client().await.database("admin");
+    let role = |role: &str| vec![doc! {"role": role, "db": &database.name}];
+    admin.run_command(doc! {"createUser": "root", "pwd": "secret", "roles": ["root"]}).await.unwrap();
+    admin.run_command(doc! {"createUser": "app", "pwd": "secret", "roles": role("readWrite")}).await.unwrap();
+    let folder = Scratch::new();
+    let key = folder.path().join("key");
+    fs::write(&key, "AnyTextOfTheseSigns012345").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    set.kill(0);
+    set.restart_with(0, &["--keyFile", key.to_str().unwrap()]).await;
+    set.primary().await;
+    let as_user = |user: &str| {
+        let uri = database.uri.replace("mongodb://", &format!("mongodb://{user}:secret@")) + "&authSource=admin";
+        Database { uri, name: database.name.clone() }
+    };
+    let app = as_user("app");
+    let admin = as_user("root").client().await.database("admin");
+    let target = Target::start().await;
+    let web = Web::start(Naptime::up(&app)).await;
+    let added = web.add(json!({"url": target.url("/"), "every": "1s", "active": true, "name": "before"})).await;
+    let (endpoint, _) = added;
+    target.wait_for(SOON, "calls", |calls| calls.len() >= 2).await;
+
+    admin.run_command(doc! {"updateUser": "app", "roles": role("read")}).await.unwrap();
+    says_why(&web, &endpoint, "the user of the database may only read it").await;
+    admin.run_command(doc! {"updateUser": "app", "roles": role("readWrite")}).await.unwrap();
+    goes_on(&web, &target, &endpoint).await;
+}
