@@ -39,8 +39,10 @@ mod scenarios {
     mod procfile;
     mod prove;
     mod rules;
+    mod sessions;
     mod share;
     mod sla;
     mod steering;
+    mod throttle;
     mod timing;
 }

@@ -164,7 +164,7 @@ async fn all_wrong_arguments_of_add_are_named_at_once() {
 async fn separate_processes_without_a_mongodb_are_told_what_to_set() {
     for name in ["web", "worker"] {
         let file = File::fresh();
-        let ended = run(command(&file, name).env("NAPTIME_PASSWORD", "something")).await;
+        let ended = run(command(&file, name).env("NAPTIME_PASSWORD", "something-long")).await;
         assert_eq!(ended.code, USAGE, "{name}: {}", ended.output);
         assert!(ended.output.contains("\n  MONGODB_URI: "), "{name}: {}", ended.output);
         assert!(ended.output.contains("`naptime up`"), "{name}: {}", ended.output);
@@ -184,12 +184,33 @@ async fn a_page_that_others_can_reach_wants_a_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn short_secrets_are_refused_with_a_way_to_make_long_ones() {
+    let file = File::fresh();
+    let check = async |setting: &str, value: &str, expect: &str| {
+        let ended = run(command(&file, "up").env(setting, value)).await;
+        assert_eq!(ended.code, USAGE, "{value}: {}", ended.output);
+        let named = ended.output.lines().find(|line| line.starts_with(&format!("  {setting}: "))).unwrap();
+        assert!(named.contains(expect), "{named}");
+        assert!(!ended.output.contains(value), "{}", ended.output);
+    };
+    let (password, token) = ("NAPTIME_PASSWORD", "NAPTIME_API_TOKEN");
+    check(password, "elevenchars", "has 11 characters, and must have at least 12; `openssl rand -base64 24`").await;
+    // Eleven characters are more bytes.
+    check(password, "ÄÖÜäöüßÄÖÜä", "has 11 characters").await;
+    check(token, "twenty-three-characters", "has 23 characters, and must have at least 24; `openssl rand").await;
+    check(token, "a token that is long enough", "has a blank").await;
+    check("NAPTIME_TRUST_PROXY", "yes", "is not a whole number from 0 to 10").await;
+    assert_eq!(files(&file), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn help_names_what_can_be_set() {
     let file = File::fresh();
     let stores = &["MONGODB_URI", "MONGO_HOST", "MONGO_PASSWORD", "NAPTIME_DB", "NAPTIME_RETENTION"][..];
     let rules = &["NAPTIME_ALLOW_NETWORKS", "NAPTIME_MIN_PERIOD"][..];
     let events = &["AMQP_URL", "NAPTIME_EVENTS_QUEUE"][..];
-    let listen = &["PORT", "HOST", "NAPTIME_PASSWORD", "NAPTIME_API_TOKEN", "WEB_MAX_THREADS"][..];
+    let listen =
+        &["PORT", "HOST", "NAPTIME_PASSWORD", "NAPTIME_API_TOKEN", "NAPTIME_TRUST_PROXY", "WEB_MAX_THREADS"][..];
     let capacity = &["WORKER_SLEEP_TIME", "WORKER_MAX_CAPACITY"][..];
     let web = &["WORKER_SLEEP_TIME", "WEB_WORKER_MAX_CAPACITY"][..];
     let expected = [
@@ -212,7 +233,7 @@ async fn help_names_what_can_be_set() {
     assert_eq!(files(&file), 0);
 }
 
-const SECRET: &str = "s3cret-and-hidden";
+const SECRET: &str = "s3cret-and-hidden-from-all";
 
 fn with_secrets(start: Start) -> Start {
     let uri = format!("mongodb://user:{SECRET}@127.0.0.1:{}/x?replicaSet=x", free_port());

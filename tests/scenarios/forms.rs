@@ -326,7 +326,7 @@ async fn every_page_is_guarded_and_holds_no_inline_script_or_style() {
     check_page("another name", &foreign("host", "evil.example").await, 403);
     check_page("no form", &foreign("content-type", "application/json").await, 415);
 
-    let locked = Web::start(Naptime::up(&locked_file).env("NAPTIME_PASSWORD", "open sesame")).await;
+    let locked = Web::start(Naptime::up(&locked_file).env("NAPTIME_PASSWORD", "open sesame, please")).await;
     check_page("login", &locked.get("/login").await, 200);
     check_page("a wrong password", &locked.form("/login", &[("password", "x")]).await, 401);
 

@@ -24,7 +24,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// For what comes soon on an idle machine, and later on a busy one.
 const SOON: Duration = Duration::from_secs(30);
 const ENDPOINTS: usize = 100;
-const TOKEN: &str = "a token for the api";
+const TOKEN: &str = "a-token-for-the-api-of-24";
 
 /// The ids of the processes that have this database in their environment: all that honcho has started, and itself.
 fn processes_on(database: &Database) -> Vec<u32> {
@@ -57,7 +57,7 @@ impl Platform {
         let port = free_port();
         let env = [
             ("MONGODB_URI", database.uri.clone()),
-            ("NAPTIME_PASSWORD", "a password".to_owned()),
+            ("NAPTIME_PASSWORD", "a long password".to_owned()),
             ("NAPTIME_API_TOKEN", TOKEN.to_owned()),
             ("NAPTIME_ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
             // The web gets this one, each other process one of its own.

@@ -209,7 +209,7 @@ async fn what_the_form_shows_is_what_comes() {
 #[tokio::test]
 async fn the_preview_is_guarded_as_every_form_is() {
     let file = File::fresh();
-    let web = Web::start(Naptime::up(&file).env("NAPTIME_PASSWORD", "open sesame")).await;
+    let web = Web::start(Naptime::up(&file).env("NAPTIME_PASSWORD", "open sesame, please")).await;
     web.form("/endpoints/preview", &[("every", "5m")]).await.leads_to("/login");
     let open = File::fresh();
     let web = Web::start(Naptime::up(&open)).await;

@@ -16,6 +16,8 @@
 //! | `begun_events` | events that came again and are being handled | `{at}`, which expires them |
 //! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
 //! | `sla` | sums of promised and breached time that has ended, per minute, ten minutes and hour | `{tier, at}` |
+//! | `login` | one document: the salt of the password | |
+//! | `sessions` | one document per person who is logged in, at most 1,000 | |
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
@@ -41,6 +43,7 @@ mod refusal;
 mod repairs;
 mod rules;
 mod schema;
+mod sessions;
 mod settle;
 mod sla;
 
@@ -71,6 +74,8 @@ pub struct MongoStore {
     breaches: Collection<Document>,
     rules: Collection<Document>,
     begun_events: Collection<Document>,
+    login: Collection<Document>,
+    sessions: Collection<Document>,
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
@@ -129,6 +134,8 @@ impl MongoStore {
             breaches: db.collection("breaches"),
             rules: db.collection("rules"),
             begun_events: db.collection("begun_events"),
+            login: db.collection("login"),
+            sessions: db.collection("sessions"),
             db,
             clock,
             doubtful: Arc::default(),

@@ -37,6 +37,7 @@ mod rows;
 mod rules;
 mod runs;
 mod schema;
+mod sessions;
 mod sla;
 mod workers;
 mod writer;

@@ -20,7 +20,7 @@ const VERSION: i64 = STEPS.len() as i64;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// What leads from each version to the next. Steps are added, never changed.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
     CREATE TABLE jobs (
         seq        INTEGER PRIMARY KEY,
@@ -187,6 +187,16 @@ const STEPS: [&str; 6] = [
     ) STRICT;
     -- It is not known of a file of an earlier version: all is looked at once.
     INSERT INTO clock VALUES (1, 9223372036854775807);
+",
+    "
+    CREATE TABLE salt (                                              -- one row: what passwords are hashed with
+        one  INTEGER PRIMARY KEY CHECK (one = 1),
+        salt BLOB    NOT NULL
+    ) STRICT;
+    CREATE TABLE sessions (                                          -- of people who are logged in
+        id    BLOB    PRIMARY KEY NOT NULL,                          -- a hash of the cookie
+        began INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -34,6 +34,7 @@ pub mod pools;
 pub mod queued;
 pub mod racing;
 pub mod rules;
+pub mod sessions;
 pub mod set_back;
 pub mod settling;
 pub mod sharing;
@@ -290,6 +291,12 @@ macro_rules! conformance {
                 it_is_known_how_many_have_begun_with_an_event
                 a_job_is_found_by_its_key
             }
+            sessions {
+                all_get_the_salt_that_came_first
+                a_session_lasts_two_weeks
+                a_session_that_was_ended_is_gone_for_all
+                the_oldest_of_too_many_sessions_end
+            }
             model {
                 random_histories_follow_the_model_1
                 random_histories_follow_the_model_2
@@ -325,6 +332,7 @@ mod tests {
             include_str!("conformance/gates.rs"),
             include_str!("conformance/sla.rs"),
             include_str!("conformance/rules.rs"),
+            include_str!("conformance/sessions.rs"),
             include_str!("conformance/set_back.rs"),
             include_str!("conformance/model.rs"),
         ];

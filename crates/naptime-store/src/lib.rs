@@ -19,6 +19,7 @@ mod queued;
 mod repairs;
 mod rooms;
 pub mod rules;
+pub mod sessions;
 pub mod sla;
 pub mod steering;
 
@@ -38,6 +39,7 @@ pub use queued::{Queued, QueuedQuery, Treated, Treatment};
 pub use repairs::{Repairs, SetBack};
 pub use rooms::Rooms;
 pub use rules::{Expect, Rules, StoredRule};
+pub use sessions::Sessions;
 pub use sla::{Breached, Slas};
 pub use steering::Steering;
 
@@ -53,8 +55,8 @@ pub trait Clock: Send + Sync {
 }
 
 /// Everything the web needs.
-pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe {}
-impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe> WebStore for T {}
+pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe + Sessions {}
+impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe + Sessions> WebStore for T {}
 
 /// Everything a worker needs.
 pub trait WorkStore: Queue + History + Steering + Gates + Repairs {}

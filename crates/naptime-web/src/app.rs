@@ -1,22 +1,29 @@
 //! What every handler shares.
 
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::extract::ConnectInfo;
+use http::{Extensions, HeaderMap};
 use naptime_core::{
     Breach, Change, Edit, Endpoint, Invalid, Job, JobId, NewJob, Pool, PoolSettings, Rev, Rules, Time, worker,
 };
 use naptime_store::{Error, JobQuery, JobSummary, PageRef, TimeoutLimits, WebStore};
 
 use crate::health::Health;
+use crate::login::Login;
 use crate::plan::Planner;
 use crate::recent::Recent;
-use crate::session::Sessions;
 use crate::throttle::Throttle;
-use crate::{Secret, Settings};
+use crate::{Settings, client};
 
 /// The most other endpoints of a URL that are named.
 const MOST_OTHERS: usize = 5;
+/// The most wrong tokens of one address within a minute. They are counted apart from wrong passwords: a program that has
+/// an old token locks nobody out of the login.
+const MAX_WRONG_TOKENS: usize = 10;
 
 /// What every handler gets.
 pub(crate) type Shared = Arc<App>;
@@ -29,22 +36,16 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// The login, if there is a password.
     pub(crate) login: Option<Login>,
+    /// How often the API token may be guessed.
+    pub(crate) token_throttle: Throttle,
+    /// Whether it was said that clients cannot be told apart.
+    is_warned: AtomicBool,
     /// How the SLAs stand.
     pub(crate) recent: Recent,
     /// The work that is due.
     pub(crate) planner: Planner,
     /// Whether the store takes writes.
     pub(crate) health: Health,
-}
-
-/// What a login needs.
-pub(crate) struct Login {
-    /// What to know.
-    pub(crate) password: Secret,
-    /// Who is logged in.
-    pub(crate) sessions: Sessions,
-    /// How often it may be tried.
-    pub(crate) throttle: Throttle,
 }
 
 /// What was read, or all its faults.
@@ -59,22 +60,44 @@ pub(crate) enum CallNow {
 }
 
 impl App {
-    pub(crate) fn new(store: Arc<dyn WebStore>, mut settings: Settings) -> Self {
+    pub(crate) async fn new(store: Arc<dyn WebStore>, mut settings: Settings) -> Result<Self, Error> {
         // An empty password in the environment must not let everybody in with an empty password.
         settings.password = settings.password.filter(|password| !password.is_empty());
         settings.api_token = settings.api_token.filter(|token| !token.is_empty());
-        let login = settings.password.clone().map(|password| Login {
-            sessions: Sessions::new(&password),
-            throttle: Throttle::default(),
-            password,
-        });
-        Self {
+        let login = match &settings.password {
+            Some(password) => Some(Login::new(store.clone(), password).await?),
+            None => None,
+        };
+        Ok(Self {
             store,
             settings,
             login,
+            token_throttle: Throttle::new(MAX_WRONG_TOKENS),
+            is_warned: AtomicBool::new(false),
             recent: Recent::default(),
             planner: Planner::default(),
             health: Health::default(),
+        })
+    }
+
+    /// The address of who sent a request; none if nothing is known of it.
+    pub(crate) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<IpAddr> {
+        let trusted = self.settings.trusted_proxies;
+        if trusted == 0 && client::is_forwarded_for(headers) && !self.is_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a request has an X-Forwarded-For, but NAPTIME_TRUST_PROXY is not set: if there is a proxy in front, \
+                 wrong passwords of one client keep all clients from logging in"
+            );
+        }
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        client::address(headers, peer, trusted)
+    }
+
+    /// Whether a request carries a session.
+    pub(crate) async fn is_logged_in(&self, headers: &HeaderMap) -> Result<bool, Error> {
+        match &self.login {
+            Some(login) => login.is_entered(headers).await,
+            None => Ok(false),
         }
     }
 

@@ -1,5 +1,8 @@
 //! Who may. People log in with the password and get a cookie; programs send a token.
 
+use std::net::IpAddr;
+use std::time::Instant;
+
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,6 +13,7 @@ use crate::app::{App, Shared};
 use crate::guard;
 use crate::pages::PageError;
 use crate::problem::Problem;
+use crate::throttle::Attempt;
 
 /// Why a request is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +26,19 @@ pub(crate) enum Caller {
     Anyone,
 }
 
-/// Lets in requests of people: who is not logged in is led to the login.
+/// Lets in requests of people: who is not logged in is led to the login. Where there is a token and no password, nobody
+/// is let in, since the pages can do all that the token is asked for.
 pub(crate) async fn page(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    if app.login.is_some() && session(&app, request.headers()).is_none() {
-        return Redirect::to(&login_path(&request)).into_response();
+    if app.login.is_some() {
+        match app.is_logged_in(request.headers()).await {
+            Ok(true) => {}
+            Ok(false) => return Redirect::to(&login_path(&request)).into_response(),
+            Err(error) => return PageError::from(error).into_response(),
+        }
+    } else if app.settings.api_token.is_some() {
+        let detail = "NAPTIME_API_TOKEN is set and NAPTIME_PASSWORD is not, so only programs that send the token are \
+                      let in. To use the pages, set NAPTIME_PASSWORD as well and start Naptime again.";
+        return PageError::shut("The pages have no password", detail).into_response();
     }
     same_site_page(request, next).await
 }
@@ -41,8 +54,10 @@ pub(crate) async fn same_site_page(request: Request, next: Next) -> Response {
 
 /// Lets in requests of programs, and of pages on behalf of who is logged in.
 pub(crate) async fn api(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let Some(caller) = caller(&app, request.headers()) else {
-        return Problem::unauthorized().into_response();
+    let client = app.client(request.headers(), request.extensions());
+    let caller = match caller(&app, request.headers(), client).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
     };
     if caller != Caller::Token && !guard::same_site(request.method(), request.headers(), request.uri()) {
         let detail = "the request came from another site; programs send a bearer token instead";
@@ -51,23 +66,28 @@ pub(crate) async fn api(State(app): State<Shared>, request: Request, next: Next)
     next.run(request).await
 }
 
-/// Who sent an API request; none if it may not.
-fn caller(app: &App, headers: &HeaderMap) -> Option<Caller> {
+/// Who sent an API request, or why it is refused.
+async fn caller(app: &App, headers: &HeaderMap, client: Option<IpAddr>) -> Result<Caller, Problem> {
     match (bearer(headers), &app.settings.api_token) {
-        (Some(token), Some(secret)) => return secret.matches(token).then_some(Caller::Token),
+        (Some(token), Some(secret)) => {
+            return match app.token_throttle.attempt(client, Instant::now(), || secret.matches(token)) {
+                Attempt::Right => Ok(Caller::Token),
+                Attempt::Wrong => {
+                    tracing::warn!(?client, "a request with a wrong API token was refused");
+                    Err(Problem::unauthorized())
+                }
+                Attempt::TooMany(wait) => Err(Problem::too_many_attempts(wait)),
+            };
+        }
         // Whoever sends a token where there is none was told wrong, and should hear it.
-        (Some(_), None) if app.login.is_some() => return None,
+        (Some(_), None) if app.login.is_some() => return Err(Problem::unauthorized()),
         _ => {}
     }
-    if app.login.is_some() {
-        return session(app, headers);
+    match (&app.login, &app.settings.api_token) {
+        (Some(login), _) if login.is_entered(headers).await? => Ok(Caller::Session),
+        (None, None) => Ok(Caller::Anyone),
+        _ => Err(Problem::unauthorized()),
     }
-    app.settings.api_token.is_none().then_some(Caller::Anyone)
-}
-
-fn session(app: &App, headers: &HeaderMap) -> Option<Caller> {
-    let login = app.login.as_ref()?;
-    login.sessions.valid(headers, app.now()).then_some(Caller::Session)
 }
 
 /// The token of an `Authorization: Bearer` header.

@@ -1,5 +1,5 @@
 //! What a browser could be talked into: requests under a foreign host name (DNS rebinding), requests from other sites,
-//! foreign scripts and frames.
+//! foreign scripts and frames. And what a proxy brings that nobody meant to be open to the world.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use crate::app::Shared;
+use crate::client::{came_by_https, came_through_proxy};
 use crate::pages::PageError;
 use crate::problem::Problem;
 
@@ -14,10 +15,19 @@ use crate::problem::Problem;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// How browsers that came by https once come from then on, for a year.
+const HTTPS_ONLY: &str = "max-age=31536000";
+
 /// Adds the headers that every answer carries.
 pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let is_local = host_of(request.headers(), request.uri()).is_none_or(|host| is_loopback(&host));
+    // A browser would then come by https to everything else that its own machine serves under that name.
+    let https_only = came_by_https(request.headers()) && !is_local;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if https_only {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -26,20 +36,30 @@ pub(crate) async fn headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// Without a password, answers only under loopback names: a foreign name that resolves to 127.0.0.1 would otherwise let
-/// any web page read and edit everything through its visitor's browser.
-pub(crate) async fn host(State(app): State<Shared>, request: Request, next: Next) -> Response {
+/// Without a password, answers only what comes from this machine. A foreign name that resolves to 127.0.0.1 would
+/// otherwise let any web page read and edit everything through its visitor's browser, and a proxy on this machine would
+/// let everybody.
+pub(crate) async fn unguarded(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let open = app.login.is_some() || matches!(path, "/healthz" | "/readyz");
-    if open || host_of(request.headers(), request.uri()).is_some_and(|host| is_loopback(&host)) {
+    let is_open = app.login.is_some() || matches!(path, "/healthz" | "/readyz") || path.starts_with("/assets/");
+    let (code, title, detail) = if is_open {
         return next.run(request).await;
-    }
-    let detail = "Without a password, Naptime answers only under the names localhost, 127.0.0.1 and [::1]. Set \
-                  NAPTIME_PASSWORD to use it under other names.";
-    if is_api(path) {
-        Problem::forbidden("host_not_allowed", detail).into_response()
+    } else if !host_of(request.headers(), request.uri()).is_some_and(|host| is_loopback(&host)) {
+        let detail = "Without a password, Naptime answers only under the names localhost, 127.0.0.1 and [::1]. Set \
+                      NAPTIME_PASSWORD to use it under other names.";
+        ("host_not_allowed", "Not under this name", detail)
+    } else if came_through_proxy(request.headers(), request.version()) {
+        let detail = "This request came through a proxy (it has a header such as X-Forwarded-For, or is HTTP/1.0, as \
+                      proxies send it). Without a password, everybody who can reach the proxy could use Naptime. Set \
+                      NAPTIME_PASSWORD to use it behind one.";
+        ("proxy_not_allowed", "Not through a proxy", detail)
     } else {
-        PageError::forbidden("Not under this name", detail).into_response()
+        return next.run(request).await;
+    };
+    if is_api(path) {
+        Problem::forbidden(code, detail).into_response()
+    } else {
+        PageError::shut(title, detail).into_response()
     }
 }
 

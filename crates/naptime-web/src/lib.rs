@@ -3,7 +3,7 @@
 //! The web reads and edits jobs and reads history; it cannot claim. Everything works without JavaScript: pages are
 //! rendered here, charts included, and forms are plain forms.
 //!
-//! One request passes, from the outside in: log, security headers, `guard` (which host names are answered), then
+//! One request passes, from the outside in: log, security headers, `guard` (what is answered without a password), then
 //! `auth` (who may), then a handler of `api` or `pages`. What people type and what programs send becomes a
 //! `Draft`, which is read in one place, in the domain.
 
@@ -15,14 +15,17 @@ mod assets;
 mod auth;
 mod body;
 mod charts;
+mod client;
 mod format;
 mod guard;
 mod health;
 mod json;
 mod log;
+mod login;
 mod mask;
 mod ops;
 mod pages;
+mod password;
 mod plan;
 mod pool;
 mod problem;
@@ -50,12 +53,16 @@ pub use settings::Settings;
 use app::App;
 
 /// The whole web: pages under `/`, the API under `/api`, `/healthz`, `/readyz` and `/metrics`.
-pub fn router(store: Arc<dyn WebStore>, settings: Settings) -> Router {
-    let app = Arc::new(App::new(store, settings));
-    pages::router(&app)
+///
+/// # Errors
+/// If there is a password, and the store does not say what to hash it with.
+pub async fn router(store: Arc<dyn WebStore>, settings: Settings) -> naptime_store::Result<Router> {
+    let app = Arc::new(App::new(store, settings).await?);
+    let router = pages::router(&app)
         .merge(ops::router(&app))
         .merge(api::router(&app))
-        .layer(from_fn_with_state(app.clone(), guard::host))
+        .layer(from_fn_with_state(app.clone(), guard::unguarded))
         .layer(from_fn(guard::headers))
-        .layer(from_fn(log::requests))
+        .layer(from_fn(log::requests));
+    Ok(router)
 }

@@ -1,6 +1,7 @@
 //! Errors as the API sends them: `application/problem+json` (RFC 9457) with `code`, `field` and `errors` of our own.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -18,11 +19,13 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     /// All faults, where there may be several.
     errors: Vec<Invalid>,
+    /// The seconds after which to try again.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, field: None, detail: detail.into(), errors: Vec::new() }
+        Self { status, code, field: None, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
     /// The same problem, at a field.
@@ -69,6 +72,13 @@ impl Problem {
     pub(crate) fn unauthorized() -> Self {
         let detail = "log in, or send the API token as `Authorization: Bearer …`";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// Too many wrong tokens; the next is looked at after `wait`.
+    pub(crate) fn too_many_attempts(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let detail = format!("too many wrong tokens came from this address; try again in {seconds} s");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail) }
     }
 }
 
@@ -135,6 +145,9 @@ impl IntoResponse for Problem {
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

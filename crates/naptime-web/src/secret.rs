@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// A password or token. Its debug output does not show it.
@@ -26,14 +26,8 @@ impl Secret {
         Sha256::digest(self.0.as_bytes()).as_slice().ct_eq(Sha256::digest(guess).as_slice()).into()
     }
 
-    /// A key that follows from it, another one for each `purpose`.
-    pub(crate) fn derive(&self, purpose: &str) -> [u8; 64] {
-        let mut hash = Sha512::new();
-        hash.update(purpose.as_bytes());
-        // The purpose cannot run into the secret.
-        hash.update([0]);
-        hash.update(self.0.as_bytes());
-        hash.finalize().into()
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 
@@ -66,6 +60,5 @@ mod tests {
         assert!(!secret.matches(b"open sesam"));
         assert!(!secret.matches(b""));
         assert_eq!(format!("{secret:?}"), "Secret(…)");
-        assert_ne!(secret.derive("a"), secret.derive("b"));
     }
 }

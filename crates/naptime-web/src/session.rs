@@ -1,64 +1,50 @@
-//! Who is logged in: a signed cookie that says until when. Nothing is kept on the server, so any web process that knows
-//! the password knows the session, and a new password ends all of them.
+//! The cookie of who is logged in: a random secret, of which the store has a keyed hash. So a cookie of another
+//! deployment, or of another password, is not found; and a session ends for all when it is removed from the store.
 
-use std::time::Duration;
-
-use axum_extra::extract::SignedCookieJar;
-use axum_extra::extract::cookie::{Cookie, Key, SameSite};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
 use http::HeaderMap;
-use naptime_core::Time;
+use naptime_store::sessions::{SESSION_LENGTH, SessionId};
 
-use crate::Secret;
+use crate::client::came_by_https;
+use crate::password::Key;
 
-const NAME: &str = "naptime_session";
-/// How long a login lasts.
-const LASTS: Duration = Duration::from_secs(14 * 24 * 3600);
+/// The name of the cookie where the browser speaks https. Browsers take a cookie of this prefix from this host alone, by
+/// https, for all paths; so no other host of its domain can plant one.
+const HTTPS_NAME: &str = "__Host-naptime_session";
+const HTTP_NAME: &str = "naptime_session";
 
-/// Makes and checks session cookies.
-pub(crate) struct Sessions(Key);
-
-impl Sessions {
-    /// Sessions of those who know the password.
-    pub(crate) fn new(password: &Secret) -> Self {
-        Self(Key::from(&password.derive("naptime session cookie v1")))
-    }
-
-    /// Whether the request carries a session that is valid at `now`.
-    pub(crate) fn valid(&self, headers: &HeaderMap, now: Time) -> bool {
-        // The cookie's signature covers its value only, and nothing else is ever signed with this key.
-        let jar = SignedCookieJar::from_headers(headers, self.0.clone());
-        let until = jar.get(NAME).and_then(|cookie| cookie.value().parse().ok()).map(Time::from_millis);
-        // One that outlasts every session was not made here.
-        until.is_some_and(|until| until > now && until <= now + LASTS + Duration::from_secs(3600))
-    }
-
-    /// The cookie of a session that begins at `now`.
-    pub(crate) fn begin(&self, headers: &HeaderMap, now: Time) -> SignedCookieJar {
-        let until = now + LASTS;
-        let cookie = Cookie::build((NAME, until.millis().to_string()))
-            .path("/")
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .secure(came_by_https(headers))
-            .max_age(LASTS.try_into().unwrap_or_default());
-        self.empty().add(cookie)
-    }
-
-    /// The cookie that ends a session in the browser.
-    pub(crate) fn end(&self, headers: &HeaderMap) -> SignedCookieJar {
-        let jar = SignedCookieJar::from_headers(headers, self.0.clone());
-        jar.remove(Cookie::build(NAME).path("/"))
-    }
-
-    fn empty(&self) -> SignedCookieJar {
-        SignedCookieJar::new(self.0.clone())
-    }
+/// The sessions that these headers carry. Usually there is one at most; a browser on this machine may send one of each
+/// name.
+pub(crate) fn ids(key: &Key, headers: &HeaderMap) -> Vec<SessionId> {
+    let jar = CookieJar::from_headers(headers);
+    let names = if came_by_https(headers) { &[HTTPS_NAME][..] } else { &[HTTPS_NAME, HTTP_NAME] };
+    let secrets = names.iter().filter_map(|name| jar.get(name)?.value().as_bytes().try_into().ok());
+    secrets.map(|secret| SessionId(key.hash(secret))).collect()
 }
 
-/// Whether the browser speaks https, be it to the proxy before us. A forged header makes the cookie stricter only.
-fn came_by_https(headers: &HeaderMap) -> bool {
-    let proto = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok()).unwrap_or("");
-    proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"))
+/// A new session, and the cookie of it.
+pub(crate) fn begin(key: &Key, headers: &HeaderMap) -> (SessionId, CookieJar) {
+    let random: [u8; 32] = rand::random();
+    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = text.as_bytes().try_into().expect("two digits for each of 32 bytes");
+    let id = SessionId(key.hash(secret));
+    let https = came_by_https(headers);
+    let cookie = Cookie::build((if https { HTTPS_NAME } else { HTTP_NAME }, text))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(https)
+        .max_age(SESSION_LENGTH.try_into().unwrap_or_default());
+    (id, CookieJar::new().add(cookie))
+}
+
+/// Takes the cookies of sessions from the browser.
+pub(crate) fn forget(headers: &HeaderMap) -> CookieJar {
+    let jar = CookieJar::from_headers(headers);
+    // Browsers take one with that prefix only so.
+    let jar = jar.remove(Cookie::build(HTTPS_NAME).path("/").secure(true));
+    jar.remove(Cookie::build(HTTP_NAME).path("/"))
 }
 
 #[cfg(test)]
@@ -67,40 +53,60 @@ mod tests {
     use http::{HeaderValue, header};
 
     use super::*;
+    use crate::Secret;
+    use crate::password::Password;
 
-    fn set_cookie(sessions: &Sessions, now: Time, proto: &'static str) -> String {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-proto", HeaderValue::from_static(proto));
-        let response = (sessions.begin(&headers, now), ()).into_response();
-        response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+    async fn key() -> Key {
+        Password::new(&Secret::new("open sesame, please"), [1; 16]).await.key().clone()
     }
 
-    fn valid(sessions: &Sessions, cookie: &str, now: Time) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, HeaderValue::from_str(cookie).unwrap());
-        sessions.valid(&headers, now)
+    fn with(name: &'static str, value: &str) -> HeaderMap {
+        [(http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())].into_iter().collect()
     }
 
-    #[test]
-    fn a_session_lasts_two_weeks_and_cannot_be_forged() {
-        let (sessions, now) = (Sessions::new(&Secret::new("a")), Time::from_millis(1_800_000_000_000));
-        let set = set_cookie(&sessions, now, "http");
+    fn set_cookie(jar: CookieJar) -> String {
+        (jar, ()).into_response().headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_cookie_is_the_session_it_was_made_for() {
+        let key = key().await;
+        let (id, jar) = begin(&key, &HeaderMap::new());
+        let set = set_cookie(jar);
         let cookie = set.split(';').next().unwrap();
-        assert!(valid(&sessions, cookie, now));
-        assert!(valid(&sessions, cookie, now + LASTS - Duration::from_secs(1)));
-        assert!(!valid(&sessions, cookie, now + LASTS));
-        assert!(!valid(&Sessions::new(&Secret::new("b")), cookie, now), "another password, another key");
-        assert!(!valid(&sessions, &cookie.replace("180", "190"), now), "a changed value");
-        assert!(!valid(&sessions, "naptime_session=1900000000000", now), "an unsigned value");
+        assert_eq!(ids(&key, &with("cookie", cookie)), [id]);
+        let (another, _) = begin(&key, &HeaderMap::new());
+        assert_ne!(id, another);
+        let cut = &cookie[..cookie.len() - 1];
+        for wrong in ["", "naptime_session=", cut, &format!("{cookie}0"), &cookie.replace("naptime", "other")] {
+            assert_eq!(ids(&key, &with("cookie", wrong)), [], "{wrong}");
+        }
     }
 
-    #[test]
-    fn the_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
-        let sessions = Sessions::new(&Secret::new("a"));
-        let set = set_cookie(&sessions, Time::from_millis(0), "https");
-        for attribute in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=1209600"] {
-            assert!(set.contains(attribute), "{attribute} in {set}");
+    #[tokio::test]
+    async fn the_cookie_is_kept_from_scripts_other_sites_and_plain_http() {
+        let key = key().await;
+        let https = with("x-forwarded-proto", "https");
+        let (id, jar) = begin(&key, &https);
+        let set = set_cookie(jar);
+        for part in ["__Host-naptime_session=", "HttpOnly", "SameSite=Lax", "Secure", "Path=/", "Max-Age=1209600"] {
+            assert!(set.contains(part), "{part} in {set}");
         }
-        assert!(!set_cookie(&sessions, Time::from_millis(0), "http").contains("Secure"));
+        assert!(!set.contains("Domain"), "{set}");
+        let plain = set_cookie(begin(&key, &HeaderMap::new()).1);
+        assert!(plain.starts_with("naptime_session=") && !plain.contains("Secure"), "{plain}");
+
+        // Another host of the domain can plant a cookie without the prefix.
+        let cookie = set.split(';').next().unwrap();
+        let read = |cookie: &str, https: bool| {
+            let mut headers = with("cookie", cookie);
+            headers.extend(https.then(|| (Some(header::ORIGIN), HeaderValue::from_static("https://naptime.example"))));
+            ids(&key, &headers)
+        };
+        let planted = cookie.replace("__Host-", "");
+        assert_eq!(read(cookie, true), [id]);
+        assert_eq!(read(&planted, true), []);
+        assert_eq!(read(&format!("{planted}; {cookie}"), true), [id]);
+        assert_eq!(read(&planted, false), [id]);
     }
 }

@@ -11,10 +11,14 @@ use crate::Secret;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `NAPTIME_PASSWORD`: what people log in with. Without one there is no login, and only requests to a loopback
-    /// name (`localhost`, `127.0.0.1`, `[::1]`) are answered. An empty one counts as none.
+    /// name (`localhost`, `127.0.0.1`, `[::1]`) that came through no proxy are answered. An empty one counts as none.
     pub password: Option<Secret>,
-    /// `NAPTIME_API_TOKEN`: what programs send as a bearer token. An empty one counts as none.
+    /// `NAPTIME_API_TOKEN`: what programs send as a bearer token. An empty one counts as none. With a token and no
+    /// password, the pages are shut.
     pub api_token: Option<Secret>,
+    /// `NAPTIME_TRUST_PROXY`: how many proxies in a row add to `X-Forwarded-For` the address of who called them. The
+    /// client's address, by which wrong passwords and tokens are counted, is the one that the outermost added.
+    pub trusted_proxies: usize,
     /// `NAPTIME_ALLOW_NETWORKS`: the networks that may be called beside the public internet. URLs that plainly lead
     /// elsewhere are refused when they are typed; the worker checks every call again.
     pub networks: AllowedNetworks,
@@ -31,6 +35,7 @@ impl Default for Settings {
         Self {
             password: None,
             api_token: None,
+            trusted_proxies: 0,
             networks: AllowedNetworks::public_only(),
             min_period: duration::MIN_PERIOD,
             retention: Duration::from_secs(7 * 24 * 3600),

@@ -118,12 +118,15 @@ pub(crate) struct ListenArgs {
     /// The address the page listens on [default: 127.0.0.1 for `up`, 0.0.0.0 for `web`]
     #[arg(long, env = "HOST", value_name = "ADDRESS")]
     pub(crate) host: Option<String>,
-    /// The password of the page; required where other machines can reach it
+    /// The password of the page, of 12 characters at least; required where other machines can reach it
     #[arg(long, env = "NAPTIME_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub(crate) naptime_password: Option<String>,
-    /// A bearer token for the API
+    /// A bearer token for the API, of 24 characters at least; without a password, the pages are then shut
     #[arg(long, env = "NAPTIME_API_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub(crate) naptime_api_token: Option<String>,
+    /// How many proxies in front add the client's address to X-Forwarded-For [default: 1 on Heroku, else 0]
+    #[arg(long, env = "NAPTIME_TRUST_PROXY", value_name = "N")]
+    pub(crate) naptime_trust_proxy: Option<String>,
     /// Threads of the process [default: the number of cores]
     #[arg(long, env = "WEB_MAX_THREADS", value_name = "N")]
     pub(crate) web_max_threads: Option<String>,

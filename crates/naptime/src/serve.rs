@@ -111,13 +111,14 @@ impl Web {
         let settings = naptime_web::Settings {
             password: self.listen.password,
             api_token: self.listen.api_token,
+            trusted_proxies: self.listen.trusted_proxies,
             networks: self.rules.networks.clone(),
             min_period: self.rules.min_period,
             retention: self.store.retention,
             metrics: Some(record_metrics()?),
         };
         let stop = stop_on_signal()?;
-        let router = naptime_web::router(store.clone(), settings);
+        let router = naptime_web::router(store.clone(), settings).await?;
         let serving = naptime_web::serve(listener, router, stop.clone().cancelled_owned());
         tracing::info!("the page is at http://{address}");
         let working = async {

@@ -14,6 +14,12 @@ use crate::faults::{Faults, given};
 
 /// The most claims a worker may be asked to hold.
 const MAX_CAPACITY: u32 = 10_000;
+/// The fewest characters of a password.
+const MIN_PASSWORD_CHARS: usize = 12;
+/// The fewest characters of an API token.
+const MIN_TOKEN_CHARS: usize = 24;
+/// The most proxies in a row that may be trusted.
+const MAX_TRUSTED_PROXIES: u32 = 10;
 
 /// Which store.
 pub(crate) struct StoreSettings {
@@ -48,6 +54,8 @@ pub(crate) struct Listen {
     pub(crate) password: Option<Secret>,
     /// `NAPTIME_API_TOKEN`.
     pub(crate) api_token: Option<Secret>,
+    /// `NAPTIME_TRUST_PROXY`; 1 on Heroku, else 0.
+    pub(crate) trusted_proxies: usize,
     /// `WEB_MAX_THREADS`; none: the number of cores.
     pub(crate) threads: Option<usize>,
 }
@@ -141,8 +149,11 @@ impl Listen {
                 Invalid::new("", "not_an_address", format!("`{text}` is not an address, such as 127.0.0.1"))
             })
         });
-        let secret = |text: Option<&String>| given(text).map(Secret::from);
-        let password = secret(args.naptime_password.as_ref());
+        let password = secret("NAPTIME_PASSWORD", args.naptime_password.as_ref(), MIN_PASSWORD_CHARS, faults);
+        let api_token = secret("NAPTIME_API_TOKEN", args.naptime_api_token.as_ref(), MIN_TOKEN_CHARS, faults);
+        if given(args.naptime_api_token.as_ref()).is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
+            faults.add("NAPTIME_API_TOKEN", "has a blank or a character beyond ASCII, which no program could send");
+        }
         if !host.is_loopback() && password.is_none() {
             faults.add(
                 "NAPTIME_PASSWORD",
@@ -155,10 +166,30 @@ impl Listen {
             host,
             port: u16::try_from(faults.number("PORT", args.port.as_ref(), 8080, 0, 65_535)).unwrap_or(8080),
             password,
-            api_token: secret(args.naptime_api_token.as_ref()),
+            api_token,
+            trusted_proxies: trusted_proxies(args.naptime_trust_proxy.as_ref(), faults),
             threads,
         }
     }
+}
+
+/// Reads a secret. It must be long, because whoever can reach the page may guess.
+fn secret(setting: &'static str, text: Option<&String>, min_chars: usize, faults: &mut Faults) -> Option<Secret> {
+    let text = given(text)?;
+    let chars = text.chars().count();
+    if chars < min_chars {
+        let detail =
+            format!("has {chars} characters, and must have at least {min_chars}; `openssl rand -base64 24` makes one");
+        faults.add(setting, detail);
+    }
+    Some(Secret::from(text))
+}
+
+/// Reads `NAPTIME_TRUST_PROXY`.
+fn trusted_proxies(text: Option<&String>, faults: &mut Faults) -> usize {
+    // On Heroku, its router is the only way to a process, and it says who called it.
+    let on_heroku = std::env::var_os("DYNO").is_some_and(|name| !name.is_empty());
+    faults.number("NAPTIME_TRUST_PROXY", text, u32::from(on_heroku), 0, MAX_TRUSTED_PROXIES) as usize
 }
 
 /// Where events come from: `CLOUDAMQP_URL` or `AMQP_URL`, and `NAPTIME_EVENTS_QUEUE`; none if no broker is set.

@@ -16,11 +16,13 @@ pub(crate) struct PageError {
     status: StatusCode,
     title: &'static str,
     text: Cow<'static, str>,
+    /// Whether no other page would be shown either.
+    is_shut: bool,
 }
 
 impl PageError {
     pub(crate) fn new(status: StatusCode, title: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, title, text: text.into() }
+        Self { status, title, text: text.into(), is_shut: false }
     }
 
     pub(crate) fn not_found() -> Self {
@@ -39,6 +41,11 @@ impl PageError {
 
     pub(crate) fn forbidden(title: &'static str, text: &'static str) -> Self {
         Self::new(StatusCode::FORBIDDEN, title, text)
+    }
+
+    /// Why no page at all is shown.
+    pub(crate) fn shut(title: &'static str, text: &'static str) -> Self {
+        Self { is_shut: true, ..Self::forbidden(title, text) }
     }
 }
 
@@ -129,10 +136,13 @@ impl IntoResponse for PageError {
                 p.code { (self.status.as_u16()) }
                 h1 { (self.title) }
                 p { (self.text) }
-                p { a.button href="/" { "To the overview" } " " a.button href="/endpoints" { "To the endpoints" } }
+                @if !self.is_shut {
+                    p { a.button href="/" { "To the overview" } " " a.button href="/endpoints" { "To the endpoints" } }
+                }
             }
         };
-        let mut response = (self.status, Layout::plain(self.title).page(&body)).into_response();
+        let layout = if self.is_shut { Layout::outside(self.title) } else { Layout::plain(self.title) };
+        let mut response = (self.status, layout.page(&body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }

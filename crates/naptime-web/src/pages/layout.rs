@@ -23,7 +23,7 @@ pub(super) struct Layout<'a> {
     tab: Tab,
     /// Whether there is somebody to log out.
     logout: bool,
-    /// Whether the menu is shown: who is not logged in has no use for it.
+    /// Whether the menu is shown: who is not let in has no use for it.
     menu: bool,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Layout<'a> {
         Self { title, tab: Tab::None, logout: false, menu: true }
     }
 
-    /// A page for those who are not logged in.
+    /// A page for those who are not let in.
     pub(super) fn outside(title: &'a str) -> Self {
         Self { title, tab: Tab::None, logout: false, menu: false }
     }
