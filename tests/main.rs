@@ -17,6 +17,7 @@ mod scenarios {
     mod conformance;
     mod deleted;
     mod descriptors;
+    mod doors;
     mod embedded;
     mod events;
     mod forms;

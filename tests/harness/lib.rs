@@ -9,6 +9,7 @@ pub mod disk;
 pub mod dns;
 pub mod eventually;
 pub mod guard;
+pub mod hostile;
 pub mod http;
 pub mod mongo;
 pub mod naptime;

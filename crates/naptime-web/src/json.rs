@@ -1,9 +1,13 @@
 //! JSON as it was sent: numbers as they were written, and no key twice. With a key twice, two readers may read two
 //! different things.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// The most values in a text. A value takes some sixty bytes, however short it is written.
+const MAX_VALUES: usize = 10_000;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +23,8 @@ pub(crate) enum Json {
 
 /// What the error of a doubled key begins with. `serde` has no other way to tell it from the rest.
 const DOUBLED: &str = "the key ";
+/// The same of too many values.
+const TOO_MANY: &str = "there are more than 10,000 values";
 
 /// Why a text is not JSON that can be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,17 +33,29 @@ pub(crate) enum BadJson {
     Syntax(String),
     /// A key is there twice.
     Doubled(String),
+    /// It has more values than anything here needs.
+    TooMany(String),
 }
 
 impl Json {
     /// Reads a text. A byte order mark before it, as editors on Windows write it, says nothing (RFC 8259, section 8.1).
     pub(crate) fn parse(text: &[u8]) -> Result<Self, BadJson> {
+        Self::parse_within(text, MAX_VALUES)
+    }
+
+    /// Reads a text of at most so many values.
+    pub(crate) fn parse_within(text: &[u8], values: usize) -> Result<Self, BadJson> {
         let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-        serde_json::from_slice(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data if error.to_string().starts_with(DOUBLED) => {
-                BadJson::Doubled(error.to_string())
+        let left = Cell::new(values);
+        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        let read = Reader { left: &left }.deserialize(&mut deserializer);
+        read.and_then(|json| deserializer.end().map(|()| json)).map_err(|error| {
+            let text = error.to_string();
+            match error.classify() {
+                serde_json::error::Category::Data if text.starts_with(DOUBLED) => BadJson::Doubled(text),
+                serde_json::error::Category::Data if text.starts_with(TOO_MANY) => BadJson::TooMany(text),
+                _ => BadJson::Syntax(text),
             }
-            _ => BadJson::Syntax(error.to_string()),
         })
     }
 
@@ -54,15 +72,24 @@ impl Json {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+/// Reads one value.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    /// How many values there may still be.
+    left: &'a Cell<usize>,
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom(TOO_MANY))?;
+        self.left.set(left);
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +127,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self)? {
             items.push(item);
         }
         Ok(Json::Array(items))
@@ -109,14 +136,14 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut seen = std::collections::HashSet::new();
         let mut pairs = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, Json>()? {
+        while let Some(key) = map.next_key::<String>()? {
             if !seen.insert(key.clone()) {
                 return Err(A::Error::custom(format!(
                     "{DOUBLED}`{}` is there twice",
                     crate::format::excerpt(&key, 60)
                 )));
             }
-            pairs.push((key, value));
+            pairs.push((key, map.next_value_seed(self)?));
         }
         Ok(Json::Object(pairs))
     }
@@ -145,6 +172,18 @@ mod tests {
         for text in ["\u{feff}", "\u{feff}\u{feff}[]", "[\u{feff}]"] {
             assert!(matches!(Json::parse(text.as_bytes()), Err(BadJson::Syntax(_))), "{text:?}");
         }
+    }
+
+    #[test]
+    fn short_texts_do_not_take_all_memory() {
+        let list = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        assert!(Json::parse(list(MAX_VALUES - 1).as_bytes()).is_ok());
+        for text in
+            [list(MAX_VALUES), format!("[{}]", list(MAX_VALUES - 1)), format!("[{}{{}}]", "[],".repeat(MAX_VALUES))]
+        {
+            assert!(matches!(Json::parse(text.as_bytes()), Err(BadJson::TooMany(_))), "{text:.20}");
+        }
+        assert!(Json::parse_within(list(MAX_VALUES * 2).as_bytes(), usize::MAX).is_ok());
     }
 
     #[test]

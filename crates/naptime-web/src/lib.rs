@@ -14,6 +14,7 @@ mod app;
 mod assets;
 mod auth;
 mod body;
+mod budget;
 mod charts;
 mod client;
 mod format;
@@ -51,6 +52,7 @@ pub use serve::{MAX_CONNECTIONS, serve};
 pub use settings::Settings;
 
 use app::App;
+use budget::Budget;
 
 /// The whole web: pages under `/`, the API under `/api`, `/healthz`, `/readyz` and `/metrics`.
 ///
@@ -61,6 +63,7 @@ pub async fn router(store: Arc<dyn WebStore>, settings: Settings) -> naptime_sto
     let router = pages::router(&app)
         .merge(ops::router(&app))
         .merge(api::router(&app))
+        .layer(from_fn_with_state(Budget::whole(), budget::share))
         .layer(from_fn_with_state(app.clone(), guard::unguarded))
         .layer(from_fn(guard::headers))
         .layer(from_fn(log::requests));

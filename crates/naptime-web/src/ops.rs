@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::app::Shared;
 use crate::problem::Problem;
@@ -18,20 +21,41 @@ use crate::{assets, auth};
 
 /// The longest the store may take to answer while the web counts as ready.
 const READY_WITHIN: Duration = Duration::from_secs(2);
+/// How long an answer of the store counts. Anybody may ask, so many who ask at once must not each ask the store.
+const READY_FOR: Duration = Duration::from_millis(500);
+
+/// Whether the store answers, as of when.
+type Readiness = Mutex<Option<(Instant, Result<(), Cow<'static, str>>)>>;
 
 pub(crate) fn router(app: &Shared) -> Router {
     let metrics = Router::new().route("/metrics", get(metrics)).layer(from_fn_with_state(app.clone(), auth::api));
+    let readiness = Arc::new(Readiness::default());
     Router::new()
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(move |State(app): State<Shared>| ready(app, readiness.clone())))
         .route("/assets/{name}", get(assets::get))
         .merge(metrics)
         .with_state(app.clone())
 }
 
 /// Whether requests can be served: the store answers, and takes writes.
-async fn ready(State(app): State<Shared>) -> Result<&'static str, Problem> {
-    let not_ready = |detail: Cow<'static, str>| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail);
+async fn ready(app: Shared, readiness: Arc<Readiness>) -> Response {
+    let mut known = readiness.lock().await;
+    let answer = match known.clone() {
+        Some((asked, answer)) if asked.elapsed() < READY_FOR => answer,
+        _ => {
+            let answer = ask(app).await;
+            *known = Some((Instant::now(), answer.clone()));
+            answer
+        }
+    };
+    match answer {
+        Ok(()) => "ready".into_response(),
+        Err(why) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).into_response(),
+    }
+}
+
+async fn ask(app: Shared) -> Result<(), Cow<'static, str>> {
     let store = app.store.clone();
     // In a task of its own, so that an operation of the driver is never dropped half way.
     let asked = tokio::spawn(async move { store.workers().await });
@@ -39,14 +63,11 @@ async fn ready(State(app): State<Shared>) -> Result<&'static str, Problem> {
         Ok(Ok(Ok(_))) => {}
         Ok(Ok(Err(error))) => {
             tracing::warn!(%error, "not ready: the store does not answer");
-            return Err(not_ready("the store does not answer".into()));
+            return Err("the store does not answer".into());
         }
-        Ok(Err(_)) | Err(_) => return Err(not_ready("the store does not answer in time".into())),
+        Ok(Err(_)) | Err(_) => return Err("the store does not answer in time".into()),
     }
-    match app.health.fault(&app.store).await {
-        None => Ok("ready"),
-        Some(fault) => Err(not_ready(fault)),
-    }
+    app.health.fault(&app.store).await.map_or(Ok(()), Err)
 }
 
 /// The figures of this process, and those of all workers as the store knows them.

@@ -1,52 +1,39 @@
 //! Asking for one-off jobs: one, or up to ten thousand in one request.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use naptime_core::{JobId, Once, Stage};
+use naptime_core::{JobId, NewJob, Once, Time};
 use naptime_store::{Added, Error, TimeoutLimits};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{job_input, jobs};
 use crate::app::{App, Shared};
-use crate::body::{self, JobsBody};
+use crate::body::{JobsBody, SentJob};
 use crate::json::Json as Sent;
 use crate::problem::Problem;
 
-/// The most jobs in one request.
-const MOST: usize = 10_000;
-/// The longest line, in bytes: as long as the body of a request for one job may be.
-const LONGEST_LINE: usize = 1024 * 1024;
-/// How many jobs are read before others have their turn.
-const AT_ONCE: usize = 100;
 /// How many jobs are added at once. A short line may name the key of a large job, and all of that comes back.
-const ADDED_AT_ONCE: usize = 500;
+const JOBS_AT_ONCE: usize = 100;
+/// The same in bytes, as many as one more job may exceed. A store makes copies of what it adds.
+const BYTES_AT_ONCE: usize = 1024 * 1024;
+/// From this length of the answer on, only the first fault of a job is told. A short job may have fifty.
+const BRIEF_FROM_BYTES: usize = 1024 * 1024;
 
 /// What is said of a time that is over.
 const PAST: &str = "`at` is over, so the job is called now";
 
 pub(super) async fn enqueue(State(app): State<Shared>, body: JobsBody) -> Result<Response, Problem> {
     match body {
-        JobsBody::Json(Sent::Array(items)) => {
-            let items: Vec<_> = items.into_iter().enumerate().map(|(at, item)| (at + 1, Ok(item))).collect();
-            many(&app, items).await
-        }
-        JobsBody::Json(json) => one(&app, json).await,
-        JobsBody::Lines(text) => {
-            let lines = text.split(|&byte| byte == b'\n').enumerate();
-            let filled = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-            // One more than may be, so that it is known that there are too many, however many there are.
-            let items = filled.take(MOST + 1).map(|(at, line)| (at + 1, parse(line)));
-            many(&app, items.collect()).await
-        }
+        JobsBody::One(json) => one(&app, json).await,
+        JobsBody::Many(jobs) => many(&app, jobs).await,
     }
 }
 
 /// One job: 202 if it is added, 200 if there is one of its key.
 async fn one(app: &App, json: Sent) -> Result<Response, Problem> {
-    let Once { new, past } = read(app, json, &mut TimeoutLimits::default()).await?;
+    let Once { new, past } = read(app, json, app.now(), &mut TimeoutLimits::default()).await?;
     let added = app.store.insert(vec![new]).await?.pop();
     let (status, note, job) = match added.ok_or_else(nothing)? {
         Added::New(job) => (StatusCode::ACCEPTED, past.then_some(PAST), job),
@@ -56,85 +43,118 @@ async fn one(app: &App, json: Sent) -> Result<Response, Problem> {
     Ok((status, location, jobs::tagged(job, note)).into_response())
 }
 
-/// Many jobs, each answered on its own, in their order.
-async fn many(app: &App, items: Vec<(usize, Result<Sent, Problem>)>) -> Result<Response, Problem> {
-    if items.len() > MOST {
-        let detail = "there are more than 10,000 jobs in one request; nothing was added";
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", detail).at("body"));
-    }
+/// Many jobs, each answered on its own, in their order. They are read and added a few at a time.
+async fn many(app: &App, sent: Vec<SentJob>) -> Result<Response, Problem> {
+    let (mut answers, mut batch, now) = (Answers::default(), Batch::default(), app.now());
     let mut limits = TimeoutLimits::default();
-    let (mut lines, mut new) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
-    for (index, (line, item)) in items.into_iter().enumerate() {
-        let once = match item {
-            Ok(json) => read(app, json, &mut limits).await,
+    for job in sent {
+        let (line, size) = (job.line, job.size());
+        let once = match job.read() {
+            Ok(json) => read(app, json, now, &mut limits).await,
             Err(problem) => Err(problem),
         };
-        lines.push((line, once.map(|once| (new.push(once.new), once.past).1)));
-        if index % AT_ONCE == 0 {
+        batch.add(line, size, once);
+        if batch.is_full() {
+            std::mem::take(&mut batch).store(app, &mut answers).await?;
+            // Others have their turn, even if nothing was to be added.
             tokio::task::yield_now().await;
         }
     }
-    let mut added = Vec::with_capacity(new.len());
-    let mut new = new.into_iter();
-    while new.len() > 0 {
-        let answers = app.store.insert(new.by_ref().take(ADDED_AT_ONCE).collect()).await?;
-        added.extend(answers.into_iter().map(|added| {
-            let existing = matches!(added, Added::Existing(_));
-            let job = added.into_job();
-            (job.id, job.stage(), existing)
-        }));
+    batch.store(app, &mut answers).await?;
+    Ok(answers.into_response())
+}
+
+/// Some of many jobs.
+#[derive(Default)]
+struct Batch {
+    /// Whether the time of each is over, or what is wrong with it.
+    lines: Vec<(usize, Result<bool, Problem>)>,
+    new: Vec<NewJob>,
+    size: usize,
+}
+
+impl Batch {
+    fn add(&mut self, line: usize, size: usize, read: Result<Once, Problem>) {
+        let read = read.map(|once| {
+            self.new.push(once.new);
+            self.size += size;
+            once.past
+        });
+        self.lines.push((line, read));
     }
-    let mut added = added.into_iter();
-    let mut counts = Counts::default();
-    let answers = lines.into_iter().map(|(line, read)| match read {
-        Ok(past) => Ok(counts.answer(line, added.next().ok_or_else(nothing)?, past)),
-        Err(problem) => Ok(counts.refuse(line, &problem)),
-    });
-    let answers = answers.collect::<Result<Vec<Value>, Error>>()?;
-    let Counts { added, existing, refused } = counts;
-    let body = json!({"added": added, "existing": existing, "refused": refused, "items": answers});
-    Ok((StatusCode::MULTI_STATUS, Json(body)).into_response())
+
+    fn is_full(&self) -> bool {
+        self.lines.len() >= JOBS_AT_ONCE || self.size >= BYTES_AT_ONCE
+    }
+
+    /// Adds them, and answers each.
+    async fn store(self, app: &App, answers: &mut Answers) -> Result<(), Problem> {
+        let added = if self.new.is_empty() { Vec::new() } else { app.store.insert(self.new).await? };
+        let mut added = added.into_iter();
+        for (line, read) in self.lines {
+            match read {
+                Ok(past) => answers.tell(line, added.next().ok_or_else(nothing)?, past),
+                Err(problem) => answers.refuse(line, &problem),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What became of many.
 #[derive(Default)]
-struct Counts {
+struct Answers {
     added: u64,
     existing: u64,
     refused: u64,
+    /// The items as JSON, with commas between.
+    items: Vec<u8>,
 }
 
-impl Counts {
-    fn answer(&mut self, line: usize, (id, stage, existing): (JobId, Option<Stage>, bool), past: bool) -> Value {
+impl Answers {
+    fn tell(&mut self, line: usize, added: Added, past: bool) {
+        let existing = matches!(added, Added::Existing(_));
+        let job = added.into_job();
         *(if existing { &mut self.existing } else { &mut self.added }) += 1;
-        let mut answer = json!({"line": line, "id": id, "state": stage, "existing": existing});
+        let mut answer = json!({"line": line, "id": job.id, "state": job.stage(), "existing": existing});
         if past && !existing {
             answer["note"] = json!(PAST);
         }
-        answer
+        self.push(&answer);
     }
 
-    fn refuse(&mut self, line: usize, problem: &Problem) -> Value {
+    fn refuse(&mut self, line: usize, problem: &Problem) {
         self.refused += 1;
-        json!({"line": line, "error": problem.document()})
+        let mut document = problem.document();
+        if self.items.len() > BRIEF_FROM_BYTES
+            && let Some(fields) = document.as_object_mut()
+        {
+            fields.remove("errors");
+        }
+        self.push(&json!({"line": line, "error": document}));
+    }
+
+    fn push(&mut self, item: &Value) {
+        if !self.items.is_empty() {
+            self.items.push(b',');
+        }
+        self.items.extend_from_slice(item.to_string().as_bytes());
+    }
+
+    fn into_response(self) -> Response {
+        let Self { added, existing, refused, mut items } = self;
+        let begin = format!("{{\"added\":{added},\"existing\":{existing},\"refused\":{refused},\"items\":[");
+        items.splice(..0, begin.into_bytes());
+        items.extend_from_slice(b"]}");
+        (StatusCode::MULTI_STATUS, [(header::CONTENT_TYPE, "application/json")], items).into_response()
     }
 }
 
-async fn read(app: &App, json: Sent, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
+async fn read(app: &App, json: Sent, now: Time, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
     let draft = job_input::draft(json)?;
-    let Once { new, past } =
-        draft.create(app.rules(), JobId::from(Uuid::now_v7()), app.now()).map_err(Problem::invalid)?;
+    let Once { new, past } = draft.create(app.rules(), JobId::from(Uuid::now_v7()), now).map_err(Problem::invalid)?;
     let new = app.held_to_pools(Ok(new), limits).await?.map_err(Problem::invalid)?;
     Ok(Once { new, past })
-}
-
-fn parse(line: &[u8]) -> Result<Sent, Problem> {
-    if line.len() > LONGEST_LINE {
-        return Err(
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the line is longer than 1 MiB").at("body")
-        );
-    }
-    body::parse(line)
 }
 
 fn nothing() -> Error {

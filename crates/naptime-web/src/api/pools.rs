@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{input, view};
 use crate::app::{App, Shared};
-use crate::body::JsonBody;
+use crate::body::{JsonBody, MEDIUM_BYTES};
 use crate::format::excerpt;
 use crate::json::Json;
 use crate::mask;
@@ -69,7 +69,7 @@ pub(super) async fn patch(
     State(app): State<Shared>,
     ApiPool(pool): ApiPool,
     IfMatch(expect): IfMatch,
-    JsonBody(json): JsonBody,
+    JsonBody(json): JsonBody<MEDIUM_BYTES>,
 ) -> Result<Response, Problem> {
     let draft = draft(json)?;
     for tried in 1.. {

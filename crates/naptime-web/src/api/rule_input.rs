@@ -28,8 +28,9 @@ pub(crate) fn read(json: Json, stored: Option<&Rule>, limits: draft::Rules<'_>) 
 /// # Errors
 /// All faults, of which there is at least one, each at a field such as `3.then.upsert.url`: that of the third rule.
 pub fn read_rules(text: &[u8], limits: draft::Rules<'_>) -> Result<Vec<Rule>, Vec<Invalid>> {
-    let json = Json::parse(text).map_err(|bad| {
-        let (BadJson::Syntax(why) | BadJson::Doubled(why)) = bad;
+    // A file of the operator's own may be as long as a thousand rules are.
+    let json = Json::parse_within(text, usize::MAX).map_err(|bad| {
+        let (BadJson::Syntax(why) | BadJson::Doubled(why) | BadJson::TooMany(why)) = bad;
         vec![Invalid::new("file", "bad_json", format!("it is not JSON: {why}"))]
     })?;
     let Json::Array(items) = json else {

@@ -16,7 +16,7 @@ use super::form_view::Form;
 use super::preview::{Planned, Preview};
 use super::spread_view::Among;
 use crate::app::Shared;
-use crate::body::FormBody;
+use crate::body::{FormBody, LARGE_BYTES};
 use crate::mask;
 use crate::query::PageId;
 use crate::timing;
@@ -26,7 +26,10 @@ pub(super) async fn blank(State(app): State<Shared>) -> Result<Markup, PageError
     page(&app, &fields, None, &[], false).await
 }
 
-pub(super) async fn create(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Response, PageError> {
+pub(super) async fn create(
+    State(app): State<Shared>,
+    FormBody(sent): FormBody<LARGE_BYTES>,
+) -> Result<Response, PageError> {
     let fields = Fields::sent(&sent);
     if fields.preview {
         return Ok(page(&app, &fields, None, &[], false).await?.into_response());
@@ -71,7 +74,7 @@ pub(super) async fn filled(State(app): State<Shared>, PageId(id): PageId) -> Res
 pub(super) async fn change(
     State(app): State<Shared>,
     PageId(id): PageId,
-    FormBody(sent): FormBody,
+    FormBody(sent): FormBody<LARGE_BYTES>,
 ) -> Result<Response, PageError> {
     let mut fields = Fields::sent(&sent);
     let mut job = app.endpoint(id).await?;
@@ -103,7 +106,10 @@ pub(super) async fn change(
 }
 
 /// What a form that is being filled in would come to, as a part of its page: for the script.
-pub(super) async fn preview(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Markup, PageError> {
+pub(super) async fn preview(
+    State(app): State<Shared>,
+    FormBody(sent): FormBody<LARGE_BYTES>,
+) -> Result<Markup, PageError> {
     let fields = Fields::sent(&sent);
     let old = match fields.id {
         Some(id) => match app.endpoint(id).await {

@@ -13,7 +13,7 @@ use super::layout::{Layout, Tab};
 use super::pool_view::href;
 use super::pools::of_pool;
 use crate::app::{App, Shared};
-use crate::body::FormBody;
+use crate::body::{FormBody, MEDIUM_BYTES};
 use crate::mask;
 use crate::pool::{PagePool, PoolDraft};
 
@@ -51,7 +51,7 @@ pub(super) async fn filled(State(app): State<Shared>, PagePool(pool): PagePool) 
 pub(super) async fn change(
     State(app): State<Shared>,
     PagePool(pool): PagePool,
-    FormBody(sent): FormBody,
+    FormBody(sent): FormBody<MEDIUM_BYTES>,
 ) -> Result<Response, PageError> {
     let mut settings = stored(&app, &pool).await?;
     let mut fields = PoolFields::sent(&sent, PoolFields::of(&settings));

@@ -15,7 +15,7 @@ use super::{PageError, trial};
 use crate::api::rule_input;
 use crate::api::rules::PageRule;
 use crate::app::{App, Shared};
-use crate::body::FormBody;
+use crate::body::{FormBody, LARGE_BYTES};
 use crate::format;
 
 pub(super) async fn show(State(app): State<Shared>) -> Result<Markup, PageError> {
@@ -26,7 +26,10 @@ pub(super) async fn show(State(app): State<Shared>) -> Result<Markup, PageError>
 }
 
 /// Tries an event with the rules as they are stored.
-pub(super) async fn try_event(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Response, PageError> {
+pub(super) async fn try_event(
+    State(app): State<Shared>,
+    FormBody(sent): FormBody<LARGE_BYTES>,
+) -> Result<Response, PageError> {
     let fields = RuleFields::sent(&sent);
     let trial = trial::run(&app, &fields.sample, None).await?;
     let rules = app.store.rules(None).await?;
@@ -38,7 +41,10 @@ pub(super) async fn blank(State(app): State<Shared>) -> Markup {
     page(&app, None, &RuleFields::blank())
 }
 
-pub(super) async fn create(State(app): State<Shared>, FormBody(sent): FormBody) -> Result<Response, PageError> {
+pub(super) async fn create(
+    State(app): State<Shared>,
+    FormBody(sent): FormBody<LARGE_BYTES>,
+) -> Result<Response, PageError> {
     save(&app, None, RuleFields::sent(&sent)).await
 }
 
@@ -50,7 +56,7 @@ pub(super) async fn filled(State(app): State<Shared>, PageRule(name): PageRule) 
 pub(super) async fn change(
     State(app): State<Shared>,
     PageRule(name): PageRule,
-    FormBody(sent): FormBody,
+    FormBody(sent): FormBody<LARGE_BYTES>,
 ) -> Result<Response, PageError> {
     let mut fields = RuleFields::sent(&sent);
     fields.rename(&name);

@@ -1,5 +1,6 @@
 //! The pieces of the benchmark. Each takes a few minutes at most, and leaves nothing running behind.
 
+mod hostile;
 mod pages;
 mod punctual;
 mod queue;
@@ -37,10 +38,11 @@ pub(crate) enum Piece {
     Skew,
     Pages,
     Queue,
+    Hostile,
 }
 
 impl Piece {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Sustained,
         Self::Backlog,
         Self::Scaling,
@@ -55,6 +57,7 @@ impl Piece {
         Self::Skew,
         Self::Pages,
         Self::Queue,
+        Self::Hostile,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Piece {
             Self::Skew => "skew",
             Self::Pages => "pages",
             Self::Queue => "queue",
+            Self::Hostile => "hostile",
         }
     }
 
@@ -93,6 +97,7 @@ impl Piece {
             Self::Skew => upset::skew(setting, table).await,
             Self::Pages => pages::run(setting, table).await,
             Self::Queue => queue::run(setting, table).await,
+            Self::Hostile => hostile::run(table).await,
         }
     }
 }
