@@ -23,6 +23,7 @@ mod scenarios {
     mod forms;
     mod full_disk;
     mod import;
+    mod import_dumps;
     mod invariants;
     mod jobs;
     mod jobs_many;
@@ -40,6 +41,7 @@ mod scenarios {
     mod procfile;
     mod prove;
     mod rules;
+    mod secrets;
     mod sessions;
     mod share;
     mod sla;

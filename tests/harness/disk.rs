@@ -54,7 +54,9 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        self.unmount.take().map(Watcher::act);
+        if let Some(watcher) = self.unmount.take() {
+            watcher.act();
+        }
     }
 }
 

@@ -145,7 +145,8 @@ async fn all_wrong_settings_are_named_at_once_and_nothing_is_created() {
 async fn all_wrong_arguments_of_add_are_named_at_once() {
     let file = File::fresh();
     let add = Naptime::command(&file, "add").env("NAPTIME_RETENTION", "for ever");
-    let wrong = ["ftp://example.com/", "--every", "0", "--method", "FETCH", "--header", "Host: x", "--timeout", "1h"];
+    let wrong =
+        ["ftp://example.com/", "--every", "0", "--method", "FETCH", "--header", "Connection: x", "--timeout", "2h"];
     let ended = run(add.args(&wrong).args(&["--tag", "", "--name", &"x".repeat(5_000)])).await;
     assert_eq!(ended.code, USAGE, "{}", ended.output);
     for argument in ["NAPTIME_RETENTION", "URL", "--every", "--method", "--header", "--timeout", "--tag", "--name"] {
@@ -199,7 +200,9 @@ async fn short_secrets_are_refused_with_a_way_to_make_long_ones() {
     check(password, "ÄÖÜäöüßÄÖÜä", "has 11 characters").await;
     check(token, "twenty-three-characters", "has 23 characters, and must have at least 24; `openssl rand").await;
     check(token, "a token that is long enough", "has a blank").await;
-    check("NAPTIME_TRUST_PROXY", "yes", "is not a whole number from 0 to 10").await;
+    let ended = run(command(&file, "up").env("NAPTIME_TRUST_PROXY", "yes")).await;
+    assert_eq!(ended.code, USAGE, "{}", ended.output);
+    assert!(ended.output.contains("NAPTIME_TRUST_PROXY: `yes` is not a whole number from 0 to 10"), "{}", ended.output);
     assert_eq!(files(&file), 0);
 }
 

@@ -219,7 +219,7 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         ("every", "soon"),
         ("method", "BREW"),
         ("headers", "no colon"),
-        ("timeout", "1h"),
+        ("timeout", "2h"),
         ("sla", "1"),
         ("attempts", "0"),
         ("jitter", "2x"),

@@ -1,7 +1,7 @@
 //! Names of hosts, with a name server of the test's in the program's own `/etc/resolv.conf`.
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use naptime_tests::dns::{NameServer, Reply};
 use naptime_tests::naptime::Start;
@@ -15,6 +15,8 @@ use super::web::{SOON, Web};
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
+static NEXT: AtomicU8 = AtomicU8::new(64);
+
 /// The configuration of a machine whose name server is the test's.
 struct Machine {
     server: NameServer,
@@ -23,11 +25,9 @@ struct Machine {
 
 impl Machine {
     fn new() -> Self {
-        // An address for each test process: the port of name servers is always the same.
+        // An address for each test of each process: the port of name servers is always the same.
         let [.., a, b] = std::process::id().to_be_bytes();
-        let ip = (0..=255).map(|n| Ipv4Addr::new(127, 64 + n % 64, a, b));
-        let free = ip.into_iter().find(|&ip| std::net::UdpSocket::bind((ip, 53)).is_ok());
-        let ip = free.expect("port 53 of an address of this machine, which takes the rights of root");
+        let ip = Ipv4Addr::new(127, NEXT.fetch_add(1, Ordering::Relaxed), a, b);
         let machine = Self { server: NameServer::start((ip, 53).into()), folder: Scratch::new() };
         machine.configure(&format!("nameserver {ip}\n"));
         machine
@@ -41,7 +41,7 @@ impl Machine {
     fn run(&self, start: Start) -> Start {
         let mount = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
         let file = self.folder.path().join("resolv.conf").display().to_string();
-        start.under(&["unshare", "--mount", "sh", "-c", mount, &file])
+        start.under(&["unshare", "--mount", "sh", "-c", mount, file.as_str()])
     }
 }
 

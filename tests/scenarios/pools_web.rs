@@ -211,7 +211,7 @@ async fn bad_changes_are_named_by_field_and_change_nothing(start: Start) {
     doubled.is_problem(400, "duplicate_key", "");
     web.json(Method::PATCH, &path(pool), "{").await.is_problem(400, "bad_json", "");
     send(web.request(Method::PATCH, &path(pool)).body("{}")).await.is_problem(415, "not_json", "Content-Type");
-    web.delete(&path(pool)).await.is_problem(405, "method_not_allowed", "");
+    web.delete(&path(pool)).await.is_problem(409, "in_use", "pool");
     assert_eq!(web.get(&path(pool)).await.value(), before);
 }
 

@@ -49,6 +49,7 @@ pub struct Draft {
     pub method: Option<String>,
     pub headers: Option<RawHeaders>,
     pub body: Option<Option<String>>,
+    pub secret: Option<bool>,
     pub timeout: Option<String>,
     pub active: Option<bool>,
     pub sla: Option<Option<String>>,
@@ -201,6 +202,7 @@ impl<'a> Reader<'a> {
             new.body = body.filter(|body| !body.is_empty());
             self.note(new.body.as_deref().map_or(Ok(()), Request::check_body));
         }
+        new.secret = draft.secret.unwrap_or(old.secret);
         if let Some(timeout) = draft.timeout.take() {
             // Most pools allow less than that, which only the store can tell.
             let read = duration::parse_within("timeout", &timeout, MIN_TIMEOUT, MAX_POOL_TIMEOUT);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::{Host, Url};
 
-use crate::Invalid;
+use crate::{Invalid, secret};
 
 /// The longest URL, in bytes.
 pub const MAX_URL: usize = 2048;
@@ -64,6 +64,12 @@ impl Endpoint {
                 "the URL holds a space or a control character; write them as %20 and so on",
             );
         }
+        if secret::has_mask(text) {
+            return invalid(
+                "masked",
+                "the URL holds ••••, which stands for a value that is not shown; write the value out",
+            );
+        }
         let Some((scheme, rest)) = text.split_once(':') else {
             return invalid("no_scheme", "the URL has no scheme; it starts with http:// or https://");
         };
@@ -107,6 +113,12 @@ impl Endpoint {
     /// The channel under the pool.
     pub fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// The endpoint as it is shown, with a mask in place of the credentials in its query, or of `all` values in it. It is
+    /// not to be called.
+    pub fn masked(&self, all: bool) -> Self {
+        Self { pool: self.pool.clone(), channel: Channel(secret::mask_url(&self.channel.0, all)) }
     }
 
     /// The address, if the host is one and not a name.
@@ -210,6 +222,8 @@ mod tests {
         check("http://", Err("no_host"));
         check("http://user:pass@foobar.net/", Err("userinfo"));
         check("http://@foobar.net/", Err("userinfo"));
+        check("http://foobar.net/?token=••••", Err("masked"));
+        check("http://foobar.net/?token=%e2%80%a2%E2%80%A2%E2%80%A2%e2%80%a2", Err("masked"));
         check("http://foobar.net:0/", Err("bad_port"));
         check("http://foobar.net:65536/", Err("bad_port"));
         check("http://foo bar.net/", Err("bad_character"));

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::state::LEASE;
+use crate::text::check_line;
 use crate::{Endpoint, Invalid, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.
@@ -210,25 +211,20 @@ impl Spec {
         })
     }
 
-    /// What a search looks through: URL, name and tags, in lower case. Lists are sorted by it.
+    /// The URL as it is shown: not to be called.
+    pub fn shown_endpoint(&self) -> Endpoint {
+        self.endpoint.masked(self.request.secret)
+    }
+
+    /// What a search looks through: URL (as it is shown), name and tags, in lower case. Lists are sorted by it.
     pub fn search_text(&self) -> String {
-        let mut text = format!("{} {}", self.endpoint, self.name);
+        let mut text = format!("{} {}", self.shown_endpoint(), self.name);
         for tag in &self.tags {
             text.push(' ');
             text.push_str(tag);
         }
         text.to_lowercase()
     }
-}
-
-fn check_line(field: &'static str, text: &str, max: usize) -> Result<(), Invalid> {
-    if text.chars().count() > max {
-        return Err(Invalid::new(field, "too_long", format!("longer than {max} characters")));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(Invalid::new(field, "bad_character", "holds a control character"));
-    }
-    Ok(())
 }
 
 /// One document of due work.

@@ -37,11 +37,14 @@ pub struct Request {
     /// The longest a call may take, from the connection to the last byte of the answer.
     #[serde(with = "crate::duration::text")]
     pub timeout: Duration,
+    /// Whether the body and all values of the query are shown no more than credentials are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { method: Method::Get, headers: Headers::default(), body: None, timeout: DEFAULT_TIMEOUT }
+        Self { method: Method::Get, headers: Headers::default(), body: None, timeout: DEFAULT_TIMEOUT, secret: false }
     }
 }
 
@@ -212,8 +215,12 @@ impl Headers {
 
 /// Whether a `Host` can be this: a host and maybe a port, without a user.
 fn is_host(value: &str) -> bool {
-    value.parse::<Authority>().is_ok_and(|host| host.as_str() == value && !host.host().is_empty())
-        && !value.contains('@')
+    // What `Authority` takes beyond that: a user, several hosts, and a port that is none.
+    value.parse::<Authority>().is_ok_and(|host| {
+        let has_port =
+            value.ends_with(']') || !value[host.host().len()..].starts_with(':') || host.port_u16().is_some();
+        host.as_str() == value && !host.host().is_empty() && has_port
+    }) && !value.contains(['@', ','])
 }
 
 impl TryFrom<Vec<(String, String)>> for Headers {

@@ -62,6 +62,8 @@ pub struct Template {
     pub headers: Vec<(String, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,6 +136,7 @@ impl Default for Template {
             method: None,
             headers: Vec::new(),
             body: None,
+            secret: false,
             timeout: None,
             sla: None,
             retry: RetryTemplate::default(),

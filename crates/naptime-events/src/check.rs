@@ -68,6 +68,7 @@ fn fixed(job: &Template) -> Template {
         method: some(&job.method),
         headers: job.headers.iter().filter(|(name, value)| is_fixed(name) && is_fixed(value)).cloned().collect(),
         body: some(&job.body),
+        secret: job.secret,
         timeout: some(&job.timeout),
         retry: RetryTemplate {
             attempts: some(&job.retry.attempts),

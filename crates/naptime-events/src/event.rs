@@ -78,7 +78,7 @@ pub(crate) fn check_text(field: &'static str, text: &str, most: usize) -> Result
         let detail = format!("`{field}` may not have line breaks or other control characters");
         return Err(Invalid::new(field, "control_character", detail));
     }
-    Ok(())
+    naptime_core::check_line(field, text, most)
 }
 
 #[cfg(test)]
@@ -113,6 +113,7 @@ mod tests {
         check(r#"{"event": 1, "key": "b"}"#, "event", "wrong_type");
         check(r#"{"event": "a", "key": null}"#, "key", "wrong_type");
         check(r#"{"event": "a", "key": "b\nc"}"#, "key", "control_character");
+        check(r#"{"event": "a", "key": "b\u202ec"}"#, "key", "bad_character");
         check(&format!(r#"{{"event": "{}", "key": "b"}}"#, "ä".repeat(101)), "event", "too_long");
         check(&format!(r#"{{"event": "a", "key": "{}"}}"#, "k".repeat(201)), "key", "too_long");
         check(r#"{"event": "a", "key": "b", "data": []}"#, "data", "wrong_type");

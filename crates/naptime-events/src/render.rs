@@ -144,6 +144,7 @@ impl Renderer<'_> {
             method: self.text("method", job.method.as_ref()),
             headers: Some(RawHeaders::Pairs(headers)),
             body: Some(body),
+            secret: Some(job.secret),
             timeout: self.text("timeout", job.timeout.as_ref()),
             active: Some(job.active),
             sla: Some(self.text("sla", job.sla.as_ref())),

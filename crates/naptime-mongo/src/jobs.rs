@@ -43,8 +43,8 @@ impl Jobs for MongoStore {
             all.push(doc! {"search": {"$regex": escape(&q.to_lowercase())}});
         }
         if let Some(url) = &query.url {
-            // The search text begins with the URL and a space, so the indexes of lists find it.
-            let text = url.to_string().to_lowercase();
+            // The search text begins with the URL as it is shown and a space, so the indexes of lists find it.
+            let text = url.masked(false).to_string().to_lowercase();
             all.push(doc! {"search": {"$gte": format!("{text} "), "$lt": format!("{text}!")}});
             all.push(doc! {"pool": url.pool().as_str(), "channel": url.channel().as_str()});
         }

@@ -305,7 +305,7 @@ impl MongoStore {
                     Ok(()) if time(until) < now => self.forget_change(&settings).await?,
                     Ok(()) => {}
                     Err(error) => {
-                        tracing::debug!(pool = %settings.pool, %error, "cannot finish a change of a pool yet")
+                        tracing::debug!(pool = %settings.pool, %error, "cannot finish a change of a pool yet");
                     }
                 }
             }

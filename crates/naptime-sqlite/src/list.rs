@@ -19,9 +19,9 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
         return deleted::list(connection, query, page);
     }
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
-    // The search text begins with the URL and a space, so the index finds the jobs of one URL.
+    // The search text begins with the URL as it is shown and a space, so the index finds the jobs of one URL.
     let url = query.url.as_ref().map(ToString::to_string);
-    let text = url.as_ref().map(|url| url.to_lowercase());
+    let text = query.url.as_ref().map(|url| url.masked(false).to_string().to_lowercase());
     let start = text.as_ref().map_or(String::new(), |text| format!("{text} "));
     // A blob comes after every text.
     let end = text.map_or(Value::Blob(Vec::new()), |text| Value::Text(format!("{text}!")));

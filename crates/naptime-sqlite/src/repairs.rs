@@ -57,7 +57,7 @@ impl Repairs for SqliteStore {
             last = through;
             jobs += changed;
         }
-        self.write(|connection, now| end_waits(connection, now)).await?;
+        self.write(end_waits).await?;
         // A file of an earlier version does not say what time was seen: all is looked at once.
         let is_known = seen.millis() < i64::MAX;
         Ok((is_known || jobs > 0)

@@ -75,7 +75,7 @@ pub struct JobQuery {
     pub deleted: bool,
 }
 
-/// A job as a list shows it: without the body and headers, which may be large.
+/// A job as a list shows it: without the body and headers, which may be large, and without the credentials of its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The fields are those of `Job`, `Spec` and `State`.
 pub struct JobSummary {
@@ -112,6 +112,7 @@ impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
         Self {
             stage: job.stage(),
+            endpoint: job.spec.shown_endpoint(),
             key: job.spec.key,
             claim_at: job.state.claim_at,
             attempt: job.state.attempt,
@@ -119,7 +120,6 @@ impl From<Job> for JobSummary {
             ended_at: job.state.ended_at,
             deleted_at: job.deleted_at,
             id: job.id,
-            endpoint: job.spec.endpoint,
             method: job.spec.request.method,
             schedule: job.spec.schedule,
             sla: job.spec.sla,

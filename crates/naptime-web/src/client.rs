@@ -60,8 +60,10 @@ pub(crate) fn came_by_https(headers: &HeaderMap) -> bool {
     first("x-forwarded-proto") == "https"
         || first("x-forwarded-ssl") == "on"
         || forwarded.into_iter().any(|(name, value)| name == "proto" && value.trim_matches('"') == "https")
-        // What a browser sends with a form, also through a proxy that adds nothing.
-        || text(header::ORIGIN.as_str()).starts_with("https://")
+        // What a browser sends with a form of ours, also through a proxy that adds nothing.
+        || text(header::ORIGIN.as_str())
+            .strip_prefix("https://")
+            .is_some_and(|host| host.eq_ignore_ascii_case(text(header::HOST.as_str())))
 }
 
 #[cfg(test)]
@@ -115,7 +117,8 @@ mod tests {
         check_https(&[("forwarded", "for=192.0.2.1; Proto=https, proto=http")], true);
         check_https(&[("forwarded", "for=192.0.2.1;proto=\"https\"")], true);
         check_https(&[("forwarded", "proto=http, proto=https")], false);
-        check_https(&[("origin", "https://naptime.example")], true);
+        check_https(&[("origin", "https://naptime.example"), ("host", "Naptime.example")], true);
+        check_https(&[("origin", "https://evil.example"), ("host", "naptime.example")], false);
         check_https(&[("origin", "http://naptime.example")], false);
     }
 

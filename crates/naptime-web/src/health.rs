@@ -12,10 +12,13 @@ const GOOD: Duration = Duration::from_secs(5);
 /// The longest the store may take to write while it counts as one that takes writes.
 const WITHIN: Duration = Duration::from_secs(2);
 
+/// When it was looked, and what was wrong.
+type Look = (Instant, Option<Cow<'static, str>>);
+
 /// The last answer: what is wrong, in words that follow "because"; none if nothing is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Health {
-    last: Arc<std::sync::Mutex<Option<(Instant, Option<Cow<'static, str>>)>>>,
+    last: Arc<std::sync::Mutex<Option<Look>>>,
     /// Held by the one that looks.
     looking: Arc<Mutex<()>>,
 }
@@ -42,7 +45,7 @@ impl Health {
         fault
     }
 
-    fn last(&self) -> Option<(Instant, Option<Cow<'static, str>>)> {
+    fn last(&self) -> Option<Look> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -12,6 +12,7 @@
 //! | which statuses mean success is for the job to say | `outcome` |
 //! | connections are kept for further calls, for a while, and not after a timeout | `kept` |
 //! | nothing that may have been processed is sent twice | `resend` |
+//! | credentials that a target repeats are not kept | [`Caller::call`] |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
 //! **What is sent again.** Retries are decided by the job's [`Retry`](naptime_core::Retry). Below them, within one call,
@@ -44,9 +45,9 @@ mod tls;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
+use naptime_core::secret::Secrets;
 use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time, Transport};
 use rustls::RootCertStore;
 
@@ -182,6 +183,9 @@ impl Caller {
                 (Outcome::Timeout, format!("{what} within {limit}"))
             }
         };
+        // A target may repeat what it was sent.
+        let secrets = Secrets::of(call.endpoint, call.request);
+        let message = secrets.redact(&message);
         Ok(Answer {
             outcome,
             status: progress.head.map(|(status, _)| status.as_u16()),
@@ -190,7 +194,7 @@ impl Caller {
                 Some((times, why)) => answer::with_note(&message, &resent_note(times, why)),
             },
             retry_after: progress.head.and_then(|(_, pause)| pause),
-            every: progress.every,
+            every: progress.every.map(|every| secrets.redact(&every).into_owned()),
         })
     }
 

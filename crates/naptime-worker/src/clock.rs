@@ -16,14 +16,18 @@ const EVERY: Duration = Duration::from_secs(2);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut failures = 0;
     loop {
-        match shared.outage.note(shared.store.follow_clock().await) {
+        match shared.store.follow_clock().await {
+            // The store is mostly not asked for that, so it says nothing of whether the store answers.
             Ok(set_back) => {
                 failures = 0;
                 if let Some(set_back) = set_back {
                     log(set_back);
                 }
             }
-            Err(_) => failures += 1,
+            Err(error) => {
+                failures += 1;
+                let _ = shared.outage.note(Err::<(), _>(error));
+            }
         }
         tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;
     }

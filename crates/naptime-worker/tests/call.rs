@@ -179,6 +179,7 @@ async fn sends_its_own_headers_and_those_of_the_job() {
         headers: own("X-Tag: a\nX-Tag: b\nAuthorization: Bearer 1"),
         body: Some("{\"a\": 1}".to_owned()),
         timeout: LONG,
+        ..Request::default()
     };
     let answer = call_with(&caller(), &target.url("/x?y=1"), &request).await;
     check(&answer, Outcome::Ok, Some(200), "hello");

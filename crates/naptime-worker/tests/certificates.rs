@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{AllowedNetworks, Endpoint, Outcome, Request, Statuses, Time};
-use naptime_worker::call::{CallHeaders, Caller};
+use naptime_core::{AllowedNetworks, Endpoint, Outcome, Request, Statuses, Time, Transport};
+use naptime_worker::call::{Call, CallHeaders, Caller};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
@@ -58,7 +58,16 @@ async fn check(server: SocketAddr, expect: &str) {
     let endpoint = Endpoint::parse(&format!("https://localhost:{}/", server.port())).unwrap();
     let request = Request { timeout: LONG, ..Request::default() };
     let headers = CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(0) };
-    let answer = caller.call(&endpoint, &request, &Statuses::success(), &headers).await;
+    let (success, transport) = (Statuses::success(), Transport::default());
+    let call = Call {
+        endpoint: &endpoint,
+        request: &request,
+        success: &success,
+        headers: &headers,
+        transport: &transport,
+        repeatable: false,
+    };
+    let answer = caller.call(call).await.unwrap();
     let message = format!("no secure connection: {expect}");
     assert_eq!((answer.outcome, answer.message), (Outcome::Tls, message));
 }

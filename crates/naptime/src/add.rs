@@ -21,12 +21,12 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
     let job = faults.check(job)?;
     block_on(async {
         let opened = store::open(&store, false).await?;
-        for new in &job {
+        if let Some(new) = &job {
             check_timeout(opened.store.as_ref(), new).await?;
         }
         let mut out = std::io::stdout().lock();
         for job in opened.store.insert(job.into_iter().collect()).await?.into_iter().map(Added::into_job) {
-            write!(out, "added {} as {}: {}", job.spec.endpoint, job.id, job.spec.schedule.describe())?;
+            write!(out, "added {} as {}: {}", job.spec.shown_endpoint(), job.id, job.spec.schedule.describe())?;
             match job.state.due {
                 Some(due) => writeln!(out, ", next call {due}")?,
                 None => writeln!(out, ", switched off")?,

@@ -41,9 +41,10 @@ pub(crate) enum Command {
     Enqueue(EnqueueArgs),
     /// Take over the jobs of another queue: the rows of a table `queued_job`
     ///
-    /// Reads CSV with a header line, or the INSERT statements of a dump. Of the columns, id and url must be there;
-    /// method, body, params, headers, timeout (in seconds), run_at (in UTC), name and state are read as well. Importing
-    /// a file again adds nothing twice.
+    /// Reads CSV with a header line, or a dump of PostgreSQL, MySQL or SQLite: INSERT, REPLACE and COPY. Of the columns,
+    /// id and url must be there; method, body, params, headers, timeout (in seconds), run_at (in UTC), name, state and
+    /// done_at are read as well. Each row that is not imported is named with its line, and the exit code is then 1.
+    /// Importing a file again adds nothing twice.
     Import(ImportArgs),
     /// Prove on your database that calls come on time and once, also when workers are killed
     ///
@@ -102,7 +103,8 @@ pub(crate) struct StoreArgs {
 
 #[derive(Args)]
 pub(crate) struct RuleArgs {
-    /// Networks that may be called beside the public internet, such as 10.0.0.0/8,127.0.0.1
+    /// Networks that may be called beside the public internet, such as 10.0.0.0/8,127.0.0.1, or none. A cloud's metadata
+    /// service is called only if its own address is listed
     #[arg(long, env = "NAPTIME_ALLOW_NETWORKS", value_name = "CIDR,...")]
     pub(crate) naptime_allow_networks: Option<String>,
     /// The shortest period that may be chosen, down to 100ms [default: 1s]
@@ -224,6 +226,9 @@ pub(crate) struct CallArgs {
     /// A name
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// Show the body and the values of the query no more than credentials: on no page, in no list, log or message
+    #[arg(long)]
+    pub(crate) secret: bool,
     /// A word to find it by; may be repeated
     #[arg(long)]
     pub(crate) tag: Vec<String>,
@@ -316,9 +321,12 @@ pub(crate) struct ImportArgs {
     /// Rows that are done, or whose state is not known, as well
     #[arg(long)]
     pub(crate) all: bool,
-    /// Take backslashes in SQL strings for what they are, as PostgreSQL and SQLite do
-    #[arg(long)]
+    /// A backslash in an SQL string is a backslash, as PostgreSQL and SQLite have it, whatever the dump says
+    #[arg(long, conflicts_with = "backslash_escapes")]
     pub(crate) standard_strings: bool,
+    /// A backslash in an SQL string begins an escape, as MySQL has it, whatever the dump says
+    #[arg(long)]
+    pub(crate) backslash_escapes: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]

@@ -16,6 +16,7 @@ pub(crate) fn draft(url: &str, call: &CallArgs) -> Draft {
         method: call.method.clone(),
         headers: Some(RawHeaders::Lines(call.header.join("\n"))),
         body: Some(call.body.clone()),
+        secret: call.secret.then_some(true),
         name: Some(call.name.clone()),
         tags: Some(call.tag.clone()),
         ..Draft::default()

@@ -40,10 +40,17 @@ async fn print(store: &dyn Store, new: naptime_core::NewJob, past: bool) -> anyh
         match (is_new, past, job.state.due) {
             (false, ..) => writeln!(out, "there is a job of this key already, {}: {stage}", job.id)?,
             (true, true, _) => {
-                writeln!(out, "enqueued {} as {}: --at is over, so it is called now", job.spec.endpoint, job.id)?;
+                writeln!(
+                    out,
+                    "enqueued {} as {}: --at is over, so it is called now",
+                    job.spec.shown_endpoint(),
+                    job.id
+                )?;
             }
-            (true, false, Some(due)) => writeln!(out, "enqueued {} as {}: call at {due}", job.spec.endpoint, job.id)?,
-            (true, false, None) => writeln!(out, "enqueued {} as {}", job.spec.endpoint, job.id)?,
+            (true, false, Some(due)) => {
+                writeln!(out, "enqueued {} as {}: call at {due}", job.spec.shown_endpoint(), job.id)?;
+            }
+            (true, false, None) => writeln!(out, "enqueued {} as {}", job.spec.shown_endpoint(), job.id)?,
         }
         writeln!(out, "its log is at /jobs/{0} on the page, and at /api/jobs/{0}/runs", job.id)?;
     }

@@ -1,13 +1,15 @@
-//! `naptime import`: the rows of a table `queued_job`, from CSV or from the INSERT statements of a dump.
+//! `naptime import`: the rows of a table `queued_job`, from CSV or from a dump.
+//!
+//! Each row of the file is taken over as it was meant, or named with its line and the reason.
 
 mod row;
 mod sql;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use naptime_core::{Invalid, JobId, NewJob};
 use naptime_store::{Added, Store, TimeoutLimits};
 use uuid::Uuid;
@@ -29,7 +31,16 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let rules = Rules::read_for(&store, &args.rules, &mut faults);
     let store = faults.check(store)?;
     let text = read(&args.file)?;
-    let rows = if is_sql(&args.file, &text) { sql::rows(&text, args.standard_strings) } else { table::rows(&text) };
+    let rows: Box<dyn Iterator<Item = ReadRow> + '_> = if is_sql(&args.file, &text) {
+        let strings = match (args.standard_strings, args.backslash_escapes) {
+            (true, _) => Some(sql::Strings::Standard),
+            (false, true) => Some(sql::Strings::Mysql),
+            (false, false) => None,
+        };
+        Box::new(sql::rows(&text, strings))
+    } else {
+        table::rows(&text)
+    };
     block_on(async {
         let opened = store::open(&store, false).await?;
         add(opened.store.as_ref(), rows, &rules, args.all).await
@@ -37,7 +48,15 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
 }
 
 fn read(file: &str) -> anyhow::Result<String> {
-    let text = String::from_utf8(read_file(file)?).with_context(|| format!("{file} is not UTF-8"))?;
+    let bytes = read_file(file)?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        bail!("{file} is UTF-16: save it as UTF-8");
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        anyhow::anyhow!("{file} is not UTF-8 at line {line}, so nothing of it was imported: save or dump it as UTF-8")
+    })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
@@ -66,11 +85,17 @@ async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rul
     let mut unknown = BTreeSet::new();
     let mut new: Vec<NewJob> = Vec::new();
     let mut limits = TimeoutLimits::default();
+    let mut seen: HashMap<String, u64> = HashMap::new();
     for row in rows {
         let line = row.as_ref().map_or_else(|(line, _)| *line, |row| row.line);
         let fate = row.and_then(|row| {
             unknown.extend(row.unknown_columns());
             let line = row.line;
+            // The second would pass for one that was imported before.
+            if let Some(first) = row.id().and_then(|id| seen.insert(id.to_owned(), line)) {
+                let detail = format!("the row at line {first} has the same id, so this one is not imported");
+                return Err((line, vec![Invalid::new("id", "conflict", detail)]));
+            }
             row.fate(rules, JobId::from(Uuid::now_v7()), store.now(), all).map_err(|faults| (line, faults))
         });
         let fault = match &fate {
@@ -97,11 +122,12 @@ async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rul
     for column in &unknown {
         writeln!(out, "column {column} says nothing to Naptime, so it was left out")?;
     }
-    writeln!(out, "imported {added}, there already {existing}, done already {done}, not readable {bad}")?;
+    let read = added + existing + done + bad;
+    writeln!(out, "{read} rows: imported {added}, there already {existing}, done already {done}, not readable {bad}")?;
     if bad > 0 {
         bail!("what could not be read was not imported; see above");
     }
-    if added + existing + done == 0 {
+    if read == 0 {
         bail!("there is no row of a table queued_job");
     }
     Ok(())

@@ -131,8 +131,17 @@ impl Rules {
 
     /// Reads them; `networks` is what is allowed if nothing is set.
     pub(crate) fn read(args: &RuleArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
+        // An empty value may mean "none" or "as it is by default", which are far apart for `up`.
+        let networks = match args.naptime_allow_networks.as_deref().map(str::parse) {
+            None => networks,
+            Some(Ok(listed)) => listed,
+            Some(Err(Invalid { detail, .. })) => {
+                faults.add("NAPTIME_ALLOW_NETWORKS", detail);
+                networks
+            }
+        };
         Self {
-            networks: faults.read("NAPTIME_ALLOW_NETWORKS", args.naptime_allow_networks.as_ref(), networks, str::parse),
+            networks,
             min_period: faults.read("NAPTIME_MIN_PERIOD", args.naptime_min_period.as_ref(), MIN_PERIOD, |text| {
                 duration::parse_within("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
             }),

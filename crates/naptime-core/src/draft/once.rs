@@ -59,6 +59,7 @@ impl OnceDraft {
             method: self.draft.method,
             headers: self.draft.headers,
             body: self.draft.body,
+            secret: self.draft.secret,
             timeout: self.draft.timeout,
             attempts: self.draft.attempts,
             backoff: self.draft.backoff,

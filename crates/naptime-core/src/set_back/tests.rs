@@ -46,7 +46,7 @@ fn what_a_right_clock_planned_stays() {
     assert_eq!(once.after_set_back(NOW), None, "the time is the user's");
     let mut put_off = job(every(SECOND), NOW);
     put_off.spec.steer = Some(Steer { min: SECOND, max: HOUR });
-    put_off.edit(crate::Edit::PutOff { until: NOW + HOUR }, NOW).expect("not deleted");
+    put_off.edit(crate::Edit::PutOff { until: NOW + HOUR, cut: None }, NOW).expect("not deleted");
     assert_eq!(put_off.after_set_back(NOW), None, "its target asked for that");
 }
 

@@ -58,6 +58,8 @@ struct RequestDocument {
     headers: Headers,
     body: Option<String>,
     timeout_ms: i64,
+    #[serde(default)]
+    secret: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -188,6 +190,7 @@ fn job(d: JobDocument) -> Result<Job> {
                 headers: d.request.headers,
                 body: d.request.body,
                 timeout: duration(d.request.timeout_ms),
+                secret: d.request.secret,
             },
             schedule: to_schedule(d.schedule)?,
             retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
@@ -268,6 +271,7 @@ fn request(request: &Request) -> RequestDocument {
         headers: request.headers.clone(),
         body: request.body.clone(),
         timeout_ms: millis(request.timeout),
+        secret: request.secret,
     }
 }
 

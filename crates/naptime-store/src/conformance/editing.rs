@@ -32,6 +32,7 @@ fn full_job() -> NewJob {
             "{\"$set\": {\"a.b\": null}}\r\n'; DROP TABLE jobs; -- <script>alert(1)</script> \u{0} 🦦 ü".to_owned(),
         ),
         timeout: Duration::from_millis(12_345),
+        secret: true,
     };
     spec.schedule = Schedule::Every {
         period: Duration::from_millis(90_061_001),

@@ -35,6 +35,7 @@ impl<B: Backend> Case<B> {
             capacity: 1,
             held: 0,
             started_at: self.store.now(),
+            trouble: None,
             stopping: false,
         };
         self.store.beat(&beat).await.expect("heard");
@@ -221,6 +222,7 @@ pub async fn history_that_lies_ahead_moves_back<B: Backend>() {
     let figures = Figures { calls: 1, ..Figures::default() };
     case.store.add_load(&[Load { at, worker: new_worker(), figures }]).await.expect("added");
     case.clock_is_right(true).await;
+    case.advance(SECONDS).await;
     case.store.purge().await.expect("purged");
     let now = case.store.now();
     let runs = case.runs(job.id).await;

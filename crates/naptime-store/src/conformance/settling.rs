@@ -333,7 +333,8 @@ pub async fn counters_count<B: Backend>() {
     let case = Case::<B>::new().await;
     let job = case.add_due().await;
     let mut expect = Counters::default();
-    let rounds = [(Outcome::Ok, 0), (Outcome::Failed, 2), (Outcome::Ok, 1), (Outcome::Tls, 0), (Outcome::Ok, 0)];
+    let rounds =
+        [(Outcome::Ok, 0), (Outcome::Failed, 2), (Outcome::Ok, 1), (Outcome::InvalidResponse, 0), (Outcome::Ok, 0)];
     let mut last_ok = None;
     for (outcome, late) in rounds {
         case.advance(late * HOUR).await;

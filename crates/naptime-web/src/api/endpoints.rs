@@ -65,7 +65,7 @@ pub(super) async fn patch(
         if old.deleted_at.is_some() {
             return Err(Error::Deleted.into());
         }
-        let draft = mask::unmasked(draft.clone(), Some(&old.spec.request.headers));
+        let draft = mask::unmasked(draft.clone(), Some(&old.spec));
         let read = draft.change(app.rules(), &old);
         let change = app.change_held_to_pool(read, &old).await?.map_err(Problem::invalid)?;
         // A change holds whole requests, so it must not be made to another revision than it was read against.

@@ -42,6 +42,7 @@ pub(super) fn field(draft: &mut Draft, name: &str, value: Json) -> Result<(), In
         "method" => draft.method = Some(string("method", value)?),
         "headers" => draft.headers = Some(headers(value)?),
         "body" => draft.body = Some(clearable(value, |value| string("body", value))?),
+        "secret" => draft.secret = Some(boolean("secret", &value)?),
         "timeout" => draft.timeout = Some(duration("timeout", value)?),
         "active" => draft.active = Some(boolean("active", &value)?),
         "sla" => draft.sla = Some(clearable(value, |value| duration("sla", value))?),
@@ -181,7 +182,8 @@ fn retry(draft: &mut Draft, value: Json) -> Result<(), Invalid> {
             ("backoff", value) => draft.backoff = Some(duration("retry", value)?),
             ("on", Json::Array(items)) if items.is_empty() => draft.on = Some("none".to_owned()),
             ("on", value) => {
-                draft.on = Some(list("retry", "statuses, `timeout`, `unreachable` and `connection`", value)?.join(", "))
+                draft.on =
+                    Some(list("retry", "statuses, `timeout`, `unreachable` and `connection`", value)?.join(", "));
             }
             _ => {
                 let detail = format!("`{}` is not a field of `retry`", excerpt(&name, 60));

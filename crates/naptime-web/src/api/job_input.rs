@@ -10,7 +10,8 @@ use crate::mask;
 use crate::problem::Problem;
 
 /// What a one-off job has in common with an endpoint.
-const COMMON: [&str; 10] = ["url", "method", "headers", "body", "timeout", "retry", "success", "lease", "name", "tags"];
+const COMMON: [&str; 11] =
+    ["url", "method", "headers", "body", "secret", "timeout", "retry", "success", "lease", "name", "tags"];
 /// The most faults collected of fields that nobody knows, of which a body may hold very many.
 const MOST_UNKNOWN: usize = 50;
 

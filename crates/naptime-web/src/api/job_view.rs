@@ -36,6 +36,7 @@ pub(super) struct JobView {
     common: Common,
     headers: Vec<(String, String)>,
     body: Option<String>,
+    secret: bool,
     timeout: String,
     retry: RetryView,
     success: String,
@@ -78,7 +79,8 @@ pub(super) fn job(job: Job, note: Option<&'static str>) -> JobView {
     let headers = mask::masked(&request.headers).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     JobView {
         headers: headers.collect(),
-        body: request.body.clone(),
+        body: mask::body(request).map(str::to_owned),
+        secret: request.secret,
         timeout: duration::show(request.timeout),
         retry: view::retry(&job.spec.retry),
         success: job.spec.success.to_string(),

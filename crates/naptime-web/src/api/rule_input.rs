@@ -1,6 +1,6 @@
 //! A rule as programs send it. Its template is read like an endpoint, but each text is one to be filled in.
 
-use naptime_core::{Action, Draft, Invalid, RawHeaders, RetryTemplate, Rule, SteerTemplate, Template, draft};
+use naptime_core::{Action, Draft, Invalid, RawHeaders, RetryTemplate, Rule, SteerTemplate, Template, draft, secret};
 
 use super::input;
 use crate::format::excerpt;
@@ -133,8 +133,30 @@ fn template(json: Json, stored: Option<&Rule>) -> Result<Template, Vec<Invalid>>
         };
         faults.extend(read.err().filter(|_| faults.len() < MOST_FAULTS));
     }
+    let stored = stored.and_then(template_of);
+    let moved = draft.url.as_deref().zip(stored).is_some_and(|(url, stored)| host_of(url) != host_of(&stored.url));
+    // What was secret is kept only while it stays so.
+    let stays = stored.filter(|stored| !moved && (!stored.secret || draft.secret == Some(true)));
+    if let (Some(url), Some(stored)) = (&mut draft.url, stays) {
+        *url = secret::unmask_url(url, &stored.url, stored.secret);
+    }
+    if draft.url.as_deref().is_some_and(secret::has_mask) {
+        let detail = "the URL holds ••••, which stands for a value that is not kept; write the value out";
+        faults.push(Invalid::new("url", "masked", detail));
+    }
+    if matches!(&draft.body, Some(Some(body)) if body == secret::MASK) {
+        match stays.filter(|stored| stored.secret) {
+            Some(stored) => draft.body = Some(stored.body.clone()),
+            None => faults.push(mask::no_body()),
+        }
+    }
     let headers = draft.headers.take().map_or(Ok(Vec::new()), RawHeaders::pairs).and_then(|mut pairs| {
-        mask::unmask_pairs(&mut pairs, stored.map_or(&[], headers))?;
+        let stored = stored.map_or(&[][..], |stored| &stored.headers);
+        if moved {
+            mask::check_none_kept(&pairs)?;
+        } else {
+            mask::unmask_pairs(&mut pairs, stored)?;
+        }
         Ok(pairs)
     });
     let headers = headers.unwrap_or_else(|fault| {
@@ -159,6 +181,7 @@ fn template(json: Json, stored: Option<&Rule>) -> Result<Template, Vec<Invalid>>
         method: draft.method,
         headers,
         body: draft.body.flatten(),
+        secret: draft.secret.unwrap_or(false),
         timeout: draft.timeout,
         sla: draft.sla.flatten(),
         retry: RetryTemplate { attempts: draft.attempts, backoff: draft.backoff, on: draft.on },
@@ -183,11 +206,23 @@ fn retry(draft: &mut Draft, fields: Vec<(String, Json)>) -> Result<(), Invalid> 
     input::field(draft, "retry", Json::Object(rest))
 }
 
-fn headers(rule: &Rule) -> &[(String, String)] {
+fn template_of(rule: &Rule) -> Option<&Template> {
     match &rule.then {
-        Action::Upsert(template) => &template.headers,
-        Action::Delete | Action::SwitchOff => &[],
+        Action::Upsert(template) => Some(template),
+        Action::Delete | Action::SwitchOff => None,
     }
+}
+
+/// What of the template of a URL says which host is called: all before its path. The braces of a template may hold
+/// slashes.
+fn host_of(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let mut depth = 0_i32;
+    let end = url[start..].find(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth <= 0 && matches!(c, '/' | '?' | '#' | '\\')
+    });
+    &url[..end.map_or(url.len(), |end| start + end)]
 }
 
 fn unknown(name: &str, of: &str) -> Invalid {
@@ -261,7 +296,17 @@ mod tests {
         let stored = read_text(&upsert(r#""headers": {"Authorization": "Bearer {{ data.token }}"}"#), None).unwrap();
         let sent = upsert(r#""headers": {"authorization": "••••", "A": "1"}"#);
         let rule = read_text(&sent, Some(&stored)).unwrap();
-        assert_eq!(headers(&rule)[0].1, "Bearer {{ data.token }}");
+        assert_eq!(template_of(&rule).unwrap().headers[0].1, "Bearer {{ data.token }}");
+        for url in ["http://a.test/", "https://a.test:8443/", "https://{{ data.host }}/", "https://b.test/a.test/"] {
+            let faults = read_text(&sent.replace("https://a.test/", url), Some(&stored)).unwrap_err();
+            assert_eq!((&*faults[0].field, faults[0].code), ("then.upsert.headers", "masked"), "{url}");
+        }
+        let elsewhere = sent.replace("https://a.test/", "https://a.test/{{ key }}?token=x");
+        let stored = read_text(&elsewhere, Some(&stored)).unwrap();
+        let rule = read_text(&elsewhere.replace("token=x", "b=1&token=••••"), Some(&stored)).unwrap();
+        assert_eq!(template_of(&rule).unwrap().url, "https://a.test/{{ key }}?b=1&token=x");
+        assert_eq!(host_of("https://{{ a / b }}.test/x"), "https://{{ a / b }}.test");
+        assert_eq!(host_of("{{ data.url }}/x?a"), "{{ data.url }}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use naptime_core::{Action, Invalid, Rule, Time};
+use naptime_core::{Action, Invalid, Rule, Time, secret};
 use naptime_store::{Error, Expect, PageRef, StoredRule};
 use serde::Serialize;
 
@@ -13,7 +13,6 @@ use super::{rule_input, view};
 use crate::app::Shared;
 use crate::body::JsonBody;
 use crate::json::Json as Sent;
-use crate::mask;
 use crate::pages::PageError;
 use crate::problem::Problem;
 use crate::query::{IfMatch, Query};
@@ -116,12 +115,16 @@ async fn there(app: &Shared, name: &str) -> Result<Option<StoredRule>, Problem> 
     }
 }
 
-/// A rule without the values of headers that look like credentials.
+/// A rule without the credentials in its headers and its URL, and without what is secret.
 pub(crate) fn masked(mut rule: Rule) -> Rule {
     if let Action::Upsert(template) = &mut rule.then {
+        template.url = secret::mask_url(&template.url, template.secret);
+        if let Some(body) = template.body.as_mut().filter(|_| template.secret) {
+            secret::MASK.clone_into(body);
+        }
         for (name, value) in &mut template.headers {
-            if mask::is_secret(name) {
-                mask::MASK.clone_into(value);
+            if secret::is_secret(name, value) {
+                secret::MASK.clone_into(value);
             }
         }
     }

@@ -60,6 +60,7 @@ pub(super) struct EndpointView {
     common: Common,
     headers: Vec<(String, String)>,
     body: Option<String>,
+    secret: bool,
     timeout: String,
     retry: RetryView,
     success: Statuses,
@@ -218,7 +219,8 @@ pub(super) fn endpoint(job: Job) -> EndpointView {
     let headers = mask::masked(&request.headers).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     EndpointView {
         headers: headers.collect(),
-        body: request.body.clone(),
+        body: mask::body(request).map(str::to_owned),
+        secret: request.secret,
         timeout: duration::show(request.timeout),
         also: Vec::new(),
         retry: retry(&job.spec.retry),

@@ -52,7 +52,7 @@ pub(super) async fn confirm_delete(State(app): State<Shared>, PageId(id): PageId
         section.confirm {
             h1 { "Delete this endpoint?" }
             @if !job.spec.name.is_empty() { p { strong { (job.spec.name) } } }
-            p.where { (url(&job.spec.endpoint)) }
+            p.where { (url(&job.spec.shown_endpoint())) }
             p {
                 "It is not called any more. Its history stays viewable, and it can be restored, for "
                 (duration::show(app.settings.retention)) "."

@@ -40,7 +40,7 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
         html! {}
     };
     let now = app.now();
-    let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
+    let title = if job.spec.name.is_empty() { job.spec.shown_endpoint().to_string() } else { job.spec.name.clone() };
     let history = html! {
         section.runs-part aria-labelledby="runs" {
             h2 #runs { "Runs" }
@@ -83,9 +83,9 @@ fn heading(job: &Job, pool_off: bool) -> Markup {
     html! {
         div.head {
             div.title {
-                h1 { @if job.spec.name.is_empty() { (url(&job.spec.endpoint)) } @else { (job.spec.name) } }
+                h1 { @if job.spec.name.is_empty() { (url(&job.spec.shown_endpoint())) } @else { (job.spec.name) } }
                 @if !job.spec.name.is_empty() {
-                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.endpoint)) }
+                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.shown_endpoint())) }
                 }
             }
             @if job.deleted_at.is_none() {

@@ -11,13 +11,13 @@ pub(super) fn request(spec: &Spec, pool: Option<&PoolSettings>) -> Markup {
     let request = &spec.request;
     html! {
         dt { "Pool" } dd { (pool_view::link(spec.endpoint.pool())) " " (pool_view::mark(pool)) }
-        dt { "Channel" } dd.where { (spec.endpoint.channel()) }
+        dt { "Channel" } dd.where { (spec.shown_endpoint().channel()) }
         dt { "Method" } dd { (request.method) }
         @if !request.headers.is_empty() {
             dt { "Headers" }
             dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
         }
-        @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
+        @if let Some(body) = mask::body(request) { dt { "Body" } dd { pre { "\n" (body) } } }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Fields {
     pub(super) method: String,
     pub(super) headers: String,
     pub(super) body: String,
+    /// Whether body and query are shown no more.
+    pub(super) secret: bool,
     pub(super) timeout: String,
     pub(super) name: String,
     pub(super) tags: String,
@@ -77,7 +79,7 @@ impl Fields {
         let (from, to) = timing.window.as_deref().and_then(|window| window.split_once('-')).unwrap_or_default();
         let or_blank = |duration: Option<Duration>| duration.map(duration::show).unwrap_or_default();
         Self {
-            url: spec.endpoint.to_string(),
+            url: spec.shown_endpoint().to_string(),
             kind: timing.kind.to_owned(),
             every: timing.every.unwrap_or_default(),
             jitter: timing.jitter.unwrap_or_default(),
@@ -90,7 +92,8 @@ impl Fields {
             tz: timing.tz.unwrap_or(Zone::UTC.to_string()),
             method: request.method.to_string(),
             headers: lines.collect::<Vec<_>>().join("\n"),
-            body: normal(request.body.as_deref().unwrap_or("")),
+            body: normal(mask::body(request).unwrap_or_default()),
+            secret: request.secret,
             timeout: duration::show(request.timeout),
             name: spec.name.clone(),
             tags: spec.tags.join(", "),
@@ -134,6 +137,7 @@ impl Fields {
             method: text("method"),
             headers: text("headers"),
             body: text("body"),
+            secret: there("secret"),
             timeout: text("timeout"),
             name: text("name"),
             tags: text("tags"),
@@ -164,6 +168,7 @@ impl Fields {
             method: unless_blank(typed(|fields| &fields.method)),
             headers: typed(|fields| &fields.headers).map(RawHeaders::Lines),
             body: typed(|fields| &fields.body).map(Some),
+            secret: (self.secret != shown.secret).then_some(self.secret),
             timeout: unless_blank(typed(|fields| &fields.timeout)),
             active: (self.active != shown.active).then_some(self.active),
             sla: typed(|fields| &fields.sla).map(or_none),

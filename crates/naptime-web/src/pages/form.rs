@@ -85,7 +85,7 @@ pub(super) async fn change(
         return Ok(page(&app, &fields, Some(&job), &[], false).await?.into_response());
     }
     if fields.rev.is_none_or(|rev| rev == job.rev) {
-        let draft = mask::unmasked(fields.draft(&Fields::of(&job)), Some(&job.spec.request.headers));
+        let draft = mask::unmasked(fields.draft(&Fields::of(&job)), Some(&job.spec));
         let change = match app.change_held_to_pool(draft.change(app.rules(), &job), &job).await? {
             Ok(change) => change,
             Err(faults) => {
@@ -141,7 +141,8 @@ async fn page(
 async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<Preview, PageError> {
     let shown = old.map_or_else(Fields::blank, Fields::of);
     let id = old.map(|job| job.id).or(fields.id).unwrap_or_else(new_id);
-    let others = match Endpoint::parse(&fields.url) {
+    let typed = old.map_or_else(|| fields.url.clone(), |job| mask::unmasked_url(&fields.url, &job.spec));
+    let others = match Endpoint::parse(&typed) {
         Ok(url) => app.of_url(&url, id).await?,
         Err(_) => Vec::new(),
     };

@@ -114,7 +114,8 @@ impl Form<'_> {
     /// What most endpoints need not say. It is open where something in it is wrong or said.
     fn more(&self) -> Markup {
         let fields = self.fields;
-        let inside = ["method", "headers", "body", "timeout", "tags", "sla", "retry", "success", "lease", "steer"];
+        let inside =
+            ["method", "headers", "body", "secret", "timeout", "tags", "sla", "retry", "success", "lease", "steer"];
         let faulty = self.faults.iter().any(|fault| inside.contains(&fault.field.as_ref()));
         let blank = Fields::blank();
         let said = [
@@ -132,7 +133,7 @@ impl Form<'_> {
             (&fields.steer_min, &blank.steer_min),
             (&fields.steer_max, &blank.steer_max),
         ];
-        let open = faulty || said.iter().any(|(value, default)| value != default);
+        let open = faulty || fields.secret || said.iter().any(|(value, default)| value != default);
         html! {
             details.more open[open] {
                 summary { "Request, outcome, SLA, retries and tags" }
@@ -173,6 +174,13 @@ impl Form<'_> {
             (self.text("headers", "Headers", &fields.headers, 4,
                 "One on each line, like Accept: text/plain. Credentials are not shown again; leave •••• to keep one."))
             (self.text("body", "Body", &fields.body, 5, "Sent with each call; at most 256 KiB"))
+            div.field.check.faulty[self.fault("secret").is_some()] {
+                input #secret type="checkbox" name="secret" value="true" checked[fields.secret]
+                    aria-describedby="secret-hint";
+                label for="secret" { "Body and query are secret" }
+                p.hint #secret-hint { "They are sent, but not shown again; leave •••• to keep one." }
+                @if let Some(fault) = self.fault("secret") { p.fault { (fault.detail) } }
+            }
             (self.input(&Input {
                 name: "timeout", label: "Timeout", value: &fields.timeout,
                 hint: "The whole answer must be there by then; at most 5m, unless the pool allows more", kind: "text", list: None,
@@ -295,6 +303,7 @@ fn label_of(field: &str) -> &str {
         "method" => "Method",
         "headers" => "Headers",
         "body" => "Body",
+        "secret" => "Body and query are secret",
         "timeout" => "Timeout",
         "sla" => "SLA",
         "retry" => "Retries",

@@ -26,14 +26,14 @@ pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, quer
     let pool = app.store.pool_settings(std::slice::from_ref(job.spec.endpoint.pool())).await?.pop();
     let now = app.now();
     let lock = under_way(&job, &page.items, now).filter(|_| cursor.is_none());
-    let title = if job.spec.name.is_empty() { job.spec.endpoint.to_string() } else { job.spec.name.clone() };
+    let title = if job.spec.name.is_empty() { job.spec.shown_endpoint().to_string() } else { job.spec.name.clone() };
     let stage = job.stage().unwrap_or(Stage::Waiting);
     let body = html! {
         div.head {
             div.title {
-                h1 { @if job.spec.name.is_empty() { (url(&job.spec.endpoint)) } @else { (job.spec.name) } }
+                h1 { @if job.spec.name.is_empty() { (url(&job.spec.shown_endpoint())) } @else { (job.spec.name) } }
                 @if !job.spec.name.is_empty() {
-                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.endpoint)) }
+                    p.where { span.method { (job.spec.request.method) } " " (url(&job.spec.shown_endpoint())) }
                 }
             }
             (live("actions", &html! { div.actions { (buttons(id, stage, "")) } }))

@@ -30,6 +30,8 @@ pub(super) struct RuleFields {
     pub(super) active: bool,
     /// Whether its period is on round times.
     pub(super) align: bool,
+    /// Whether its body and query are shown no more.
+    pub(super) secret: bool,
     /// The revision that was shown; none of a new rule.
     pub(super) rev: Option<Rev>,
     /// An event to try it with.
@@ -48,6 +50,7 @@ impl RuleFields {
             enabled: true,
             active: true,
             align: false,
+            secret: false,
             rev: None,
             sample: sample("user.created"),
             trying: false,
@@ -98,7 +101,7 @@ impl RuleFields {
         ];
         let shown = texts.into_iter().filter_map(|(name, text)| Some((format!("{TEMPLATE}{name}"), normal(&text?))));
         self.texts.extend(shown);
-        (self.active, self.align) = (template.active, template.align);
+        (self.active, self.align, self.secret) = (template.active, template.align, template.secret);
     }
 
     /// The form as it was sent.
@@ -112,6 +115,7 @@ impl RuleFields {
             enabled: there("enabled"),
             active: there("then.upsert.active"),
             align: there("then.upsert.align"),
+            secret: there("then.upsert.secret"),
             rev: text("rev").parse().ok().map(Rev),
             sample: text("sample"),
             trying: there("try"),
@@ -156,7 +160,8 @@ impl RuleFields {
             let text = self.text(&format!("{TEMPLATE}{name}"));
             Some(text.to_owned()).filter(|text| !text.trim().is_empty())
         };
-        let mut fields = vec![("active", Json::Bool(self.active)), ("align", Json::Bool(self.align))];
+        let flags = [("active", self.active), ("align", self.align), ("secret", self.secret)];
+        let mut fields: Vec<_> = flags.map(|(name, flag)| (name, Json::Bool(flag))).into();
         fields.extend(TEXTS.iter().filter_map(|name| Some((*name, Json::String(said(name)?)))));
         for name in LISTS {
             let Some(text) = said(name) else { continue };

@@ -199,6 +199,11 @@ impl RuleForm<'_> {
                 }
                 (self.folded("When else it is called", &TIMING))
                 (self.folded("Request", &REQUEST))
+                div.field.check {
+                    input #then-secret type="checkbox" name="then.upsert.secret" value="true" checked[self.fields.secret];
+                    label for="then-secret" { "Body and query are secret" }
+                    p.hint { "They are sent, but not shown again; leave •••• to keep one" }
+                }
                 (self.folded("Outcome, SLA, retries and tags", &MORE))
                 div.field.check {
                     input #then-active type="checkbox" name="then.upsert.active" value="true" checked[self.fields.active];

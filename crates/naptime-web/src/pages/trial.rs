@@ -74,13 +74,13 @@ fn facts(job: &Job) -> Markup {
     let (spec, request) = (&job.spec, &job.spec.request);
     html! {
         dl.facts {
-            dt { "URL" } dd.where { (request.method) " " (spec.endpoint) }
+            dt { "URL" } dd.where { (request.method) " " (spec.shown_endpoint()) }
             dt { "Schedule" } dd { (spec.schedule.describe()) @if !job.active { ", switched off" } }
             @if !request.headers.is_empty() {
                 dt { "Headers" }
                 dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
             }
-            @if let Some(body) = &request.body { dt { "Body" } dd { pre { "\n" (body) } } }
+            @if let Some(body) = mask::body(request) { dt { "Body" } dd { pre { "\n" (body) } } }
             dt { "Timeout" } dd { (duration::show(request.timeout)) }
             @if !spec.name.is_empty() { dt { "Name" } dd { (spec.name) } }
             @if !spec.tags.is_empty() { dt { "Tags" } dd { @for tag in &spec.tags { span.tag { (tag) } " " } } }

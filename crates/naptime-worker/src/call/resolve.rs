@@ -91,7 +91,9 @@ impl Resolver {
         };
         addresses.retain(|&ip| self.networks.permits(ip));
         if addresses.is_empty() {
-            return Err(LookupError::Blocked { host: host.to_owned() });
+            return Err(LookupError::Blocked {
+                host: literal.map_or_else(|_| host.to_owned(), |ip: IpAddr| ip.to_string()),
+            });
         }
         Ok(addresses)
     }

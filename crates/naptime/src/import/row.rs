@@ -84,10 +84,23 @@ impl Row {
     /// Checks that a table has what a row cannot do without.
     pub(super) fn check_columns(columns: &[String]) -> Result<(), Invalid> {
         let missing = |name: &str| columns.iter().all(|column| column != name);
-        match ["id", "url"].into_iter().find(|name| missing(name)) {
-            None => Ok(()),
-            Some(name) => Err(Invalid::new(name, "missing", format!("there is no column `{name}`"))),
+        if let Some(name) = ["id", "url"].into_iter().find(|name| missing(name)) {
+            return Err(Invalid::new(name, "missing", format!("there is no column `{name}`")));
         }
+        match columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+            None => Ok(()),
+            Some((_, twice)) => Err(Invalid::new(twice.clone(), "doubled", format!("there are two columns `{twice}`"))),
+        }
+    }
+
+    /// Whether a column is read.
+    pub(super) fn reads(column: &str) -> bool {
+        READ.contains(&column)
+    }
+
+    /// What it is known by.
+    pub(super) fn id(&self) -> Option<&str> {
+        self.get("id").map(str::trim).filter(|id| !id.is_empty())
     }
 
     /// The columns that are not known.
@@ -107,7 +120,7 @@ impl Row {
         }
         let mut faults = Vec::new();
         let mut note = |fault: Invalid| faults.push(fault);
-        let key = self.get("id").map(str::trim).filter(|id| !id.is_empty());
+        let key = self.id();
         if key.is_none() {
             note(Invalid::new("id", "missing", "the row has no id, by which it would be known when imported again"));
         }
@@ -141,15 +154,17 @@ impl Row {
 
     /// Whether it has been called, and is not to be called again.
     fn is_done(&self) -> Result<bool, Invalid> {
-        if ["done_at", "finished_at", "completed_at"].iter().any(|column| self.get(column).is_some()) {
-            return Ok(true);
+        for column in ["done_at", "finished_at", "completed_at"] {
+            if self.get(column).map_or(Ok(false), |text| is_time_set(column, text))? {
+                return Ok(true);
+            }
         }
         for column in ["state", "status", "done"] {
             let Some(text) = self.get(column) else { continue };
             let word = text.trim().to_lowercase();
             let done = match &*word {
-                "0" | "f" | "false" if column == "done" => false,
-                "1" | "t" | "true" if column == "done" => true,
+                "" | "0" | "f" | "false" | "n" | "no" | "\0" if column == "done" => false,
+                "1" | "t" | "true" | "y" | "yes" | "\u{1}" if column == "done" => true,
                 word if OPEN.contains(&word) => false,
                 word if ENDED.contains(&word) => true,
                 _ => {
@@ -212,8 +227,17 @@ impl Row {
                 return Err(Invalid::new("params", "not_a_query", "JSON cannot be sent by this method"));
             }
             let url = draft.url.take().unwrap_or_default();
-            let joint = if url.contains('?') { '&' } else { '?' };
-            draft.url = Some(format!("{url}{joint}{}", params.trim_start_matches(['?', '&'])));
+            // A fragment is not sent, and what stands after it belongs to it.
+            let url = url.split('#').next().unwrap_or_default();
+            let joint = if url.ends_with(['?', '&']) {
+                ""
+            } else if url.contains('?') {
+                "&"
+            } else {
+                "?"
+            };
+            let params = params.trim_start_matches(['?', '&']).replace('#', "%23");
+            draft.url = Some(format!("{url}{joint}{params}"));
             return Ok(());
         }
         draft.body = Some(Some(params.to_owned()));
@@ -224,6 +248,25 @@ impl Row {
             pairs.push(("Content-Type".to_owned(), kind.to_owned()));
         }
         Ok(())
+    }
+}
+
+/// Whether a column that holds a time holds one. MySQL writes a zero date where there is none.
+fn is_time_set(column: &'static str, text: &str) -> Result<bool, Invalid> {
+    let word = text.trim().to_lowercase();
+    if word.chars().all(|c| matches!(c, '0' | '-' | ':' | ' ' | '.' | 't' | 'z' | '+')) && word != "t" {
+        return Ok(false);
+    }
+    match &*word {
+        "f" | "false" | "n" | "no" => Ok(false),
+        "t" | "true" | "y" | "yes" => Ok(true),
+        word if word.starts_with(|c: char| c.is_ascii_digit()) => Ok(true),
+        _ => {
+            let detail = format!(
+                "`{text}` is no time, so it is not known whether the row is done; --all imports it all the same"
+            );
+            Err(Invalid::new(column, "unknown_state", detail))
+        }
     }
 }
 

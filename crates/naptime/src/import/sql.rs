@@ -1,295 +1,310 @@
-//! Rows as the INSERT statements of a dump: the subset that dumps use, not SQL at large.
+//! Rows of the table in a dump: its INSERT, REPLACE and COPY statements. The subset of SQL that dumps use, not SQL at
+//! large; a parser of SQL stops at the first thing that it does not know, and one row must not hide the others.
+
+mod copy;
+mod dialect;
+mod lexer;
+mod value;
 
 use naptime_core::Invalid;
 
+use self::lexer::Lexer;
 use super::ReadRow;
 use super::row::Row;
+
+pub(super) use self::dialect::Strings;
 
 /// The table.
 const TABLE: &str = "queued_job";
 
-/// The rows that are inserted into `queued_job`. `standard`: a backslash in a string is a backslash, as PostgreSQL and
-/// SQLite have it; otherwise it begins an escape, as MySQL has it.
-pub(super) fn rows(text: &str, standard: bool) -> Box<dyn Iterator<Item = ReadRow> + '_> {
-    let mut reader = Reader { rest: text, line: 1, standard };
-    let mut rows = Vec::new();
-    while let Some(word) = reader.next_statement() {
-        if word != "INSERT" {
-            continue;
-        }
-        let line = reader.line;
-        // What cannot be read further is told, and the next statement is gone on with.
-        if let Err(fault) = reader.insert(&mut rows) {
-            rows.push(Err((line, vec![fault])));
-        }
-    }
-    Box::new(rows.into_iter())
+/// The rows of `queued_job`. `strings`: what a backslash in a string is; none: what the dump says.
+pub(super) fn rows(text: &str, strings: Option<Strings>) -> impl Iterator<Item = ReadRow> + '_ {
+    let fixed = strings.is_some();
+    let lexer = Lexer::new(text, strings.unwrap_or_else(|| dialect::of(text)));
+    Statements { lexer, fixed, created: None, within: Within::Nothing }
 }
 
-struct Reader<'a> {
-    rest: &'a str,
-    line: u64,
-    standard: bool,
+/// The names of the columns, or why the rows can't be read.
+type Columns = Result<Vec<String>, Invalid>;
+
+/// The statements of a dump, read row by row.
+struct Statements<'a> {
+    lexer: Lexer<'a>,
+    /// Whether the dump is not asked what a backslash is.
+    fixed: bool,
+    /// The columns of the table, by its CREATE TABLE.
+    created: Option<Vec<String>>,
+    within: Within,
 }
 
+/// What is read on with.
+enum Within {
+    Nothing,
+    Values(Columns),
+    Copy(Columns),
+}
+
+/// A fault of a statement.
 fn bad(detail: impl Into<String>) -> Invalid {
     Invalid::new("sql", "not_an_insert", detail.into())
 }
 
-impl<'a> Reader<'a> {
-    /// Passes over what is left of a statement, and returns the first word of the next.
-    fn next_statement(&mut self) -> Option<String> {
-        self.blanks();
-        while !self.rest.is_empty() {
-            let word = self.word().to_uppercase();
-            if !word.is_empty() {
-                if word != "INSERT" {
-                    self.skip_statement();
-                }
-                return Some(word);
-            }
-            self.skip_statement();
-            self.blanks();
-        }
-        None
-    }
+impl Iterator for Statements<'_> {
+    type Item = ReadRow;
 
-    fn skip_statement(&mut self) {
+    fn next(&mut self) -> Option<ReadRow> {
         loop {
-            self.blanks();
-            match self.rest.chars().next() {
-                None => return,
-                Some(';') => {
-                    self.advance(1);
-                    return self.blanks();
-                }
-                // A string may hold a semicolon.
-                Some('\'' | '"' | '`') => drop(self.quoted()),
-                Some(c) => self.advance(c.len_utf8()),
-            }
-        }
-    }
-
-    /// The rest of `INSERT INTO queued_job (a, b) VALUES (1, 'x'), (2, 'y');`.
-    fn insert(&mut self, rows: &mut Vec<ReadRow>) -> Result<(), Invalid> {
-        let read = self.insert_rows(rows);
-        if read.is_err() {
-            self.skip_statement();
-        }
-        read
-    }
-
-    fn insert_rows(&mut self, rows: &mut Vec<ReadRow>) -> Result<(), Invalid> {
-        self.blanks();
-        while matches!(self.peek_word().to_uppercase().as_str(), "IGNORE" | "INTO") {
-            self.word();
-            self.blanks();
-        }
-        let mut table = self.name()?;
-        while self.take('.') {
-            table = self.name()?;
-        }
-        if !table.eq_ignore_ascii_case(TABLE) {
-            self.skip_statement();
-            return Ok(());
-        }
-        if !self.take('(') {
-            return Err(bad("the INSERT does not name its columns; dump it with them"));
-        }
-        let mut columns = vec![self.name()?.to_lowercase()];
-        while self.take(',') {
-            columns.push(self.name()?.to_lowercase());
-        }
-        self.expect(')')?;
-        Row::check_columns(&columns)?;
-        if !self.word().eq_ignore_ascii_case("VALUES") {
-            return Err(bad("VALUES is missing after the columns"));
-        }
-        loop {
-            self.blanks();
-            let line = self.line;
-            rows.push(
-                self.tuple(columns.len())
-                    .map_err(|fault| (line, vec![fault]))
-                    .map(|values| Row::new(line, columns.iter().cloned().zip(values))),
-            );
-            if rows.last().is_some_and(Result::is_err) {
-                self.skip_tuple();
-            }
-            if !self.take(',') {
-                self.skip_statement();
-                return Ok(());
-            }
-        }
-    }
-
-    fn tuple(&mut self, count: usize) -> Result<Vec<Option<String>>, Invalid> {
-        self.expect('(')?;
-        let mut values = vec![self.value()?];
-        while self.take(',') {
-            values.push(self.value()?);
-        }
-        if values.len() != count {
-            return Err(bad(format!("there are {} values, and {count} columns", values.len())));
-        }
-        self.expect(')')?;
-        Ok(values)
-    }
-
-    /// After a fault in a tuple, passes over what is left of it.
-    fn skip_tuple(&mut self) {
-        let mut open = 1_u32;
-        while open > 0 {
-            self.blanks();
-            match self.rest.chars().next() {
-                None | Some(';') => return,
-                Some('\'' | '"' | '`') => drop(self.quoted()),
-                Some(c) => {
-                    open = open + u32::from(c == '(') - u32::from(c == ')');
-                    self.advance(c.len_utf8());
-                }
-            }
-        }
-    }
-
-    fn value(&mut self) -> Result<Option<String>, Invalid> {
-        self.blanks();
-        match self.rest.chars().next() {
-            Some('\'' | '"') => return self.quoted().map(Some),
-            Some(c) if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => {
-                let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '+' | '.'));
-                let number = &self.rest[..end.unwrap_or(self.rest.len())];
-                if number.starts_with("0x") || number.parse::<f64>().is_err() {
-                    return Err(bad(format!("`{}` is a value that is not read here", excerpt(number))));
-                }
-                self.advance(number.len());
-                return Ok(Some(number.to_owned()));
-            }
-            _ => {}
-        }
-        let word = self.word();
-        match &*word.to_uppercase() {
-            "NULL" => Ok(None),
-            "TRUE" => Ok(Some("1".to_owned())),
-            "FALSE" => Ok(Some("0".to_owned())),
-            // As good as now. More often than not it is in a column that is not read.
-            "NOW" | "CURRENT_TIMESTAMP" => {
-                if self.take('(') {
-                    self.expect(')')?;
-                }
-                Ok(None)
-            }
-            // An escape string of PostgreSQL.
-            "E" if self.rest.starts_with('\'') => {
-                let standard = std::mem::replace(&mut self.standard, false);
-                let read = self.quoted();
-                self.standard = standard;
-                read.map(Some)
-            }
-            _ => Err(bad(format!("`{}` is a value that is not read here", excerpt(word)))),
-        }
-    }
-
-    /// A name, with or without quotes.
-    fn name(&mut self) -> Result<String, Invalid> {
-        self.blanks();
-        if self.rest.starts_with(['`', '"']) {
-            return self.quoted();
-        }
-        match self.word() {
-            "" => Err(bad("a name is missing")),
-            word => Ok(word.to_owned()),
-        }
-    }
-
-    /// What is between quotes. A quote in it is doubled or, where a backslash begins an escape, escaped.
-    fn quoted(&mut self) -> Result<String, Invalid> {
-        let from = self.line;
-        let quote = self.rest.chars().next().unwrap_or('\'');
-        self.advance(1);
-        let mut text = String::new();
-        loop {
-            let mut chars = self.rest.chars();
-            match chars.next() {
-                None => return Err(bad(format!("what is quoted at line {from} has no end"))),
-                Some(c) if c == quote => {
-                    self.advance(1);
-                    if !self.rest.starts_with(quote) {
-                        return Ok(text);
+            let read = match std::mem::replace(&mut self.within, Within::Nothing) {
+                Within::Nothing => {
+                    if self.lexer.at_end() {
+                        return None;
                     }
-                    text.push(quote);
-                    self.advance(1);
+                    let line = self.lexer.line;
+                    self.statement().map(|()| None).map_err(|fault| (line, vec![fault]))
                 }
-                Some('\\') if !self.standard && quote != '`' => {
-                    let Some(escaped) = chars.next() else { return Err(bad("the text ends in an escape")) };
-                    text.push(match escaped {
-                        'n' => '\n',
-                        'r' => '\r',
-                        't' => '\t',
-                        '0' => '\0',
-                        'b' => '\u{8}',
-                        'Z' => '\u{1a}',
-                        other => other,
-                    });
-                    self.advance(1 + escaped.len_utf8());
-                }
-                Some(c) => {
-                    text.push(c);
-                    self.advance(c.len_utf8());
-                }
+                Within::Values(columns) => self.values(columns).map(Some),
+                Within::Copy(columns) => self.copied(columns),
+            };
+            match read {
+                Ok(None) => {}
+                Ok(Some(row)) => return Some(Ok(row)),
+                Err(fault) => return Some(Err(fault)),
             }
         }
-    }
-
-    fn word(&mut self) -> &'a str {
-        self.blanks();
-        let word = self.peek_word();
-        self.advance(word.len());
-        word
-    }
-
-    fn peek_word(&self) -> &'a str {
-        let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_');
-        &self.rest[..end.unwrap_or(self.rest.len())]
-    }
-
-    fn take(&mut self, c: char) -> bool {
-        self.blanks();
-        let there = self.rest.starts_with(c);
-        if there {
-            self.advance(c.len_utf8());
-        }
-        there
-    }
-
-    fn expect(&mut self, c: char) -> Result<(), Invalid> {
-        if self.take(c) { Ok(()) } else { Err(bad(format!("`{c}` is missing before `{}`", excerpt(self.rest)))) }
-    }
-
-    /// Passes over blanks and comments.
-    fn blanks(&mut self) {
-        loop {
-            let blank = self.rest.len() - self.rest.trim_start().len();
-            self.advance(blank);
-            let end = if self.rest.starts_with("--") || self.rest.starts_with('#') {
-                self.rest.find('\n').map_or(self.rest.len(), |at| at + 1)
-            } else if self.rest.starts_with("/*") {
-                self.rest.find("*/").map_or(self.rest.len(), |at| at + 2)
-            } else {
-                return;
-            };
-            self.advance(end);
-        }
-    }
-
-    /// Moves on by so many bytes, counting lines.
-    fn advance(&mut self, bytes: usize) {
-        let (passed, rest) = self.rest.split_at(bytes);
-        self.line += passed.bytes().filter(|&byte| byte == b'\n').count() as u64;
-        self.rest = rest;
     }
 }
 
-fn excerpt(text: &str) -> String {
-    text.chars().take(30).map(|c| if c.is_control() { ' ' } else { c }).collect()
+impl Statements<'_> {
+    /// Reads a statement, or its beginning if it has rows of the table.
+    fn statement(&mut self) -> Result<(), Invalid> {
+        if self.lexer.skip_meta_command() {
+            return Ok(());
+        }
+        match &*self.lexer.word().to_uppercase() {
+            "INSERT" | "REPLACE" => self.insert(),
+            "COPY" => self.copy(),
+            "CREATE" => self.create(),
+            "SET" => self.set(),
+            _ => self.lexer.skip_statement(),
+        }
+    }
+
+    /// `INSERT INTO queued_job (a, b) VALUES`, up to its rows.
+    fn insert(&mut self) -> Result<(), Invalid> {
+        const BEFORE: [&str; 12] = [
+            "IGNORE",
+            "LOW_PRIORITY",
+            "DELAYED",
+            "HIGH_PRIORITY",
+            "OR",
+            "REPLACE",
+            "ABORT",
+            "ROLLBACK",
+            "FAIL",
+            "INTO",
+            "OVERWRITE",
+            "ONLY",
+        ];
+        while BEFORE.contains(&&*self.lexer.peek_word().to_uppercase()) {
+            self.lexer.word();
+        }
+        if !self.is_table()? {
+            return self.lexer.skip_statement();
+        }
+        let columns = if self.lexer.take('(') { self.columns()? } else { self.of_table("INSERT") };
+        if self.lexer.peek_word().eq_ignore_ascii_case("OVERRIDING") {
+            for _ in 0..3 {
+                self.lexer.word();
+            }
+        }
+        let word = self.lexer.word();
+        if !word.eq_ignore_ascii_case("VALUES") && !word.eq_ignore_ascii_case("VALUE") {
+            self.lexer.skip_statement()?;
+            return Err(bad(
+                "VALUES is missing after the columns, so the rows of this statement are not here to be read",
+            ));
+        }
+        self.within = Within::Values(columns);
+        Ok(())
+    }
+
+    /// `COPY queued_job (a, b) FROM stdin;`, up to its rows. The rows of another table are passed over.
+    fn copy(&mut self) -> Result<(), Invalid> {
+        let ours = self.is_table()?;
+        let columns = if self.lexer.take('(') { self.columns()? } else { self.of_table("COPY") };
+        let from_here =
+            self.lexer.word().eq_ignore_ascii_case("FROM") && self.lexer.word().eq_ignore_ascii_case("STDIN");
+        let plain = self.lexer.take(';');
+        if !plain {
+            self.lexer.skip_statement()?;
+        }
+        if !from_here {
+            return if ours {
+                Err(bad("the COPY is not FROM stdin, so its rows are not in this file"))
+            } else {
+                Ok(())
+            };
+        }
+        self.lexer.next_line();
+        let not_plain = || bad("the COPY has options; dump it in the plain format, without WITH");
+        if ours {
+            self.within = Within::Copy(if plain { columns } else { Err(not_plain()) });
+            return Ok(());
+        }
+        while copy::line(&mut self.lexer).is_some_and(|line| line != copy::END) {}
+        Ok(())
+    }
+
+    /// `CREATE TABLE queued_job (a int, b text)`, for what has rows without the names of their columns.
+    fn create(&mut self) -> Result<(), Invalid> {
+        while ["GLOBAL", "LOCAL", "TEMP", "TEMPORARY", "UNLOGGED"].contains(&&*self.lexer.peek_word().to_uppercase()) {
+            self.lexer.word();
+        }
+        if !self.lexer.word().eq_ignore_ascii_case("TABLE") {
+            return self.lexer.skip_statement();
+        }
+        while ["IF", "NOT", "EXISTS"].contains(&&*self.lexer.peek_word().to_uppercase()) {
+            self.lexer.word();
+        }
+        if self.is_table()? && self.lexer.take('(') {
+            const NO_COLUMN: [&str; 12] = [
+                "CONSTRAINT",
+                "PRIMARY",
+                "KEY",
+                "UNIQUE",
+                "INDEX",
+                "FULLTEXT",
+                "SPATIAL",
+                "FOREIGN",
+                "CHECK",
+                "EXCLUDE",
+                "LIKE",
+                "PERIOD",
+            ];
+            let mut columns = Vec::new();
+            loop {
+                let quoted = self.lexer.peek().is_some_and(|c| matches!(c, '`' | '"'));
+                let name = self.lexer.name()?;
+                if quoted || !NO_COLUMN.contains(&&*name.to_uppercase()) {
+                    columns.push(name.to_lowercase());
+                }
+                self.lexer.skip_item()?;
+                if !self.lexer.take(',') {
+                    break;
+                }
+            }
+            self.created = Some(columns);
+        }
+        self.lexer.skip_statement()
+    }
+
+    /// `SET standard_conforming_strings = on;`
+    fn set(&mut self) -> Result<(), Invalid> {
+        if ["SESSION", "LOCAL"].contains(&&*self.lexer.peek_word().to_uppercase()) {
+            self.lexer.word();
+        }
+        if self.lexer.word().eq_ignore_ascii_case(dialect::STANDARD_STRINGS) && !self.fixed {
+            let _ = self.lexer.take('=') || self.lexer.word().eq_ignore_ascii_case("TO");
+            let value =
+                if self.lexer.peek() == Some('\'') { self.lexer.quoted()? } else { self.lexer.word().to_owned() };
+            let on = matches!(&*value.to_lowercase(), "on" | "true" | "yes" | "1");
+            self.lexer.strings = if on { Strings::Standard } else { Strings::Postgres };
+        }
+        self.lexer.skip_statement()
+    }
+
+    /// Reads the name of a table. Whether it is the one whose rows are taken over.
+    fn is_table(&mut self) -> Result<bool, Invalid> {
+        let mut table = self.lexer.name()?;
+        while self.lexer.take('.') {
+            table = self.lexer.name()?;
+        }
+        Ok(table.eq_ignore_ascii_case(TABLE))
+    }
+
+    /// The names of columns, after their opening bracket.
+    fn columns(&mut self) -> Result<Columns, Invalid> {
+        let mut columns = vec![self.lexer.name()?.to_lowercase()];
+        while self.lexer.take(',') {
+            columns.push(self.lexer.name()?.to_lowercase());
+        }
+        self.lexer.expect(')')?;
+        Ok(Row::check_columns(&columns).map(|()| columns))
+    }
+
+    /// The columns of a statement that does not name them.
+    fn of_table(&self, statement: &str) -> Columns {
+        let columns = self.created.clone().ok_or_else(|| {
+            bad(format!(
+                "the {statement} does not name its columns, and no CREATE TABLE before it does; dump it with them"
+            ))
+        })?;
+        Row::check_columns(&columns).map(|()| columns)
+    }
+
+    /// One row of VALUES.
+    fn values(&mut self, columns: Columns) -> Result<Row, (u64, Vec<Invalid>)> {
+        if self.lexer.peek_word().eq_ignore_ascii_case("ROW") {
+            self.lexer.word();
+        }
+        self.lexer.blanks();
+        let line = self.lexer.line;
+        let row = self.tuple(&columns).map_err(|fault| (line, vec![fault]));
+        if self.lexer.take(',') {
+            self.within = Within::Values(columns);
+        } else if let Err(fault) = self.lexer.skip_statement() {
+            return Err((line, vec![fault]));
+        }
+        row
+    }
+
+    fn tuple(&mut self, columns: &Columns) -> Result<Row, Invalid> {
+        let line = self.lexer.line;
+        self.lexer.expect('(')?;
+        let mut read = value::list(&mut self.lexer);
+        if read.is_err() {
+            self.lexer.skip_to_bracket()?;
+        }
+        if let Ok(values) = &read
+            && !self.lexer.take(')')
+        {
+            let after = values.len();
+            read = Err(bad(format!("`,` or `)` is missing after value {after}, before `{}`", self.lexer.excerpt())));
+            self.lexer.skip_to_bracket()?;
+        }
+        let (columns, values) = (columns.as_ref().map_err(Clone::clone)?, read?);
+        row(line, columns, values)
+    }
+
+    /// One row of a COPY; none if there is no more.
+    fn copied(&mut self, columns: Columns) -> Result<Option<Row>, (u64, Vec<Invalid>)> {
+        let line = self.lexer.line;
+        let at = |fault: Invalid| (line, vec![fault]);
+        let Some(text) = copy::line(&mut self.lexer) else {
+            return Err(at(bad("the COPY has no end, which is a line of `\\.`: the file is cut off")));
+        };
+        if text == copy::END {
+            return Ok(None);
+        }
+        let read = columns.as_ref().map_err(Clone::clone).and_then(|columns| row(line, columns, copy::fields(text)?));
+        self.within = Within::Copy(columns);
+        read.map(Some).map_err(at)
+    }
+}
+
+fn row(line: u64, columns: &[String], values: Vec<Option<String>>) -> Result<Row, Invalid> {
+    if values.len() != columns.len() {
+        return Err(bad(format!("there are {} values, and {} columns", values.len(), columns.len())));
+    }
+    // PostgreSQL writes bytes so. As a text it would be sent as it stands here.
+    let bytes = |value: &String| {
+        let digits = value.strip_prefix("\\x").unwrap_or_default();
+        digits.len() >= 2 && digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    if let Some(at) = values.iter().position(|value| value.as_ref().is_some_and(bytes))
+        && Row::reads(&columns[at])
+    {
+        return Err(Invalid::new(columns[at].clone(), "bytes", "these are bytes (\\x...); dump the column as text"));
+    }
+    Ok(Row::new(line, columns.iter().cloned().zip(values)))
 }
