@@ -98,9 +98,10 @@ mod tests {
 
         // Another host of the domain can plant a cookie without the prefix.
         let cookie = set.split(';').next().unwrap();
+        const PROTO: header::HeaderName = header::HeaderName::from_static("x-forwarded-proto");
         let read = |cookie: &str, https: bool| {
             let mut headers = with("cookie", cookie);
-            headers.extend(https.then(|| (Some(header::ORIGIN), HeaderValue::from_static("https://naptime.example"))));
+            headers.extend(https.then(|| (Some(PROTO), HeaderValue::from_static("https"))));
             ids(&key, &headers)
         };
         let planted = cookie.replace("__Host-", "");
