@@ -22,6 +22,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -64,6 +65,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 /// The most bytes that a connection holds of what it reads or writes, and the longest head.
 const BUFFER_BYTES: usize = 32 * 1024;
+/// The most bytes that the system holds of what a peer has not taken yet, which it may double. By itself it goes to
+/// megabytes for each connection, all made for nothing where the peer never reads.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Answers requests that come in on `listener` until `shutdown` ends; then those under way get up to 10 s. If a
 /// connection cannot be accepted, that is logged and tried again.
@@ -129,8 +133,9 @@ async fn connection(
     place: &Place,
     stop: &CancellationToken,
 ) {
-    // If this fails, answers are only slower.
+    // If these fail, answers are only slower, or dearer.
     let _ = stream.set_nodelay(true);
+    let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
     let mut stream = TimedStream::new(stream, limits.write, place.progress.clone());
     let service = service_fn(|request: Request<Incoming>| {
         exchange::answer(router.clone(), peer, place.progress.clone(), place.health_only, request)
@@ -196,6 +201,15 @@ mod tests {
         "done"
     }
 
+    /// The pages that were made.
+    static PAGES: AtomicUsize = AtomicUsize::new(0);
+    const PAGE_BYTES: usize = 16 * 1024;
+
+    async fn page() -> String {
+        PAGES.fetch_add(1, Ordering::SeqCst);
+        "x".repeat(PAGE_BYTES)
+    }
+
     async fn start(limits: Limits) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -203,6 +217,7 @@ mod tests {
             .route("/", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| format!("you are {peer}")))
             .route("/healthz", get(async || "ok"))
             .route("/large", get(async || "x".repeat(LARGE)))
+            .route("/page", get(page))
             .route("/read", post(async |body: Bytes| body.len().to_string()))
             .route("/unread", post(async || "not read"))
             .route("/work", get(work));
@@ -283,6 +298,19 @@ mod tests {
             }
         }
         assert!(closed, "still open");
+    }
+
+    #[tokio::test]
+    async fn little_is_made_for_who_takes_nothing() {
+        let (address, _stop, _serving) = start(Limits { write: SHORT, ..LIMITS }).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        let ask = ASK.replace("/ ", "/page ").repeat(100);
+        let asked = async { while stream.write_all(ask.as_bytes()).await.is_ok() {} };
+        timeout(SOON, asked).await.expect("still open");
+        let made = PAGES.load(Ordering::SeqCst) * PAGE_BYTES;
+        assert!((1..=512 * 1024).contains(&made), "{made} bytes");
     }
 
     #[tokio::test]
