@@ -227,6 +227,14 @@ impl Spec {
     }
 }
 
+/// Where the [search texts](Spec::search_text) of the jobs that call `url` lie: from the first of these on and before the
+/// second. Others may lie between. A search text begins with the URL, shown in one of two ways, and a space.
+pub fn search_range(url: &Endpoint) -> (String, String) {
+    let shown = [false, true].map(|secret| url.masked(secret).to_string().to_lowercase());
+    let [one, other] = &shown;
+    (format!("{} ", one.min(other)), format!("{}!", one.max(other)))
+}
+
 /// One document of due work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {

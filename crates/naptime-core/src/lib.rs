@@ -43,7 +43,7 @@ pub use draft::{Draft, RawHeaders, RawLimits, Rules};
 pub use edit::{By, Change, Edit, NewJob, Noted};
 pub use endpoint::{Channel, Endpoint, Pool};
 pub use invalid::Invalid;
-pub use job::{Job, JobId, Partition, Plan, Rev, Spec};
+pub use job::{Job, JobId, Partition, Plan, Rev, Spec, search_range};
 pub use load::{Histogram, Load, Tier};
 pub use network::AllowedNetworks;
 pub use pool::{Pass, PassId, PoolChange, PoolSettings};

@@ -5,7 +5,7 @@
 //! random). A target that repeats one in its answer does not bring it to light either: [`Secrets::redact`].
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -207,7 +207,7 @@ fn is_random(value: &str) -> bool {
 
 /// The credentials that a call sends.
 #[derive(Debug, Default)]
-pub struct Secrets(Vec<Vec<char>>);
+pub struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Those of a call: in its headers and its query, and the whole body if it is secret.
@@ -246,26 +246,35 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str) {
-        let value: Vec<char> = value.trim().chars().collect();
-        if value.len() >= MIN_REDACTED && !self.0.contains(&value) {
-            self.0.push(value);
+        let value = value.trim();
+        if value.chars().nth(MIN_REDACTED - 1).is_some() && !self.0.iter().any(|known| known == value) {
+            self.0.push(value.to_owned());
         }
     }
 
     /// The text with the mask in place of the credentials in it and of longer parts of them, such as the first half of
     /// a token that is cut off.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.0.is_empty() {
+        if self.0.is_empty() || text.is_empty() {
             return text.into();
         }
         let chars: Vec<char> = text.chars().collect();
         let mut hidden = vec![false; chars.len()];
         for secret in &self.0 {
-            let length = secret.len().min(REDACTED_RUN);
-            let runs: HashSet<&[char]> = secret.windows(length).collect();
+            let length = secret.chars().count().min(REDACTED_RUN);
+            let mut runs: HashMap<&[char], Vec<usize>> = HashMap::new();
             for (at, run) in chars.windows(length).enumerate() {
-                if runs.contains(run) {
-                    hidden[at..at + length].fill(true);
+                runs.entry(run).or_default().push(at);
+            }
+            // The text is short, and a secret body may be long: it is gone through once, a run at a time.
+            let mut run = VecDeque::with_capacity(length);
+            for c in secret.chars() {
+                if run.len() == length {
+                    run.pop_front();
+                }
+                run.push_back(c);
+                for at in runs.get(&*run.make_contiguous()).into_iter().flatten() {
+                    hidden[*at..at + length].fill(true);
                 }
             }
         }

@@ -224,6 +224,7 @@ async fn handle(
         }
         // The broker has it again, and gives it to somebody.
         if !delivery.acker.usable() {
+            handler.give_back_once_possible(stop).await;
             return Err(Lost::Ended);
         }
     }

@@ -5,11 +5,13 @@
 //! aside. So a message costs two consumers at most, and one that comes for the first time costs no note.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use lapin::message::Delivery;
 use naptime_core::Invalid;
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -18,6 +20,9 @@ use crate::event::Event;
 
 /// The most consumers that may begin with a message. The first of all left no note.
 const MAX_NOTED: u32 = 1;
+
+/// Between attempts to take a note back. Shorter than others wait before they ask for it.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Handles a message, and watches over it if it came before.
 pub(crate) struct Suspicious<'a> {
@@ -59,9 +64,24 @@ impl<'a> Suspicious<'a> {
         }
     }
 
-    async fn end(&self, message: &str) {
-        if let Err(reason) = self.handler.end(message).await {
-            warn!(reason, "that an event came to its end could not be noted");
+    /// The same as soon as the store takes it, or until `stop`. Without the store no other message can be handled either.
+    pub(crate) async fn give_back_once_possible(&self, stop: &CancellationToken) {
+        let Some(message) = &self.message else { return };
+        let noted = async {
+            while !self.end(message).await {
+                sleep(PAUSE).await;
+            }
+        };
+        stop.run_until_cancelled(noted).await;
+    }
+
+    async fn end(&self, message: &str) -> bool {
+        match self.handler.end(message).await {
+            Ok(()) => true,
+            Err(reason) => {
+                warn!(reason, "that an event came to its end could not be noted");
+                false
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{Hint, ReturnDocument};
-use naptime_core::{Edit, Job, JobId, NewJob, Rev, Stage};
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, Stage, search_range};
 use naptime_store::{Added, Clock, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 
 use crate::MongoStore;
@@ -43,9 +43,8 @@ impl Jobs for MongoStore {
             all.push(doc! {"search": {"$regex": escape(&q.to_lowercase())}});
         }
         if let Some(url) = &query.url {
-            // The search text begins with the URL as it is shown and a space, so the indexes of lists find it.
-            let text = url.masked(false).to_string().to_lowercase();
-            all.push(doc! {"search": {"$gte": format!("{text} "), "$lt": format!("{text}!")}});
+            let (start, end) = search_range(url);
+            all.push(doc! {"search": {"$gte": start, "$lt": end}});
             all.push(doc! {"pool": url.pool().as_str(), "channel": url.channel().as_str()});
         }
         if !all.is_empty() {

@@ -3,7 +3,7 @@
 //! A page begins where the one before it ended, by what the list is sorted by (URL, name and tags, then the id), so a
 //! page far back costs no more than the first, and no job is shown twice because another was added.
 
-use naptime_core::Job;
+use naptime_core::{Job, search_range};
 use naptime_store::{Error, JobCount, JobQuery, JobSummary, Page, PageRef};
 use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
@@ -19,12 +19,15 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
         return deleted::list(connection, query, page);
     }
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
-    // The search text begins with the URL as it is shown and a space, so the index finds the jobs of one URL.
     let url = query.url.as_ref().map(ToString::to_string);
-    let text = query.url.as_ref().map(|url| url.masked(false).to_string().to_lowercase());
-    let start = text.as_ref().map_or(String::new(), |text| format!("{text} "));
     // A blob comes after every text.
-    let end = text.map_or(Value::Blob(Vec::new()), |text| Value::Text(format!("{text}!")));
+    let (start, end) = match &query.url {
+        None => (String::new(), Value::Blob(Vec::new())),
+        Some(url) => {
+            let (start, end) = search_range(url);
+            (start, Value::Text(end))
+        }
+    };
     let (after_search, after_id) = after.map_or((start, Vec::new()), |(id, search)| (search, blob(id).into()));
     // What the index holds decides which rows are read. A tag is looked for as text first, since reading JSON is dear.
     let sql = format!(

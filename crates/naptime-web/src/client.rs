@@ -32,6 +32,17 @@ pub(crate) fn address(headers: &HeaderMap, peer: Option<IpAddr>, trusted_proxies
     newest_first.nth(place).and_then(|entry| read_address(entry.trim())).or(peer)
 }
 
+/// The network that an address stands for: whoever has one IPv6 address mostly has the other 2^64 of its network.
+pub(crate) fn network_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        v4 => v4,
+    }
+}
+
 /// Some proxies add the port.
 fn read_address(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);

@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+/// What some programs begin a text with, to say that it is UTF-8.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// The most values in a text. A value takes some sixty bytes, however short it is written.
 const MAX_VALUES: usize = 10_000;
 
@@ -45,7 +47,7 @@ impl Json {
 
     /// Reads a text of at most so many values.
     pub(crate) fn parse_within(text: &[u8], values: usize) -> Result<Self, BadJson> {
-        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let left = Cell::new(values);
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let read = Reader { left: &left }.deserialize(&mut deserializer);

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::client::network_of;
+
 /// Failures are counted over this time.
 const WINDOW: Duration = Duration::from_secs(60);
 /// The most failures that are remembered, some 2 MiB. If there are more within the time, the oldest are forgotten.
@@ -92,17 +94,6 @@ impl Failures {
                 self.by_network.remove(&network);
             }
         }
-    }
-}
-
-/// The network that an address stands for: whoever has one IPv6 address mostly has the other 2^64 of its network.
-fn network_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 => v4,
     }
 }
 

@@ -11,16 +11,16 @@
 //! | of an answer's body, 64 KiB are read; then the connection is dropped and the status decides | `read_body` |
 //! | which statuses mean success is for the job to say | `outcome` |
 //! | connections are kept for further calls, for a while, and not after a timeout | `kept` |
-//! | nothing that may have been processed is sent twice | `resend` |
+//! | nothing is sent twice that may have been processed and must not be repeated | `resend` |
 //! | credentials that a target repeats are not kept | [`Caller::call`] |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
 //! **What is sent again.** Retries are decided by the job's [`Retry`](naptime_core::Retry). Below them, within one call,
-//! a request is sent again on another connection only if the protocol says that the target did not process it: an
-//! HTTP/2 stream above the last one of a GOAWAY, or refused; a request of which nothing was written, since a kept
-//! connection turned out to be closed; and on HTTP/1 one on a kept connection that was closed without a byte of an
-//! answer, if it was not sent whole, is idempotent by its method, or its job allows to repeat it. If a connection ends
-//! otherwise, nobody can know how far the request got, and the call ends as `connection_reset`.
+//! a request is sent again on another connection if the protocol says that the target did not process it (an HTTP/2
+//! stream above the last one of a GOAWAY, or refused), or if nothing of it was written, or not all (a kept connection
+//! turned out to be closed). On HTTP/1, one that was sent whole on a kept connection, which was closed without a byte of
+//! an answer, may have been processed; it is sent again if that does no harm: its method is idempotent, or its job
+//! allows to repeat it. If a connection ends otherwise, the call ends as `connection_reset`.
 //!
 //! This stands on `hyper` for HTTP/1 and on `h2` for HTTP/2, one layer below the usual clients: those don't tell on
 //! which connection a request was, nor whether it was processed.
@@ -56,7 +56,7 @@ pub use fault::LocalFault;
 use fault::{Fault, NoAnswer};
 use kept::Kept;
 use outgoing::{Origin, Outgoing};
-use resend::MAX_RESENDS;
+use resend::{MAX_RESENDS, Reach};
 pub use retry_after::RetryAfter;
 pub use timing::Timing;
 
@@ -163,20 +163,17 @@ impl Caller {
     /// future aborts the call and its connection.
     ///
     /// # Errors
-    /// If this machine cannot make calls at the moment. Nothing was sent then.
+    /// If this machine cannot make calls at the moment. Nothing was sent then that the target may have processed.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, LocalFault> {
         let mut progress = Progress::default();
         let timeout = call.request.timeout;
         let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
             Ok(Ok(end)) => end,
             Ok(Err(NoAnswer::Target(fault))) => (fault.outcome, fault.message),
-            // Where there is no IPv6, its addresses have no local port either.
-            Ok(Err(NoAnswer::Local(fault @ LocalFault::NoPorts)))
-                if call.endpoint.literal_ip().is_some_and(|ip| ip.is_ipv6()) =>
-            {
-                (Outcome::ConnectionFailed, format!("no connection could be made: {fault}"))
-            }
-            Ok(Err(NoAnswer::Local(fault))) => return Err(fault),
+            Ok(Err(NoAnswer::Local(fault))) => match progress.cut {
+                None => return Err(fault),
+                Some(cut) => (cut.outcome, cut.message),
+            },
             Err(_) => {
                 let limit = naptime_core::duration::show(timeout);
                 let what = if progress.head.is_some() { "the answer was not complete" } else { "no answer" };
@@ -205,14 +202,19 @@ impl Caller {
         let outgoing = Outgoing { origin, endpoint, request, own: headers, user_agent: &self.user_agent };
         let kept = self.kept(transport)?;
         let (mut taken, head, mut body) = loop {
-            let mut taken = kept.take(origin, &self.connector).await?;
+            let mut taken = kept.take(origin, &self.connector, progress.resent.is_some()).await?;
             let failure = match taken.connection.send(&outgoing).await {
                 Ok((head, body)) => break (taken, head, body),
                 Err(failure) => failure,
             };
             let times = progress.resent.map_or(0, |(times, _)| times);
             match failure.reach.resend(request.method, call.repeatable) {
-                Some(why) if times < MAX_RESENDS => progress.resent = Some((times + 1, why)),
+                Some(why) if times < MAX_RESENDS => {
+                    progress.resent = Some((times + 1, why));
+                    if matches!(failure.reach, Reach::Unanswered { .. }) {
+                        progress.cut = Some(failure.fault);
+                    }
+                }
                 _ => return Err(failure.fault.into()),
             }
         };
@@ -256,6 +258,8 @@ struct Progress {
     every: Option<String>,
     /// How often the request was sent again, and why the last time.
     resent: Option<(u32, &'static str)>,
+    /// How a request ended that the target may have processed though it was sent again.
+    cut: Option<Fault>,
 }
 
 /// No connections yet, of this transport.

@@ -62,10 +62,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 /// Takes what is due at home and, if it is time, what others are late with. Returns how long to pause, and whether a
 /// slot that is freed ends that: jobs of one pool were left, to keep slots for others.
 async fn look(shared: &Arc<Shared>, taken: &mut Taken, steal: bool) -> Result<(Duration, bool)> {
-    let found = claim(shared, taken, shared.share.home(), Duration::ZERO).await?;
+    let home = shared.share.home();
+    let has_home = !home.is_empty();
+    let found = claim(shared, taken, home, Duration::ZERO).await?;
     let soon = found.next.is_some_and(|next| next.since(shared.store.now()) <= SIGHT);
-    if found.count > 0 || soon || found.left.is_some() {
-        shared.fair.note_ordinary();
+    // A worker learns a moment after its start which partitions are its own.
+    if has_home || steal {
+        shared.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
     }
     if steal {
         claim(shared, taken, shared.share.others(), STEAL_AFTER).await?;

@@ -32,7 +32,9 @@ pub(crate) struct Fair {
 #[derive(Default)]
 struct Known {
     past: Option<Past>,
-    /// When there was last a job of no gated pool in sight.
+    /// Whether it was looked for jobs of no gated pool, and when there was last one in sight. Until the first look some
+    /// may wait.
+    looked: bool,
     ordinary: Option<Instant>,
     /// When a job of a gated pool can be claimed, and has a pass.
     gated: Option<Time>,
@@ -91,17 +93,24 @@ impl Fair {
 
     /// How many jobs of a gated pool to claim; `others` is when other gated pools have work.
     pub(crate) fn room(&self, registry: &Registry, pool: &Pool, others: Option<Time>, now: Time) -> usize {
-        let came = self.lock().ordinary.is_some_and(|at| at.elapsed() < lasts(registry, pool));
-        if came || others_wait(registry, pool, others, now) {
+        let ordinary = {
+            let known = self.lock();
+            !known.looked || known.ordinary.is_some_and(|at| at.elapsed() < lasts(registry, pool))
+        };
+        if ordinary || others_wait(registry, pool, others, now) {
             self.half.saturating_sub(registry.held_of(pool))
         } else {
             usize::MAX
         }
     }
 
-    /// Takes note that there is work of no gated pool.
-    pub(crate) fn note_ordinary(&self) {
-        self.lock().ordinary = Some(Instant::now());
+    /// Takes note of whether there is work of no gated pool.
+    pub(crate) fn note_ordinary(&self, is_there: bool) {
+        let mut known = self.lock();
+        known.looked = true;
+        if is_there {
+            known.ordinary = Some(Instant::now());
+        }
     }
 
     /// Takes note of when there is work of gated pools.
@@ -241,9 +250,11 @@ mod tests {
     async fn a_gated_pool_leaves_half_to_others_too() {
         let ten = Ten::new();
         let room = |others| ten.fair.room(&ten.registry, &pool("gated"), others, now());
+        assert_eq!(room(None), 5, "nobody has looked yet whether others wait");
+        ten.fair.note_ordinary(false);
         assert_eq!(room(None), usize::MAX);
         assert_eq!(room(Some(now() + 9 * SECOND)), 5);
-        ten.fair.note_ordinary();
+        ten.fair.note_ordinary(true);
         assert_eq!(room(None), 5);
         let _held = ten.hold("gated").await;
         assert_eq!(room(None), 4);

@@ -728,9 +728,29 @@ async fn proxies_in_the_environment_are_not_used() {
     check(&call(&target.url("/"), LONG).await, Outcome::Ok, Some(200), "hello");
 }
 
+#[tokio::test]
+async fn an_ipv6_address_where_ipv6_is_off_is_no_fault_of_this_machine() {
+    if std::env::var_os("WITHOUT_IPV6").is_none() {
+        let off = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && exec \"$0\" \"$@\"";
+        let child = ["unshare", "--net", "sh", "-c", off, std::env::current_exe().unwrap().to_str().unwrap()]
+            .map(str::to_owned);
+        let test = "an_ipv6_address_where_ipv6_is_off_is_no_fault_of_this_machine";
+        return in_a_child_by(&child, test, &[("WITHOUT_IPV6", "1")]).await;
+    }
+    let answer = call("http://[::1]:9/", LONG).await;
+    check(&answer, Outcome::ConnectionFailed, None, "no connection could be made: network unreachable");
+}
+
 /// Runs one of these tests in a process with this environment, since that of a running process cannot be changed.
 async fn in_a_child(test: &'static str, environment: &[(&str, &str)]) {
-    let mut child = Command::new(std::env::current_exe().unwrap());
+    let program = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    in_a_child_by(&[program], test, environment).await;
+}
+
+/// The same by this command.
+async fn in_a_child_by(command: &[String], test: &'static str, environment: &[(&str, &str)]) {
+    let mut child = Command::new(&command[0]);
+    child.args(&command[1..]);
     child.args(["--exact", test, "--nocapture"]).env_remove("NO_PROXY").env_remove("no_proxy");
     child.envs(environment.iter().copied()).stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();

@@ -43,6 +43,7 @@ pub(crate) fn evaluate(
     values: &BTreeMap<String, Value>,
     work: &mut Work,
 ) -> Evaluated<Vec<Piece>> {
+    work.begin();
     let mut evaluator = Evaluator { work, scopes: vec![values.clone(), BTreeMap::new()], pieces: Vec::new(), size: 0 };
     evaluator.statement(template)?;
     Ok(evaluator.pieces)

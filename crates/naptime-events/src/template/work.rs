@@ -50,6 +50,11 @@ impl Work {
         Ok(())
     }
 
+    /// Begins with another template, whatever level an error left the one before at.
+    pub(crate) fn begin(&mut self) {
+        self.depth = 0;
+    }
+
     /// Goes one level deeper, and counts a step.
     pub(crate) fn enter(&mut self) -> Result<(), String> {
         self.depth += 1;

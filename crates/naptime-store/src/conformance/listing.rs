@@ -212,6 +212,11 @@ pub async fn jobs_of_one_url_are_found<B: Backend>() {
     let mut jobs: Vec<NewJob> = urls.iter().map(|url| named(url, "x", &["red"])).collect();
     jobs.push(NewJob { active: true, ..named("http://one.test/a", "", &[]) });
     jobs.push(named("http://one.test:8080/a", "http://one.test/a", &["http://one.test/a"]));
+    // Of these, not all is shown, of one less than of the other.
+    let with_token = "http://one.test/t?a=1&token=2&b=3";
+    let mut secret = named(with_token, "", &[]);
+    secret.spec.request.secret = true;
+    jobs.extend([secret, named(with_token, "", &[]), named("http://one.test/t?a=1&token=3&b=3", "", &[])]);
     case.add_all(jobs).await;
     let of = async |url: &str, more: JobQuery| {
         let query = JobQuery { url: Some(endpoint(url)), ..more };
@@ -227,6 +232,7 @@ pub async fn jobs_of_one_url_are_found<B: Backend>() {
     assert_eq!(of("http://one.test/a", JobQuery::default()).await, 2);
     assert_eq!(of("http://one.test/A", JobQuery::default()).await, 1);
     assert_eq!(of("http://one.test/a?b", JobQuery::default()).await, 1);
+    assert_eq!(of(with_token, JobQuery::default()).await, 2);
     assert_eq!(of("http://one.test/c", JobQuery::default()).await, 0);
     assert_eq!(of("http://one.test/a", JobQuery { active: Some(true), ..JobQuery::default() }).await, 1);
     assert_eq!(of("http://one.test/a", JobQuery { tag: Some("red".to_owned()), ..JobQuery::default() }).await, 1);

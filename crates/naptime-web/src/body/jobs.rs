@@ -2,13 +2,13 @@
 //! is made of it takes several times the memory.
 
 use axum::extract::{FromRequest, Request};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
 
 use super::read::{Reading, Unread};
 use super::split::{Item, Splitter};
 use super::{LARGE_BYTES, content_type, is_json, parse};
-use crate::json::{BadJson, Json};
+use crate::json::{BYTE_ORDER_MARK, BadJson, Json};
 use crate::problem::Problem;
 
 /// The longest body of one request for many jobs.
@@ -63,14 +63,8 @@ impl<S: Sync> FromRequest<S> for JobsBody {
         if lines {
             return many(body, Bytes::new(), Splitter::lines(), check_nothing).await;
         }
-        // The first sign tells a list.
-        let begin = loop {
-            match body.next().await? {
-                Some(part) if part.trim_ascii_start().is_empty() => {}
-                begin => break begin.unwrap_or_default(),
-            }
-        };
-        if begin.trim_ascii_start().starts_with(b"[") {
+        let begin = begin(&mut body).await?;
+        if begin.starts_with(b"[") {
             return many(body, begin, Splitter::array(), check_json).await;
         }
         let mut all = BytesMut::from(begin);
@@ -82,6 +76,25 @@ impl<S: Sync> FromRequest<S> for JobsBody {
         }
         parse(&all).map(Self::One)
     }
+}
+
+/// The body from its first sign on, which tells a list, as far as it has come: without a byte order mark, and without what
+/// is blank.
+async fn begin(body: &mut Reading) -> Result<Bytes, Problem> {
+    let mut begin = BytesMut::new();
+    while begin.len() < BYTE_ORDER_MARK.len() {
+        let Some(part) = body.next().await? else { break };
+        begin.extend_from_slice(&part);
+    }
+    let mut begin = begin.freeze();
+    if begin.starts_with(BYTE_ORDER_MARK) {
+        begin.advance(BYTE_ORDER_MARK.len());
+    }
+    while begin.trim_ascii_start().is_empty() {
+        let Some(part) = body.next().await? else { break };
+        begin = part;
+    }
+    Ok(begin.slice_ref(begin.trim_ascii_start()))
 }
 
 async fn many(
@@ -141,4 +154,50 @@ fn check_json(line: usize, text: &[u8]) -> Result<(), Problem> {
 
 fn no_json(why: impl std::fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body is not JSON: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use axum::body::Body;
+    use http::header::CONTENT_TYPE;
+    use http_body::Frame;
+
+    use super::*;
+
+    /// A body that comes in these parts.
+    struct Parts(VecDeque<Bytes>);
+
+    impl http_body::Body for Parts {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+        }
+    }
+
+    /// How many jobs are read from a body that comes in parts of so many bytes; none if it is read as one job.
+    async fn count(text: &str, part: usize) -> Option<usize> {
+        let body = Body::new(Parts(text.as_bytes().chunks(part).map(Bytes::copy_from_slice).collect()));
+        let request = Request::builder().header(CONTENT_TYPE, "application/json").body(body).unwrap();
+        match JobsBody::from_request(request, &()).await.unwrap() {
+            JobsBody::One(_) => None,
+            JobsBody::Many(jobs) => Some(jobs.len()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_told_by_its_first_sign_however_it_comes() {
+        for part in [1, 2, 3, 4, 5, 100] {
+            for before in ["", "\u{feff}", " \n ", "\u{feff} \r\n  "] {
+                assert_eq!(count(&format!("{before}[{{}},{{}}]"), part).await, Some(2), "{before:?} {part}");
+                assert_eq!(count(&format!("{before}{{}}"), part).await, None, "{before:?} {part}");
+            }
+        }
+    }
 }

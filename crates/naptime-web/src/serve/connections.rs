@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::progress::Progress;
+use crate::client::network_of;
 
 /// How often a full house is logged.
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
@@ -110,17 +111,6 @@ impl Open {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.open.lock().unwrap_or_else(PoisonError::into_inner).by_id.remove(&self.id);
-    }
-}
-
-/// The network that an address stands for: whoever has one IPv6 address mostly has the other 2^64 of its network.
-fn network_of(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        v4 => v4,
     }
 }
 

@@ -30,6 +30,10 @@ pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpSt
 
 async fn connect_to(address: IpAddr, port: u16) -> io::Result<TcpStream> {
     match tokio::time::timeout(ADDRESS_TIMEOUT, TcpStream::connect((address, port))).await {
+        // Where IPv6 is switched off, this is what its addresses give, not that all ports are in use.
+        Ok(Err(error)) if address.is_ipv6() && error.kind() == ErrorKind::AddrNotAvailable => {
+            Err(ErrorKind::NetworkUnreachable.into())
+        }
         Ok(end) => end,
         Err(_) => Err(ErrorKind::TimedOut.into()),
     }

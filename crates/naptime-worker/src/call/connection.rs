@@ -1,6 +1,7 @@
 //! A connection to a target, in whichever version of HTTP it speaks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -10,6 +11,7 @@ use hyper::body::Incoming;
 use naptime_core::{AllowedNetworks, Outcome};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::connect::connect;
@@ -21,6 +23,9 @@ use super::resend::Reach;
 use super::resolve::Resolver;
 use super::stream::{Counted, Socket};
 use super::timing::Timing;
+
+/// How long the target may take to agree on TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes connections, to permitted addresses only.
 pub(super) struct Connector {
@@ -67,8 +72,14 @@ impl Connector {
         }
         let name = ServerName::try_from(origin.host.to_owned())
             .map_err(|_| Fault::new(Outcome::Tls, "the host cannot be named in a certificate"))?;
-        let socket = TlsConnector::from(Arc::clone(tls)).connect(name, socket).await;
-        let socket = socket.map_err(|error| Fault::connecting(&error))?;
+        let agreed = timeout(TLS_TIMEOUT, TlsConnector::from(Arc::clone(tls)).connect(name, socket)).await;
+        let socket = match agreed {
+            Ok(agreed) => agreed.map_err(|error| Fault::connecting(&error))?,
+            Err(_) => {
+                let silent = "no secure connection: the target did not agree on one within 10s";
+                return Err(Fault::new(Outcome::ConnectionFailed, silent).into());
+            }
+        };
         let http2 = socket.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Counted::new(Socket::Tls(Box::new(socket)));
         if http2 {

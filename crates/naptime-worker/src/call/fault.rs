@@ -104,7 +104,7 @@ impl Fault {
     pub(super) fn sending(error: &(dyn Error + 'static)) -> Self {
         match read(error) {
             // In TLS 1.3 the target says only now that it does not take our certificate, and then nothing was processed.
-            Some(fault) if fault.outcome == Outcome::Tls && find(error).is_some_and(is_alert) => fault,
+            Some(fault) if fault.outcome == Outcome::Tls && find(error).is_some_and(refuses_certificate) => fault,
             Some(fault) if matches!(fault.outcome, Outcome::ConnectionFailed | Outcome::Tls) => {
                 Self::new(Outcome::ConnectionReset, format!("the connection was lost: {}", fault.message))
             }
@@ -153,8 +153,25 @@ fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a 
     }
 }
 
-fn is_alert(error: &rustls::Error) -> bool {
-    matches!(error, rustls::Error::AlertReceived(_))
+/// Whether the target says that it does not take our certificate, or wants one. Other alerts may come at any time, also
+/// after a request was processed.
+fn refuses_certificate(error: &rustls::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        error,
+        rustls::Error::AlertReceived(
+            Alert::CertificateRequired
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+                // Its signature does not fit, or not its issuer's. Only handshakes know this one.
+                | Alert::DecryptError
+        )
+    )
 }
 
 fn read_http(error: &hyper::Error, cause: Option<Fault>) -> Fault {
@@ -205,4 +222,22 @@ fn cut() -> Fault {
 
 fn invalid(error: &dyn Error) -> Fault {
     Fault::new(Outcome::InvalidResponse, format!("what came back is not HTTP: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::AlertDescription as Alert;
+
+    use super::*;
+
+    #[test]
+    fn only_an_alert_about_our_certificate_says_that_nothing_was_processed() {
+        let outcome = |alert| Fault::sending(&rustls::Error::AlertReceived(alert)).outcome;
+        for alert in [Alert::CertificateRequired, Alert::BadCertificate, Alert::UnknownCA, Alert::DecryptError] {
+            assert_eq!(outcome(alert), Outcome::Tls, "{alert:?}");
+        }
+        for alert in [Alert::InternalError, Alert::BadRecordMac, Alert::UnexpectedMessage, Alert::CloseNotify] {
+            assert_eq!(outcome(alert), Outcome::ConnectionReset, "{alert:?}");
+        }
+    }
 }

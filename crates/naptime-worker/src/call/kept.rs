@@ -15,6 +15,7 @@ use std::time::Instant;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use tokio::time::timeout;
 
 use super::connection::{Connection, Connector, New};
 use super::fault::NoAnswer;
@@ -66,10 +67,12 @@ struct Idle {
 /// What there is for a call.
 enum Found {
     Taken(Taken),
-    /// Nothing: open one. With HTTP/2, somebody else's may be there first.
-    Open(Option<OwnedNotified>),
-    /// Nothing: open one for all.
-    Lead,
+    /// Nothing, and nobody else's would help: open one.
+    Open,
+    /// Nothing: open one, though somebody else's may be there first.
+    Race(OwnedNotified),
+    /// Nothing: open one for all. If that takes long, somebody else's may be there first.
+    Lead(OwnedNotified),
     /// Somebody opens one for all.
     Wait(OwnedNotified),
 }
@@ -79,33 +82,43 @@ impl Kept {
         Self { tls, timing, shelves: Mutex::default() }
     }
 
-    /// A connection to `origin`, kept or new.
-    pub(super) async fn take(self: &Arc<Self>, origin: Origin<'_>, connector: &Connector) -> Result<Taken, NoAnswer> {
+    /// A connection to `origin`. `fresh`: none of those that
+    /// wait for a call, since one of them turned out to be closed.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        origin: Origin<'_>,
+        connector: &Connector,
+        fresh: bool,
+    ) -> Result<Taken, NoAnswer> {
         loop {
-            let opened = match self.find(origin) {
+            let (news, mut lead) = match self.find(origin, fresh) {
                 Found::Taken(taken) => return Ok(taken),
+                Found::Open => (None, None),
+                Found::Race(news) => (Some(Box::pin(news)), None),
+                Found::Lead(news) => (Some(Box::pin(news)), Some(Lead { kept: self, origin, failed: false })),
                 Found::Wait(news) => {
-                    news.await;
-                    continue;
-                }
-                // Boxed, since a call that finds a connection has no use for the room that this takes.
-                Found::Open(None) => Box::pin(connector.open(origin, &self.tls)).await?,
-                Found::Open(Some(news)) => tokio::select! {
-                    opened = Box::pin(connector.open(origin, &self.tls)) => opened?,
-                    () = news => continue,
-                },
-                Found::Lead => {
-                    let mut lead = Lead { kept: self, origin, failed: false };
-                    let opened = Box::pin(connector.open(origin, &self.tls)).await;
-                    lead.failed = !matches!(opened, Ok(New::Http2(_)));
-                    // Kept before the others are told.
-                    if let Some(taken) = self.add(origin, opened?) {
-                        return Ok(taken);
+                    let mut news = Box::pin(news);
+                    if timeout(self.timing.shared_open, news.as_mut()).await.is_ok() {
+                        continue;
                     }
-                    continue;
+                    // Whoever opens one for all may have come upon a machine that hangs.
+                    (Some(news), None)
                 }
             };
-            if let Some(taken) = self.add(origin, opened) {
+            // Boxed, since a call that finds a connection has no use for the room that this takes.
+            let open = Box::pin(connector.open(origin, &self.tls));
+            let opened = match news {
+                None => open.await,
+                Some(news) => tokio::select! {
+                    opened = open => opened,
+                    () = news => continue,
+                },
+            };
+            if let Some(lead) = &mut lead {
+                lead.failed = !matches!(opened, Ok(New::Http2(_)));
+            }
+            // Kept before the others are told, which the end of the lead does.
+            if let Some(taken) = self.add(origin, opened?) {
                 return Ok(taken);
             }
         }
@@ -130,28 +143,28 @@ impl Kept {
         self.lock().by_origin.values().all(Shelf::is_empty)
     }
 
-    fn find(self: &Arc<Self>, origin: Origin<'_>) -> Found {
+    fn find(self: &Arc<Self>, origin: Origin<'_>, fresh: bool) -> Found {
         let now = Instant::now();
         let mut shelves = self.lock();
         let shelf = match shelves.by_origin.get_mut(origin.text) {
             Some(shelf) => shelf,
             None if origin.secure => self.shelf(&mut shelves, origin),
-            None => return Found::Open(None),
+            None => return Found::Open,
         };
-        if let Some(taken) = shelf.take(now, self.timing) {
+        if let Some(taken) = shelf.take(now, self.timing, fresh) {
             return Found::Taken(taken);
         }
         if !origin.secure {
-            return Found::Open(None);
+            return Found::Open;
         }
         let news = Arc::clone(&shelf.news).notified_owned();
         if shelf.spoke_http2.is_none() {
-            Found::Open(Some(news))
+            Found::Race(news)
         } else if shelf.opening {
             Found::Wait(news)
         } else {
             shelf.opening = true;
-            Found::Lead
+            Found::Lead(news)
         }
     }
 
@@ -217,9 +230,9 @@ impl Shelf {
         self.idle.is_empty() && self.shared.is_empty()
     }
 
-    /// The connection used last, or a stream on a shared one.
-    fn take(&mut self, now: Instant, timing: Timing) -> Option<Taken> {
-        let mut index = self.idle.len();
+    /// The connection used last, unless it is to be `fresh`, or a stream on a shared one.
+    fn take(&mut self, now: Instant, timing: Timing, fresh: bool) -> Option<Taken> {
+        let mut index = if fresh { 0 } else { self.idle.len() };
         while let Some(last) = index.checked_sub(1) {
             index = last;
             let idle = &self.idle[index];

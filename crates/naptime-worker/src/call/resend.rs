@@ -1,5 +1,5 @@
-//! Which requests are sent again at once, on another connection: those of which the protocol says that the target did
-//! not process them. Nothing else is, whatever the outcome: that is for the job's `retry` to decide.
+//! Which requests are sent again at once, on another connection: those that the target did not process, and those that
+//! may be repeated. Nothing else is, whatever the outcome: that is for the job's `retry` to decide.
 
 use naptime_core::Method;
 
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_certainly_not_processed_is_sent_again() {
+    fn only_what_was_not_processed_or_may_be_repeated_is_sent_again() {
         fn check(reach: Reach, method: Method, repeatable: bool, expect: bool) {
             assert_eq!(reach.resend(method, repeatable).is_some(), expect, "{reach:?} {method} {repeatable}");
         }

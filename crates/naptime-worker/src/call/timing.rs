@@ -10,6 +10,9 @@ pub struct Timing {
     pub max_idle: Duration,
     /// How long a connection is used for new calls, so that changes in DNS are followed.
     pub max_age: Duration,
+    /// How long a connection that somebody opens for all is waited for, before others open their own. Longer than its
+    /// round trips take, from anywhere.
+    pub shared_open: Duration,
     /// How often the other side of an HTTP/2 connection with calls in flight is asked whether it is there.
     pub ping_every: Duration,
     /// How long it may take to answer. Long: a server that has one thread and a long request in it doesn't answer
@@ -23,6 +26,7 @@ impl Default for Timing {
         Self {
             max_idle: Duration::from_millis(1_500),
             max_age: Duration::from_secs(300),
+            shared_open: Duration::from_secs(1),
             ping_every: Duration::from_secs(5),
             ping_patience: Duration::from_secs(10),
         }

@@ -144,6 +144,47 @@ async fn calls_at_the_same_time_share_a_connection_and_none_has_more_streams_tha
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
+/// A way to `address` by which all come but the second, which gets to a machine that takes the connection and hangs.
+async fn hanging_at_the_second(address: &str) -> String {
+    let to = address.trim_start_matches("https://").trim_end_matches('/').to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut hangs = Vec::new();
+        for number in 0.. {
+            let (mut from, _) = listener.accept().await.unwrap();
+            if number == 1 {
+                hangs.push(from);
+                continue;
+            }
+            let mut to = TcpStream::connect(&to).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        }
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_while_it_is_opened_for_all_does_not_hold_the_others_up() {
+    let (url, transport) = target(|number, mut frames| async move {
+        while let Some(stream) = frames.request().await {
+            if number == 0 {
+                frames.go_away(stream).await;
+            }
+            frames.answer(stream).await;
+        }
+    })
+    .await;
+    let url = hanging_at_the_second(&url).await;
+    let caller = caller_with(Timing { shared_open: Duration::from_millis(100), ..Timing::default() });
+    // Now it is known that HTTP/2 is spoken, and there is no connection any more.
+    check(&call_through(&caller, &url, &transport, get(LONG), false).await, Outcome::Ok, Some(200), "");
+    let calls = (0..10).map(|_| call_through(&caller, &url, &transport, get(Duration::from_secs(8)), false));
+    for answer in futures::future::join_all(calls).await {
+        check(&answer, Outcome::Ok, Some(200), "");
+    }
+}
+
 #[tokio::test]
 async fn an_old_connection_ends_its_calls_and_takes_no_more() {
     let (url, transport) = target(|number, mut frames| async move {

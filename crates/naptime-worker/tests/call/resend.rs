@@ -1,5 +1,7 @@
 //! HTTP/1: kept connections that a target closes, and what is sent again then.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::*;
 
 /// A target that answers the first request of each connection, and closes it at the second, which it has read.
@@ -38,6 +40,23 @@ async fn a_kept_connection_closed_without_an_answer_is_followed_by_another() {
         check_method(method, false, idempotent).await;
         check_method(method, true, true).await;
     }
+}
+
+#[tokio::test]
+async fn what_may_have_been_processed_is_not_given_back_as_if_nothing_had_left() {
+    if std::env::var_os("WITHOUT_DESCRIPTORS").is_none() {
+        let test = "resend::what_may_have_been_processed_is_not_given_back_as_if_nothing_had_left";
+        return in_a_child(test, &[("WITHOUT_DESCRIPTORS", "1")]).await;
+    }
+    let target = closing_at_the_second().await;
+    let (caller, transport) = (caller(), Transport::default());
+    call_through(&caller, &target.url("/"), &transport, get(LONG), false).await;
+    // What is open stays open, but there are no further ones.
+    let none = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, none).unwrap();
+    let answer = call_through(&caller, &target.url("/"), &transport, get(LONG), false).await;
+    let message = format!("{CUT}\n(sent again: the target had closed the connection)");
+    check(&answer, Outcome::ConnectionReset, None, &message);
 }
 
 #[tokio::test]
