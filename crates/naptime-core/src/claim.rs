@@ -277,7 +277,14 @@ impl Claim {
         // The next time is computed from when the work began. A run taken over from a lost claim began with that.
         let lost = self.lock.lost.iter().find(|lost| lost.token == run.token);
         let since = lost.map_or(self.lock.since, |lost| lost.since);
-        let next = self.job.spec.schedule.next(run.due, since);
+        let mut next = self.job.spec.schedule.next(run.due, since);
+        if run.attempt > 1 {
+            // A retry does not cost the occurrence after its own, however near that is, unless it came too late for it.
+            let following = self.job.spec.schedule.next(run.due, run.due);
+            if following.due.is_some_and(|due| since < due) {
+                next = following;
+            }
+        }
         let retry = &self.job.spec.retry;
         if retry.on.covers(run.outcome, run.status) && run.attempt < retry.attempts {
             let after = retry.pause(run.attempt, run.token, asked);
@@ -310,5 +317,64 @@ impl Claim {
     /// occurrence.
     pub fn is_first_call(&self) -> bool {
         self.job.state.attempt as usize <= self.lock.lost.len() + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Endpoint, JobId, NewJob, Retry, Schedule, Spec};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// What comes after a call of a job of every ten seconds that began so long after its due time, as this attempt, and
+    /// was refused after a second: seconds until the retry, or from the due time to the next, and those missed.
+    fn after(attempt: u32, began: u32) -> (Option<u64>, Option<(u64, u64)>) {
+        let id = JobId::from(Uuid::from_u128(7));
+        let mut spec =
+            Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), Schedule::every(10 * SECOND, id));
+        spec.retry = Retry::new(3, SECOND).expect("a retry");
+        let mut job = NewJob { id, spec, active: true }.into_job(Time::from_millis(1_767_323_045_006));
+        let due = job.state.due.expect("due");
+        let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
+        assert!(job.claim(worker, token, due, Duration::ZERO));
+        let mut claim = Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None };
+        claim.lock.since = due + began * SECOND;
+        let run = Run {
+            token,
+            job: id,
+            worker,
+            due,
+            started: claim.lock.since,
+            finished: claim.lock.since + SECOND,
+            outcome: Outcome::ConnectionRefused,
+            status: None,
+            message: String::new(),
+            attempt,
+            manual: false,
+        };
+        match claim.conclude(&run, None) {
+            Then::Retry { after } => (Some(after.as_secs()), None),
+            Then::Next { due: next, missed } => (None, next.map(|next| (next.since(due).as_secs(), missed))),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_retry_never_costs_the_next_occurrence() {
+        assert_eq!(after(1, 0), (Some(1), None));
+        assert_eq!(after(2, 3), (Some(2), None));
+        assert_eq!(after(2, 7), (None, Some((10, 0))), "the pause reaches the next occurrence");
+        assert_eq!(after(3, 7), (None, Some((10, 0))), "the last attempt, less than half a period before");
+        assert_eq!(after(3, 9), (None, Some((10, 0))), "its call ended after it was due");
+    }
+
+    #[test]
+    fn what_comes_too_late_for_the_next_occurrence_skips_it() {
+        assert_eq!(after(3, 12), (None, Some((20, 1))));
+        assert_eq!(after(3, 17), (None, Some((30, 2))));
+        assert_eq!(after(1, 17), (Some(1), None), "a first attempt that comes late has its retries");
     }
 }

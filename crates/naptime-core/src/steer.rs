@@ -94,7 +94,9 @@ impl Claim {
             Then::Retry { after } if asked > after => {
                 Some(format!("(asked for a pause of {}, cut to {})", show_pause(asked), duration::show(after)))
             }
-            Then::Next { due: Some(due), .. } if asked > due.since(run.finished) => {
+            Then::Next { due: Some(due), .. }
+                if asked > due.since(run.finished) && run.attempt < self.job.spec.retry.attempts =>
+            {
                 Some(format!("(asked for a pause of {}, cut at the next occurrence)", show_pause(asked)))
             }
             _ => None,

@@ -72,7 +72,7 @@ pub(crate) enum RulesCommand {
 
 #[derive(Args)]
 pub(crate) struct MongoArgs {
-    /// The MongoDB to use, a replica set; without it, `up`, `add` and `list` use the embedded database file
+    /// The MongoDB to use, a replica set; without it, every command but `web`, `worker` and `prove` uses the embedded database file
     ///
     /// Read from MONGO_HOST, MONGO_PORT, MONGO_DB, MONGO_USER and MONGO_PASSWORD as well.
     #[arg(long, env = "MONGODB_URI", hide_env_values = true, value_name = "URI")]

@@ -63,7 +63,7 @@ pub(crate) fn given(text: Option<&String>) -> Option<&str> {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("naptime cannot start with these settings:")?;
+        f.write_str("these values cannot be used:")?;
         for (setting, detail) in &self.0 {
             write!(f, "\n  {setting}: {detail}")?;
         }

@@ -36,11 +36,11 @@ pub(crate) fn list(args: &ListArgs) -> anyhow::Result<()> {
     })
 }
 
-/// One line: id, state, schedule, method, URL, last outcome, name.
+/// One line: id, state, method, URL, schedule, last outcome, name.
 fn print(out: &mut impl Write, job: &JobSummary) -> std::io::Result<()> {
     let state = if job.active { "on " } else { "off" };
     let last = job.last.as_ref().map_or("not called yet", |last| last.outcome.as_str());
     let every = job.schedule.describe();
-    write!(out, "{}  {state}  {every:<14}  {:<7} {}  {last}", job.id, job.method, job.endpoint)?;
+    write!(out, "{}  {state}  {:<7} {}  {every}  {last}", job.id, job.method, job.endpoint)?;
     writeln!(out, "{}{}", if job.name.is_empty() { "" } else { "  " }, job.name)
 }

@@ -23,6 +23,7 @@ pub(crate) const FILTERS: [&str; 33] = [
     "int",
     "items",
     "join",
+    "keys",
     "last",
     "length",
     "list",
@@ -44,7 +45,6 @@ pub(crate) const FILTERS: [&str; 33] = [
     "unique",
     "upper",
     "urlencode",
-    "keys",
 ];
 
 type Evaluated<T = Value> = Result<T, String>;

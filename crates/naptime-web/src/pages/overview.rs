@@ -43,7 +43,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
         sum.add(&row.figures);
         sum
     });
-    let capacity = plan::section(&app, &workers, &hour).await?;
+    let capacity = plan::section(&app, &workers, &hour, fault.as_deref()).await?;
     let points = fold(&rows, from, to, span.width());
     let lines = WorkerLines::of(&points);
     let body = html! {

@@ -23,19 +23,29 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const STEP: usize = 10;
 const STEP_SECONDS: f64 = STEP as f64 * 60.0;
 
-/// The part of the overview, given the workers and the figures of the last hour.
-pub(super) async fn section(app: &App, workers: &[Worker], hour: &Figures) -> Result<Markup, PageError> {
+/// The part of the overview, given the workers and the figures of the last hour. `fault` is why the store takes no
+/// writes, if it takes none.
+pub(super) async fn section(
+    app: &App,
+    workers: &[Worker],
+    hour: &Figures,
+    fault: Option<&str>,
+) -> Result<Markup, PageError> {
     let plan = Plan::make(app, workers, hour, PATIENCE).await?;
     Ok(html! {
         section aria-labelledby="capacity" {
             h2 #capacity { "Capacity" }
-            (live("capacity", &body(&plan, app.now())))
+            (live("capacity", &body(&plan, fault, app.now())))
         }
     })
 }
 
-fn body(plan: &Plan, now: Time) -> Markup {
-    let said = verdict(plan);
+fn body(plan: &Plan, fault: Option<&str>, now: Time) -> Markup {
+    let said = match fault {
+        // Workers can neither claim nor say that they are there.
+        Some(why) => Verdict { tone: "bad", sentence: format!("Nothing is called, because {why}.") },
+        None => verdict(plan),
+    };
     let or_open = |value: Option<String>| value.unwrap_or("–".to_owned());
     let rate = plan.planned.as_ref().map(|planned| planned.demand.rate());
     let needed = plan.slots_needed();

@@ -28,7 +28,7 @@ const URL: Input = Input(
     "then.upsert.url",
     "then.upsert.url",
     "URL",
-    "Like https://example.com/timeline?user={{ key|urlencode }}",
+    "Like https://example.com/timeline?user={{ key }}; a value fills one segment or one value of a query",
     None,
 );
 
@@ -182,12 +182,19 @@ impl RuleForm<'_> {
     }
 
     fn endpoint(&self) -> Markup {
+        let secret = html! {
+            div.field.check {
+                input #then-secret type="checkbox" name="then.upsert.secret" value="true" checked[self.fields.secret];
+                label for="then-secret" { "Body and query are secret" }
+                p.hint { "They are sent, but not shown again; leave •••• to keep one" }
+            }
+        };
         html! {
             fieldset.part {
                 legend { "The endpoint, if it is added or changed" }
                 p.hint {
                     "Each text may have places to fill in: {{ event }}, {{ key }}, and {{ data.… }} for what came with \
-                     the event; with filters such as urlencode, tojson and default('…'). What is left blank has its \
+                     the event; with filters such as lower, tojson and default('…'). What is left blank has its \
                      default."
                 }
                 (self.input(&URL))
@@ -197,14 +204,9 @@ impl RuleForm<'_> {
                     label for=(ALIGN) { "On round times (:00, :05, ...) rather than spread" }
                     @if let Some(fault) = self.fault(ALIGN) { p.fault { (fault.detail) } }
                 }
-                (self.folded("When else it is called", &TIMING))
-                (self.folded("Request", &REQUEST))
-                div.field.check {
-                    input #then-secret type="checkbox" name="then.upsert.secret" value="true" checked[self.fields.secret];
-                    label for="then-secret" { "Body and query are secret" }
-                    p.hint { "They are sent, but not shown again; leave •••• to keep one" }
-                }
-                (self.folded("Outcome, SLA, retries and tags", &MORE))
+                (self.folded("When else it is called", &TIMING, &html! {}))
+                (self.folded("Request", &REQUEST, &secret))
+                (self.folded("Outcome, SLA, retries and tags", &MORE, &html! {}))
                 div.field.check {
                     input #then-active type="checkbox" name="then.upsert.active" value="true" checked[self.fields.active];
                     label for="then-active" { "Switched on" }
@@ -215,13 +217,14 @@ impl RuleForm<'_> {
     }
 
     /// Fields that are hidden as long as they are blank.
-    fn folded(&self, title: &str, inputs: &[Input]) -> Markup {
+    fn folded(&self, title: &str, inputs: &[Input], more: &Markup) -> Markup {
         let names: Vec<&str> = inputs.iter().map(|input| input.0).collect();
         let open = self.fields.says(&names) || inputs.iter().any(|input| self.fault(input.1).is_some());
         html! {
             details.more open[open] {
                 summary { (title) }
                 @for input in inputs { (self.input(input)) }
+                (more)
             }
         }
     }

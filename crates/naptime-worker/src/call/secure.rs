@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rustls::pki_types::UnixTime;
-use rustls::{CertificateError, Error};
+use rustls::{CertificateError, Error, InvalidMessage};
 
 /// Names of a certificate that are listed before the rest is only counted.
 const MAX_NAMES: usize = 3;
@@ -11,6 +11,9 @@ const MAX_NAMES: usize = 3;
 pub(super) fn describe(error: &Error) -> String {
     let why = match error {
         Error::InvalidCertificate(why) => of_certificate(why),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the target does not speak TLS on this port; is it meant to be http?".to_owned()
+        }
         other => other.to_string(),
     };
     format!("no secure connection: {why}")
@@ -107,6 +110,8 @@ mod tests {
     fn the_rest_is_said_as_it_is() {
         let unknown = "the certificate is not issued by an authority that this machine trusts";
         check(CertificateError::UnknownIssuer, unknown);
+        let plain = describe(&Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert!(plain.ends_with("is it meant to be http?"), "{plain}");
         assert_eq!(describe(&Error::DecryptError), format!("no secure connection: {}", Error::DecryptError));
     }
 }
