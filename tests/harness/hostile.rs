@@ -72,11 +72,6 @@ impl Hostile {
     pub fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }
-
-    /// Whether they are still at it.
-    pub fn is_there(&self) -> bool {
-        !self.peers.is_empty()
-    }
 }
 
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

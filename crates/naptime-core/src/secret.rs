@@ -90,6 +90,8 @@ const MIN_RANDOM_RUN: usize = 20;
 const MIN_RANDOM_PART: usize = 24;
 /// The shortest credential that is looked for in answers, in characters. What is shorter is found in any text.
 const MIN_REDACTED: usize = 6;
+/// The longest credential, in bytes, that is looked for in other spellings than its own.
+const MAX_RESPELLED: usize = 4 * 1024;
 /// So many characters of a credential in a row are taken for a part of it.
 const REDACTED_RUN: usize = 8;
 
@@ -205,7 +207,7 @@ fn is_random(value: &str) -> bool {
         || value.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_').any(part)
 }
 
-/// The credentials that a call sends.
+/// The credentials that a call sends, in each spelling in which a target may repeat them, without capitals.
 #[derive(Debug, Default)]
 pub struct Secrets(Vec<String>);
 
@@ -223,7 +225,12 @@ impl Secrets {
             let (name, value) = decoded_parameter(parameter).unwrap_or_default();
             found.add(if value.is_empty() { &name } else { &value });
         }
-        found.add(request.body.as_deref().filter(|_| request.secret).unwrap_or_default());
+        if let Some(body) = request.body.as_deref().filter(|_| request.secret) {
+            found.add(body);
+            if body.len() <= MAX_RESPELLED {
+                form_urlencoded::parse(body.as_bytes()).for_each(|(_, value)| found.add(&value));
+            }
+        }
         found
     }
 
@@ -247,8 +254,14 @@ impl Secrets {
 
     fn add(&mut self, value: &str) {
         let value = value.trim();
-        if value.chars().nth(MIN_REDACTED - 1).is_some() && !self.0.iter().any(|known| known == value) {
-            self.0.push(value.to_owned());
+        if value.chars().nth(MIN_REDACTED - 1).is_none() {
+            return;
+        }
+        for spelling in spellings(value) {
+            let spelling = spelling.to_ascii_lowercase();
+            if !self.0.contains(&spelling) {
+                self.0.push(spelling);
+            }
         }
     }
 
@@ -259,13 +272,19 @@ impl Secrets {
             return text.into();
         }
         let chars: Vec<char> = text.chars().collect();
+        let small: Vec<char> = chars.iter().map(char::to_ascii_lowercase).collect();
         let mut hidden = vec![false; chars.len()];
-        for secret in &self.0 {
-            let length = secret.chars().count().min(REDACTED_RUN);
-            let mut runs: HashMap<&[char], Vec<usize>> = HashMap::new();
-            for (at, run) in chars.windows(length).enumerate() {
-                runs.entry(run).or_default().push(at);
+        let places = |length| {
+            let mut places: HashMap<&[char], Vec<usize>> = HashMap::new();
+            for (at, run) in small.windows(length).enumerate() {
+                places.entry(run).or_default().push(at);
             }
+            places
+        };
+        let by_length: Vec<_> = (MIN_REDACTED..=REDACTED_RUN).map(places).collect();
+        for secret in &self.0 {
+            let length = secret.chars().count().clamp(MIN_REDACTED, REDACTED_RUN);
+            let places = &by_length[length - MIN_REDACTED];
             // The text is short, and a secret body may be long: it is gone through once, a run at a time.
             let mut run = VecDeque::with_capacity(length);
             for c in secret.chars() {
@@ -273,7 +292,7 @@ impl Secrets {
                     run.pop_front();
                 }
                 run.push_back(c);
-                for at in runs.get(&*run.make_contiguous()).into_iter().flatten() {
+                for at in places.get(&*run.make_contiguous()).into_iter().flatten() {
                     hidden[*at..at + length].fill(true);
                 }
             }
@@ -293,6 +312,27 @@ impl Secrets {
         }
         shown.into()
     }
+}
+
+/// A value, and how it looks in a URL, a form, JSON, HTML, base64 and hexadecimal digits.
+fn spellings(value: &str) -> Vec<String> {
+    let mut all = vec![value.to_owned()];
+    if value.len() <= MAX_RESPELLED {
+        let form: String = form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let json = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let html = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        all.extend([
+            form.replace('+', "%20"),
+            form,
+            json.replace('/', "\\/"),
+            json,
+            html.replace('"', "&quot;").replace('\'', "&#39;"),
+            html,
+            STANDARD.encode(value),
+            value.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        ]);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -425,5 +465,19 @@ mod tests {
         check(("Cookie", "a=b; sid=s3cr3t"), "", "no session s3cr3t, a=b", "no session ••••, a=b");
         check(("X-A", "plain-value"), "", "plain-value", "plain-value");
         check(("X-A", "1"), "?sig=a%2Fb%2Fc%2Fd", "a/b/c/d and a%2Fb%2Fc%2Fd", "•••• and ••••");
+        let odd = ("X-Api-Key", "p@ss/w+rd\"<1>&");
+        for spelled in [
+            "p@ss\\/w+rd\\\"<1>&",
+            "p@ss/w+rd\\\"<1>&",
+            "p%40ss%2Fw%2Brd%22%3C1%3E%26",
+            "p%40ss%2fw%2brd%22%3c1%3e%26",
+            "p@ss/w+rd&quot;&lt;1&gt;&amp;",
+            "P@SS/W+RD\"<1>&",
+            "cEBzcy93K3JkIjwxPiY=",
+            "704073732f772b7264223c313e26",
+        ] {
+            check(odd, "", &format!("no {spelled} here"), "no •••• here");
+        }
+        check(("X-Api-Key", "two words!"), "", "two+words%21 two%20words%21", "•••• ••••");
     }
 }

@@ -32,10 +32,12 @@ pub(crate) fn unmasked(mut draft: Draft, stored: Option<&Spec>) -> Draft {
     };
     let restored = draft.url.as_deref().map(|url| unmasked_url(url, stored));
     let moved = restored.as_deref().and_then(|url| Endpoint::parse(url).ok());
-    let moved = moved.is_some_and(|new| new.pool() != stored.endpoint.pool());
     let secret = stored.request.secret;
     let revealed = secret && draft.secret == Some(false);
     let headers: Vec<(&str, &str)> = stored.request.headers.iter().collect();
+    let names_another = |sent: RawHeaders| sent.pairs().is_ok_and(|sent| host(&sent) != host(&headers));
+    let moved = moved.is_some_and(|new| new.pool() != stored.endpoint.pool())
+        || draft.headers.clone().is_some_and(names_another);
     if moved && draft.headers.is_none() {
         let kept = headers.iter().filter(|(name, value)| secret::is_secret(name, value)).map(|(name, _)| *name);
         draft.faults.extend(check_moved(kept).err());
@@ -86,10 +88,19 @@ pub(crate) fn no_body() -> Invalid {
     )
 }
 
-/// The same for pairs that are no headers yet.
+/// The same for headers by themselves: what is kept goes to the `Host` it was written for.
 pub(crate) fn unmask_pairs(sent: &mut [(String, String)], stored: &[(String, String)]) -> Result<(), Invalid> {
     let stored: Vec<(&str, &str)> = stored.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if host(sent) != host(&stored) {
+        check_none_kept(sent)?;
+    }
     unmask(sent, &stored)
+}
+
+/// The `Host` that these headers name: of several sites behind one address, it is the one that reads the request.
+fn host<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Option<&str> {
+    let named = headers.iter().find(|(name, _)| name.as_ref().eq_ignore_ascii_case("host"));
+    named.map(|(_, value)| value.as_ref())
 }
 
 /// Checks that no value is kept by its mask, where the URL leads to another host than before.
@@ -104,7 +115,7 @@ fn check_moved<'a>(kept: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
     }
     let names = names.join(", ");
     let detail = format!(
-        "the URL leads to another host than before, so write the value of {names} again, or leave it out of the headers"
+        "it leads to another host than before, so write the value of {names} again, or leave it out of the headers"
     );
     Err(Invalid::new("headers", "masked", detail))
 }
@@ -180,6 +191,10 @@ mod tests {
             let faults: Vec<Invalid> = read.map(drop::<naptime_core::Change>).unwrap_err();
             faults.into_iter().map(|fault| (fault.field.into_owned(), fault.code, fault.detail)).collect::<Vec<_>>()
         };
+        // Of the sites behind one address, another one is another host too.
+        let found = faults(change("https://example.com/a?token=t-1&b=2", Some("Authorization: ••••\nHost: evil.test")));
+        assert!(found[0].0 == "headers" && found[0].1 == "masked", "{found:?}");
+        assert!(change("https://example.com/", Some("Authorization: Bearer y\nHost: other.test")).is_ok());
         // To the same pool, all of it stays.
         let same = change("https://example.com/b?c=3&token=••••", None).unwrap();
         assert_eq!(same.endpoint.unwrap().to_string(), "https://example.com/b?c=3&token=t-1");

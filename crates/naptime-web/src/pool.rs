@@ -123,6 +123,10 @@ fn read_client_cert(
     if chain.is_none() && key.is_none() {
         return None;
     }
+    if chain.is_none() && key == Some(None) && stored.is_some() {
+        let detail = "the key goes with its certificate; take that away instead (`client_cert`)";
+        return Some(Err(Invalid::new("client_key", "missing", detail)));
+    }
     let stored = stored.map(ClientCert::split);
     let new_key = key.and_then(filled).filter(|key| key.trim() != MASK);
     let Some(chain) = chain.map_or_else(|| stored.map(|stored| stored.chain.to_owned()), filled) else {

@@ -14,7 +14,8 @@ const LINES: usize = 2;
 /// The first lines of the body that say something, of an HTML page its title; for a failure without any, its status.
 pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
     // We asked for no compression. A body that has one all the same is never inflated, so there is no line to show.
-    let encoding = text(headers, CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity"));
+    let encoding = text(headers, CONTENT_ENCODING)
+        .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"));
     if let Some(encoding) = encoding.filter(|_| !body.is_empty()) {
         return format!("(a body encoded as {encoding})");
     }
@@ -126,8 +127,10 @@ mod tests {
         let gzip = headers(&[("content-encoding", "gzip")]);
         assert_eq!(message(Outcome::Ok, StatusCode::OK, &gzip, b"\x1f\x8b\x08"), "(a body encoded as gzip)");
         assert_eq!(message(Outcome::Ok, StatusCode::OK, &gzip, b""), "");
-        let identity = headers(&[("content-encoding", "identity")]);
-        assert_eq!(message(Outcome::Ok, StatusCode::OK, &identity, b"hi"), "hi");
+        for none in ["identity", ""] {
+            let headers = headers(&[("content-encoding", none)]);
+            assert_eq!(message(Outcome::Ok, StatusCode::OK, &headers, b"hi"), "hi");
+        }
     }
 
     #[test]

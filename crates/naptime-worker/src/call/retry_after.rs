@@ -1,6 +1,6 @@
 //! The pause that a target asks for (`Retry-After`): seconds, or a date in any of the three forms of RFC 9110.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -42,9 +42,13 @@ impl RetryAfter {
 
 /// A date as HTTP has it, or as mail does, which some libraries write in its place (`-0000` for `GMT`).
 fn date(text: &str) -> Option<Time> {
-    let http = httpdate::parse_http_date(text).ok().and_then(|date| jiff::Timestamp::try_from(date).ok());
-    let date = http.or_else(|| DateTimeParser::new().parse_timestamp(text).ok())?;
-    Some(Time::from_millis(date.as_millisecond()))
+    // Any date that HTTP can write, up to the end of the year 9999, some hours of which are too late for a `Timestamp`.
+    let http = httpdate::parse_http_date(text).ok().and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+    let millis = match http {
+        Some(since) => i64::try_from(since.as_millis()).ok()?,
+        None => DateTimeParser::new().parse_timestamp(text).ok()?.as_millisecond(),
+    };
+    Some(Time::from_millis(millis))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -94,6 +98,12 @@ mod tests {
             assert_eq!(read(asked, None), Some(RetryAfter::Until(Time::from_millis(784_111_807_000))), "{asked}");
             assert_eq!(read(asked, Some("today")), read(asked, None), "{asked}");
         }
+    }
+
+    #[test]
+    fn the_last_date_that_can_be_written_is_one() {
+        let end = 253_402_300_799_000;
+        assert_eq!(read("Fri, 31 Dec 9999 23:59:59 GMT", None), Some(RetryAfter::Until(Time::from_millis(end))));
     }
 
     #[test]

@@ -40,6 +40,10 @@ fn of_certificate(why: &CertificateError) -> String {
         }
         CertificateError::BadSignature => "the certificate is not signed by the authority that it names".to_owned(),
         CertificateError::Revoked => "the certificate has been revoked".to_owned(),
+        CertificateError::Other(other) if other.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) => {
+            "the certificate is its own authority, which this machine does not trust; a pool may name it as its CA"
+                .to_owned()
+        }
         other => format!("invalid certificate: {other}"),
     }
 }
