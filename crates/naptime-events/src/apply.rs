@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::amqp::{Handled, Handler};
 use crate::event::Event;
 use crate::render::{self, Rendered, What};
+use crate::renders;
 
 /// How often a job is tried anew when somebody else's edit came between.
 const MAX_TRIES: usize = 10;
@@ -182,10 +183,11 @@ async fn plan_by(
     if faults.is_empty() { Ok(steps) } else { Err(Failed::Refused(faults)) }
 }
 
-/// Renders on a thread that nobody waits for: calls leave from the others.
+/// Renders aside from the calls, which leave from other threads. The time for
+/// the templates begins when their turn has come.
 async fn rendered(rules: Vec<Rule>, event: &Event) -> Result<Rendered, Failed> {
     let event = event.clone();
-    tokio::task::spawn_blocking(move || render::all(rules, &event)).await.map_err(|_| {
+    renders::run(move || render::all(rules, &event)).await.map_err(|_| {
         // Tried again, it would end in the same way.
         Failed::Refused(vec![Invalid::new("job", "does_not_render", "the templates of its rules cannot be rendered")])
     })

@@ -46,6 +46,7 @@ fn check_template(job: &Template, limits: draft::Rules<'_>) -> Vec<Invalid> {
         faults.extend(template::check(field, source).err());
     }
     if faults.is_empty() {
+        faults.extend(render::check_body(job).err());
         faults.extend(read(fixed(job), limits).err().into_iter().flatten());
     }
     faults
@@ -159,6 +160,17 @@ mod tests {
             })),
             []
         );
+        for (body, headers) in [
+            ("n={{ key }}&a=b", json!([["content-type", "application/x-www-form-urlencoded"]])),
+            ("n={{ key }}&a=b", json!([["{{ key }}", "text/plain"]])),
+            ("a=b", json!([])),
+            ("{{ data|tojson }}", json!([])),
+            ("{\"a\": {{ key }}}\n{{ data }}", json!([])),
+            ("{% if key %}[{% endif %}{{ key }}]", json!([])),
+        ] {
+            let job = json!({"url": "https://a.test/", "every": "5m", "body": body, "headers": headers});
+            assert_eq!(upsert(job), [], "{body}");
+        }
         assert_eq!(faults(&rule(json!("delete"))), []);
         assert_eq!(faults(&rule(json!("switch_off"))), []);
     }
@@ -195,6 +207,7 @@ mod tests {
         check(json!({"url": "{{ data.url }}", "every": "5m", "cron": "@daily"}), "cron", "conflict");
         check(json!({"url": "{{ data.url }}", "random": "5m", "align": true}), "align", "conflict");
         check(json!({"url": "{{ data.url }}", "every": "5m", "retry": {"attempts": "99"}}), "retry", "out_of_range");
+        check(json!({"url": "{{ data.url }}", "every": "5m", "body": "n={{ key }}&a=b"}), "body", "bad_template");
         let large = json!({"url": "{{ data.url }}", "every": "5m", "body": "x".repeat(MAX_BYTES)});
         assert_eq!(upsert(large), [("then".to_owned(), "too_large")]);
     }

@@ -3,6 +3,8 @@
 use naptime_core::Invalid;
 use serde_json::{Map, Value};
 
+use crate::numbers;
+
 /// The most bytes of an event.
 pub const MAX_BYTES: usize = 256 * 1024;
 
@@ -37,6 +39,11 @@ impl Event {
         let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let value: Value = serde_json::from_slice(json)
             .map_err(|error| Invalid::new("event", "not_json", format!("the event is not JSON: {error}")))?;
+        if let Some(number) = numbers::too_large(json) {
+            let shown: String = number.chars().take(60).collect();
+            let detail = format!("the number {shown} is too large to be kept digit for digit; send it as a string");
+            return Err(Invalid::new("data", "out_of_range", detail));
+        }
         let Value::Object(mut members) = value else {
             return Err(Invalid::new("event", "wrong_type", "an event must be an object"));
         };
@@ -116,6 +123,7 @@ mod tests {
         check(r#"{"event": "a", "key": "b\u202ec"}"#, "key", "bad_character");
         check(&format!(r#"{{"event": "{}", "key": "b"}}"#, "ä".repeat(101)), "event", "too_long");
         check(&format!(r#"{{"event": "a", "key": "{}"}}"#, "k".repeat(201)), "key", "too_long");
+        check(r#"{"event": "a", "key": "b", "data": {"n": 12345678901234567890123}}"#, "data", "out_of_range");
         check(r#"{"event": "a", "key": "b", "data": []}"#, "data", "wrong_type");
         check(r#"{"event": "a", "key": "b", "date": {}}"#, "date", "unknown_field");
     }

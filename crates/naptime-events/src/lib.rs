@@ -9,12 +9,15 @@
 
 pub mod amqp;
 pub mod apply;
+mod body;
 mod check;
 mod dead;
 mod event;
+mod numbers;
 mod place;
 mod queue;
 mod render;
+mod renders;
 mod suspicion;
 mod template;
 

@@ -1,11 +1,12 @@
-//! What a value of an event may do, by the place it fills: in the path of a URL one segment, in its query one value, in
-//! JSON one value, in a form one value. An event's sender chooses values, and never more than that.
+//! What a value of an event may do, by the place it fills in a URL: one segment of the path, one value of the query. An
+//! event's sender chooses values, and never more than that. The places of a body are in `body.rs`.
 
 use std::ops::Range;
 
-use serde::de::IgnoredAny;
-
 use crate::template::{Form, Piece, Value, percent};
+
+/// The most bytes of a URL that values are filled in. The limit of all URLs is lower, and judged later.
+const MAX_URL: usize = 8 * 1024;
 
 /// The most characters of a value in a fault.
 const MAX_SHOWN: usize = 60;
@@ -32,6 +33,10 @@ pub(crate) fn url(pieces: &[Piece]) -> Result<String, String> {
     // The values in the path, and whether they may be several segments.
     let mut filled: Vec<(Range<usize>, bool)> = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
+        // Each value is judged with all that is before it, which must not be long.
+        if index > 0 {
+            check_length(&out)?;
+        }
         let (value, form) = match piece {
             Piece::Literal(text) => {
                 out.push_str(text);
@@ -80,72 +85,12 @@ pub(crate) fn url(pieces: &[Piece]) -> Result<String, String> {
             Place::Query => out.push_str(&percent(&text)),
         }
     }
+    if !filled.is_empty() {
+        check_length(&out)?;
+    }
     check_host(&out, pieces)?;
     check_segments(&out, &filled)?;
     Ok(out)
-}
-
-/// A body: JSON or a form if its type says so, or if it is JSON without saying so.
-pub(crate) fn body(pieces: &[Piece], content_type: Option<&str>) -> String {
-    match content_type.map(str::to_ascii_lowercase) {
-        Some(of) if of.contains("json") => json(pieces),
-        Some(of) if of.contains("x-www-form-urlencoded") => form(pieces),
-        Some(_) => plain(pieces),
-        None => {
-            let read = json(pieces);
-            let is_json =
-                read.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(&read).is_ok();
-            if is_json { read } else { plain(pieces) }
-        }
-    }
-}
-
-/// Texts as they are, all other values as JSON.
-pub(crate) fn plain(pieces: &[Piece]) -> String {
-    let mut out = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Literal(text) => out.push_str(text),
-            Piece::Value(value) => out.push_str(&value.print()),
-        }
-    }
-    out
-}
-
-/// Within quotes a value is part of their text, and elsewhere it is a value.
-fn json(pieces: &[Piece]) -> String {
-    let mut out = String::new();
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    for piece in pieces {
-        match piece {
-            Piece::Literal(text) => {
-                for c in text.chars() {
-                    is_quoted ^= c == '"' && !is_escaped;
-                    is_escaped = c == '\\' && is_quoted && !is_escaped;
-                }
-                out.push_str(text);
-            }
-            Piece::Value(value) if is_quoted => {
-                let quoted = Value::text(value.print()).to_json();
-                out.push_str(quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default());
-            }
-            Piece::Value(Value::Text(text, Form::Json)) => out.push_str(text),
-            Piece::Value(value) => out.push_str(&value.to_json()),
-        }
-    }
-    out
-}
-
-fn form(pieces: &[Piece]) -> String {
-    let mut out = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Literal(text) => out.push_str(text),
-            Piece::Value(Value::Text(text, Form::Encoded)) => out.push_str(text),
-            Piece::Value(value) => out.push_str(&percent(&value.print())),
-        }
-    }
-    out
 }
 
 /// Where what follows `text` goes.
@@ -159,6 +104,10 @@ fn place(text: &str) -> Place {
         return Place::Query;
     }
     if rest.contains(['/', '\\']) { Place::Path } else { Place::Authority }
+}
+
+fn check_length(url: &str) -> Result<(), String> {
+    if url.len() > MAX_URL { Err(format!("the URL would be longer than {MAX_URL} bytes")) } else { Ok(()) }
 }
 
 /// Without a host, the first segment of the path would be taken for it.
@@ -255,6 +204,8 @@ mod tests {
         ] {
             assert!(path(before, text, after).is_err(), "{before}{text}{after}");
         }
+        let long = path("", &"a/".repeat(5_000), "").unwrap_err();
+        assert!(long.contains("longer than"), "{long}");
         for (before, text, after) in
             [("", "...", ""), ("a", "..", ""), ("", "", "a"), ("x/", ".a", "/y"), ("../", "a", "")]
         {

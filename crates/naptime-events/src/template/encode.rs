@@ -18,13 +18,30 @@ pub(crate) fn percent(text: &str) -> String {
     out
 }
 
+/// Segments of a path, each percent-encoded.
+pub(crate) fn path(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (index, segment) in text.split('/').enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        out.push_str(&percent(segment));
+    }
+    out
+}
+
 /// A value percent-encoded; an object as `name=value&name=value`.
 pub(crate) fn urlencoded(value: &Value) -> String {
     match value {
         Value::Text(text, super::value::Form::Encoded) => text.to_string(),
         Value::Map(members) => {
-            let pairs = members.iter().map(|(name, value)| format!("{}={}", percent(name), percent(&value.print())));
-            pairs.collect::<Vec<_>>().join("&")
+            let mut out = String::new();
+            for (name, value) in members.iter() {
+                let separator = if out.is_empty() { "" } else { "&" };
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{separator}{}={}", percent(name), percent(&value.print()));
+            }
+            out
         }
         other => percent(&other.print()),
     }

@@ -1,16 +1,18 @@
 //! Evaluates a parsed template. The library parses; what is computed is computed here, as the library has no bound on
 //! the values in between.
 
+mod emit;
+mod loops;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use minijinja::machinery::ast::{
-    BinOpKind, CallArg, CallType, CompareOpKind, Const, Expr, ForLoop, Slice, Stmt, UnaryOpKind,
-};
+use minijinja::machinery::ast::{BinOpKind, CallArg, CallType, CompareOpKind, Const, Expr, Slice, Stmt, UnaryOpKind};
 use minijinja::value::ValueKind;
 
+use super::args::Args;
 use super::value::Value;
-use super::work::{MAX_BYTES, Work};
+use super::work::{ALLOCATION, Work};
 use super::{filters, operators, tests};
 
 /// What comes out of a template, piece by piece: its own text, or a value in it.
@@ -20,11 +22,8 @@ pub(crate) enum Piece {
     Value(Value),
 }
 
-/// The arguments of a filter, a test or a function.
-pub(crate) struct Args {
-    positional: Vec<Option<Value>>,
-    named: Vec<(String, Value)>,
-}
+/// The bytes of a member of an object: its name and its value in a tree whose nodes may be half empty.
+const MEMBER_BYTES: usize = 2 * (size_of::<Arc<str>>() + size_of::<Value>()) + ALLOCATION;
 
 pub(crate) struct Evaluator<'a> {
     pub(crate) work: &'a mut Work,
@@ -58,15 +57,20 @@ impl Evaluator<'_> {
         self.work.enter()?;
         match statement {
             Stmt::Template(it) => self.statements(&it.children)?,
-            Stmt::EmitRaw(it) => self.emit(it.raw.len(), Piece::Literal(it.raw.to_owned()))?,
+            Stmt::EmitRaw(it) => self.emit_literal(it.raw)?,
             Stmt::EmitExpr(it) => {
+                let held = self.work.held();
                 let value = self.defined(&it.expr)?;
-                self.emit(value.size(), Piece::Value(value))?;
+                self.emit_value(value)?;
+                self.work.give_back(held);
             }
             Stmt::IfCond(it) => {
+                let held = self.work.held();
                 let body = if self.truth(&it.expr)? { &it.true_body } else { &it.false_body };
+                self.work.give_back(held);
                 self.statements(body)?;
             }
+            // The value is held until its scope ends, at the end of a loop's round or of the template.
             Stmt::Set(it) => {
                 let value = self.defined(&it.expr)?;
                 self.assign(&it.target, value)?;
@@ -76,57 +80,6 @@ impl Evaluator<'_> {
             _ => return Err("a template has no such statement".to_owned()),
         }
         self.work.leave();
-        Ok(())
-    }
-
-    fn emit(&mut self, size: usize, piece: Piece) -> Evaluated<()> {
-        self.size += size;
-        if self.size > MAX_BYTES {
-            return Err(format!("what comes out is longer than {MAX_BYTES} bytes"));
-        }
-        self.work.spend(size)?;
-        self.pieces.push(piece);
-        Ok(())
-    }
-
-    fn each(&mut self, it: &ForLoop<'_>) -> Evaluated<()> {
-        let all = self.defined(&it.iter)?;
-        let all = filters::items_of(&all, self.work)?;
-        let mut items = Vec::new();
-        for item in all {
-            if let Some(condition) = &it.filter_expr {
-                self.scopes.push(BTreeMap::new());
-                self.assign(&it.target, item.clone())?;
-                let is_wanted = self.truth(condition)?;
-                self.scopes.pop();
-                if !is_wanted {
-                    continue;
-                }
-            }
-            items.push(item);
-        }
-        if items.is_empty() {
-            return self.statements(&it.else_body);
-        }
-        let length = items.len();
-        for (index, item) in items.into_iter().enumerate() {
-            self.work.enter()?;
-            let count = |count: usize| Value::Int(i128::try_from(count).unwrap_or(i128::MAX));
-            let members = [
-                ("index", count(index + 1)),
-                ("index0", count(index)),
-                ("revindex", count(length - index)),
-                ("first", Value::Bool(index == 0)),
-                ("last", Value::Bool(index + 1 == length)),
-                ("length", count(length)),
-            ];
-            let members = members.into_iter().map(|(name, value)| (Arc::from(name), value)).collect();
-            self.scopes.push(BTreeMap::from([("loop".to_owned(), Value::Map(Arc::new(members)))]));
-            self.assign(&it.target, item)?;
-            self.statements(&it.body)?;
-            self.scopes.pop();
-            self.work.leave();
-        }
         Ok(())
     }
 
@@ -246,6 +199,7 @@ impl Evaluator<'_> {
                 }
                 let map = Value::Map(Arc::new(members));
                 self.work.make(map.size())?;
+                self.work.hold(it.keys.len() * MEMBER_BYTES)?;
                 map
             }
         };
@@ -289,47 +243,6 @@ impl Evaluator<'_> {
             }
         }
         Ok(read)
-    }
-}
-
-impl Args {
-    /// The argument at this place or of this name.
-    pub(crate) fn take(&mut self, at: usize, name: &str) -> Option<Value> {
-        if let Some(value) = self.positional.get_mut(at).and_then(Option::take) {
-            return Some(value);
-        }
-        let at = self.named.iter().position(|(other, _)| other == name)?;
-        Some(self.named.remove(at).1)
-    }
-
-    /// The whole number at this place or of this name.
-    pub(crate) fn int(&mut self, at: usize, name: &str) -> Evaluated<Option<i128>> {
-        match self.take(at, name) {
-            None => Ok(None),
-            Some(Value::Int(it)) => Ok(Some(it)),
-            Some(other) => Err(format!("`{name}` must be a whole number, not {}", other.kind())),
-        }
-    }
-
-    /// The text at this place or of this name.
-    pub(crate) fn text(&mut self, at: usize, name: &str) -> Evaluated<Option<Arc<str>>> {
-        match self.take(at, name) {
-            None => Ok(None),
-            Some(Value::Text(it, _)) => Ok(Some(it)),
-            Some(other) => Err(format!("`{name}` must be a text, not {}", other.kind())),
-        }
-    }
-
-    /// # Errors
-    /// If there are more arguments than were taken.
-    pub(crate) fn end(&self, of: &str) -> Evaluated<()> {
-        if let Some((name, _)) = self.named.first() {
-            return Err(format!("`{of}` has no argument `{name}`"));
-        }
-        if self.positional.iter().any(Option::is_some) {
-            return Err(format!("`{of}` has too many arguments"));
-        }
-        Ok(())
     }
 }
 

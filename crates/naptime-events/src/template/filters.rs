@@ -1,13 +1,15 @@
 //! The filters of templates, and `range`. Each counts what it reads before it reads it, and what it makes before it
 //! makes it; a filter that cannot say is not here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::eval::{Args, must_be_there};
+use super::args::Args;
+use super::eval::must_be_there;
+use super::items::Items;
 use super::operators::is_true;
 use super::value::{Form, Value};
-use super::work::{MAX_BYTES, Work};
+use super::work::{ALLOCATION, MAX_BYTES, Work};
 use super::{encode, operators};
 
 /// All filters.
@@ -47,6 +49,9 @@ pub(crate) const FILTERS: [&str; 33] = [
     "urlencode",
 ];
 
+/// The bytes of a name and its value as a list of two.
+const PAIR_BYTES: usize = 3 * size_of::<Value>() + 2 * ALLOCATION + size_of::<Vec<Value>>();
+
 type Evaluated<T = Value> = Result<T, String>;
 
 pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -> Evaluated {
@@ -83,19 +88,23 @@ pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -
             Value::Map(members) => members.len(),
             other => return Err(format!("{} has no length", other.kind())),
         }),
-        "first" => items_of(&input, work)?.into_iter().next().unwrap_or(Value::Undefined(None)),
-        "last" => items_of(&input, work)?.pop().unwrap_or(Value::Undefined(None)),
+        "first" => Items::of(&input, work)?.next().unwrap_or(Value::Undefined(None)),
+        "last" => Items::of(&input, work)?.last_of_all().unwrap_or(Value::Undefined(None)),
         "list" => {
             let items = items_of(&input, work)?;
             work.list(items)?
         }
         "keys" => {
-            let names = members_of(&input)?.into_iter().map(|(name, _)| name).collect();
+            members_of(&input)?;
+            let names = items_of(&input, work)?;
             work.list(names)?
         }
         "items" => {
-            let pairs = members_of(&input)?.into_iter().map(|(name, value)| Value::list(vec![name, value])).collect();
-            work.list(pairs)?
+            let members = members_of(&input)?;
+            work.hold(members.len() * PAIR_BYTES)?;
+            let pair =
+                |(name, value): (&Arc<str>, &Value)| Value::list(vec![Value::text(Arc::clone(name)), value.clone()]);
+            work.list(members.iter().map(pair).collect())?
         }
         "reverse" => match &input {
             Value::Text(text, _) => work.text(text.chars().rev().collect::<String>())?,
@@ -128,10 +137,14 @@ pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -
         "max" => sorted(&input, work)?.pop().unwrap_or(Value::Undefined(None)),
         "unique" => {
             let mut seen = BTreeSet::new();
+            let each = 2 * (size_of::<String>() + ALLOCATION);
+            let length = Items::of(&input, work)?.length();
+            work.hold(input.size() + length * each)?;
             let items = items_of(&input, work)?.into_iter().filter(|item| seen.insert(item.to_json())).collect();
             work.list(items)?
         }
         "sum" => {
+            let mut items = Items::of(&input, work)?;
             let add = |sum, item: Value| {
                 if matches!(item, Value::Int(_) | Value::Float(_)) {
                     operators::apply(minijinja::machinery::ast::BinOpKind::Add, &sum, &item, work)
@@ -139,7 +152,7 @@ pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -
                     Err(format!("`sum` adds numbers, not {}", item.kind()))
                 }
             };
-            members(&input)?.into_iter().try_fold(Value::Int(0), add)?
+            items.try_fold(Value::Int(0), add)?
         }
         "abs" => match input {
             Value::Int(it) => Value::Int(it.checked_abs().ok_or("the number is too large")?),
@@ -150,6 +163,8 @@ pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -
             let digits = args.int(0, "precision")?.unwrap_or(0).clamp(0, 15);
             let scale = 10f64.powi(i32::try_from(digits).unwrap_or(0));
             match input {
+                // So large a number has no digits to be rounded.
+                Value::Float(it) if !(it * scale).is_finite() => Value::Float(it),
                 Value::Float(it) => Value::Float((it * scale).round() / scale),
                 Value::Int(_) => input,
                 other => return Err(format!("`round` takes a number, not {}", other.kind())),
@@ -166,21 +181,10 @@ pub(crate) fn apply(name: &str, input: Value, mut args: Args, work: &mut Work) -
         "bool" => Value::Bool(is_true(&input)),
         "tojson" => {
             // The texts of JSON may be six times as long as what they say.
-            let json = input.to_json();
-            work.make(json.len())?;
-            Value::Text(json.into(), Form::Json)
+            work.text_in(input.to_json(), Form::Json)?
         }
-        "urlencode" => {
-            let encoded = encode::urlencoded(&input);
-            work.make(encoded.len())?;
-            Value::Text(encoded.into(), Form::Encoded)
-        }
-        "path" => {
-            let encoded: Vec<String> = text(&input)?.split('/').map(encode::percent).collect();
-            let encoded = encoded.join("/");
-            work.make(encoded.len())?;
-            Value::Text(encoded.into(), Form::Path)
-        }
+        "urlencode" => work.text_in(encode::urlencoded(&input), Form::Encoded)?,
+        "path" => work.text_in(encode::path(&text(&input)?), Form::Path)?,
         _ => return Err(format!("a template has no filter `{name}`")),
     };
     args.end(name)?;
@@ -204,30 +208,22 @@ pub(crate) fn range(mut args: Args, work: &mut Work) -> Evaluated {
         if items.len() * item.size() > MAX_BYTES {
             return Err("`range` has too many numbers".to_owned());
         }
+        // The list may have grown to twice what is in it.
+        work.hold(2 * size_of::<Value>())?;
         items.push(item);
         at = at.checked_add(step).ok_or("`range` has too large numbers")?;
     }
     Ok(Value::list(items))
 }
 
-/// What a loop goes through: the items of a list, or the names of an object.
-pub(crate) fn items_of(value: &Value, work: &mut Work) -> Evaluated<Vec<Value>> {
-    work.read(value)?;
-    members(value)
+/// A list of its own of what a loop would go through.
+fn items_of(value: &Value, work: &mut Work) -> Evaluated<Vec<Value>> {
+    Items::of(value, work)?.collected(work)
 }
 
-fn members(value: &Value) -> Evaluated<Vec<Value>> {
-    match value {
-        Value::List(items) => Ok(items.to_vec()),
-        Value::Map(_) => Ok(members_of(value)?.into_iter().map(|(name, _)| name).collect()),
-        Value::Text(text, _) => Ok(text.chars().map(|c| Value::text(c.to_string())).collect()),
-        other => Err(format!("{} has no items", other.kind())),
-    }
-}
-
-fn members_of(value: &Value) -> Evaluated<Vec<(Value, Value)>> {
+fn members_of(value: &Value) -> Evaluated<&BTreeMap<Arc<str>, Value>> {
     let Value::Map(members) = value else { return Err(format!("{} has no names", value.kind())) };
-    Ok(members.iter().map(|(name, value)| (Value::text(Arc::clone(name)), value.clone())).collect())
+    Ok(members)
 }
 
 /// A text, or what a number prints as.
@@ -259,19 +255,30 @@ fn replaced(text: &str, args: &mut Args, work: &mut Work) -> Evaluated {
 
 fn joined(input: &Value, args: &mut Args, work: &mut Work) -> Evaluated {
     let separator = args.text(0, "d")?.unwrap_or_else(|| "".into());
-    let items = items_of(input, work)?;
-    work.make(input.size() + separator.len().saturating_mul(items.len()))?;
-    let texts: Vec<Arc<str>> = items.iter().map(Value::print).collect();
-    work.text(texts.join(&*separator))
+    let items = Items::of(input, work)?;
+    work.make(input.size() + separator.len().saturating_mul(items.length()))?;
+    let mut out = String::new();
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            out.push_str(&separator);
+        }
+        out.push_str(&item.print());
+    }
+    work.text(out)
 }
 
 fn split(text: &str, args: &mut Args, work: &mut Work) -> Evaluated {
-    let parts: Vec<Value> = match args.text(0, "sep")? {
-        None => text.split_whitespace().map(Value::text).collect(),
+    let separator = args.text(0, "sep")?;
+    let count = match &separator {
+        None => text.split_whitespace().count(),
         Some(separator) if separator.is_empty() => return Err("`split` needs a text to split at".to_owned()),
-        Some(separator) => text.split(&*separator).map(Value::text).collect(),
+        Some(separator) => text.split(&**separator).count(),
     };
-    work.list(parts)
+    work.hold(text.len() + count * (2 * size_of::<Value>() + ALLOCATION))?;
+    work.list(match &separator {
+        None => text.split_whitespace().map(Value::text).collect(),
+        Some(separator) => text.split(&**separator).map(Value::text).collect(),
+    })
 }
 
 /// Numbers, or texts.

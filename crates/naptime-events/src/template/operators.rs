@@ -34,6 +34,7 @@ pub(crate) fn apply(op: BinOpKind, a: &Value, b: &Value, work: &mut Work) -> Eva
         BinOpKind::Add => match (a, b) {
             (Value::Text(..), Value::Text(..)) => apply(BinOpKind::Concat, a, b, work),
             (Value::List(first), Value::List(second)) => {
+                work.hold((first.len() + second.len()) * size_of::<Value>())?;
                 work.list(first.iter().chain(second.iter()).cloned().collect())
             }
             _ => arithmetic(op, a, b),
@@ -132,7 +133,11 @@ pub(crate) fn slice(of: &Value, start: Option<i128>, stop: Option<i128>, work: &
             let range = range(text.chars().count());
             work.text(text.chars().skip(range.start).take(range.len()).collect::<String>())
         }
-        Value::List(items) => work.list(items.get(range(items.len())).unwrap_or_default().to_vec()),
+        Value::List(items) => {
+            let items = items.get(range(items.len())).unwrap_or_default();
+            work.hold(size_of_val(items))?;
+            work.list(items.to_vec())
+        }
         other => Err(format!("{} has no slices", other.kind())),
     }
 }

@@ -35,7 +35,8 @@ pub(crate) fn read(source: &str) -> Result<Stmt<'_>, Bad> {
         let detail = format!("a template has at most {MAX_TOKENS} words and signs within its braces");
         return Err(Bad::TooLong(detail));
     }
-    let template = parse(source, "", SyntaxConfig::default()).map_err(|error| Bad::Template(explained(&error)))?;
+    let template = parse(source, "", SyntaxConfig::default())
+        .map_err(|error| Bad::Template(unclosed(source).unwrap_or_else(|| explained(&error))))?;
     let mut judge = Judge { known: BTreeSet::from(KNOWN) };
     judge.statement(&template).map_err(Bad::Template)?;
     Ok(template)
@@ -46,6 +47,24 @@ pub(crate) fn is_small(source: &str) -> bool {
     let tokens = tokenize(source, false, SyntaxConfig::default()).map_while(Result::ok);
     let within = tokens.filter(|(token, _)| !matches!(token, Token::TemplateData(_)));
     within.take(MAX_TOKENS + 1).count() <= MAX_TOKENS
+}
+
+/// That the braces which the template ends within are not closed, as the parser does not say which.
+fn unclosed(source: &str) -> Option<String> {
+    let mut open = None;
+    for token in tokenize(source, false, SyntaxConfig::default()) {
+        // The parser says what is wrong with this one.
+        let (token, span) = token.ok()?;
+        match token {
+            Token::VariableStart => open = Some(("{{", "}}", span.start_line)),
+            Token::BlockStart => open = Some(("{%", "%}", span.start_line)),
+            Token::VariableEnd | Token::BlockEnd => open = None,
+            _ => {}
+        }
+    }
+    let (start, end, line) = open?;
+    let at = if line > 1 { format!(" (line {line})") } else { String::new() };
+    Some(format!("a `{start}` is not closed by `{end}`{at}"))
 }
 
 fn explained(error: &minijinja::Error) -> String {

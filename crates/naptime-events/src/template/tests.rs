@@ -2,7 +2,8 @@
 
 use minijinja::machinery::ast::BinOpKind;
 
-use super::eval::{Args, must_be_there};
+use super::args::Args;
+use super::eval::must_be_there;
 use super::operators;
 use super::value::Value;
 use super::work::Work;
