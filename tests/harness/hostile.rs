@@ -39,7 +39,7 @@ impl Kind {
 /// Hostile peers. They go when this is dropped.
 #[derive(Debug)]
 pub struct Hostile {
-    peers: JoinSet<()>,
+    _peers: JoinSet<()>,
     /// How many connections were opened.
     opened: Arc<AtomicUsize>,
 }
@@ -62,7 +62,7 @@ impl Hostile {
                 }
             });
         }
-        let hostile = Self { peers, opened };
+        let hostile = Self { _peers: peers, opened };
         let what = format!("{count} hostile connections");
         eventually(THERE, &what, async || (hostile.opened() >= count).then_some(())).await;
         hostile

@@ -411,7 +411,10 @@ async fn pages_add_try_change_and_delete_a_rule(start: Start) {
     let filled = [
         ("then.upsert.url", url.as_str()),
         ("then.upsert.every", "{{ data.every }}"),
-        ("then.upsert.headers", "Authorization: Bearer {{ data.token }}\r\nX-Key: {{ key }}"),
+        (
+            "then.upsert.headers",
+            "Authorization: Bearer {{ data.token }}\r\nX-Key: {{ key }}\r\nContent-Type: text/plain",
+        ),
         ("then.upsert.body", "<{{ data.token }}>\r\nend"),
     ];
     // What is wrong is said at its field, and what was typed is kept.

@@ -56,7 +56,7 @@ fn body(plan: &Plan, fault: Option<&str>, now: Time) -> Markup {
                 dl.tiles {
                     (tile("Calls due", &or_open(rate.map(|rate| Measure::Rate.show(rate))), "on the mean"))
                     (tile("Mean call", &or_open(plan.mean_call.map(format::took)), "last hour"))
-                    (tile("Slots needed", &or_open(needed.map(decimal)),
+                    (tile("Slots needed", &or_open(needed.map(|slots| decimal(slots).replace("less than", "<"))),
                         &format!("of {}", format::count(plan.supply.slots))))
                     (tile("Workers needed", &or_open(plan.workers_needed().map(format::count)),
                         &format!("{} running", format::count(plan.supply.workers))))

@@ -47,7 +47,13 @@ const REQUEST: [Input; 5] = [
         "One on each line, like Authorization: Bearer {{ data.token }}. Credentials are not shown again; leave •••• to keep one.",
         Some(3),
     ),
-    Input("then.upsert.body", "then.upsert.body", "Body", "Like {\"token\": {{ data.token|tojson }}}", Some(4)),
+    Input(
+        "then.upsert.body",
+        "then.upsert.body",
+        "Body",
+        "Like {\"token\": {{ data.token }}}; what is not JSON needs a header Content-Type",
+        Some(4),
+    ),
     Input("then.upsert.timeout", "then.upsert.timeout", "Timeout", "", None),
 ];
 
