@@ -2,8 +2,11 @@
 //! large; a parser of SQL stops at the first thing that it does not know, and one row must not hide the others.
 
 mod copy;
+mod create;
 mod dialect;
 mod lexer;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use naptime_core::Invalid;
@@ -16,12 +19,15 @@ pub(super) use self::dialect::Strings;
 
 /// The table.
 const TABLE: &str = "queued_job";
+/// What a fault between rows means for the rows after it.
+const NOTHING_MORE: &str = "nothing more of this statement is read";
 
 /// The rows of `queued_job`. `strings`: what a backslash in a string is; none: what the dump says.
 pub(super) fn rows(text: &str, strings: Option<Strings>) -> impl Iterator<Item = ReadRow> + '_ {
     let fixed = strings.is_some();
-    let lexer = Lexer::new(text, strings.unwrap_or_else(|| dialect::of(text)));
-    Statements { lexer, fixed, created: None, within: Within::Nothing }
+    let dialect = dialect::of(text);
+    let lexer = Lexer::new(text, strings.map_or(dialect, |strings| dialect.with_strings(strings)));
+    Statements { lexer, fixed, created: None, any_row: false, within: Within::Nothing }
 }
 
 /// The names of the columns, or why the rows can't be read.
@@ -34,6 +40,8 @@ struct Statements<'a> {
     fixed: bool,
     /// The columns of the table, by its CREATE TABLE.
     created: Option<Vec<String>>,
+    /// Whether a row of the table came before.
+    any_row: bool,
     within: Within,
 }
 
@@ -41,6 +49,8 @@ struct Statements<'a> {
 enum Within {
     Nothing,
     Values(Columns),
+    /// The last row of VALUES was read.
+    AfterValues,
     Copy(Columns),
 }
 
@@ -54,20 +64,26 @@ impl Iterator for Statements<'_> {
 
     fn next(&mut self) -> Option<ReadRow> {
         loop {
+            // In a COPY, blanks and what looks like a comment are part of a row.
+            let at_end = !matches!(self.within, Within::Copy(_)) && self.lexer.at_end();
+            if let Some((line, fault)) = self.lexer.take_comment_fault() {
+                return Some(Err((line, vec![fault])));
+            }
+            let line = self.lexer.line;
+            let at = |fault: Invalid| (line, vec![fault]);
             let read = match std::mem::replace(&mut self.within, Within::Nothing) {
-                Within::Nothing => {
-                    if self.lexer.at_end() {
-                        return None;
-                    }
-                    let line = self.lexer.line;
-                    self.statement().map(|()| None).map_err(|fault| (line, vec![fault]))
-                }
+                Within::Nothing if at_end => return None,
+                Within::Nothing => self.statement().map(|()| None).map_err(at),
                 Within::Values(columns) => self.values(columns).map(Some),
+                Within::AfterValues => self.after_values().map(|()| None).map_err(at),
                 Within::Copy(columns) => self.copied(columns),
             };
             match read {
                 Ok(None) => {}
-                Ok(Some(row)) => return Some(Ok(row)),
+                Ok(Some(row)) => {
+                    self.any_row = true;
+                    return Some(Ok(row));
+                }
                 Err(fault) => return Some(Err(fault)),
             }
         }
@@ -77,66 +93,88 @@ impl Iterator for Statements<'_> {
 impl Statements<'_> {
     /// Reads a statement, or its beginning if it has rows of the table.
     fn statement(&mut self) -> Result<(), Invalid> {
-        if self.lexer.skip_meta_command() {
+        if let Some(line) = self.lexer.take_other_line() {
+            let copies = line.starts_with("\\copy") && line.contains(TABLE);
+            return if copies { Err(bad("the rows of \\copy are not in this file as SQL")) } else { Ok(()) };
+        }
+        if self.lexer.take_end() || self.lexer.take_delimiter() {
             return Ok(());
         }
-        match &*self.lexer.word().to_uppercase() {
+        let word = self.lexer.peek_word().to_uppercase();
+        if ["INSERT", "REPLACE", "COPY", "CREATE", "ALTER", "SET"].contains(&&*word) {
+            self.lexer.word();
+        }
+        match &*word {
             "INSERT" | "REPLACE" => self.insert(),
             "COPY" => self.copy(),
-            "CREATE" => self.create(),
+            // ALTER PROCEDURE of SQL Server has a body, too.
+            "CREATE" | "ALTER" => self.create(),
             "SET" => self.set(),
-            _ => self.lexer.skip_statement(),
+            _ => self.other(&word),
         }
+    }
+
+    /// A statement that is not carried out here, which is a fault if it changes the table.
+    fn other(&mut self, word: &str) -> Result<(), Invalid> {
+        // Before the first row nothing is deleted: dumps empty the table so.
+        let empties = !self.any_row && matches!(word, "TRUNCATE" | "DELETE");
+        let changes = match word {
+            "DO" => self.lexer.skip_block()?,
+            "WITH" | "EXPLAIN" | "PREPARE" => self.lexer.skip_whole_statement()?,
+            _ => self.lexer.skip_statement()?,
+        };
+        if changes && !empties {
+            return Err(bad(format!(
+                "this {word} statement changes the table {TABLE}, and it is not carried out here"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Passes over what is left of a statement that is not read.
+    fn skip(&mut self) -> Result<(), Invalid> {
+        if self.lexer.skip_statement()? {
+            return Err(bad(format!("this statement changes the table {TABLE}, and it is not carried out here")));
+        }
+        Ok(())
     }
 
     /// `INSERT INTO queued_job (a, b) VALUES`, up to its rows.
     fn insert(&mut self) -> Result<(), Invalid> {
-        const BEFORE: [&str; 12] = [
-            "IGNORE",
-            "LOW_PRIORITY",
-            "DELAYED",
-            "HIGH_PRIORITY",
-            "OR",
-            "REPLACE",
-            "ABORT",
-            "ROLLBACK",
-            "FAIL",
-            "INTO",
-            "OVERWRITE",
-            "ONLY",
-        ];
-        while BEFORE.contains(&&*self.lexer.peek_word().to_uppercase()) {
-            self.lexer.word();
+        self.lexer.skip_to_table();
+        if !self.lexer.is_table()? {
+            return self.skip();
         }
-        if !self.is_table()? {
-            return self.lexer.skip_statement();
+        if self.lexer.is_next(&["AS"]) {
+            self.lexer.word();
+            self.lexer.name()?;
         }
         let columns = if self.lexer.take('(') { self.columns()? } else { self.of_table("INSERT") };
-        if self.lexer.peek_word().eq_ignore_ascii_case("OVERRIDING") {
+        if self.lexer.is_next(&["OVERRIDING"]) {
             for _ in 0..3 {
                 self.lexer.word();
             }
         }
-        let word = self.lexer.word();
-        if !word.eq_ignore_ascii_case("VALUES") && !word.eq_ignore_ascii_case("VALUE") {
+        if !self.lexer.is_next(&["VALUES", "VALUE"]) {
             self.lexer.skip_statement()?;
             return Err(bad(
                 "VALUES is missing after the columns, so the rows of this statement are not here to be read",
             ));
         }
+        self.lexer.word();
         self.within = Within::Values(columns);
         Ok(())
     }
 
     /// `COPY queued_job (a, b) FROM stdin;`, up to its rows. The rows of another table are passed over.
     fn copy(&mut self) -> Result<(), Invalid> {
-        let ours = self.is_table()?;
+        let ours = self.lexer.is_table()?;
         let columns = if self.lexer.take('(') { self.columns()? } else { self.of_table("COPY") };
         let from_here =
             self.lexer.word().eq_ignore_ascii_case("FROM") && self.lexer.word().eq_ignore_ascii_case("STDIN");
         let plain = self.lexer.take(';');
         if !plain {
-            self.lexer.skip_statement()?;
+            self.skip()?;
         }
         if !from_here {
             return if ours {
@@ -151,51 +189,12 @@ impl Statements<'_> {
             self.within = Within::Copy(if plain { columns } else { Err(not_plain()) });
             return Ok(());
         }
-        while copy::line(&mut self.lexer).is_some_and(|line| line != copy::END) {}
-        Ok(())
-    }
-
-    /// `CREATE TABLE queued_job (a int, b text)`, for what has rows without the names of their columns.
-    fn create(&mut self) -> Result<(), Invalid> {
-        while ["GLOBAL", "LOCAL", "TEMP", "TEMPORARY", "UNLOGGED"].contains(&&*self.lexer.peek_word().to_uppercase()) {
-            self.lexer.word();
-        }
-        if !self.lexer.word().eq_ignore_ascii_case("TABLE") {
-            return self.lexer.skip_statement();
-        }
-        while ["IF", "NOT", "EXISTS"].contains(&&*self.lexer.peek_word().to_uppercase()) {
-            self.lexer.word();
-        }
-        if self.is_table()? && self.lexer.take('(') {
-            const NO_COLUMN: [&str; 12] = [
-                "CONSTRAINT",
-                "PRIMARY",
-                "KEY",
-                "UNIQUE",
-                "INDEX",
-                "FULLTEXT",
-                "SPATIAL",
-                "FOREIGN",
-                "CHECK",
-                "EXCLUDE",
-                "LIKE",
-                "PERIOD",
-            ];
-            let mut columns = Vec::new();
-            loop {
-                let quoted = self.lexer.peek().is_some_and(|c| matches!(c, '`' | '"'));
-                let name = self.lexer.name()?;
-                if quoted || !NO_COLUMN.contains(&&*name.to_uppercase()) {
-                    columns.push(name.to_lowercase());
-                }
-                self.lexer.skip_item()?;
-                if !self.lexer.take(',') {
-                    break;
-                }
+        while let Some(line) = copy::line(&mut self.lexer) {
+            if line == copy::END {
+                return Ok(());
             }
-            self.created = Some(columns);
         }
-        self.lexer.skip_statement()
+        Err(bad(copy::NO_END))
     }
 
     /// `SET standard_conforming_strings = on;`
@@ -210,70 +209,65 @@ impl Statements<'_> {
             let on = matches!(&*value.to_lowercase(), "on" | "true" | "yes" | "1");
             self.lexer.strings = if on { Strings::Standard } else { Strings::Postgres };
         }
-        self.lexer.skip_statement()
-    }
-
-    /// Reads the name of a table. Whether it is the one whose rows are taken over.
-    fn is_table(&mut self) -> Result<bool, Invalid> {
-        let mut table = self.lexer.name()?;
-        while self.lexer.take('.') {
-            table = self.lexer.name()?;
-        }
-        Ok(table.eq_ignore_ascii_case(TABLE))
-    }
-
-    /// The names of columns, after their opening bracket.
-    fn columns(&mut self) -> Result<Columns, Invalid> {
-        let mut columns = vec![self.lexer.name()?.to_lowercase()];
-        while self.lexer.take(',') {
-            columns.push(self.lexer.name()?.to_lowercase());
-        }
-        self.lexer.expect(')')?;
-        Ok(Row::check_columns(&columns).map(|()| columns))
-    }
-
-    /// The columns of a statement that does not name them.
-    fn of_table(&self, statement: &str) -> Columns {
-        let columns = self.created.clone().ok_or_else(|| {
-            bad(format!(
-                "the {statement} does not name its columns, and no CREATE TABLE before it does; dump it with them"
-            ))
-        })?;
-        Row::check_columns(&columns).map(|()| columns)
+        self.skip()
     }
 
     /// One row of VALUES.
     fn values(&mut self, columns: Columns) -> Result<Row, (u64, Vec<Invalid>)> {
-        if self.lexer.peek_word().eq_ignore_ascii_case("ROW") {
+        if self.lexer.is_next(&["ROW"]) {
             self.lexer.word();
         }
-        self.lexer.blanks();
-        let line = self.lexer.line;
-        let row = self.tuple(&columns).map_err(|fault| (line, vec![fault]));
-        if self.lexer.take(',') {
-            self.within = Within::Values(columns);
-        } else if let Err(fault) = self.lexer.skip_statement() {
-            return Err((line, vec![fault]));
+        if self.lexer.peek() != Some('(') {
+            let mut faults = vec![bad(format!("a row is missing before `{}`: {NOTHING_MORE}", self.lexer.excerpt()))];
+            let line = self.lexer.line;
+            faults.extend(self.skip().err());
+            return Err((line, faults));
         }
+        let line = self.lexer.line;
+        let row = self.tuple(&columns).map_err(|faults| (line, faults));
+        self.within = if self.lexer.take(',') { Within::Values(columns) } else { Within::AfterValues };
         row
     }
 
-    fn tuple(&mut self, columns: &Columns) -> Result<Row, Invalid> {
-        let line = self.lexer.line;
-        self.lexer.expect('(')?;
-        let mut read = value::list(&mut self.lexer);
-        if read.is_err() {
-            self.lexer.skip_to_bracket()?;
+    fn tuple(&mut self, columns: &Columns) -> Result<Row, Vec<Invalid>> {
+        let begin = self.lexer.clone();
+        self.lexer.expect('(').map_err(|fault| vec![fault])?;
+        let read = value::list(&mut self.lexer).and_then(|values| {
+            if self.lexer.take(')') {
+                return Ok(values);
+            }
+            let (after, before) = (values.len(), self.lexer.excerpt());
+            Err(bad(format!("`,` or `)` is missing after value {after}, before `{before}`")))
+        });
+        let values = match read {
+            Ok(values) => values,
+            Err(fault) => {
+                // The fault may be within a bracket of its own, and the rows after this one are to be found.
+                self.lexer = begin;
+                let mut faults = vec![fault];
+                match self.lexer.skip_brackets() {
+                    Ok(true) => {}
+                    Ok(false) => faults.push(bad(format!("the row has no `)`: {NOTHING_MORE}"))),
+                    Err(fault) if fault == faults[0] => {}
+                    Err(fault) => faults.push(fault),
+                }
+                return Err(faults);
+            }
+        };
+        columns.as_ref().map_err(Clone::clone).and_then(|columns| row(begin.line, columns, values)).map_err(|e| vec![e])
+    }
+
+    /// What comes after the last row of VALUES: the end, or what is to be done with rows that are there already.
+    fn after_values(&mut self) -> Result<(), Invalid> {
+        if self.lexer.take_end() || self.lexer.at_end() || self.lexer.begins_statement() {
+            return Ok(());
         }
-        if let Ok(values) = &read
-            && !self.lexer.take(')')
-        {
-            let after = values.len();
-            read = Err(bad(format!("`,` or `)` is missing after value {after}, before `{}`", self.lexer.excerpt())));
-            self.lexer.skip_to_bracket()?;
+        if self.lexer.is_next(&["ON", "RETURNING", "AS"]) {
+            return self.skip();
         }
-        let (columns, values) = (columns.as_ref().map_err(Clone::clone)?, read?);
-        row(line, columns, values)
+        let fault = bad(format!("`,` or `;` is missing before `{}`: {NOTHING_MORE}", self.lexer.excerpt()));
+        self.lexer.skip_statement()?;
+        Err(fault)
     }
 
     /// One row of a COPY; none if there is no more.
@@ -281,7 +275,7 @@ impl Statements<'_> {
         let line = self.lexer.line;
         let at = |fault: Invalid| (line, vec![fault]);
         let Some(text) = copy::line(&mut self.lexer) else {
-            return Err(at(bad("the COPY has no end, which is a line of `\\.`: the file is cut off")));
+            return Err(at(bad(copy::NO_END)));
         };
         if text == copy::END {
             return Ok(None);

@@ -7,6 +7,8 @@ use super::lexer::Lexer;
 
 /// The line after the last row.
 pub(super) const END: &str = "\\.";
+/// What is wrong if that line is missing.
+pub(super) const NO_END: &str = "the COPY has no end, which is a line of `\\.`: the file is cut off";
 
 /// The next line; none if there is none.
 pub(super) fn line<'a>(lexer: &mut Lexer<'a>) -> Option<&'a str> {

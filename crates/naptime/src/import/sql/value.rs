@@ -25,8 +25,8 @@ fn value(lexer: &mut Lexer<'_>) -> Result<Value, Invalid> {
         while !lexer.peek_word().is_empty() {
             lexer.word();
         }
-        if lexer.take('(') {
-            lexer.skip_to_bracket()?;
+        if lexer.peek() == Some('(') {
+            lexer.skip_brackets()?;
         }
         while lexer.take('[') {
             lexer.expect(']')?;
@@ -61,6 +61,10 @@ fn bare(lexer: &mut Lexer<'_>) -> Result<Value, Invalid> {
         "NOW" | "CURRENT_TIMESTAMP" => {
             lexer.word();
             if lexer.take('(') {
+                // The digits of the second.
+                if lexer.peek().is_some_and(|c| c.is_ascii_digit()) {
+                    number(lexer)?;
+                }
                 lexer.expect(')')?;
             }
             Ok(None)
@@ -92,7 +96,7 @@ fn bare(lexer: &mut Lexer<'_>) -> Result<Value, Invalid> {
             lexer.expect('(')?;
             let arguments: Option<Vec<String>> = list(lexer)?.into_iter().collect();
             lexer.expect(')')?;
-            let called = call(&name, &arguments.unwrap_or_default());
+            let called = arguments.and_then(|arguments| call(&name, &arguments));
             called.map(Some).ok_or_else(|| bad(format!("`{name}(...)` is a value that is not read here")))
         }
         _ => Err(unread(lexer)),
