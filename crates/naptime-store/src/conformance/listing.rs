@@ -222,7 +222,8 @@ pub async fn jobs_of_one_url_are_found<B: Backend>() {
         let query = JobQuery { url: Some(endpoint(url)), ..more };
         for limit in [1, 100] {
             let found = all(&case, &query, limit).await;
-            assert!(found.iter().all(|job| job.endpoint == endpoint(url)), "{url}: {found:?}");
+            let shown = [false, true].map(|secret| endpoint(url).masked(secret));
+            assert!(found.iter().all(|job| shown.contains(&job.endpoint)), "{url}: {found:?}");
             if limit == 100 {
                 return found.len();
             }
