@@ -26,7 +26,7 @@ const PASSWORD: &str = "open sesame, please";
 /// An answer that waited for hostile peers to be hung up on would take longer: they may keep still for 10 s.
 const ANSWERED: Duration = Duration::from_secs(8);
 /// The most bytes in one request for many jobs.
-const MOST_BYTES: usize = 31 * 1024 * 1024;
+const MAX_BYTES: usize = 31 * 1024 * 1024;
 
 fn locked(file: &File) -> Start {
     Naptime::up(file).env("NAPTIME_PASSWORD", PASSWORD)
@@ -215,7 +215,7 @@ async fn bodies_beyond_what_there_is_memory_for_are_put_off() {
     let file = File::fresh();
     let web = Web::start(Naptime::up(&file)).await;
     let head = "POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
-    let post = format!("{head}Content-Length: {MOST_BYTES}\r\n\r\n[");
+    let post = format!("{head}Content-Length: {MAX_BYTES}\r\n\r\n[");
     // Two that are not through hold nearly all of it, whichever of the three that are.
     let posts = (0..3).map(|_| Box::pin(async { received(raw(&web, &post).await).await }));
     let (answer, _, held) = select_all(posts).await;
@@ -225,7 +225,7 @@ async fn bodies_beyond_what_there_is_memory_for_are_put_off() {
     web.add(json!({"url": "http://127.0.0.1:9/", "every": "5m"})).await;
     drop(held);
     eventually(SOON, "there is memory again", async || {
-        let answer = web.json(Method::POST, "/api/jobs", format!("[{}]", " ".repeat(MOST_BYTES))).await;
+        let answer = web.json(Method::POST, "/api/jobs", format!("[{}]", " ".repeat(MAX_BYTES))).await;
         (answer.status == 207).then_some(())
     })
     .await;
@@ -241,9 +241,9 @@ async fn one_request_for_many_jobs_takes_little_memory(start: Start) {
     let headers: Vec<[String; 2]> = (0..50).map(|n| [format!("X-{n}"), "x".repeat(45)]).collect();
     let with_headers = json!({"url": "http://127.0.0.1:9/", "in": "1d", "headers": headers});
     let shapes = [
-        ("a list without end", format!("[{}", "1,".repeat(MOST_BYTES / 2)), 413),
-        ("lists within lists", format!("[{}", "[[],[]],".repeat(MOST_BYTES / 8)), 413),
-        ("one long list", format!("[[{}1]]", "1,".repeat(MOST_BYTES / 2)), 207),
+        ("a list without end", format!("[{}", "1,".repeat(MAX_BYTES / 2)), 413),
+        ("lists within lists", format!("[{}", "[[],[]],".repeat(MAX_BYTES / 8)), 413),
+        ("one long list", format!("[[{}1]]", "1,".repeat(MAX_BYTES / 2)), 207),
         ("faults", format!("[{}{{}}]", format!("{{{many_fields}\"url\":1}},").repeat(9_999)), 207),
         ("many headers", list(with_headers, 9_000), 207),
         ("small jobs", list(job(3_050), 9_900), 207),
@@ -251,13 +251,13 @@ async fn one_request_for_many_jobs_takes_little_memory(start: Start) {
     ];
     let before = memory(&web, "VmRSS:");
     for (what, body, status) in shapes {
-        assert!(body.len() <= MOST_BYTES + 1024, "{what}: {}", body.len());
+        assert!(body.len() <= MAX_BYTES + 1024, "{what}: {}", body.len());
         let size = body.len();
         let reply = web.json(Method::POST, "/api/jobs", body).await;
         assert_eq!(reply.status, status, "{what}: {:.300}", reply.text);
         let grown = memory(&web, "VmHWM:").saturating_sub(before);
         eprintln!("{what}, {} KiB: {} KiB", size >> 10, grown >> 10);
         // Beside the body: what the store and the answer take.
-        assert!(grown < MOST_BYTES * 3 / 2 + (16 << 20), "{what}: {grown} bytes");
+        assert!(grown < MAX_BYTES * 3 / 2 + (16 << 20), "{what}: {grown} bytes");
     }
 }

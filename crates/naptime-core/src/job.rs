@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::line::check_line;
 use crate::state::LEASE;
-use crate::text::check_line;
 use crate::{Endpoint, Invalid, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.

@@ -213,8 +213,8 @@ impl Headers {
     }
 }
 
-/// Whether a `Host` can be this: a host and maybe a port, without a user.
-fn is_host(value: &str) -> bool {
+/// Whether a `Host` can be this: a host and maybe a port, without a user. A comma is how some programs join two.
+pub fn is_host(value: &str) -> bool {
     // What `Authority` takes beyond that: a user, several hosts, and a port that is none.
     value.parse::<Authority>().is_ok_and(|host| {
         let has_port =

@@ -44,15 +44,20 @@ impl Run {
 
     /// Adds a note of ours as the last line of the message, which is shortened for it.
     pub fn add_note(&mut self, note: &str) {
-        let room = MAX_MESSAGE.saturating_sub(note.chars().count() + 1);
-        let kept: String = self.message.chars().take(room).collect();
-        self.message = if kept.is_empty() { note.to_owned() } else { format!("{kept}\n{note}") };
+        self.message = with_note(&self.message, note);
     }
 
     /// How long the call took.
     pub fn took(&self) -> std::time::Duration {
         self.finished.since(self.started)
     }
+}
+
+/// A message with a note as its last line, which is never cut: the message is shortened for it.
+pub fn with_note(message: &str, note: &str) -> String {
+    let room = MAX_MESSAGE.saturating_sub(note.chars().count() + 1);
+    let kept: String = message.chars().take(room).collect();
+    if kept.is_empty() { note.to_owned() } else { format!("{kept}\n{note}") }
 }
 
 /// How a run ended.
@@ -132,5 +137,17 @@ impl Outcome {
     /// The outcome of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_kept_whole_whatever_the_answer_says() {
+        assert_eq!(with_note("hello", "(note)"), "hello\n(note)");
+        assert_eq!(with_note("", "(note)"), "(note)");
+        assert_eq!(with_note(&"x".repeat(300), "(note)"), format!("{}\n(note)", "x".repeat(MAX_MESSAGE - 7)));
     }
 }

@@ -24,15 +24,15 @@ pub(crate) const MEDIUM_BYTES: usize = 128 * 1024;
 /// The longest body of an endpoint, a job or a rule: the longest body that is sent to an endpoint fits in, encoded.
 pub(crate) const LARGE_BYTES: usize = 1024 * 1024;
 /// The most fields of a form.
-const MOST_FIELDS: usize = 200;
+const MAX_FIELDS: usize = 200;
 
 /// A body that is JSON, of at most so many bytes.
-pub(crate) struct JsonBody<const MOST: usize = LARGE_BYTES>(pub(crate) Json);
+pub(crate) struct JsonBody<const MAX: usize = LARGE_BYTES>(pub(crate) Json);
 
 /// A body that is a form, of at most so many bytes: its fields in their order.
-pub(crate) struct FormBody<const MOST: usize = SMALL_BYTES>(pub(crate) Vec<(String, String)>);
+pub(crate) struct FormBody<const MAX: usize = SMALL_BYTES>(pub(crate) Vec<(String, String)>);
 
-impl<S: Sync, const MOST: usize> FromRequest<S> for JsonBody<MOST> {
+impl<S: Sync, const MAX: usize> FromRequest<S> for JsonBody<MAX> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
@@ -40,7 +40,7 @@ impl<S: Sync, const MOST: usize> FromRequest<S> for JsonBody<MOST> {
             let detail = "the body must be JSON, and Content-Type must say so: application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
         }
-        let body = Reading::begin(request, MOST).await?.whole().await?;
+        let body = Reading::begin(request, MAX).await?.whole().await?;
         parse(&body).map(Self)
     }
 }
@@ -76,7 +76,7 @@ impl From<BadJson> for Problem {
     }
 }
 
-impl<S: Sync, const MOST: usize> FromRequest<S> for FormBody<MOST> {
+impl<S: Sync, const MAX: usize> FromRequest<S> for FormBody<MAX> {
     type Rejection = axum::response::Response;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
@@ -86,10 +86,10 @@ impl<S: Sync, const MOST: usize> FromRequest<S> for FormBody<MOST> {
             let detail = "This page takes forms only.";
             return Err(PageError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a form", detail).into_response());
         }
-        let read = async { Reading::begin(request, MOST).await?.whole().await };
+        let read = async { Reading::begin(request, MAX).await?.whole().await };
         let body = read.await.map_err(|unread| PageError::from(unread).into_response())?;
-        let fields: Vec<_> = form_urlencoded::parse(&body).take(MOST_FIELDS + 1).collect();
-        if fields.len() > MOST_FIELDS {
+        let fields: Vec<_> = form_urlencoded::parse(&body).take(MAX_FIELDS + 1).collect();
+        if fields.len() > MAX_FIELDS {
             let detail = "This form has more fields than any page here asks for.";
             return Err(PageError::new(StatusCode::UNPROCESSABLE_ENTITY, "Too many fields", detail).into_response());
         }
@@ -97,7 +97,7 @@ impl<S: Sync, const MOST: usize> FromRequest<S> for FormBody<MOST> {
     }
 }
 
-impl<const MOST: usize> FormBody<MOST> {
+impl<const MAX: usize> FormBody<MAX> {
     /// The first value of a field.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -23,11 +23,6 @@ pub(crate) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// What the error of a doubled key begins with. `serde` has no other way to tell it from the rest.
-const DOUBLED: &str = "the key ";
-/// The same of too many values.
-const TOO_MANY: &str = "there are more than 10,000 values";
-
 /// Why a text is not JSON that can be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BadJson {
@@ -48,16 +43,12 @@ impl Json {
     /// Reads a text of at most so many values.
     pub(crate) fn parse_within(text: &[u8], values: usize) -> Result<Self, BadJson> {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let left = Cell::new(values);
+        let (left, refused) = (Cell::new(values), Cell::new(None));
         let mut deserializer = serde_json::Deserializer::from_slice(text);
-        let read = Reader { left: &left }.deserialize(&mut deserializer);
+        let read = Reader { left: &left, refused: &refused }.deserialize(&mut deserializer);
         read.and_then(|json| deserializer.end().map(|()| json)).map_err(|error| {
             let text = error.to_string();
-            match error.classify() {
-                serde_json::error::Category::Data if text.starts_with(DOUBLED) => BadJson::Doubled(text),
-                serde_json::error::Category::Data if text.starts_with(TOO_MANY) => BadJson::TooMany(text),
-                _ => BadJson::Syntax(text),
-            }
+            refused.get().unwrap_or(BadJson::Syntax)(text)
         })
     }
 
@@ -74,18 +65,31 @@ impl Json {
     }
 }
 
+/// A kind of [`BadJson`], to be made of the words of `serde_json`, which name the place.
+type Refusal = fn(String) -> BadJson;
+
 /// Reads one value.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     /// How many values there may still be.
     left: &'a Cell<usize>,
+    /// What it is that was refused though it is JSON.
+    refused: &'a Cell<Option<Refusal>>,
+}
+
+impl Reader<'_> {
+    fn refuse<E: Error>(self, kind: Refusal, why: impl fmt::Display) -> E {
+        self.refused.set(Some(kind));
+        E::custom(why)
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        let left = self.left.get().checked_sub(1).ok_or_else(|| D::Error::custom(TOO_MANY))?;
+        let too_many = || self.refuse(BadJson::TooMany, "there are more than 10,000 values");
+        let left = self.left.get().checked_sub(1).ok_or_else(too_many)?;
         self.left.set(left);
         deserializer.deserialize_any(self)
     }
@@ -140,10 +144,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut pairs = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
             if !seen.insert(key.clone()) {
-                return Err(A::Error::custom(format!(
-                    "{DOUBLED}`{}` is there twice",
-                    crate::format::excerpt(&key, 60)
-                )));
+                let key = crate::format::excerpt(&key, 60);
+                return Err(self.refuse(BadJson::Doubled, format!("the key `{key}` is there twice")));
             }
             pairs.push((key, map.next_value_seed(self)?));
         }

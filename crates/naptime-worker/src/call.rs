@@ -47,7 +47,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderValue, StatusCode};
-use naptime_core::secret::Secrets;
+use naptime_core::run::with_note;
+use naptime_core::secret::redact;
 use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time, Transport};
 use rustls::RootCertStore;
 
@@ -181,17 +182,17 @@ impl Caller {
             }
         };
         // A target may repeat what it was sent.
-        let secrets = Secrets::of(call.endpoint, call.request);
-        let message = secrets.redact(&message);
+        let redact = |text: &str| redact(text, call.endpoint, call.request).into_owned();
+        let message = answer::clip(&redact(&message));
         Ok(Answer {
             outcome,
             status: progress.head.map(|(status, _)| status.as_u16()),
             message: match progress.resent {
-                None => answer::clip(&message),
-                Some((times, why)) => answer::with_note(&message, &resent_note(times, why)),
+                None => message,
+                Some((times, why)) => with_note(&message, &resent_note(times, why)),
             },
             retry_after: progress.head.and_then(|(_, pause)| pause),
-            every: progress.every.map(|every| secrets.redact(&every).into_owned()),
+            every: progress.every.map(|every| redact(&every)),
         })
     }
 

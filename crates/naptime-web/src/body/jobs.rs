@@ -12,9 +12,9 @@ use crate::json::{BYTE_ORDER_MARK, BadJson, Json};
 use crate::problem::Problem;
 
 /// The longest body of one request for many jobs.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// The most jobs in one request.
-const MOST_JOBS: usize = 10_000;
+const MAX_JOBS: usize = 10_000;
 
 /// One job or many.
 pub(crate) enum JobsBody {
@@ -59,7 +59,7 @@ impl<S: Sync> FromRequest<S> for JobsBody {
                           jobs, application/x-ndjson for a job on each line";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail).at("Content-Type"));
         }
-        let mut body = Reading::begin(request, MOST_BYTES).await?;
+        let mut body = Reading::begin(request, MAX_BYTES).await?;
         if lines {
             return many(body, Bytes::new(), Splitter::lines(), check_nothing).await;
         }
@@ -115,7 +115,7 @@ async fn many(
             Item::TooLong => None,
         };
         text.as_ref().map_or(Ok(()), |text| check(line, text))?;
-        if jobs.len() == MOST_JOBS {
+        if jobs.len() == MAX_JOBS {
             let detail = "there are more than 10,000 jobs in one request; nothing was added";
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many", detail).at("body"));
         }

@@ -15,7 +15,7 @@ use crate::pages::PageError;
 use crate::problem::Problem;
 
 /// The longest a body may take to arrive.
-const SLOWEST: Duration = Duration::from_secs(20);
+const MAX_ARRIVAL: Duration = Duration::from_secs(20);
 /// How much memory a body whose length is not told takes at a time.
 const STEP_BYTES: usize = 64 * 1024;
 
@@ -52,7 +52,7 @@ impl Reading {
         }
         let (parts, body) = request.into_parts();
         let share = parts.extensions.get::<Share>().cloned();
-        let mut reading = Self { body, share, most, seen: 0, taken: 0, left: SLOWEST };
+        let mut reading = Self { body, share, most, seen: 0, taken: 0, left: MAX_ARRIVAL };
         reading.take(length).await?;
         Ok(reading)
     }

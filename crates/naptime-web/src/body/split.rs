@@ -2,14 +2,14 @@
 //! elements of a JSON array.
 
 /// The longest item, in bytes: as long as the body of a request for one job may be.
-pub(super) const LONGEST_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_ITEM_BYTES: usize = 1024 * 1024;
 
 /// One item.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// Its text, which is not looked at but for its end.
     Text(Box<[u8]>),
-    /// It is longer than [`LONGEST_BYTES`].
+    /// It is longer than [`MAX_ITEM_BYTES`].
     TooLong,
 }
 
@@ -100,7 +100,7 @@ impl Splitter {
     fn add(&mut self, bytes: &[u8]) {
         // Blanks before an item are nothing of it.
         let bytes = if self.text.is_empty() { bytes.trim_ascii_start() } else { bytes };
-        if self.text.len() + bytes.len() > LONGEST_BYTES {
+        if self.text.len() + bytes.len() > MAX_ITEM_BYTES {
             self.too_long = true;
         } else {
             self.text.extend_from_slice(bytes);
@@ -199,7 +199,7 @@ mod tests {
         check("", &[""]);
         check("a", &["a"]);
         check("a\r\nb c\n\n d \n", &["a", "b c", "", "d", ""]);
-        let long = "x".repeat(LONGEST_BYTES);
+        let long = "x".repeat(MAX_ITEM_BYTES);
         check(&format!("{long}\n{long}y\nz"), &[&long, "too long", "z"]);
     }
 
@@ -214,9 +214,9 @@ mod tests {
         // What is no JSON is found where the element is read.
         fine("[1 2,,nul]", &["1 2", "", "nul"]);
         fine("[1,]", &["1", ""]);
-        let long = format!("[\"{}\", 1]", "x".repeat(LONGEST_BYTES));
+        let long = format!("[\"{}\", 1]", "x".repeat(MAX_ITEM_BYTES));
         fine(&long, &["too long", "1"]);
-        fine(&format!("[{}1]", " ".repeat(LONGEST_BYTES + 1)), &["1"]);
+        fine(&format!("[{}1]", " ".repeat(MAX_ITEM_BYTES + 1)), &["1"]);
         for text in ["", "{}", "[", "[1", "[1,", "[\"]", "[\"\\\"]", "[}", "[{]", "[1]]", "[] []", "[1]x"] {
             check(Splitter::array, text, Err(()));
         }

@@ -11,7 +11,6 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -81,13 +80,9 @@ fn check_host(headers: &HeaderMap, version: Version, is_health: bool) -> Result<
     }
 }
 
-/// Whether this is a host, with or without a port. A comma is how some programs join two headers to one.
+/// Whether this is a host, with or without a port, which may be blank (RFC 3986, section 3.2.3).
 fn is_host(text: &[u8]) -> bool {
-    let Ok(authority) = Authority::try_from(text) else { return false };
-    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or("@");
-    let is_port =
-        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
-    is_port && !authority.host().contains(',')
+    std::str::from_utf8(text).is_ok_and(|text| naptime_core::is_host(text.strip_suffix(':').unwrap_or(text)))
 }
 
 /// The body of a request, as it arrives.
@@ -181,10 +176,29 @@ mod tests {
 
     #[test]
     fn a_request_names_one_host() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:80", "[::1]:8080", "a_b.example", "naptime.example."] {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1:80",
+            "[::1]:8080",
+            "a_b.example",
+            "naptime.example.",
+            "localhost:",
+        ] {
             check(&[host], Version::HTTP_11, "/", true);
         }
-        for host in ["", "a b", "a,b", "me@localhost", "localhost/x", "localhost:port", "http://localhost"] {
+        for host in [
+            "",
+            "a b",
+            "a,b",
+            "me@localhost",
+            "localhost/x",
+            "localhost:port",
+            "localhost::",
+            ":80",
+            ":",
+            "http://localhost",
+        ] {
             check(&[host], Version::HTTP_11, "/", false);
         }
         for path in ["/", "/healthz"] {

@@ -56,13 +56,6 @@ pub(super) fn every(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
 }
 
-/// A message, and a note in a line of its own that is never cut.
-pub(super) fn with_note(message: &str, note: &str) -> String {
-    let room = MAX_MESSAGE.saturating_sub(note.chars().count() + 1);
-    let message: String = clip(message).chars().take(room).collect();
-    if message.is_empty() { note.to_owned() } else { format!("{message}\n{note}") }
-}
-
 /// At most [`MAX_MESSAGE`] characters of `text`, none of which does anything but show or end a line.
 pub(super) fn clip(text: &str) -> String {
     let harmless = |c: char| match c {
@@ -146,13 +139,6 @@ mod tests {
         check("http://me:secret@other.net/", "302: redirected to http://other.net/");
         check("http://[", "the target answered 302 Found");
         check("", "the target answered 302 Found");
-    }
-
-    #[test]
-    fn a_note_is_kept_whole_whatever_the_answer_says() {
-        assert_eq!(with_note("hello", "(note)"), "hello\n(note)");
-        assert_eq!(with_note("", "(note)"), "(note)");
-        assert_eq!(with_note(&"x".repeat(300), "(note)"), format!("{}\n(note)", "x".repeat(MAX_MESSAGE - 7)));
     }
 
     #[test]
