@@ -2,7 +2,7 @@
 //!
 //! The traits are narrow on purpose: the web cannot claim, and a worker cannot edit but in the name of a target
 //! ([`Steering`]). What a claim, a settle or an edit does to a job is decided in [`naptime_core`]; a store carries it
-//! out atomically.
+//! out atomically. The store in `memory` is for the simulator and for tests, and no product.
 
 #![warn(missing_docs)]
 
@@ -10,6 +10,7 @@ pub mod conformance;
 mod error;
 mod history;
 mod jobs;
+pub mod memory;
 mod page;
 pub mod plan;
 pub mod pools;

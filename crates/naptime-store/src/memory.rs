@@ -1,0 +1,163 @@
+//! The store in memory, for the deterministic simulator and for tests of the worker's loops. It is never a product:
+//! nothing outlives the process.
+//!
+//! What a claim, a settle or an edit does to a job is decided in [`naptime_core`]. The modules here keep the results,
+//! and the indexes by which they are found.
+//!
+//! # What is guaranteed
+//!
+//! The same operations, in the same order and at the same times, have the same results. No operation draws a random
+//! number, starts a thread or a timer, or walks a hash map. Each operation does its work at once, under one lock and
+//! without an `await`, so it is atomic and takes no virtual time.
+//!
+//! The time is that of [`tokio::time::Instant`], which obeys a clock that a test has paused.
+
+#![cfg(feature = "memory")]
+
+mod clock;
+mod due;
+mod gates;
+mod history;
+mod jobs;
+mod list;
+mod plan;
+mod pools;
+mod queue;
+mod queued;
+mod repairs;
+mod rules;
+mod runs;
+mod sessions;
+mod sla;
+mod table;
+mod workers;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naptime_core::load::Figures;
+use naptime_core::{Job, JobId, Pool, Run, Tier, Time, WorkerId};
+
+use crate::{Clock, Error, Probe, Refusal, Result};
+pub use gates::HeldPass;
+
+/// The store. Clones are handles on the same one.
+#[derive(Clone)]
+pub struct MemoryStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    clock: clock::MovableClock,
+    state: Mutex<State>,
+}
+
+/// Everything that is stored.
+struct State {
+    retention: Duration,
+    /// Why nothing is done for workers, if so.
+    refusal: Option<Refusal>,
+    /// The latest time that any operation saw.
+    seen: Time,
+    jobs: table::JobTable,
+    runs: runs::Runs,
+    load: BTreeMap<(Tier, Time, WorkerId), Figures>,
+    workers: workers::Workers,
+    pools: pools::PoolTable,
+    sla: sla::SlaTable,
+    rules: rules::RuleTable,
+    sessions: sessions::SessionTable,
+}
+
+impl MemoryStore {
+    /// An empty store whose time now is `start`. Runs, breaches and deleted jobs are kept for `retention`.
+    ///
+    /// A clock that shows a time before 2026 counts as wrong, so `start` is to be later.
+    pub fn new(start: Time, retention: Duration) -> Self {
+        let state = State {
+            retention,
+            refusal: None,
+            seen: start,
+            jobs: table::JobTable::default(),
+            runs: runs::Runs::default(),
+            load: BTreeMap::new(),
+            workers: workers::Workers::default(),
+            pools: pools::PoolTable::default(),
+            sla: sla::SlaTable::default(),
+            rules: rules::RuleTable::default(),
+            sessions: sessions::SessionTable::default(),
+        };
+        Self { inner: Arc::new(Inner { clock: clock::MovableClock::new(start), state: Mutex::new(state) }) }
+    }
+
+    /// Moves the store's time forward by whole milliseconds, beside the time that passes.
+    pub fn advance(&self, by: Duration) {
+        self.inner.clock.advance(by);
+    }
+
+    /// Sets the store's clock back by whole milliseconds, as when it was wrong.
+    pub fn set_back(&self, by: Duration) {
+        self.inner.clock.set_back(by);
+    }
+
+    /// The job of this id, deleted ones included. Nothing is copied.
+    pub fn job(&self, id: JobId) -> Option<Arc<Job>> {
+        self.with(|state, _| state.jobs.get(id).cloned())
+    }
+
+    /// All jobs by their ids, deleted ones included. Nothing is copied.
+    pub fn jobs(&self) -> Vec<Arc<Job>> {
+        self.with(|state, _| state.jobs.all().cloned().collect())
+    }
+
+    /// All runs of a job, the first to start first.
+    pub fn runs_of(&self, id: JobId) -> Vec<Run> {
+        self.with(|state, _| state.runs.of(id).cloned().collect())
+    }
+
+    /// The passes of a pool that are held now, by their ids.
+    pub fn passes_of(&self, pool: &Pool) -> Vec<HeldPass> {
+        self.with(|state, now| state.pools.passes_of(pool, now))
+    }
+
+    /// From now on, whatever workers ask of the store is refused; none: not any more.
+    pub fn refuse(&self, refusal: Option<Refusal>) {
+        self.with(|state, _| state.refusal = refusal);
+    }
+
+    /// Does `work` as one step, unless it is refused.
+    fn try_with<T>(&self, work: impl FnOnce(&mut State, Time) -> T) -> Result<T> {
+        self.with(|state, now| match state.refusal {
+            Some(refusal) => Err(Error::Refused { refusal, detail: "as was asked for".to_owned() }),
+            None => Ok(work(state, now)),
+        })
+    }
+
+    /// Does `work` as one step. The store's time is read under the lock, so no step has an earlier time than the step
+    /// before it, unless the clock is set back.
+    fn with<T>(&self, work: impl FnOnce(&mut State, Time) -> T) -> T {
+        let mut state = self.inner.state.lock().expect("no operation panics while it holds the lock");
+        let now = self.inner.clock.now();
+        state.seen = state.seen.max(now);
+        work(&mut state, now)
+    }
+}
+
+impl Clock for MemoryStore {
+    fn now(&self) -> Time {
+        self.inner.clock.now()
+    }
+
+    fn until(&self, at: Time) -> Duration {
+        self.inner.clock.until(at)
+    }
+}
+
+#[async_trait]
+impl Probe for MemoryStore {
+    async fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! Jobs as people see and edit them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, Time};
+
+use super::{MemoryStore, State, list};
+use crate::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+
+#[async_trait]
+impl Jobs for MemoryStore {
+    async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>> {
+        Ok(self.with(|state, now| new.into_iter().map(|new| state.add(new, now)).collect()))
+    }
+
+    async fn get(&self, id: JobId) -> Result<Job> {
+        self.job(id).map(Arc::unwrap_or_clone).ok_or(Error::NotFound)
+    }
+
+    async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
+        self.with(|state, _| list::endpoints(&state.jobs, query, page))
+    }
+
+    async fn count(&self) -> Result<JobCount> {
+        Ok(self.with(|state, _| list::count(state.jobs.all())))
+    }
+
+    async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
+        self.with(|state, now| state.edit(id, expect, |_| Ok(edit), now))
+    }
+}
+
+impl State {
+    /// Adds a job, unless it is there, by an earlier try, or another job of its kind has its key.
+    fn add(&mut self, new: NewJob, now: Time) -> Added {
+        if let Some(job) = self.jobs.get(new.id) {
+            return Added::New(Job::clone(job));
+        }
+        let holder = new.spec.key.as_ref().and_then(|key| self.jobs.of_key(new.spec.schedule.is_once(), key));
+        if let Some(job) = holder {
+            return Added::Existing(Job::clone(job));
+        }
+        let job = new.into_job(now);
+        self.put(job.clone());
+        Added::New(job)
+    }
+
+    /// Makes the edit that `choose` has for the job as it is.
+    pub(super) fn edit(
+        &mut self,
+        id: JobId,
+        expect: Option<Rev>,
+        choose: impl FnOnce(&Job) -> Result<Edit>,
+        now: Time,
+    ) -> Result<Job> {
+        let before = Arc::clone(self.jobs.get(id).ok_or(Error::NotFound)?);
+        let mut job = Job::clone(&before);
+        // To whoever edits a deleted job, that says more than that it was edited meanwhile.
+        let changed = job.edit(choose(&before)?, now).map_err(|_| Error::Deleted)?;
+        if expect.is_some_and(|expect| expect != before.rev) {
+            return Err(Error::Stale(before.rev));
+        }
+        if changed {
+            if self.jobs.is_key_taken(&job) {
+                return Err(Error::KeyTaken);
+            }
+            if let Some(promise) = job.promise_ended_since(&before, now) {
+                let breach = self.breach_ended_since(&before, &job, now);
+                self.sla.keep(breach.as_slice(), Some(promise), now, self.retention);
+            }
+            self.put(job.clone());
+        }
+        Ok(job)
+    }
+
+    /// Stores a job that was added or edited. Its pool is there from then on.
+    fn put(&mut self, job: Job) {
+        self.pools.ensure(job.spec.endpoint.pool(), job.updated_at);
+        self.jobs.put(job);
+    }
+}
