@@ -1,6 +1,7 @@
 //! All tests that need the real things: databases, browsers, processes, HTTP servers. One binary, so that one mongod
 //! serves them all.
 
+#![allow(clippy::disallowed_methods, reason = "it measures from outside, by the clock of this machine")]
 #![allow(clippy::unwrap_used, missing_docs)] // Tests: a panic is how they fail.
 
 mod scenarios {

@@ -2,6 +2,7 @@
 //!
 //! Servers are processes shared by the tests of one test binary; clients are not, as every `#[tokio::test]` has a
 //! runtime of its own and a client dies with the runtime that it was made in.
+#![allow(clippy::disallowed_methods, reason = "it measures from outside, by the clock of this machine")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it is")]
 
 pub mod browser;

@@ -20,7 +20,7 @@ pub struct Claim {
 }
 
 /// What identifies a claim to the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimRef {
     /// The job.
     pub job: JobId,

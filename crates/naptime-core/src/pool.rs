@@ -62,7 +62,7 @@ uuid_newtype! {
 }
 
 /// A pass, and the pool it is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pass {
     /// The pool.
     pub pool: Pool,

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mongodb::Database;
 use mongodb::bson::{Bson, doc};
 use naptime_core::Time;
 use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_store::Result;
+use tokio::time::Instant;
 
 use crate::command;
 

@@ -14,7 +14,7 @@ const READINGS: (usize, Duration) = (100, Duration::from_secs(1));
 /// This machine's wall clock, put forward to where the database's is at most. So no call is taken for early that is not,
 /// and none for later than the way to the database takes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Clock {
+pub struct Clock {
     ahead_us: i64,
 }
 
@@ -43,7 +43,7 @@ impl Clock {
     }
 
     /// In microseconds since 1970.
-    pub(crate) fn now_us(self) -> i64 {
+    pub fn now_us(self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX).saturating_add(self.ahead_us)
     }

@@ -37,13 +37,13 @@ const SECOND_US: i64 = 1_000_000;
 const ON_ITS_WAY_US: i64 = SECOND_US;
 
 /// What was done to the workers.
-#[derive(Clone, Copy)]
-pub(crate) struct Kills<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Kills<'a> {
     /// When they were killed, in microseconds.
-    pub(crate) at_us: &'a [i64],
+    pub at_us: &'a [i64],
     /// How long after its claim what a dead worker held is left alone. Zero for an embedded file: who opens it next
     /// knows that the one before is gone.
-    pub(crate) lease: Duration,
+    pub lease: Duration,
 }
 
 /// A time of the schedule by the target's clock.
@@ -61,7 +61,7 @@ fn time(at_us: i64) -> Time {
 ///
 /// `arrivals` may and should go beyond the window: a call may come after its end for a due time within. All of them are
 /// looked at for what must never be.
-pub(crate) fn judge(
+pub fn judge(
     arrivals: &[Arrival],
     expected: &[Schedule],
     (from, to): (Time, Time),

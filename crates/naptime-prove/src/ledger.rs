@@ -23,7 +23,7 @@ const PAGE: usize = 1_000;
 ///
 /// # Errors
 /// If the database cannot be read.
-pub(crate) async fn compare(store: &dyn WebStore, jobs: &[(JobId, Time)], arrivals: &[Arrival]) -> Result<Ledger> {
+pub async fn compare(store: &dyn WebStore, jobs: &[(JobId, Time)], arrivals: &[Arrival]) -> Result<Ledger> {
     let mut calls: Vec<Vec<Time>> = vec![Vec::new(); jobs.len()];
     for arrival in arrivals {
         if let Some(calls) = calls.get_mut(arrival.endpoint) {

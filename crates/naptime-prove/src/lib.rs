@@ -3,6 +3,7 @@
 //!
 //! It stands outside of what it judges: worker processes of the program itself, a database of its own, and one clock,
 //! that of this machine, for all calls.
+#![allow(clippy::disallowed_methods, reason = "it measures from outside, by the clock of this machine")]
 
 mod clock;
 mod crew;
@@ -13,8 +14,8 @@ mod format;
 mod ground;
 mod html;
 mod http;
-mod judge;
-mod ledger;
+pub mod judge;
+pub mod ledger;
 mod leg;
 mod limits;
 mod load;
@@ -40,6 +41,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+pub use clock::Clock;
 pub use error::Error;
 pub use html::html;
 pub use options::{Options, Where};
@@ -49,12 +51,12 @@ pub use report::{
     Verdict,
 };
 pub use table::table;
+pub use target::{Arrival, Target};
+pub use usage::{cpu_of_all, cpu_of_family};
 
-use crate::clock::Clock;
 use crate::error::Result;
 use crate::ground::Ground;
 use crate::leg::{Load, Plan};
-use crate::target::Target;
 
 /// Runs all that the options ask for, and tells what was found; and if something ended it before all had run, what.
 /// `cancel` is the word to stop.

@@ -23,19 +23,20 @@ pub(crate) const THREAD: &str = "target";
 
 /// One call, as the target saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arrival {
+pub struct Arrival {
     /// Which endpoint: its place in the list of jobs.
-    pub(crate) endpoint: usize,
+    pub endpoint: usize,
     /// `Naptime-Due`.
-    pub(crate) due: Time,
+    pub due: Time,
     /// When the headers were there, in microseconds since 1970.
-    pub(crate) at_us: i64,
+    pub at_us: i64,
     /// The same when the answer was sent or the caller was gone; none while the call lasts.
-    pub(crate) ended_us: Option<i64>,
+    pub ended_us: Option<i64>,
 }
 
-/// A server on a free port of 127.0.0.1, on a thread of its own. It answers `ok` to everything.
-pub(crate) struct Target {
+/// A server on a free port of 127.0.0.1, on a thread of its own. It answers `ok` to everything, and notes each call that
+/// names its endpoint (`/e/7`) and its occurrence (`Naptime-Due`), whoever makes it.
+pub struct Target {
     port: u16,
     log: Log,
     stop: Option<oneshot::Sender<()>>,
@@ -44,7 +45,10 @@ pub(crate) struct Target {
 
 impl Target {
     /// Starts it; each answer takes `delay`, and times are by `clock`.
-    pub(crate) fn start(delay: Duration, clock: Clock) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If this machine has no thread or no port for it.
+    pub fn start(delay: Duration, clock: Clock) -> Result<Self> {
         let log = Log::default();
         let (stop, stopped) = oneshot::channel();
         let (tell_port, port) = mpsc::channel();
@@ -62,18 +66,23 @@ impl Target {
         Ok(Self { port, log, stop: Some(stop), thread: Some(thread) })
     }
 
+    /// Where it listens, such as `http://127.0.0.1:12345`.
+    pub fn origin(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// The address of an endpoint.
     pub(crate) fn url(&self, endpoint: usize) -> String {
-        format!("http://127.0.0.1:{}/e/{endpoint}", self.port)
+        format!("{}/e/{endpoint}", self.origin())
     }
 
     /// How many calls came so far.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.log.lock().arrivals.len()
     }
 
     /// The calls so far but for the first `known`, in the order of their arrival.
-    pub(crate) fn since(&self, known: usize) -> Vec<Arrival> {
+    pub fn since(&self, known: usize) -> Vec<Arrival> {
         self.log.lock().arrivals.get(known..).unwrap_or_default().to_vec()
     }
 

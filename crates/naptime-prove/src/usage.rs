@@ -16,6 +16,14 @@ pub(crate) fn cpu_of_the_gone() -> Duration {
     cpu_in("/proc/self/stat", 13)
 }
 
+/// The CPU time that a process and its descendants have used so far. Those that are gone count if they were waited for.
+pub fn cpu_of_family(pid: u32) -> Duration {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let gone = cpu_in(&format!("/proc/{pid}/stat"), 13);
+    cpu(pid) + gone + children.map(cpu_of_family).sum::<Duration>()
+}
+
 /// The CPU time of one thread of this process, by its name.
 pub(crate) fn cpu_of_thread(name: &str) -> Duration {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
@@ -25,7 +33,7 @@ pub(crate) fn cpu_of_thread(name: &str) -> Duration {
 }
 
 /// The CPU time that everything on this machine has used so far: what others use disturbs a measurement.
-pub(crate) fn cpu_of_all() -> Duration {
+pub fn cpu_of_all() -> Duration {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let numbers = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let numbers: Vec<u64> = numbers.filter_map(|number| number.parse().ok()).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use naptime_core::Time;
 use naptime_core::set_back::CLOCK_TOLERANCE;
@@ -13,7 +13,7 @@ use naptime_core::set_back::CLOCK_TOLERANCE;
 /// still, or its clock was set right. Where it falls back by more than [`CLOCK_TOLERANCE`], it is followed as well: it
 /// was wrong. All processes on one machine share the wall clock, so they agree but for that tolerance.
 pub(crate) struct SteadyWallClock {
-    origin: Instant,
+    origin: tokio::time::Instant,
     /// The wall clock at `origin` as it now seems, in microseconds since 1970.
     base: AtomicI64,
     offset: Arc<AtomicI64>,
@@ -30,7 +30,7 @@ struct Reading {
 
 impl SteadyWallClock {
     pub(crate) fn new(offset: Arc<AtomicI64>) -> Self {
-        Self { origin: Instant::now(), base: AtomicI64::new(i64::MIN), offset }
+        Self { origin: tokio::time::Instant::now(), base: AtomicI64::new(i64::MIN), offset }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -68,6 +68,7 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
+#[expect(clippy::disallowed_methods, reason = "on one machine, its clock is the store's")]
 fn wall() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => micros(since),

@@ -4,9 +4,10 @@
 //! change; the request, up to 256 KiB, is in a table of its own, since SQLite rewrites a whole row for any change to it.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use tokio::time::Instant;
 
 use crate::OpenError;
 

@@ -6,11 +6,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use naptime_store::{Error, Refusal};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::fault::{Fault, failure};
 

@@ -1,12 +1,12 @@
 //! Who may. People log in with the password and get a cookie; programs send a token.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, Method, header};
+use tokio::time::Instant;
 use url::form_urlencoded;
 
 use crate::app::{App, Shared};

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_store::{Error, WebStore};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How long an answer is good for. To look costs a write.
 const GOOD_FOR: Duration = Duration::from_secs(5);

@@ -1,12 +1,11 @@
 //! One line for every request: method, path, status, time. No query, no headers: they may hold what is nobody's
 //! business.
 
-use std::time::Instant;
-
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::Method;
+use tokio::time::Instant;
 
 /// Logs requests. What is asked for all the time and went well is of interest to few.
 pub(crate) async fn requests(request: Request, next: Next) -> Response {

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum_extra::extract::CookieJar;
 use http::HeaderMap;
 use naptime_store::{Result, WebStore};
+use tokio::time::Instant;
 
 use crate::password::Password;
 use crate::throttle::{Attempt, Throttle};

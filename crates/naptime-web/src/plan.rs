@@ -5,7 +5,7 @@
 //! the next (the workers, what is late, how long calls take) is read each time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::Time;
 use naptime_core::load::Figures;
@@ -14,6 +14,7 @@ use naptime_core::spread::Moments;
 use naptime_core::worker::Worker;
 use naptime_store::{Error, PageRef, Result, WebStore};
 use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use crate::app::App;
 

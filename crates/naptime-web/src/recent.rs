@@ -1,11 +1,12 @@
 //! How all endpoints stand to their SLAs. It takes a while to add up, and many may want it at once.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::{Standing, Time};
 use naptime_store::{Breached, Page, PageRef, Result, WebStore};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// Where it takes no longer than this it is added up anew for each.
 const QUICK: Duration = Duration::from_millis(50);

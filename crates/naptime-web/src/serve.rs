@@ -379,7 +379,7 @@ mod tests {
     async fn a_connection_does_not_live_for_ever() {
         let (address, _stop, _serving) = start(Limits { life: SHORT, ..LIMITS }).await;
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         // It asks on and on.
         while stream.write_all(ASK.as_bytes()).await.is_ok() {
             assert!(begun.elapsed() < SOON, "still open");

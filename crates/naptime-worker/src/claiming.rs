@@ -1,16 +1,24 @@
 //! Finds due jobs and takes them, as many as there are slots.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use naptime_core::{Claim, Partition, Then, Time};
+use naptime_core::{Claim, Partition, Then, Time, WorkerId};
 use naptime_store::{Result, SIGHT, Want};
-use uuid::Uuid;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use crate::LOOKAHEAD;
+use crate::fair::Fair;
+use crate::held::Registry;
+use crate::holding::Holding;
+use crate::link::Link;
 use crate::outage::backoff;
-use crate::slots::Taken;
-use crate::{LOOKAHEAD, Shared, holding};
+use crate::pools::Pools;
+use crate::runtime::Runtime;
+use crate::share::Share;
+use crate::slots::{Slots, Taken};
 
 /// How long before its due time a job is looked for: time enough to claim it, and less than the lookahead, so that one
 /// look takes all that is due in the time between.
@@ -24,62 +32,23 @@ const CONTENDED: Duration = Duration::from_millis(5);
 /// one for many.
 const SEVERAL: Duration = Duration::from_millis(5);
 
-/// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    if shared.stopping.run_until_cancelled(shared.pools.known()).await.is_none() {
-        return;
-    }
-    let mut failures = 0;
-    let mut stole = Instant::now();
-    let slots = async || {
-        if shared.behind.load(Ordering::Relaxed) {
-            let _ = tokio::time::timeout(SEVERAL, shared.slots.several_free()).await;
-        }
-        shared.slots.take().await
-    };
-    while let Some(mut taken) = shared.stopping.run_until_cancelled(slots()).await {
-        let steal = stole.elapsed() >= STEAL_AFTER;
-        if steal {
-            stole = Instant::now();
-        }
-        let looked = look(&shared, &mut taken, steal).await;
-        failures = if looked.is_ok() { 0 } else { failures + 1 };
-        drop(taken);
-        let (pause, crowded) = looked.unwrap_or_else(|_| (backoff(failures), false));
-        shared.behind.store(pause.is_zero() || crowded, Ordering::Relaxed);
-        let pausing = async {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shared.registry.freed(), if crowded => {}
-            }
-        };
-        if !pause.is_zero() && shared.stopping.run_until_cancelled(pausing).await.is_none() {
-            break;
-        }
-    }
-}
-
-/// Takes what is due at home and, if it is time, what others are late with. Returns how long to pause, and whether a
-/// slot that is freed ends that: jobs of one pool were left, to keep slots for others.
-async fn look(shared: &Arc<Shared>, taken: &mut Taken, steal: bool) -> Result<(Duration, bool)> {
-    let home = shared.share.home();
-    let has_home = !home.is_empty();
-    let found = claim(shared, taken, home, Duration::ZERO).await?;
-    let soon = found.next.is_some_and(|next| next.since(shared.store.now()) <= SIGHT);
-    // A worker learns a moment after its start which partitions are its own.
-    if has_home || steal {
-        shared.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
-    }
-    if steal {
-        claim(shared, taken, shared.share.others(), STEAL_AFTER).await?;
-    }
-    let idle = shared.settings.sleep;
-    let pause = match found.next.map(|next| (next - MARGIN).since(shared.store.now())) {
-        Some(Duration::ZERO) if found.count == 0 => CONTENDED,
-        Some(until) => until.min(idle),
-        None => idle,
-    };
-    Ok((found.left.map_or(pause, |left| left.min(pause)), found.left.is_some()))
+/// Claims due jobs of pools without limits.
+pub(crate) struct Claiming {
+    pub(crate) me: WorkerId,
+    pub(crate) link: Link,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    /// The longest pause between looks.
+    pub(crate) sleep: Duration,
+    pub(crate) slots: Arc<Slots>,
+    /// Whether the last look left behind what was due, for want of slots.
+    pub(crate) behind: Arc<AtomicBool>,
+    pub(crate) registry: Registry,
+    pub(crate) fair: Arc<Fair>,
+    pub(crate) share: Arc<Share>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) holding: Arc<Holding>,
+    /// Told to stop.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// What came of a claim.
@@ -92,48 +61,188 @@ struct Claimed {
     left: Option<Duration>,
 }
 
-/// Claims from these partitions and sets the claims to work.
-async fn claim(shared: &Arc<Shared>, taken: &mut Taken, partitions: Vec<Partition>, late: Duration) -> Result<Claimed> {
-    if partitions.is_empty() || taken.slots() == 0 {
-        return Ok(Claimed::default());
-    }
-    let at_home = late.is_zero();
-    let rooms = shared.fair.rooms(&shared.registry, taken.slots(), at_home, shared.store.now());
-    let want = Want {
-        worker: shared.id,
-        token: Uuid::now_v7().into(),
-        slots: taken.slots(),
-        bytes: taken.bytes(),
-        partitions,
-        late,
-        lookahead: LOOKAHEAD,
-        gate: None,
-        rooms,
-    };
-    let sent = Instant::now();
-    let mut found = shared.outage.note(shared.store.claim(&want).await)?;
-    let took = sent.elapsed();
-    let count = found.claims.len();
-    let gated = |claim: &Claim| shared.pools.is_gated(claim.job.spec.endpoint.pool());
-    if found.claims.iter().any(gated) {
-        // Their pool has changed, and it has not come to its jobs yet, or not to this worker. If it cannot be read now,
-        // what is known counts.
-        let _ = shared.pools.refresh(shared).await;
-    }
-    let mut given_back = Vec::new();
-    for claim in std::mem::take(&mut found.claims) {
-        let held = if gated(&claim) { None } else { shared.registry.hold(&claim, sent, taken, None) };
-        match held {
-            Some(held) => holding::start(shared, claim, held),
-            // Or its request has grown since it was looked at, and there is no room for it.
-            None => given_back.push(claim.settled(None, Then::GiveBack)),
+impl Claiming {
+    /// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
+    pub(crate) async fn run(self) {
+        if self.stopping.run_until_cancelled(self.pools.known()).await.is_none() {
+            return;
+        }
+        let mut failures = 0;
+        let mut stole = Instant::now();
+        let slots = async || {
+            if self.behind.load(Ordering::Relaxed) {
+                let _ = tokio::time::timeout(SEVERAL, self.slots.several_free()).await;
+            }
+            self.slots.take().await
+        };
+        while let Some(mut taken) = self.stopping.run_until_cancelled(slots()).await {
+            let steal = stole.elapsed() >= STEAL_AFTER;
+            if steal {
+                stole = Instant::now();
+            }
+            let looked = self.look(&mut taken, steal).await;
+            failures = if looked.is_ok() { 0 } else { failures + 1 };
+            drop(taken);
+            let (pause, crowded) = looked.unwrap_or_else(|_| (backoff(failures), false));
+            self.behind.store(pause.is_zero() || crowded, Ordering::Relaxed);
+            let pausing = async {
+                tokio::select! {
+                    biased;
+                    () = self.registry.freed(), if crowded => {}
+                    () = tokio::time::sleep(pause) => {}
+                }
+            };
+            if !pause.is_zero() && self.stopping.run_until_cancelled(pausing).await.is_none() {
+                break;
+            }
         }
     }
-    if !given_back.is_empty() {
-        // After all others are at work: a failure here must not leave them lying until their leases end.
-        shared.outage.note(shared.store.settle(&given_back).await)?;
+
+    /// Takes what is due at home and, if it is time, what others are late with. Returns how long to pause, and whether a
+    /// slot that is freed ends that: jobs of one pool were left, to keep slots for others.
+    async fn look(&self, taken: &mut Taken, steal: bool) -> Result<(Duration, bool)> {
+        let home = self.share.home();
+        let has_home = !home.is_empty();
+        let found = self.claim(taken, home, Duration::ZERO).await?;
+        let soon = found.next.is_some_and(|next| next.since(self.link.now()) <= SIGHT);
+        // A worker learns a moment after its start which partitions are its own.
+        if has_home || steal {
+            self.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
+        }
+        if steal {
+            self.claim(taken, self.share.others(), STEAL_AFTER).await?;
+        }
+        let pause = match found.next.map(|next| (next - MARGIN).since(self.link.now())) {
+            Some(Duration::ZERO) if found.count == 0 => CONTENDED,
+            Some(until) => until.min(self.sleep),
+            None => self.sleep,
+        };
+        Ok((found.left.map_or(pause, |left| left.min(pause)), found.left.is_some()))
     }
-    let looked = want.rooms.look_past().map(|_| took);
-    let left = || shared.fair.note(&shared.registry, &found, looked, shared.store.now());
-    Ok(Claimed { count, next: found.next, left: at_home.then(left).flatten() })
+
+    /// Claims from these partitions and sets the claims to work.
+    async fn claim(&self, taken: &mut Taken, partitions: Vec<Partition>, late: Duration) -> Result<Claimed> {
+        if partitions.is_empty() || taken.slots() == 0 {
+            return Ok(Claimed::default());
+        }
+        let at_home = late.is_zero();
+        let rooms = self.fair.rooms(&self.registry, taken.slots(), at_home, self.link.now());
+        let want = Want {
+            worker: self.me,
+            token: self.runtime.id().into(),
+            slots: taken.slots(),
+            bytes: taken.bytes(),
+            partitions,
+            late,
+            lookahead: LOOKAHEAD,
+            gate: None,
+            rooms,
+        };
+        let sent = Instant::now();
+        let mut found = self.link.noted(self.link.claim(&want)).await?;
+        let took = sent.elapsed();
+        let count = found.claims.len();
+        let gated = |claim: &Claim| self.pools.is_gated(claim.job.spec.endpoint.pool());
+        if found.claims.iter().any(gated) {
+            // Their pool has changed, and it has not come to its jobs yet, or not to this worker. If it cannot be read
+            // now, what is known counts.
+            let _ = self.pools.refresh().await;
+        }
+        let mut given_back = Vec::new();
+        for claim in std::mem::take(&mut found.claims) {
+            let held = if gated(&claim) { None } else { self.registry.hold(&claim, sent, taken, None) };
+            match held {
+                Some(held) => self.holding.start(claim, held),
+                // Or its request has grown since it was looked at, and there is no room for it.
+                None => given_back.push(claim.settled(None, Then::GiveBack)),
+            }
+        }
+        if !given_back.is_empty() {
+            // After all others are at work: a failure here must not leave them lying until their leases end.
+            self.link.noted(self.link.settle(&given_back)).await?;
+        }
+        let looked = want.rooms.look_past().map(|_| took);
+        let left = || self.fair.note(&self.registry, &found, looked, self.link.now());
+        Ok(Claimed { count, next: found.next, left: at_home.then(left).flatten() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naptime_store::Refusal;
+
+    use super::*;
+    use crate::workbench::{BEGINNING, Workbench};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_claimed_ahead_and_called_when_it_is_due() {
+        let bench = Workbench::with_slots(10).await;
+        let id = bench.once("http://a.test/1", 3 * SECOND).await;
+        tokio::spawn(bench.claiming().run());
+        tokio::time::sleep(4 * SECOND).await;
+        assert_eq!(bench.calls(), [3_000]);
+        let lock = bench.job(id).state.lock.clone().expect("nobody settles");
+        let ahead = (BEGINNING + 3 * SECOND).since(lock.since);
+        assert!(MARGIN <= ahead && ahead <= LOOKAHEAD, "claimed {ahead:?} ahead");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_is_claimed_than_there_are_slots() {
+        let bench = Workbench::with_slots(3).await;
+        *bench.target.takes.lock().expect("no panic") = 3600 * SECOND;
+        for number in 0..5 {
+            bench.once(&format!("http://{number}.test/"), Duration::ZERO).await;
+        }
+        tokio::spawn(bench.claiming().run());
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(bench.calls().len(), 3);
+        assert_eq!(bench.store.jobs().iter().filter(|job| job.state.lock.is_some()).count(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_belongs_to_others_is_claimed_when_it_is_late() {
+        let bench = Workbench::with_slots(10).await;
+        let id = bench.once("http://a.test/", SECOND).await;
+        // Another worker has its partition.
+        let others = (2..).map(|n| WorkerId::from(uuid::Uuid::from_u128(n)));
+        let is_theirs = |&other: &WorkerId| {
+            !naptime_core::worker::home_partitions(bench.me, &[bench.me, other]).contains(&id.partition())
+        };
+        bench.share.update(bench.me, &[bench.me, others.into_iter().find(is_theirs).expect("one of many")]);
+        tokio::spawn(bench.claiming().run());
+        tokio::time::sleep(2 * SECOND).await;
+        let at = bench.calls()[0];
+        assert!((1_250..1_500 + 10).contains(&at), "called at {at} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn claims_go_on_after_the_store_was_away() {
+        let bench = Workbench::with_slots(10).await;
+        bench.once("http://a.test/", SECOND).await;
+        bench.store.refuse(Some(Refusal::NoPrimary));
+        tokio::spawn(bench.claiming().run());
+        tokio::time::sleep(5 * SECOND).await;
+        assert_eq!(bench.calls().len(), 0);
+        bench.store.refuse(None);
+        tokio::time::sleep(SECOND).await;
+        let at = bench.calls()[0];
+        assert!((5_000..5_500).contains(&at), "called at {at} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_claimed_ahead_is_given_back_when_the_worker_stops() {
+        let mut bench = Workbench::with_slots(10).await;
+        let id = bench.once("http://a.test/", SECOND).await;
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(crate::settling::run(bench.link.clone(), bench.behind.clone(), to_settle));
+        tokio::spawn(bench.claiming().run());
+        tokio::time::sleep(Duration::from_millis(970)).await;
+        assert!(bench.job(id).state.lock.is_some());
+        bench.stopping.cancel();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let state = &bench.job(id).state;
+        assert_eq!((state.lock.is_some(), state.attempt, bench.calls().len()), (false, 0, 0));
+    }
 }

@@ -1,22 +1,21 @@
 //! Watches the store's clock: if it was wrong and is set back, what was planned by it is planned anew.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::duration;
 use naptime_store::SetBack;
 
-use crate::Shared;
+use crate::link::Link;
 use crate::outage::backoff;
 
 /// How often the clock is looked at. An endpoint waits for no longer than that after the clock was set right.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Looks at the start and every two seconds.
-pub(crate) async fn run(shared: Arc<Shared>) {
+pub(crate) async fn run(link: Link) {
     let mut failures = 0;
     loop {
-        match shared.store.follow_clock().await {
+        match link.follow_clock().await {
             // The store is mostly not asked for that, so it says nothing of whether the store answers.
             Ok(set_back) => {
                 failures = 0;
@@ -26,7 +25,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             }
             Err(error) => {
                 failures += 1;
-                let _ = shared.outage.note(Err::<(), _>(error));
+                link.note_failure(error);
             }
         }
         tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;

@@ -8,10 +8,11 @@
 //! this is done when half of the slots are reached, and then only as often as its cost allows.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::{Pool, Time};
 use naptime_store::{Rooms, Taken};
+use tokio::time::Instant;
 
 use crate::claiming::MARGIN;
 use crate::held::Registry;

@@ -1,13 +1,14 @@
 //! The claims a worker holds: their slots, their pools, and until when they are safe.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::{Claim, ClaimRef, Pass, Pool};
 use naptime_store::Rooms;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::passes::HeldPass;
@@ -55,8 +56,8 @@ struct OfPool {
     lasts: Option<(Duration, Instant)>,
 }
 
-/// All claims held.
-#[derive(Default)]
+/// All claims held. Clones share them.
+#[derive(Clone, Default)]
 pub(crate) struct Registry(Arc<Book>);
 
 #[derive(Default)]
@@ -67,8 +68,8 @@ struct Book {
 
 #[derive(Default)]
 struct AllHeld {
-    entries: HashMap<ClaimRef, Entry>,
-    pools: HashMap<Pool, OfPool>,
+    entries: BTreeMap<ClaimRef, Entry>,
+    pools: BTreeMap<Pool, OfPool>,
 }
 
 impl Registry {
@@ -147,7 +148,7 @@ impl Registry {
 
     /// These passes were extended, by a request sent at `sent`, but for those that are `lost`.
     pub(crate) fn extended(&self, passes: &[Pass], lost: &[Pass], sent: Instant) {
-        let (passes, lost): (HashSet<_>, HashSet<_>) = (passes.iter().collect(), lost.iter().collect());
+        let (passes, lost): (BTreeSet<_>, BTreeSet<_>) = (passes.iter().collect(), lost.iter().collect());
         for entry in self.0.lock().entries.values_mut() {
             let Some(flight) = entry.flight.as_mut() else { continue };
             if lost.contains(&flight.pass) {

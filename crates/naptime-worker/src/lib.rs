@@ -21,37 +21,50 @@ mod fair;
 mod gated;
 mod held;
 mod holding;
+mod link;
 mod meter;
 mod outage;
 mod passes;
 mod pools;
 mod presence;
 mod renewing;
+mod runtime;
 mod settling;
 mod share;
 mod slots;
 mod strain;
+#[cfg(test)]
+mod workbench;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use naptime_core::{AllowedNetworks, Settled, WorkerId};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use naptime_core::{AllowedNetworks, WorkerId};
 use naptime_store::WorkStore;
-use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::call::Caller;
+use crate::beating::Beating;
+use crate::call::{Caller, Outbound};
+use crate::claiming::Claiming;
 use crate::fair::Fair;
-use crate::held::{Held, Registry};
+use crate::gated::Gated;
+use crate::held::Registry;
+use crate::holding::Holding;
+use crate::link::Link;
 use crate::meter::Meter;
-use crate::outage::Outage;
 use crate::passes::Passes;
 use crate::pools::Pools;
 use crate::presence::Presence;
+use crate::settling::Settler;
 use crate::share::Share;
 use crate::slots::Slots;
+
+pub use runtime::{Runtime, Tokio};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -81,43 +94,30 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct Worker {
     id: WorkerId,
     store: Arc<dyn WorkStore>,
-    caller: Caller,
+    outbound: Arc<dyn Outbound>,
+    runtime: Arc<dyn Runtime>,
     settings: Settings,
-}
-
-/// What the parts of a running worker share.
-struct Shared {
-    id: WorkerId,
-    store: Arc<dyn WorkStore>,
-    caller: Caller,
-    settings: Settings,
-    slots: Slots,
-    /// Whether the last look left behind what was due, for want of slots.
-    behind: AtomicBool,
-    registry: Registry,
-    fair: Fair,
-    share: Share,
-    meter: Meter,
-    outage: Outage,
-    pools: Pools,
-    passes: Passes,
-    presence: Presence,
-    /// Told to stop: no more claims, and claims whose call has not left are given back.
-    stopping: CancellationToken,
-    /// The time after that is up: calls are cut.
-    cutting: CancellationToken,
-    settling: mpsc::UnboundedSender<(Held, Settled)>,
-    holding: TaskTracker,
 }
 
 impl Worker {
-    /// A worker with a fresh identity.
+    /// A worker with a fresh identity, which calls by HTTP.
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub fn new(store: Arc<dyn WorkStore>, settings: Settings) -> Result<Self, call::SetupError> {
         let caller = Caller::new(settings.networks.clone(), env!("CARGO_PKG_VERSION"))?;
-        Ok(Self { id: uuid::Uuid::new_v4().into(), store, caller, settings })
+        Ok(Self::on(Tokio.id().into(), store, Arc::new(caller), Arc::new(Tokio), settings))
+    }
+
+    /// A worker of this identity, whose calls and tasks are somebody else's.
+    pub fn on(
+        id: WorkerId,
+        store: Arc<dyn WorkStore>,
+        outbound: Arc<dyn Outbound>,
+        runtime: Arc<dyn Runtime>,
+        settings: Settings,
+    ) -> Self {
+        Self { id, store, outbound, runtime, settings }
     }
 
     /// Its identity.
@@ -128,84 +128,135 @@ impl Worker {
     /// Works until `stop` is cancelled, and then until everything held is settled, but no longer than 28 s: calls have
     /// 25 s to end, what has not left is given back at once.
     pub async fn run(self, stop: CancellationToken) {
-        let name = self.id.name();
-        tracing::info!(worker = %self.id, capacity = self.settings.capacity, "worker {name} starts");
-        // Not bounded: no more can be sent than there are slots.
-        let (settling, to_settle) = mpsc::unbounded_channel();
+        let Self { id: me, store, outbound, runtime, settings } = self;
+        let Settings { capacity, sleep, host, .. } = settings;
+        let name = me.name();
+        tracing::info!(worker = %me, capacity, "worker {name} starts");
+
+        let link = Link::new(store);
+        let registry = Registry::default();
+        let slots = Arc::new(Slots::new(capacity, MAX_BYTES));
+        let behind = Arc::new(AtomicBool::new(false));
+        let share = Arc::new(Share::default());
+        let fair = Arc::new(Fair::new(capacity));
+        let meter = Arc::new(Meter::default());
+        let presence = Arc::new(Presence::new(link.clone()));
+        let pools = Arc::new(Pools::new(link.clone(), presence.clone()));
         let (passes, to_free) = Passes::new();
-        let shared = Arc::new(Shared {
-            id: self.id,
-            slots: Slots::new(self.settings.capacity, MAX_BYTES),
-            behind: AtomicBool::new(false),
-            registry: Registry::default(),
-            fair: Fair::new(self.settings.capacity),
-            share: Share::default(),
-            meter: Meter::default(),
-            outage: Outage::default(),
-            pools: Pools::default(),
-            passes,
-            presence: Presence::default(),
-            store: self.store,
-            caller: self.caller,
-            settings: self.settings,
-            stopping: stop,
-            cutting: CancellationToken::new(),
-            settling,
-            holding: TaskTracker::new(),
+        let passes = Arc::new(passes);
+        let (settler, to_settle) = Settler::new();
+        let cutting = CancellationToken::new();
+        let calls = TaskTracker::new();
+        let holding = Arc::new(Holding {
+            me,
+            link: link.clone(),
+            outbound,
+            runtime: runtime.clone(),
+            pools: pools.clone(),
+            presence,
+            meter: meter.clone(),
+            slots: slots.clone(),
+            registry: registry.clone(),
+            settler,
+            tasks: calls.clone(),
+            stopping: stop.clone(),
+            cutting: cutting.clone(),
         });
+        let beating = Beating {
+            me,
+            host,
+            capacity,
+            link: link.clone(),
+            registry: registry.clone(),
+            slots: slots.clone(),
+            share: share.clone(),
+            runtime: runtime.clone(),
+            stopping: stop.clone(),
+        };
+        let claiming = Claiming {
+            me,
+            link: link.clone(),
+            runtime: runtime.clone(),
+            sleep,
+            slots: slots.clone(),
+            behind: behind.clone(),
+            registry: registry.clone(),
+            fair: fair.clone(),
+            share,
+            pools: pools.clone(),
+            holding: holding.clone(),
+            stopping: stop.clone(),
+        };
+        let gated = Gated {
+            me,
+            link: link.clone(),
+            runtime: runtime.clone(),
+            sleep,
+            slots: slots.clone(),
+            registry: registry.clone(),
+            fair,
+            pools: pools.clone(),
+            passes: passes.clone(),
+            holding,
+            stopping: stop.clone(),
+        };
 
         // These go on until the last claim is settled.
         let ended = CancellationToken::new();
         let helpers = TaskTracker::new();
-        helpers.spawn(ended.clone().run_until_cancelled_owned(beating::run(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(clock::run(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::run(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(renewing::keep_fences(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(meter::run(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(pools::run(shared.clone())));
-        helpers.spawn(ended.clone().run_until_cancelled_owned(passes::run(shared.clone(), to_free)));
-        let settler = tokio::spawn(settling::run(shared.clone(), to_settle));
+        let help = |helper: BoxFuture<'static, ()>| {
+            let until_ended = ended.clone().run_until_cancelled_owned(helper).map(drop);
+            runtime.spawn(Box::pin(helpers.track_future(until_ended)));
+        };
+        help(Box::pin(beating.run()));
+        help(Box::pin(clock::run(link.clone())));
+        help(Box::pin(renewing::run(link.clone(), registry.clone())));
+        help(Box::pin(renewing::keep_fences(registry.clone())));
+        help(Box::pin(meter::run(meter.clone(), me, capacity, link.clone(), registry.clone())));
+        help(Box::pin(pools::run(pools)));
+        help(Box::pin(passes::run(passes.clone(), link.clone(), to_free)));
+        help(Box::pin(settling::run(link.clone(), behind, to_settle)));
+        let claimers = TaskTracker::new();
+        runtime.spawn(Box::pin(claimers.track_future(claiming.run())));
+        runtime.spawn(Box::pin(claimers.track_future(gated.run())));
 
-        let claiming = tokio::spawn(claiming::run(shared.clone()));
-        let gated = tokio::spawn(gated::run(shared.clone()));
-
-        shared.stopping.cancelled().await;
+        stop.cancelled().await;
         // The time runs from here, though a claim under way may take its own to come back.
-        let deadline = tokio::time::Instant::now() + GRACE;
-        tracing::info!(worker = %shared.id, held = shared.registry.len(), "worker {name} stops");
-        let mut calls = std::pin::pin!(async {
-            let _ = tokio::join!(claiming, gated);
-            shared.holding.close();
-            shared.holding.wait().await;
+        let deadline = Instant::now() + GRACE;
+        tracing::info!(worker = %me, held = registry.len(), "worker {name} stops");
+        let mut all_called = std::pin::pin!(async {
+            claimers.close();
+            claimers.wait().await;
+            calls.close();
+            calls.wait().await;
         });
-        let in_time = tokio::time::timeout_at(deadline, &mut calls).await.is_ok();
+        let in_time = tokio::time::timeout_at(deadline, &mut all_called).await.is_ok();
         if !in_time {
-            shared.cutting.cancel();
+            cutting.cancel();
         }
         let rest = async {
             if !in_time {
-                calls.await;
+                all_called.await;
             }
-            shared.slots.all_free().await;
-            shared.passes.all_free().await;
+            slots.all_free().await;
+            passes.all_free().await;
         };
         if tokio::time::timeout(SETTLING, rest).await.is_err() {
             // Their leases run out, and other workers take over, as if this one had been killed.
-            tracing::warn!(held = shared.registry.len(), "the store does not take what is left to settle");
+            tracing::warn!(held = registry.len(), "the store does not take what is left to settle");
         }
         ended.cancel();
         helpers.close();
         helpers.wait().await;
-        settler.abort();
         let farewell = async {
-            shared.meter.flush(&shared).await;
-            shared.store.leave(shared.id).await
+            meter.flush(me, &link).await;
+            link.leave(me).await
         };
         match tokio::time::timeout(FAREWELL, farewell).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "cannot take leave"),
             Err(_) => tracing::debug!("cannot take leave: no answer"),
         }
-        tracing::info!(worker = %shared.id, "worker {name} has stopped");
+        tracing::info!(worker = %me, "worker {name} has stopped");
     }
 }

@@ -1,20 +1,21 @@
 //! Figures of what this worker did, counted by the second and added to the store every ten.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use naptime_core::load::{Figures, Load, REPORTED_EVERY};
-use naptime_core::{Outcome, Run, Tier, Time};
+use naptime_core::{Outcome, Run, Tier, Time, WorkerId};
 
-use crate::Shared;
+use crate::held::Registry;
+use crate::link::Link;
 
 /// The most seconds kept while the store is away, an hour; the oldest go first.
 const MAX_SECONDS: usize = 3600;
 
 /// The figures of each second that the store does not have yet.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<HashMap<Time, Figures>>);
+pub(crate) struct Meter(Mutex<BTreeMap<Time, Figures>>);
 
 impl Meter {
     /// Counts a call. Its lag counts if it is the `first_call` of its occurrence: a further attempt is late by nature.
@@ -42,11 +43,10 @@ impl Meter {
     }
 
     /// Adds the figures to the store's. What cannot be added is kept for the next time.
-    pub(crate) async fn flush(&self, shared: &Shared) {
+    pub(crate) async fn flush(&self, me: WorkerId, link: &Link) {
         let seconds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        let rows: Vec<Load> =
-            seconds.into_iter().map(|(at, figures)| Load { at, worker: shared.id, figures }).collect();
-        if rows.is_empty() || shared.outage.note(shared.store.add_load(&rows).await).is_ok() {
+        let rows: Vec<Load> = seconds.into_iter().map(|(at, figures)| Load { at, worker: me, figures }).collect();
+        if rows.is_empty() || link.noted(link.add_load(&rows)).await.is_ok() {
             return;
         }
         let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,22 +54,21 @@ impl Meter {
             seconds.entry(row.at).or_default().add(&row.figures);
         }
         while seconds.len() > MAX_SECONDS {
-            let oldest = seconds.keys().min().copied();
-            oldest.map(|oldest| seconds.remove(&oldest));
+            seconds.pop_first();
         }
     }
 }
 
 /// Samples the slots in use every second, and sends all figures off every ten.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    tokio::join!(sample(&shared), report(&shared));
+pub(crate) async fn run(meter: Arc<Meter>, me: WorkerId, capacity: u32, link: Link, registry: Registry) {
+    tokio::join!(sample(&meter, capacity, &link, &registry), report(&meter, me, &link));
 }
 
-async fn sample(shared: &Shared) {
+async fn sample(meter: &Meter, capacity: u32, link: &Link, registry: &Registry) {
     loop {
-        tokio::time::sleep(to_the_middle(shared.store.now())).await;
-        let (held, capacity) = (shared.registry.len(), shared.settings.capacity);
-        shared.meter.add(shared.store.now(), |figures| {
+        tokio::time::sleep(to_the_middle(link.now())).await;
+        let held = registry.len();
+        meter.add(link.now(), |figures| {
             figures.held += u64::from(held);
             figures.capacity += u64::from(capacity);
             figures.samples += 1;
@@ -86,10 +85,10 @@ fn to_the_middle(now: Time) -> Duration {
     second * 3 / 2 - now.since(now.floor(second))
 }
 
-async fn report(shared: &Shared) {
+async fn report(meter: &Meter, me: WorkerId, link: &Link) {
     loop {
         tokio::time::sleep(REPORTED_EVERY).await;
-        shared.meter.flush(shared).await;
+        meter.flush(me, link).await;
     }
 }
 

@@ -1,9 +1,10 @@
 //! Says once that the store is away or takes no writes, and once that it is back.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_store::Error;
+use tokio::time::Instant;
 
 /// How long no write may have been refused until the store counts as writable again. That reads succeed says nothing of
 /// writes, and some writer tries again within half a second.

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use naptime_core::{Pass, PassId, Pool};
 use naptime_store::Freed;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
 
-use crate::Shared;
+use crate::link::Link;
 use crate::outage::backoff;
 
 /// The most passes freed by one write.
@@ -88,17 +88,17 @@ impl Drop for HeldPass {
 }
 
 /// Frees whatever is dropped, until it is acknowledged.
-pub(crate) async fn run(shared: Arc<Shared>, mut to_free: mpsc::UnboundedReceiver<Freed>) {
+pub(crate) async fn run(passes: Arc<Passes>, link: Link, mut to_free: mpsc::UnboundedReceiver<Freed>) {
     let mut batch = Vec::new();
     while to_free.recv_many(&mut batch, MAX_BATCH).await > 0 {
         let mut failures = 0;
-        while shared.outage.note(shared.store.free_passes(&batch).await).is_err_and(|error| error.is_outage()) {
+        while link.noted(link.free_passes(&batch)).await.is_err_and(|error| error.is_outage()) {
             failures += 1;
             tokio::time::sleep(backoff(failures)).await;
         }
-        shared.passes.open.send_modify(|open| *open -= batch.len());
+        passes.open.send_modify(|open| *open -= batch.len());
         batch.clear();
-        shared.passes.freed.notify_one();
+        passes.freed.notify_one();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What this worker knows of pools: those that are not as all others.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,52 +10,57 @@ use naptime_core::{Pool, PoolSettings, Request, Spec, Transport};
 use naptime_store::Result;
 use tokio::sync::watch;
 
-use crate::Shared;
+use crate::link::Link;
 use crate::outage::backoff;
+use crate::presence::Presence;
 
 /// How often the settings are read.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// The pools that are not as all others, as last read; none before the first time.
-pub(crate) struct Pools(watch::Sender<Option<Arc<HashMap<Pool, PoolSettings>>>>);
-
-impl Default for Pools {
-    fn default() -> Self {
-        Self(watch::Sender::new(None))
-    }
+/// The pools that are not as all others, as last read.
+pub(crate) struct Pools {
+    link: Link,
+    /// Told which of them are switched off.
+    presence: Arc<Presence>,
+    /// None before the first time.
+    settings: watch::Sender<Option<Arc<BTreeMap<Pool, PoolSettings>>>>,
 }
 
 impl Pools {
+    pub(crate) fn new(link: Link, presence: Arc<Presence>) -> Self {
+        Self { link, presence, settings: watch::Sender::new(None) }
+    }
+
     /// Waits until the settings have been read once. Before that nothing may be called.
     pub(crate) async fn known(&self) {
         // The sender is this, so it is there.
-        let _ = self.0.subscribe().wait_for(Option::is_some).await;
+        let _ = self.settings.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Reads the settings now.
-    pub(crate) async fn refresh(&self, shared: &Shared) -> Result<()> {
-        let pools = shared.outage.note(shared.store.known_pools().await)?;
-        shared.presence.note_off(&pools, shared.store.now());
+    pub(crate) async fn refresh(&self) -> Result<()> {
+        let pools = self.link.noted(self.link.known_pools()).await?;
+        self.presence.note_off(&pools, self.link.now());
         let pools = pools.into_iter().map(|settings| (settings.pool.clone(), settings)).collect();
-        self.0.send_replace(Some(Arc::new(pools)));
+        self.settings.send_replace(Some(Arc::new(pools)));
         Ok(())
     }
 
     /// Whether jobs of this pool may be called only as the gate lets them.
     pub(crate) fn is_gated(&self, pool: &Pool) -> bool {
-        self.0.borrow().as_ref().is_some_and(|pools| pools.get(pool).is_some_and(PoolSettings::is_gated))
+        self.settings.borrow().as_ref().is_some_and(|pools| pools.get(pool).is_some_and(PoolSettings::is_gated))
     }
 
     /// The pools that have limits and are switched on.
     pub(crate) fn limited(&self) -> Vec<Pool> {
-        let pools = self.0.borrow().clone().unwrap_or_default();
+        let pools = self.settings.borrow().clone().unwrap_or_default();
         pools.values().filter(|it| it.active && it.is_gated()).map(|it| it.pool.clone()).collect()
     }
 
     /// How connections for this job are made, and its request as it is sent there: with the default headers of its pool,
     /// and within the time that this allows now.
     pub(crate) fn request<'a>(&self, spec: &'a Spec) -> (Transport, Cow<'a, Request>) {
-        let pools = self.0.borrow();
+        let pools = self.settings.borrow();
         let settings = pools.as_ref().and_then(|pools| pools.get(spec.endpoint.pool()));
         let transport = settings.map(|settings| settings.transport.clone()).unwrap_or_default();
         let limit = settings.map_or(MAX_TIMEOUT, PoolSettings::timeout_limit);
@@ -70,10 +75,10 @@ impl Pools {
 }
 
 /// Reads the settings every two seconds.
-pub(crate) async fn run(shared: Arc<Shared>) {
+pub(crate) async fn run(pools: Arc<Pools>) {
     let mut failures = 0;
     loop {
-        failures = if shared.pools.refresh(&shared).await.is_ok() { 0 } else { failures + 1 };
+        failures = if pools.refresh().await.is_ok() { 0 } else { failures + 1 };
         tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;
     }
 }

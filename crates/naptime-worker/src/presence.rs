@@ -1,14 +1,15 @@
 //! Since when there has been a worker, and which pools were switched off: what tells why an SLA was not met.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::{Claim, Pool, PoolSettings, Settled, Time, worker};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio::time::timeout;
 
-use crate::Shared;
+use crate::link::Link;
 
 /// How long an answer is good for: after an outage, many breaches end at once.
 const FRESH: Duration = Duration::from_secs(2);
@@ -16,17 +17,21 @@ const FRESH: Duration = Duration::from_secs(2);
 const ASKING: Duration = Duration::from_secs(2);
 
 /// What kept calls from being made.
-#[derive(Debug, Default)]
 pub(crate) struct Presence {
+    link: Link,
     /// The last answer, and when it came.
     last: Mutex<Option<(Instant, Option<Time>)>>,
     /// The pools that were seen to be switched off, and when they were seen to be on again; none: they are still off.
-    off: std::sync::Mutex<HashMap<Pool, Option<Time>>>,
+    off: std::sync::Mutex<BTreeMap<Pool, Option<Time>>>,
 }
 
 impl Presence {
+    pub(crate) fn new(link: Link) -> Self {
+        Self { link, last: Mutex::default(), off: std::sync::Mutex::default() }
+    }
+
     /// Since when there has been a worker without a gap. While the store does not answer, what it last said.
-    async fn since(&self, shared: &Shared) -> Option<Time> {
+    async fn since(&self) -> Option<Time> {
         // One asks, the others wait for what it finds.
         let mut last = self.last.lock().await;
         if let Some((at, since)) = *last
@@ -34,9 +39,9 @@ impl Presence {
         {
             return since;
         }
-        match timeout(ASKING, shared.store.workers()).await {
+        match timeout(ASKING, self.link.workers()).await {
             Ok(Ok(workers)) => {
-                let since = worker::present_since(&workers, shared.store.now());
+                let since = worker::present_since(&workers, self.link.now());
                 *last = Some((Instant::now(), since));
                 since
             }
@@ -58,16 +63,16 @@ impl Presence {
         let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         off.get(pool).map(|until| until.unwrap_or(now))
     }
-}
 
-/// Says which breach of the job's SLA a settle ends, if it does. Nothing is asked where it does not.
-pub(crate) async fn with_breach(shared: &Shared, claim: &Claim, settled: Settled) -> Settled {
-    let Some(run) = &settled.run else { return settled };
-    if claim.job.breach_ended_by(run, None).is_none() {
-        return settled;
+    /// Says which breach of the job's SLA a settle ends, if it does. Nothing is asked where it does not.
+    pub(crate) async fn with_breach(&self, claim: &Claim, settled: Settled) -> Settled {
+        let Some(run) = &settled.run else { return settled };
+        if claim.job.breach_ended_by(run, None).is_none() {
+            return settled;
+        }
+        let since = self.since().await;
+        let off_at = self.off_at(claim.job.spec.endpoint.pool(), run.started);
+        let breach = claim.job.breach_ended_by(run, since).map(|breach| breach.in_pool_off_at(off_at));
+        Settled { breach, ..settled }
     }
-    let since = shared.presence.since(shared).await;
-    let off_at = shared.presence.off_at(claim.job.spec.endpoint.pool(), run.started);
-    let breach = claim.job.breach_ended_by(run, since).map(|breach| breach.in_pool_off_at(off_at));
-    Settled { breach, ..settled }
 }

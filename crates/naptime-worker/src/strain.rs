@@ -5,7 +5,9 @@
 //! from then on more with every second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::call::LocalFault;
 

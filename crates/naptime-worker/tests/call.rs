@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Statuses, Time, Transport};
 use naptime_worker::call::{Answer, Call, CallHeaders, Caller, RetryAfter, Timing};
@@ -28,6 +28,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 /// Short, because it is what the tests wait for where a target never answers.

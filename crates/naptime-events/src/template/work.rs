@@ -1,7 +1,9 @@
 //! The bounds of one rendering. A template that would take more is refused before it does.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::value::{Form, Value};
 

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::{Change, Edit, JobId, NewJob, Outcome, Pass, PassId, Pool, PoolChange, Then};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Backend;

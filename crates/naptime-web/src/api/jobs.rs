@@ -1,6 +1,6 @@
 //! One-off jobs: list, look at, cancel, call again, and the log of their attempts.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use naptime_core::{Invalid, Job, Stage};
 use naptime_store::{Error, PageRef, QueuedQuery, Treatment};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{job_view, view};
 use crate::app::{App, Shared};

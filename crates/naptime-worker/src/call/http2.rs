@@ -7,13 +7,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Ping, Reason, RecvStream};
 use http::{Request, Response};
 use naptime_core::Outcome;
+use tokio::time::Instant;
 
 use super::MAX_ANSWER;
 use super::connection::Failure;

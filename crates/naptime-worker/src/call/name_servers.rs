@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::{Either, select};
 use hickory_resolver::config::{ConnectionConfig, ProtocolConfig, ResolveHosts, ResolverConfig, ResolverOpts};
@@ -20,6 +20,7 @@ use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{ConnectionProvider, Hosts, PoolContext, Resolver, system_conf};
+use tokio::time::Instant;
 
 use super::fault::LocalFault;
 
@@ -284,7 +285,7 @@ fn read(answer: Result<Lookup, NetError>) -> Result<Found, Missing> {
             if addresses.is_empty() {
                 return Err(Missing::None { no_name: false, ttl: None });
             }
-            Ok(Found { addresses, ttl: lookup.valid_until().saturating_duration_since(Instant::now()) })
+            Ok(Found { addresses, ttl: lookup.valid_until().saturating_duration_since(Instant::now().into_std()) })
         }
         Err(NetError::Dns(DnsError::NoRecordsFound(NoRecords { response_code, negative_ttl, .. })))
             if matches!(response_code, ResponseCode::NXDomain | ResponseCode::NoError) =>

@@ -9,11 +9,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use naptime_core::AllowedNetworks;
+use tokio::time::Instant;
 
 use super::fault::LocalFault;
 use super::name_servers::{Files, Found, Limits, Missing, NameServers, Stamp};
