@@ -1,0 +1,177 @@
+//! The store as one worker reaches it: over the network, with every effect looked at by the witness.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use naptime_core::load::Load;
+use naptime_core::worker::Worker;
+use naptime_core::{
+    ClaimRef, Heartbeat, JobId, Pass, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
+};
+use naptime_store::{
+    Clock, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken, Want,
+};
+
+use crate::network::Network;
+use crate::witness::{Cause, Witness};
+
+/// The store as one worker reaches it.
+pub(crate) struct Link {
+    pub(crate) network: Arc<Network>,
+    pub(crate) witness: Arc<Witness>,
+    /// Its number.
+    pub(crate) worker: usize,
+    /// How far its reading of the store's clock lags behind.
+    pub(crate) lag: Duration,
+    /// Its requests so far, those of its earlier lives included.
+    pub(crate) requests: Arc<AtomicU64>,
+}
+
+impl Link {
+    async fn request<T: Send + 'static>(&self, effect: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let count = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.network.request((self.worker, count), effect).await
+    }
+}
+
+impl Clock for Link {
+    fn now(&self) -> Time {
+        self.network.store.now() - self.lag
+    }
+
+    fn until(&self, at: Time) -> Duration {
+        self.network.store.until(at + self.lag)
+    }
+}
+
+#[async_trait]
+impl Queue for Link {
+    async fn claim(&self, want: &Want) -> Result<Taken> {
+        let (store, witness, want) = (self.network.store.clone(), self.witness.clone(), want.clone());
+        self.request(async move {
+            let taken = store.claim(&want).await;
+            if let Ok(taken) = &taken {
+                witness.claimed(&store, &want, &taken.claims);
+            }
+            taken
+        })
+        .await
+    }
+
+    async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
+        let (store, witness, held) = (self.network.store.clone(), self.witness.clone(), held.to_vec());
+        self.request(async move {
+            let lost = store.renew(&held).await;
+            witness.changed(&store, Cause::Renewal, held.iter().map(|claim| claim.job));
+            lost
+        })
+        .await
+    }
+
+    async fn settle(&self, done: &[Settled]) -> Result<()> {
+        let (store, witness, done) = (self.network.store.clone(), self.witness.clone(), done.to_vec());
+        self.request(async move {
+            let settled = store.settle(&done).await;
+            witness.changed(&store, Cause::Settle, done.iter().map(|settled| settled.claim.job));
+            settled
+        })
+        .await
+    }
+
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+        let store = self.network.store.clone();
+        let me = me.clone();
+        self.request(async move { store.beat(&me).await }).await
+    }
+
+    async fn leave(&self, me: WorkerId) -> Result<()> {
+        let store = self.network.store.clone();
+        self.request(async move { store.leave(me).await }).await
+    }
+}
+
+#[async_trait]
+impl Steering for Link {
+    async fn steer(&self, id: JobId, expect: Rev, steered: Steered) -> Result<()> {
+        let (store, witness) = (self.network.store.clone(), self.witness.clone());
+        self.request(async move {
+            let rev = store.job(id).map(|job| job.rev);
+            let done = store.steer(id, expect, steered).await;
+            witness.steered(&store, id, (rev, expect), done.is_ok());
+            done
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Gates for Link {
+    async fn known_pools(&self) -> Result<Vec<PoolSettings>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.known_pools().await }).await
+    }
+
+    async fn next_in(&self, pools: &[Pool]) -> Result<Vec<(Pool, Time)>> {
+        let store = self.network.store.clone();
+        let pools = pools.to_vec();
+        self.request(async move { store.next_in(&pools).await }).await
+    }
+
+    async fn take_passes(&self, take: &Take) -> Result<Passes> {
+        let store = self.network.store.clone();
+        let take = take.clone();
+        self.request(async move { store.take_passes(&take).await }).await
+    }
+
+    async fn extend_passes(&self, passes: &[Pass]) -> Result<Vec<Pass>> {
+        let store = self.network.store.clone();
+        let passes = passes.to_vec();
+        self.request(async move { store.extend_passes(&passes).await }).await
+    }
+
+    async fn free_passes(&self, passes: &[Freed]) -> Result<()> {
+        let store = self.network.store.clone();
+        let passes = passes.to_vec();
+        self.request(async move { store.free_passes(&passes).await }).await
+    }
+}
+
+#[async_trait]
+impl Repairs for Link {
+    async fn follow_clock(&self) -> Result<Option<SetBack>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.follow_clock().await }).await
+    }
+}
+
+#[async_trait]
+impl History for Link {
+    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
+        let store = self.network.store.clone();
+        let page = page.clone();
+        self.request(async move { store.runs(job, &page).await }).await
+    }
+
+    async fn add_load(&self, load: &[Load]) -> Result<()> {
+        let store = self.network.store.clone();
+        let load = load.to_vec();
+        self.request(async move { store.add_load(&load).await }).await
+    }
+
+    async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.load(tier, from, to).await }).await
+    }
+
+    async fn workers(&self) -> Result<Vec<Worker>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.workers().await }).await
+    }
+
+    async fn purge(&self) -> Result<()> {
+        let store = self.network.store.clone();
+        self.request(async move { store.purge().await }).await
+    }
+}
