@@ -31,9 +31,11 @@ mod scenarios {
     mod jobs_pages;
     mod layers;
     mod login;
+    mod memory;
     mod names;
     mod newcomer;
     mod nginx;
+    mod opening;
     mod outages;
     mod outcomes;
     mod plan;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
+use mongodb::options::ReadConcern;
 use naptime_core::{Change, Edit, Job, NewJob, Outcome, Schedule};
 use naptime_mongo::MongoStore;
 use naptime_store::{Clock, History, Jobs};
@@ -32,7 +33,9 @@ async fn call_now(store: &impl Jobs, job: &Job) {
 async fn held(database: &Database) -> Vec<Document> {
     use futures::TryStreamExt;
     let jobs = database.open().await.collection::<Document>("jobs");
-    jobs.find(doc! {"lock": {"$ne": null}}).await.unwrap().try_collect().await.unwrap()
+    // As it is at one moment: a read that takes longer would find a worker's claims of before and of after.
+    let held = jobs.find(doc! {"lock": {"$ne": null}}).read_concern(ReadConcern::snapshot());
+    held.await.unwrap().try_collect().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

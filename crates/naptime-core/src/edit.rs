@@ -244,10 +244,19 @@ impl Job {
         self.state.counters.missed += if calling { owed.saturating_sub(1) } else { owed };
     }
 
+    /// The first occurrence from `now` on. What a held claim calls already is not owed once more, if there is a later one:
+    /// a job may be claimed ahead of its time, and the new schedule may have the same occurrence.
+    fn first_uncalled(&self, now: Time) -> Time {
+        let first = self.spec.schedule.first(now);
+        let is_called = self.state.lock.as_ref().is_some_and(|lock| lock.took_on() && lock.due == Some(first));
+        let later = self.spec.schedule.next(first, first).due.filter(|_| is_called);
+        later.unwrap_or(first)
+    }
+
     /// Sets the occurrence owed from now on.
     pub(crate) fn replan(&mut self, now: Time) {
         self.plan = Plan(self.plan.0 + 1);
-        self.state.due = self.active.then(|| self.spec.schedule.first(now));
+        self.state.due = self.active.then(|| self.first_uncalled(now));
         self.state.attempt = 0;
         self.state.ended_at = None;
         if self.spec.schedule.is_once() {

@@ -31,7 +31,7 @@ where
     T: Send + 'static,
     F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
 {
-    bounded_by(OPERATION_TIMEOUT, operation).await
+    attempt(OPERATION_TIMEOUT, operation).await.map_err(Failed::into_store)
 }
 
 /// Waits for an operation that may take longer than others.
@@ -40,12 +40,38 @@ where
     T: Send + 'static,
     F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
 {
+    attempt(limit, operation).await.map_err(Failed::into_store)
+}
+
+/// Why an operation of the driver did not succeed, with the driver's error where there is one: the store's error no
+/// longer tells what kind it was.
+pub(crate) enum Failed {
+    Driver(mongodb::error::Error),
+    /// The outcome is unknown.
+    Unanswered(String),
+}
+
+/// Waits for an operation, but no longer than `limit`.
+pub(crate) async fn attempt<T, F>(limit: Duration, operation: F) -> std::result::Result<T, Failed>
+where
+    T: Send + 'static,
+    F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
+{
     let task = tokio::spawn(operation);
     match tokio::time::timeout(limit, task).await {
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(unavailable(error)),
-        Ok(Err(_)) => Err(Error::Unavailable("the operation was cancelled".to_owned())),
-        Err(_) => Err(Error::Unavailable(format!("no answer within {} s", limit.as_secs()))),
+        Ok(Ok(Err(error))) => Err(Failed::Driver(error)),
+        Ok(Err(_)) => Err(Failed::Unanswered("the operation was cancelled".to_owned())),
+        Err(_) => Err(Failed::Unanswered(format!("no answer within {} s", limit.as_secs()))),
+    }
+}
+
+impl Failed {
+    fn into_store(self) -> Error {
+        match self {
+            Self::Driver(error) => failure(&error),
+            Self::Unanswered(why) => Error::Unavailable(why),
+        }
     }
 }
 
@@ -165,9 +191,4 @@ pub(crate) async fn remove(db: &Database, collection: &str, filter: Document) ->
 /// Whether a command was ended by the server because its time was up.
 pub(crate) fn took_too_long(error: &mongodb::error::Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Command(it) if it.code == MAX_TIME_EXPIRED)
-}
-
-/// The driver's error as the store's.
-pub(crate) fn unavailable(error: mongodb::error::Error) -> Error {
-    failure(&error)
 }

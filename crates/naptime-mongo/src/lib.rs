@@ -11,11 +11,12 @@
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
 //! | `pools` | one document per pool, with the passes taken from it | `{known}` |
-//! | `probe` | one document, written to see whether the database takes writes | |
+//! | `probe` | two documents, written to see whether the database takes writes, and can do what a claim needs | |
 //! | `rules` | one document per rule | `{event}` |
 //! | `begun_events` | events that came again and are being handled | `{at}`, which expires them |
 //! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
 //! | `sla` | sums of promised and breached time that has ended, per minute, ten minutes and hour | `{tier, at}` |
+//! | `environment` | at most one document: the environment of the processes that work on this database | |
 //! | `login` | one document: the salt of the password | |
 //! | `sessions` | one document per person who is logged in, at most 1,000 | |
 //!
@@ -23,16 +24,19 @@
 
 mod begun;
 mod breaches;
+mod capability;
 mod claim;
 mod clock;
 mod command;
 mod deleted;
 mod document;
+mod environment;
 mod gates;
 mod history;
 mod insert;
 mod jobs;
 mod lost;
+mod open;
 mod pipeline;
 mod plan;
 mod pools;
@@ -58,6 +62,9 @@ use naptime_core::Time;
 use naptime_store::{Clock, Result};
 
 use crate::clock::ServerClock;
+
+pub use capability::Capability;
+pub use open::OpenError;
 
 /// How long one operation may take before its outcome is unknown.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
@@ -93,24 +100,34 @@ pub struct Options {
     /// Milliseconds added to the server's clock wherever it is read, so that tests need not wait for a lease to end.
     /// Zero in production.
     pub clock_offset: Arc<AtomicI64>,
+    /// The environment of this process, if it has one. A database is for processes of one environment.
+    pub environment: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { retention: Duration::from_secs(7 * 86_400), clock_offset: Arc::default() }
+        Self { retention: Duration::from_secs(7 * 86_400), clock_offset: Arc::default(), environment: None }
     }
 }
 
 impl MongoStore {
-    /// Connects, checks that the database can keep what Naptime promises, and makes the indexes.
+    /// [`MongoStore::connect`], for those who don't ask why it failed.
+    ///
+    /// # Errors
+    /// [`naptime_store::Error::Unavailable`] for most of what [`OpenError`] tells apart.
+    pub async fn open(uri: &str, options: Options) -> Result<Self> {
+        Self::connect(uri, options).await.map_err(OpenError::into_store)
+    }
+
+    /// Connects, checks that the database can keep what Naptime promises and is of this environment, and makes the
+    /// indexes.
     ///
     /// The database is the one the URI names, or `naptime`.
     ///
     /// # Errors
-    /// [`naptime_store::Error::Unavailable`] if the URI cannot be read, nobody answers within five seconds, or the server is no
-    /// replica set.
-    pub async fn open(uri: &str, options: Options) -> Result<Self> {
-        let mut client = ClientOptions::parse(uri).await.map_err(command::unavailable)?;
+    /// If the URI cannot be read, nobody answers within five seconds, or the server or its database is not for us.
+    pub async fn connect(uri: &str, options: Options) -> std::result::Result<Self, OpenError> {
+        let mut client = ClientOptions::parse(uri).await?;
         client.app_name.get_or_insert_with(|| "naptime".to_owned());
         client.heartbeat_freq.get_or_insert(Duration::from_secs(2));
         client.server_selection_timeout.get_or_insert(Duration::from_secs(3));
@@ -122,7 +139,7 @@ impl MongoStore {
         client.read_concern = Some(ReadConcern::local());
         client.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let name = client.default_database.clone().unwrap_or_else(|| "naptime".to_owned());
-        let client = Client::with_options(client).map_err(command::unavailable)?;
+        let client = Client::with_options(client)?;
         let db = client.database(&name);
         let clock = Arc::new(ServerClock::new(options.clock_offset));
         let store = Self {
@@ -145,6 +162,8 @@ impl MongoStore {
             retention: options.retention,
         };
         store.check_replica_set().await?;
+        store.check_capabilities().await?;
+        store.join_environment(options.environment.as_deref()).await?;
         store.clock.keep_reading(&store.db).await?;
         store.make_indexes().await?;
         Ok(store)

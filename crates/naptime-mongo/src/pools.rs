@@ -21,6 +21,7 @@ use crate::command::{self, MAX_TIME, Update};
 use crate::document::{bson, date, duration, millis, read, time};
 use crate::gates::by_gate;
 use crate::jobs::escape;
+use crate::open::{OpenError, ask};
 use crate::pipeline::{cond, is_null};
 use crate::schema::{partial, plain};
 
@@ -316,14 +317,14 @@ impl MongoStore {
         Ok(known)
     }
 
-    pub(crate) async fn make_pool_indexes(&self) -> Result<()> {
+    pub(crate) async fn make_pool_indexes(&self) -> std::result::Result<(), OpenError> {
         let by_gate = partial(by_gate(), doc! {"gate": {"$gt": ""}, "claim_at": {"$gt": DateTime::from_millis(0)}});
         let by_pool = plain(by_pool());
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes([by_gate, by_pool]).await }).await?;
+        ask(async move { jobs.create_indexes([by_gate, by_pool]).await }).await?;
         let known = partial(doc! {"known": 1}, doc! {"known": true});
         let pools = self.pools.clone();
-        command::bounded(async move { pools.create_index(known).await }).await?;
+        ask(async move { pools.create_index(known).await }).await?;
         Ok(())
     }
 

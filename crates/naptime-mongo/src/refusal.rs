@@ -23,6 +23,19 @@ pub(crate) fn write_failed(code: Option<i32>, detail: String) -> Error {
     }
 }
 
+/// Whether a server that answers with this code may do the same later: it starts, stops, or another is being elected.
+pub(crate) fn passes(code: i32) -> bool {
+    matches!(
+        code,
+        // HostUnreachable, HostNotFound, MaxTimeMSExpired, WriteConcernFailed (in time), NetworkTimeout,
+        // ShutdownInProgress, WriteConflict, FailedToSatisfyReadPreference, ReadConcernMajorityNotAvailableYet
+        6 | 7 | 50 | 64 | 89 | 91 | 112 | 133 | 134
+        // PrimarySteppedDown, ExceededTimeLimit, SocketException, LegacyNotPrimary, NotWritablePrimary,
+        // InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary
+        | 189 | 262 | 9_001 | 10_058 | 10_107 | 11_600 | 11_602 | 13_435 | 13_436
+    )
+}
+
 fn refusal_of(kind: &ErrorKind) -> Option<Refusal> {
     match kind {
         ErrorKind::Command(error) => by_code(error.code, &error.message),

@@ -4,25 +4,23 @@ use mongodb::IndexModel;
 use mongodb::bson::{Bson, DateTime, Document, bson, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
-use naptime_store::{Error, Result};
 
-use crate::{MongoStore, command};
+use crate::MongoStore;
+use crate::open::{OpenError, ask};
 
 impl MongoStore {
     /// A write to a lone server is acknowledged before it is safe, and not repeated by the driver.
-    pub(crate) async fn check_replica_set(&self) -> Result<()> {
-        let hello = command::run(&self.db, doc! {"hello": 1}).await?;
+    pub(crate) async fn check_replica_set(&self) -> Result<(), OpenError> {
+        let db = self.db.clone();
+        let hello = ask(async move { db.run_command(doc! {"hello": 1}).await }).await?;
         let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         if hello.contains_key("setName") || sharded {
             return Ok(());
         }
-        Err(Error::Unavailable(
-            "the MongoDB server is not a replica set; start it with --replSet and run rs.initiate() (one member is enough)"
-                .to_owned(),
-        ))
+        Err(OpenError::NoReplicaSet { server: self.server_name().await })
     }
 
-    pub(crate) async fn make_indexes(&self) -> Result<()> {
+    pub(crate) async fn make_indexes(&self) -> Result<(), OpenError> {
         // The peek reads this index alone, no document. Partial, so that a missing date (which counts as less than any
         // date) is never due; `gate` is "" and not null, which would force the document to be read.
         let peek = partial(peek(), doc! {"claim_at": {"$gt": DateTime::from_millis(0)}});
@@ -33,24 +31,24 @@ impl MongoStore {
         let deleted = partial(doc! {"deleted_at": 1}, doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}});
         let count = plain(doc! {"active": 1, "stage": 1});
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes([peek, list, pool, tag, deleted, count]).await }).await?;
+        ask(async move { jobs.create_indexes([peek, list, pool, tag, deleted, count]).await }).await?;
         self.make_later_indexes().await?;
         self.make_pool_indexes().await?;
         let runs = self.runs.clone();
         let of_a_job = plain(doc! {"job": 1, "started": -1, "_id": -1});
         let by_age = plain(doc! {"finished": 1});
-        command::bounded(async move { runs.create_indexes([of_a_job, by_age]).await }).await?;
+        ask(async move { runs.create_indexes([of_a_job, by_age]).await }).await?;
         let load = self.load.clone();
-        command::bounded(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
+        ask(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
         let rules = self.rules.clone();
-        command::bounded(async move { rules.create_index(crate::rules::index()).await }).await?;
+        ask(async move { rules.create_index(crate::rules::index()).await }).await?;
         let begun = self.begun_events.clone();
-        command::bounded(async move { begun.create_index(crate::begun::index()).await }).await?;
+        ask(async move { begun.create_index(crate::begun::index()).await }).await?;
         self.make_sla_indexes().await
     }
 
     /// Indexes of what not every job has: to the others they cost nothing.
-    async fn make_later_indexes(&self) -> Result<()> {
+    async fn make_later_indexes(&self) -> Result<(), OpenError> {
         // Keys of one-off jobs and keys of rules are two spaces.
         let key_once = unique(key_once(), keyed(true));
         let key_recurring = unique(key_recurring(), keyed(false));
@@ -66,12 +64,12 @@ impl MongoStore {
         let planned = partial(crate::plan::index(), crate::plan::planned());
         let all = [key_once, key_recurring, stage, deleted, ended, deadline, planned];
         let jobs = self.jobs.clone();
-        command::bounded(async move { jobs.create_indexes(all).await }).await?;
+        ask(async move { jobs.create_indexes(all).await }).await?;
         self.drop_index_of_all_keys().await
     }
 
     /// Drops the index by which, until the version before, no two jobs of any kind could have the same key.
-    async fn drop_index_of_all_keys(&self) -> Result<()> {
+    async fn drop_index_of_all_keys(&self) -> Result<(), OpenError> {
         const INDEX_NOT_FOUND: i32 = 27;
         let jobs = self.jobs.clone();
         let drop = async move {
@@ -82,7 +80,7 @@ impl MongoStore {
                 dropped => dropped,
             }
         };
-        command::bounded(drop).await
+        ask(drop).await
     }
 }
 

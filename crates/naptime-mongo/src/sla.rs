@@ -12,6 +12,7 @@ use naptime_store::{Breached, Clock, Error, History, JobSummary, Page, PageRef, 
 use crate::breaches::BreachDocument;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, millis, time, uuid};
+use crate::open::{OpenError, ask};
 use crate::schema::plain;
 use crate::{MongoStore, jobs};
 
@@ -105,13 +106,13 @@ impl Slas for MongoStore {
 }
 
 impl MongoStore {
-    pub(crate) async fn make_sla_indexes(&self) -> Result<()> {
+    pub(crate) async fn make_sla_indexes(&self) -> std::result::Result<(), OpenError> {
         let breaches = self.breaches.clone();
         let (of_a_job, newest) = (doc! {"job": 1, "to": -1, "_id.from": 1}, doc! {"to": -1, "job": -1});
         let indexes = [plain(of_a_job), plain(newest)];
-        command::bounded(async move { breaches.create_indexes(indexes).await }).await?;
+        ask(async move { breaches.create_indexes(indexes).await }).await?;
         let sums = self.db.collection::<Document>("sla");
-        command::bounded(async move { sums.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
+        ask(async move { sums.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
         Ok(())
     }
 

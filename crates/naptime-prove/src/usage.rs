@@ -16,7 +16,8 @@ pub(crate) fn cpu_of_the_gone() -> Duration {
     cpu_in("/proc/self/stat", 13)
 }
 
-/// The CPU time that a process and its descendants have used so far. Those that are gone count if they were waited for.
+/// The CPU time that a process and its descendants have used so far. A descendant that has ended counts if its parent
+/// waited for it.
 pub fn cpu_of_family(pid: u32) -> Duration {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let children = children.split_whitespace().filter_map(|child| child.parse().ok());

@@ -11,7 +11,8 @@ use naptime_core::{
     ClaimRef, Heartbeat, JobId, Pass, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
 };
 use naptime_store::{
-    Clock, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken, Want,
+    Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken,
+    Want,
 };
 
 use crate::network::Network;
@@ -72,7 +73,12 @@ impl Queue for Link {
 
     async fn settle(&self, done: &[Settled]) -> Result<()> {
         let (store, witness, done) = (self.network.store.clone(), self.witness.clone(), done.to_vec());
+        let is_torn = self.network.is_torn((self.worker, self.requests.load(Ordering::Relaxed)));
         self.request(async move {
+            if is_torn {
+                store.record_runs(&done);
+                return Err(Error::Unavailable("simulated: cut off between two writes".to_owned()));
+            }
             let settled = store.settle(&done).await;
             witness.changed(&store, Cause::Settle, done.iter().map(|settled| settled.claim.job));
             settled

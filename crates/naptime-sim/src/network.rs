@@ -84,6 +84,14 @@ impl Network {
         }
     }
 
+    /// Whether a settle that is sent now takes effect by half: the runs are recorded, and the jobs stay held.
+    pub(crate) fn is_torn(&self, (worker, count): (usize, u64)) -> bool {
+        let is_lossy = |front: &Front| {
+            front.weather == Weather::Lossy && front.ends > Instant::now() && front.worker.is_none_or(|it| it == worker)
+        };
+        self.lock().iter().any(is_lossy) && Random::new(self.seed, &[worker as u64, count, 1]).one_in(3)
+    }
+
     fn fate(&self, worker: usize, count: u64) -> Fate {
         let mut random = Random::new(self.seed, &[worker as u64, count]);
         let mut way = |most| random.between(Duration::ZERO, most);

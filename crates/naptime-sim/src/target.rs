@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{JobId, Outcome, PoolSettings, Time, WorkerId};
+use naptime_core::{JobId, Outcome, PoolSettings, Run, Time, WorkerId};
 use naptime_prove::Arrival;
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Pools};
@@ -43,6 +43,7 @@ struct UnderWay {
     job: JobId,
     pool: String,
     worker: WorkerId,
+    began: Time,
     /// When the target ends it, if nobody else does before.
     ends: Time,
 }
@@ -89,6 +90,13 @@ impl Target {
         } else if lease_ends <= now {
             violation(format!("[1] {}: called after its lease was over", call.endpoint));
         }
+        let is_recorded = |run: &Run| run.due == due && run.outcome == Outcome::Ok && !run.manual;
+        if let Some(stored) =
+            stored.as_ref().filter(|job| job.state.lock.as_ref().is_some_and(|it| !it.lost.is_empty()))
+            && self.store.runs_of(stored.id).iter().any(is_recorded)
+        {
+            violation(format!("[7] {}: called again for {due}, though a run says that it ended well", call.endpoint));
+        }
         seen.under_way.retain(|_, other| other.ends > now);
         for other in seen.under_way.values().filter(|other| Some(other.job) == job) {
             if let Some(ends) = self.witness.lease(other.job, other.worker).filter(|ends| *ends > now) {
@@ -107,7 +115,7 @@ impl Target {
         let place = seen.arrivals.len() - 1;
         if let Some(job) = job {
             let (pool, ends) = (pool.as_str().to_owned(), now + lasts);
-            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, ends });
+            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, began: now, ends });
         }
         place
     }
@@ -118,7 +126,8 @@ impl Target {
         begun.retain(|at| now.since(*at) < Duration::from_secs(1));
         begun.push(now);
         let begun = begun.len();
-        if settings.updated_at > BEGINNING && now.since(settings.updated_at) < UNSETTLED {
+        let is_settled = |at: Time| settings.updated_at <= BEGINNING || at > settings.updated_at + UNSETTLED;
+        if !is_settled(now) {
             return;
         }
         if !settings.active {
@@ -129,7 +138,8 @@ impl Target {
         }
         // The pass of a worker that is gone comes back when it runs out, though its call may go on.
         let lease_lasts = |other: &UnderWay| self.witness.lease(other.job, other.worker).is_some_and(|ends| ends > now);
-        let has_pass = |other: &&UnderWay| other.pool == settings.pool.as_str() && lease_lasts(other);
+        let counts = |other: &UnderWay| other.pool == settings.pool.as_str() && is_settled(other.began);
+        let has_pass = |other: &&UnderWay| counts(other) && lease_lasts(other);
         let in_flight = seen.under_way.values().filter(has_pass).count() + 1;
         if settings.max_in_flight.is_some_and(|most| in_flight > most as usize) {
             self.witness.violation(now, format!("[11] {in_flight} calls of {} are in flight", settings.pool));
@@ -164,8 +174,8 @@ impl Target {
             Behaviour::Hanging if random.one_in(4) => (Duration::from_secs(3600), well("")),
             Behaviour::Hanging => (random.between(ms(1), ms(300)), well("")),
             Behaviour::Steering => {
-                let every = random.one_in(10).then(|| format!("{}s", 1 + random.below(4)));
-                (random.between(ms(1), ms(300)), Answer { every, ..well("") })
+                let every = random.one_in(3).then(|| format!("{}s", 1 + random.below(4)));
+                (random.between(ms(1), ms(3_000)), Answer { every, ..well("") })
             }
             Behaviour::Failing if random.one_in(2) => {
                 let pause = random.one_in(3).then(|| RetryAfter::For(Duration::from_secs(random.below(8))));

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::load::Figures;
-use naptime_core::{Job, JobId, Pool, Run, Tier, Time, WorkerId};
+use naptime_core::{Job, JobId, Pool, Run, Settled, Tier, Time, WorkerId};
 
 use crate::{Clock, Error, Probe, Refusal, Result};
 pub use gates::HeldPass;
@@ -120,6 +120,11 @@ impl MemoryStore {
     /// The passes of a pool that are held now, by their ids.
     pub fn passes_of(&self, pool: &Pool) -> Vec<HeldPass> {
         self.with(|state, now| state.pools.passes_of(pool, now))
+    }
+
+    /// Does the first half of a settle, which records the runs: as where a store is cut off between its two writes.
+    pub fn record_runs(&self, done: &[Settled]) {
+        self.with(|state, _| state.record_runs(done));
     }
 
     /// From now on, whatever workers ask of the store is refused; none: not any more.

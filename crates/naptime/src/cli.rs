@@ -99,6 +99,11 @@ pub(crate) struct StoreArgs {
     /// How long runs and deleted endpoints are kept [default: 7d]
     #[arg(long, env = "NAPTIME_RETENTION", value_name = "DURATION")]
     pub(crate) naptime_retention: Option<String>,
+    /// The environment, such as production: a MongoDB database remembers the first one, and processes of others are
+    /// refused [default: the app's name on Heroku (review apps, dyno metadata), Fly and Scalingo, the environment's on
+    /// Railway]
+    #[arg(long, env = "NAPTIME_ENV", value_name = "NAME")]
+    pub(crate) naptime_env: Option<String>,
 }
 
 #[derive(Args)]

@@ -8,6 +8,7 @@ mod commands;
 mod descriptors;
 mod enqueue;
 mod faults;
+mod holding_page;
 mod import;
 mod list;
 mod logging;
@@ -16,6 +17,7 @@ mod rules;
 mod serve;
 mod settings;
 mod store;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -21,7 +21,7 @@ use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::descriptors::{self, Need};
 use crate::faults::Faults;
 use crate::settings::{self, Listen, Rules, StoreSettings};
-use crate::{logging, store};
+use crate::{logging, waiting};
 
 /// `naptime up`: web and worker in one process.
 pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
@@ -72,9 +72,9 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     logging::start(logs);
     warn_of(lowered);
     block_on(None, async {
-        let opened = store::open(&store, true).await?;
-        let worker = Worker::new(opened.store.clone(), worker)?;
         let stop = stop_on_signal()?;
+        let Some(opened) = waiting::open(&store, true, None, &stop).await? else { return Ok(()) };
+        let worker = Worker::new(opened.store.clone(), worker)?;
         tokio::join!(worker.run(stop.clone()), consume(events.as_ref(), opened.store.clone(), rules, &stop));
         Ok(())
     })
@@ -106,7 +106,9 @@ impl Web {
             .await
             .with_context(|| format!("cannot listen on {address}; choose another port with PORT"))?;
         let address = reachable(listener.local_addr()?);
-        let opened = store::open(&self.store, self.worker.is_some()).await?;
+        let stop = stop_on_signal()?;
+        let opened = waiting::open(&self.store, self.worker.is_some(), Some(&listener), &stop).await?;
+        let Some(opened) = opened else { return Ok(()) };
         let store = opened.store.clone();
         let settings = naptime_web::Settings {
             password: self.listen.password,
@@ -117,7 +119,6 @@ impl Web {
             retention: self.store.retention,
             metrics: Some(record_metrics()?),
         };
-        let stop = stop_on_signal()?;
         let router = naptime_web::router(store.clone(), settings).await?;
         let serving = naptime_web::serve(listener, router, stop.clone().cancelled_owned());
         tracing::info!("the page is at http://{address}");

@@ -18,6 +18,8 @@ const MAX_CAPACITY: u32 = 10_000;
 const MIN_PASSWORD_CHARS: usize = 12;
 /// The fewest characters of an API token.
 const MIN_TOKEN_CHARS: usize = 24;
+/// The most characters of the name of an environment.
+const MAX_ENVIRONMENT_CHARS: usize = 100;
 /// The most proxies in a row that may be trusted.
 const MAX_TRUSTED_PROXIES: u32 = 10;
 
@@ -26,6 +28,9 @@ pub(crate) struct StoreSettings {
     pub(crate) backend: Backend,
     /// `NAPTIME_RETENTION`, seven days by default.
     pub(crate) retention: Duration,
+    /// `NAPTIME_ENV`, or the name that a platform gives all processes of an app. An embedded file remembers none: it
+    /// stays on its machine.
+    pub(crate) environment: Option<String>,
 }
 
 /// Where the store is.
@@ -79,8 +84,26 @@ impl StoreSettings {
         let retention = faults.read("NAPTIME_RETENTION", args.naptime_retention.as_ref(), days(7), |text| {
             duration::parse_within("retention", text, Duration::from_secs(60), days(3660))
         });
-        Self { backend, retention }
+        Self { backend, retention, environment: environment(args.naptime_env.as_ref(), faults) }
     }
+}
+
+/// Reads `NAPTIME_ENV`. If it is not set, the name that a platform gives the app, or the environment, is it.
+fn environment(text: Option<&String>, faults: &mut Faults) -> Option<String> {
+    // What names a single service, such as Render's RENDER_SERVICE_NAME, differs between web and worker.
+    let platform = || {
+        // Set on Heroku's review apps, and with dyno metadata; on Fly; on Railway.
+        let known = ["HEROKU_APP_NAME", "FLY_APP_NAME", "RAILWAY_ENVIRONMENT_NAME"];
+        // On Scalingo, whose name for it others use, too.
+        let scalingo = std::env::var_os("CONTAINER_VERSION").map(|_| "APP");
+        let set = known.into_iter().chain(scalingo).filter_map(|name| std::env::var(name).ok());
+        set.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
+    };
+    let name = given(text).map(|name| name.trim().to_owned()).or_else(platform)?;
+    if name.chars().count() > MAX_ENVIRONMENT_CHARS {
+        faults.add("NAPTIME_ENV", format!("has more than {MAX_ENVIRONMENT_CHARS} characters"));
+    }
+    Some(name)
 }
 
 /// Reads `MONGODB_URI`, or what `MONGO_HOST` and its like make up.

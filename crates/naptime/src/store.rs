@@ -4,14 +4,30 @@ use std::sync::Arc;
 
 use naptime_mongo::MongoStore;
 use naptime_sqlite::{SqliteStore, WorkerLock};
-use naptime_store::{Error, Store};
+use naptime_store::Store;
 
 use crate::settings::{Backend, StoreSettings};
 
 /// The store cannot be opened. The text is for the person who started the program.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct CannotOpen(String);
+pub(crate) enum CannotOpen {
+    #[error("cannot open MongoDB (MONGODB_URI): {0}")]
+    Mongo(naptime_mongo::OpenError),
+    #[error(transparent)]
+    File(#[from] naptime_sqlite::OpenError),
+    #[error(transparent)]
+    Locked(#[from] naptime_sqlite::LockError),
+}
+
+impl CannotOpen {
+    /// Whether the same may succeed later, without anybody changing a setting.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Mongo(error) => error.may_pass(),
+            Self::File(_) | Self::Locked(_) => false,
+        }
+    }
+}
 
 /// A store, and the right to work on it.
 pub(crate) struct Opened {
@@ -25,19 +41,16 @@ pub(crate) async fn open(settings: &StoreSettings, work: bool) -> Result<Opened,
     let retention = settings.retention;
     match &settings.backend {
         Backend::Mongo(uri) => {
-            let options = naptime_mongo::Options { retention, ..Default::default() };
-            let store = MongoStore::open(uri, options).await;
-            let store = store.map_err(|error| match error {
-                Error::Unavailable(why) => CannotOpen(format!("cannot open MongoDB (MONGODB_URI): {why}")),
-                other => CannotOpen(format!("cannot open MongoDB (MONGODB_URI): {other}")),
-            })?;
+            let environment = settings.environment.clone();
+            let options = naptime_mongo::Options { retention, environment, ..Default::default() };
+            let store = MongoStore::connect(uri, options).await.map_err(CannotOpen::Mongo)?;
             Ok(Opened { store: Arc::new(store), _lock: None })
         }
         Backend::File(path) => {
             let options = naptime_sqlite::Options { retention, ..Default::default() };
-            let store = SqliteStore::open(path, options).map_err(|error| CannotOpen(error.to_string()))?;
+            let store = SqliteStore::open(path, options)?;
             let lock = match work {
-                true => Some(store.lock_for_worker().await.map_err(|error| CannotOpen(error.to_string()))?),
+                true => Some(store.lock_for_worker().await?),
                 false => None,
             };
             Ok(Opened { store: Arc::new(store), _lock: lock })

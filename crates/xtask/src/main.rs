@@ -1,12 +1,15 @@
-//! `cargo xtask test | bench | deny | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
+//! `cargo xtask test | bench | simulate | deny | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
 #![allow(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
 
 mod apt;
 mod bench;
 mod deny;
+mod node;
 mod paths;
+mod peers;
 mod pypi;
 mod run;
+mod simulate;
 mod test;
 mod tools;
 mod totals;
@@ -23,6 +26,10 @@ Commands:
                    ARGS go to `cargo test`: a filter, `-p CRATE`, `-- --nocapture`.
   bench [ARGS...]  Get mongod if missing, build for release and run the benchmark.
                    ARGS go to the benchmark: `--only NAME` for one piece of it.
+  bench --peers    Measure Naptime beside BullMQ, pg-boss and graphile-worker, and get these.
+                   `bench --peers --help` lists its options.
+  simulate [ARGS]  Play random scenarios with simulated workers: `--calls N`, `--seed N --trace`.
+                   `simulate --help` lists its options.
   deny             Check licences, sources and known faults of the dependencies (deny.toml).
   tools            Only get what is missing.
 
@@ -32,6 +39,8 @@ Tools, and where they come from:
   cargo-deny          0.20.2, built from crates.io    into target/tools/cargo-deny
   chromium            with chromedriver, from Debian  by apt-get, as root
   rabbitmq-server     the message broker, from Debian by apt-get, as root
+  redis, postgresql   for `bench --peers`, from Debian by apt-get, as root
+  node                24.19.0, for the same, from PyPI into target/tools/node
   python3, cc         from Debian, if not there       by apt-get, as root
 
 What is on this machine already is not fetched again. Where apt-get can't be used, the
@@ -45,13 +54,18 @@ fn main() -> ExitCode {
         None => ("--help", &[][..]),
     };
     let asks_for_help = rest.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h");
+    let for_peers = rest.iter().any(|arg| arg == peers::ARGUMENT);
 
     let done = match command {
-        "--help" | "-h" | "help" => help(),
-        _ if asks_for_help => help(),
+        "--help" | "-h" | "help" => help(HELP),
+        "bench" if asks_for_help && for_peers => help(peers::HELP),
+        "simulate" if asks_for_help => simulate::run(rest),
+        _ if asks_for_help => help(HELP),
         "test" => test::run(rest),
+        "bench" if for_peers => peers::run(rest),
         "bench" => bench::run(rest),
         "deny" => deny::run(),
+        "simulate" => simulate::run(rest),
         "tools" => tools::for_tests().map(|()| ExitCode::SUCCESS),
         unknown => {
             eprintln!("xtask: no such command: {unknown}\n\n{HELP}");
@@ -64,7 +78,7 @@ fn main() -> ExitCode {
     })
 }
 
-fn help() -> anyhow::Result<ExitCode> {
-    print!("{HELP}");
+fn help(text: &str) -> anyhow::Result<ExitCode> {
+    print!("{text}");
     Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,7 @@ fn pass_on(mut output: impl BufRead) -> Result<Totals> {
 }
 
 /// The program as built: in the same target folder as this one.
-fn program(release: bool) -> Result<PathBuf> {
+pub(crate) fn program(release: bool) -> Result<PathBuf> {
     let me = std::env::current_exe()?;
     let target = me.ancestors().nth(2).context("xtask is not in a target folder")?;
     Ok(target.join(if release { "release" } else { "debug" }).join("naptime"))

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{apt, paths, pypi, run};
+use crate::{apt, node, paths, pypi, run};
 
 /// Everything `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {
@@ -25,6 +25,16 @@ pub(crate) fn for_bench() -> Result<()> {
     compiler()?;
     mongod()?;
     faketime()
+}
+
+/// Everything `cargo xtask bench --peers` needs.
+pub(crate) fn for_peers() -> Result<()> {
+    compiler()?;
+    mongod()?;
+    redis()?;
+    postgres()?;
+    node::program()?;
+    node::packages()
 }
 
 /// What checks the dependencies: the program.
@@ -121,6 +131,25 @@ fn nginx() -> Result<()> {
     apt::install(&["nginx-light"], "nginx is missing")
 }
 
+/// The database of BullMQ. The benchmark starts its own; the service of the package need not run, and may.
+fn redis() -> Result<()> {
+    if paths::on_path("redis-server") {
+        return Ok(());
+    }
+    apt::install(&["redis-server"], "Redis is missing")
+}
+
+/// The database of pg-boss and graphile-worker. The benchmark starts its own here too.
+fn postgres() -> Result<()> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let has =
+        |version: fs::DirEntry| ["initdb", "postgres"].iter().all(|it| version.path().join("bin").join(it).exists());
+    if versions.into_iter().any(has) {
+        return Ok(());
+    }
+    apt::install(&["postgresql"], "PostgreSQL is missing")
+}
+
 fn honcho() -> Result<()> {
     let goal = paths::tools().join("honcho");
     if !goal.exists() {
@@ -148,13 +177,13 @@ const HONCHO: &str = r#"#!/bin/sh
 PYTHONPATH="$(dirname "$0")/../lib" exec python3 -m honcho "$@"
 "#;
 
-fn make_runnable(file: &Path) -> Result<()> {
+pub(crate) fn make_runnable(file: &Path) -> Result<()> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755))
         .with_context(|| format!("cannot make {} runnable", file.display()))
 }
 
 /// The path as seen from the workspace.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let root = paths::workspace();
     path.strip_prefix(&root).unwrap_or(path).display().to_string()
 }

@@ -44,6 +44,14 @@ impl Scenario {
         let mut random = row(Row::Events);
         let events = 1 + random.below(8);
         let mut drawn: Vec<Event> = (0..events).map(|_| scenario.event(&mut random, active)).collect();
+        // People edit while the target asks for another period.
+        let steering = |(_, job): &(usize, &JobPlan)| job.target == Behaviour::Steering;
+        for (number, _) in scenario.jobs.iter().enumerate().filter(steering).take(3) {
+            for _ in 0..4 {
+                let (at, edit) = (random.between(Duration::ZERO, active), edit(&mut random, scenario.pools.len()));
+                drawn.push(Event { at, what: What::Edit { job: number, edit } });
+            }
+        }
         drawn.sort_by_key(|event| event.at);
         for event in &drawn {
             if let What::Edit { job, .. } = event.what {
@@ -113,7 +121,8 @@ impl JobPlan {
     fn slots(&self) -> f64 {
         let lasts = match self.target {
             Behaviour::Well(most) => most,
-            Behaviour::Failing | Behaviour::Steering => ms(500),
+            Behaviour::Failing => ms(500),
+            Behaviour::Steering => 3 * SECOND,
             Behaviour::Hanging => 3 * SECOND,
         };
         match self.when {

@@ -114,10 +114,14 @@ impl State {
         found
     }
 
-    fn settle(&mut self, done: &[Settled], now: Time) {
+    pub(super) fn record_runs(&mut self, done: &[Settled]) {
         for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
             self.runs.record(run);
         }
+    }
+
+    fn settle(&mut self, done: &[Settled], now: Time) {
+        self.record_runs(done);
         let mut breaches = Vec::new();
         for settled in done {
             let settle = |job: &mut Job| {

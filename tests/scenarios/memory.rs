@@ -1,4 +1,4 @@
-//! The suite of this crate, on the store in memory, and what this store offers beside it.
+//! The suite of `naptime-store`, on its store in memory, and what this store offers beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
