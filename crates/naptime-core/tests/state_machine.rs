@@ -594,6 +594,15 @@ fn an_edit_of_the_schedule_is_not_overwritten_by_a_settle() {
 }
 
 #[test]
+fn what_is_called_already_is_not_owed_again_by_a_new_schedule() {
+    // Claimed ahead, and the new schedule has the same occurrence.
+    let edited = [WaitForClaim(-50), Event::Claim(100), Read(0), every(5)];
+    let then = |end: Event| [edited.as_slice(), &[end]].concat();
+    check(&then(OK), "free; due 115, claim at 115, attempt 0; 1 settled, 0 missed");
+    check(&then(GiveBack(0)), "free; due 115, claim at 115, attempt 0; 0 settled, 1 missed");
+}
+
+#[test]
 fn occurrences_that_an_edit_drops_are_missed() {
     // 110, 120 and 130 are overdue.
     check(&[WaitForClaim(25_000), every(4)], "free; due 136, claim at 136, attempt 0; 0 settled, 3 missed");

@@ -88,7 +88,8 @@ fn many(options: &Options) -> bool {
     });
     println!("{} seeds, {} calls, {} seeds failed", swept.seeds, swept.calls, swept.failed.len());
     if let Some(&seed) = swept.failed.first() {
-        println!("failed: {:?}; the first of them made small:\n{}", swept.failed, told(seed));
+        println!("failed: {:?}; the first of them is made small:", swept.failed);
+        println!("{}", told(seed));
     }
     swept.failed.is_empty()
 }

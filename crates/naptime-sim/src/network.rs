@@ -32,6 +32,13 @@ struct Front {
     ends: Instant,
 }
 
+impl Front {
+    /// Whether requests of this worker fare badly now.
+    fn is_over(&self, worker: usize) -> bool {
+        self.ends > Instant::now() && self.worker.is_none_or(|it| it == worker)
+    }
+}
+
 /// How one request fares.
 #[derive(Clone, Copy)]
 struct Fate {
@@ -86,18 +93,15 @@ impl Network {
 
     /// Whether a settle that is sent now takes effect by half: the runs are recorded, and the jobs stay held.
     pub(crate) fn is_torn(&self, (worker, count): (usize, u64)) -> bool {
-        let is_lossy = |front: &Front| {
-            front.weather == Weather::Lossy && front.ends > Instant::now() && front.worker.is_none_or(|it| it == worker)
-        };
-        self.lock().iter().any(is_lossy) && Random::new(self.seed, &[worker as u64, count, 1]).one_in(3)
+        let is_lossy = self.lock().iter().any(|front| front.weather == Weather::Lossy && front.is_over(worker));
+        is_lossy && Random::new(self.seed, &[worker as u64, count, 1]).one_in(3)
     }
 
     fn fate(&self, worker: usize, count: u64) -> Fate {
         let mut random = Random::new(self.seed, &[worker as u64, count]);
         let mut way = |most| random.between(Duration::ZERO, most);
         let mut fate = Fate { out: way(USUAL), back: way(USUAL), arrives: true, is_refused: false, is_answered: true };
-        let now = Instant::now();
-        for front in self.lock().iter().filter(|front| front.ends > now && front.worker.is_none_or(|it| it == worker)) {
+        for front in self.lock().iter().filter(|front| front.is_over(worker)) {
             match front.weather {
                 Weather::Late(most) => {
                     fate.out = fate.out.max(random.between(Duration::ZERO, most));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use naptime_core::{Schedule, Time};
 use naptime_prove::judge::{Kills, judge};
 use naptime_prove::{Arrival, Fault, ledger};
+use naptime_store::Clock;
 
 use crate::network::PATIENCE;
 use crate::people::{schedule, spec};
@@ -105,7 +106,14 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
         match ledger::compare(&world.store, &[(id, first)], &calls).await {
             Ok(ledger) => {
                 let is_edited = job.is_edited || spec(job, number, id).steer.is_some();
-                let counts = |fault: &Fault| !(is_edited && fault.code == "unaccounted");
+                // A lease that is over waits for its turn where more is due than the limits of its pool let through.
+                let is_over = world.store.job(id).is_some_and(|job| job.state.claim_at <= Some(world.store.now()));
+                let waits = is_over && scenario.is_limited(job.pool);
+                let counts = |fault: &Fault| match fault.code {
+                    "unaccounted" => !is_edited,
+                    "held" => !waits,
+                    _ => true,
+                };
                 let told = ledger.faults.into_iter().filter(counts);
                 wrong.extend(told.map(|fault| format!("books, job {number}: {}: {}", fault.code, fault.detail)));
             }

@@ -214,7 +214,8 @@ impl World {
         for (number, job) in self.scenario.jobs() {
             let Some(stored) = self.store.job(self.job_id(number)) else { continue };
             let (Some(lock), Some(lease_ends)) = (&stored.state.lock, stored.state.claim_at) else { continue };
-            let latest = lease_ends + RECOVERY;
+            // It may have been over before, while no worker reached the store.
+            let latest = lease_ends.max(now) + RECOVERY;
             let is_calm = self.scenario.is_calm(now.since(BEGINNING), latest.since(BEGINNING));
             if lock.worker != killed || job.is_edited || self.scenario.is_limited(job.pool) || !is_calm {
                 continue;

@@ -20,6 +20,7 @@ mod client;
 mod format;
 mod guard;
 mod health;
+mod holding;
 mod json;
 mod log;
 mod login;
@@ -47,6 +48,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use naptime_store::WebStore;
 
 pub use api::rule_input::read_rules;
+pub use holding::holding_router;
 pub use secret::Secret;
 pub use serve::{MAX_CONNECTIONS, serve};
 pub use settings::Settings;

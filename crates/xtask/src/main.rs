@@ -1,4 +1,5 @@
-//! `cargo xtask test | bench | simulate | deny | tools`: what a newcomer, CI and the benchmark run, from any folder of the workspace.
+//! `cargo xtask test | bench | simulate | deny | tools`: what a newcomer, CI and the benchmark run, from any folder of
+//! the workspace.
 #![allow(clippy::print_stdout, reason = "a command-line tool talks on stdout")]
 
 mod apt;
