@@ -111,7 +111,7 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
                 let waits = is_over && scenario.is_limited(job.pool);
                 let counts = |fault: &Fault| match fault.code {
                     "unaccounted" => !is_edited,
-                    "held" => !waits,
+                    "held" | "calls_without_run" => !waits,
                     _ => true,
                 };
                 let told = ledger.faults.into_iter().filter(counts);
