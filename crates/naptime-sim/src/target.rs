@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use naptime_core::pool::PASS_LEASE;
 use naptime_core::{JobId, Outcome, PoolSettings, Run, Time, WorkerId};
 use naptime_prove::Arrival;
 use naptime_store::memory::MemoryStore;
@@ -43,6 +44,8 @@ struct UnderWay {
     job: JobId,
     pool: String,
     worker: WorkerId,
+    /// How long its claim lasts without renewal.
+    lease: Duration,
     began: Time,
     /// When the target ends it, if nobody else does before.
     ends: Time,
@@ -84,6 +87,7 @@ impl Target {
         }
         let mut seen = self.lock();
         let lock = stored.as_ref().and_then(|job| job.state.lock.clone());
+        let lease = lock.as_ref().map_or(Duration::ZERO, |lock| lock.lease);
         let lease_ends = stored.as_ref().and_then(|job| job.state.claim_at).unwrap_or(now);
         if lock.is_none_or(|lock| lock.worker != line.worker) {
             violation(format!("[2] {}: called by {}, which does not hold it", call.endpoint, line.worker.name()));
@@ -115,7 +119,7 @@ impl Target {
         let place = seen.arrivals.len() - 1;
         if let Some(job) = job {
             let (pool, ends) = (pool.as_str().to_owned(), now + lasts);
-            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, began: now, ends });
+            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, lease, began: now, ends });
         }
         place
     }
@@ -137,7 +141,10 @@ impl Target {
             self.witness.violation(now, format!("[11] {begun} calls of {} began within a second", settings.pool));
         }
         // The pass of a worker that is gone comes back when it runs out, though its call may go on.
-        let lease_lasts = |other: &UnderWay| self.witness.lease(other.job, other.worker).is_some_and(|ends| ends > now);
+        // Passes are prolonged together with leases, and may be shorter.
+        let has_run_out = |other: &UnderWay, ends: Time| ends - other.lease + PASS_LEASE.min(other.lease) <= now;
+        let lease = |other: &UnderWay| self.witness.lease(other.job, other.worker);
+        let lease_lasts = |other: &UnderWay| lease(other).is_some_and(|ends| !has_run_out(other, ends));
         let counts = |other: &UnderWay| other.pool == settings.pool.as_str() && is_settled(other.began);
         let has_pass = |other: &&UnderWay| counts(other) && lease_lasts(other);
         let in_flight = seen.under_way.values().filter(has_pass).count() + 1;

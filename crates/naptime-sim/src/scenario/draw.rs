@@ -9,6 +9,9 @@ use crate::random::Random;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// So many slots and more are not all taken by calls that hang.
+const FEW: u32 = 10;
+
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -39,6 +42,9 @@ impl Scenario {
         let mut random = row(Row::Jobs);
         let jobs = (0..count).map(|_| job(&mut random, pools.len(), is_large, active)).collect();
         let mut scenario = Self { seed, workers, capacity, jobs, pools, events: Vec::new(), length: active };
+        if scenario.capacity < FEW {
+            scenario.spare_slots();
+        }
         scenario.bound_load();
 
         let mut random = row(Row::Events);
@@ -61,6 +67,13 @@ impl Scenario {
         scenario.length = drawn.iter().map(Event::ends).max().unwrap_or(active).max(active);
         scenario.events = drawn.into_iter().map(Some).collect();
         scenario
+    }
+
+    /// Has targets answer that would hang: with few slots, those of one pool leave none to its other jobs, by design.
+    fn spare_slots(&mut self) {
+        for job in self.jobs.iter_mut().filter(|job| job.target == Behaviour::Hanging) {
+            job.target = Behaviour::Failing;
+        }
     }
 
     /// Slows jobs down until the workers can carry a third of them with one worker away: what is owed for want of slots
