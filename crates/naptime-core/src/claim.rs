@@ -121,6 +121,7 @@ impl Job {
             due: self.state.due,
             asked_at: self.state.asked_at,
             plan: self.plan,
+            edits: 0,
             lost,
         };
         self.state.attempt += u32::from(lock.has_call());

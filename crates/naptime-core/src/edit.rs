@@ -1,7 +1,9 @@
 //! What people do to a job: add, change, switch, call now, delete, restore.
 //!
-//! An edit never touches a lock. If the job is held, its effect on the schedule is found by the settle.
+//! Of a lock, an edit changes nothing but the number of edits. If the job is held, its effect on the schedule is found by
+//! the settle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -103,7 +105,7 @@ impl NewJob {
         let watch = self.spec.sla.filter(|_| self.active).map(|sla| Watch::new(sla, now));
         Job {
             id: self.id,
-            spec: self.spec,
+            spec: Arc::new(self.spec),
             active: self.active,
             deleted_at: None,
             rev: Rev(1),
@@ -163,13 +165,14 @@ impl Job {
                 if self.state.lock.is_none() {
                     self.state.claim_at = Some(self.state.claim_at.map_or(now, |at| at.min(now)));
                 }
+                self.mark_edited();
                 return Ok(true);
             }
             Edit::Change(change) => {
                 let active = change.active.unwrap_or(self.active);
                 let by = change.by.clone();
-                let spec = change.applied(self.spec.clone());
-                if active == self.active && spec == self.spec {
+                let spec = change.applied(Spec::clone(&self.spec));
+                if active == self.active && spec == *self.spec {
                     return Ok(false);
                 }
                 let replan = active != self.active || spec.schedule != self.spec.schedule;
@@ -178,7 +181,7 @@ impl Job {
                     self.note(by, what_changed(self, &spec, active), now);
                 }
                 let before = (self.active, self.spec.sla);
-                (self.spec, self.active) = (spec, active);
+                (self.spec, self.active) = (Arc::new(spec), active);
                 self.promise(before, now);
                 if replan {
                     self.replan(now);
@@ -206,7 +209,15 @@ impl Job {
         }
         self.rev = Rev(self.rev.0 + 1);
         self.updated_at = now;
+        self.mark_edited();
         Ok(true)
+    }
+
+    /// Lets whoever holds the job see that it was edited.
+    pub(crate) fn mark_edited(&mut self) {
+        if let Some(lock) = &mut self.state.lock {
+            lock.edits += 1;
+        }
     }
 
     /// The breach of the SLA that an edit of `before`, at `now`, ended: the promise was withdrawn, or another made.

@@ -1,6 +1,7 @@
 //! The unit of work: what to call, how, and when.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -236,12 +237,12 @@ pub fn search_range(url: &Endpoint) -> (String, String) {
 }
 
 /// One document of due work.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its identity.
     pub id: JobId,
-    /// What a person configured.
-    pub spec: Spec,
+    /// What a person configured. Shared by all that works with this revision of it.
+    pub spec: Arc<Spec>,
     /// Whether it is switched on. A new job is not, unless asked for.
     pub active: bool,
     /// When it was deleted. A deleted job is kept for the retention time, so that its history can be viewed.
@@ -255,8 +256,19 @@ pub struct Job {
     /// When it was last edited.
     pub updated_at: Time,
     /// The latest changes of when and whether it is called, oldest first.
-    #[serde(default)]
     pub changes: Vec<Noted>,
     /// Where it stands, which is what workers change.
     pub state: State,
+}
+
+impl Job {
+    /// What a person configured, to be changed; copied first if somebody else works with it.
+    pub fn spec_mut(&mut self) -> &mut Spec {
+        Arc::make_mut(&mut self.spec)
+    }
+
+    /// The same configuration under this plan and in this state.
+    pub fn in_state(&self, plan: Plan, state: State) -> Job {
+        Job { plan, state, ..self.clone() }
+    }
 }

@@ -57,6 +57,7 @@ impl Job {
         }
         // So that whoever computed a change from the job as it was computes it again.
         job.rev = Rev(self.rev.0 + 1);
+        job.mark_edited();
         Some(job)
     }
 
@@ -109,7 +110,7 @@ impl Job {
             **asked > now + CLOCK_TOLERANCE && at >= **asked && at.since(**asked) * CLOSE <= asked.since(now)
         };
         if let Some(asked) = [before.updated_at, before.created_at].iter().find(counted_from) {
-            self.spec.schedule = Schedule::Once { at: now + at.since(*asked) };
+            self.spec_mut().schedule = Schedule::Once { at: now + at.since(*asked) };
         }
     }
 

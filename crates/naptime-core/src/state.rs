@@ -20,7 +20,8 @@
 //! | held | the claim | the end of the lease |
 //!
 //! `claim_at` is the only time a claim looks at. A lease that ran out needs nobody to clean up: the job can be claimed
-//! again, by the same rule. An edit never touches a lock; what it changes is found by whoever settles.
+//! again, by the same rule. Of a lock, an edit changes nothing but
+//! the number of edits; what it changes beside is found by whoever settles.
 //!
 //! The transitions are methods of [`Job`](crate::Job): `edit` in [`crate::edit`], `claim`, `renew` and `settle` in
 //! [`crate::claim`].
@@ -87,6 +88,10 @@ pub struct Lock {
     pub asked_at: Option<Time>,
     /// `plan` as the claim found it.
     pub plan: Plan,
+    /// How many edits were made since the claim. Whoever settles from the job as the claim read it sees by this that it
+    /// is no longer as it was.
+    #[serde(default)]
+    pub edits: u32,
     /// The earlier claims that never settled, oldest first.
     pub lost: Vec<Lost>,
 }

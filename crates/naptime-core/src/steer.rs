@@ -245,7 +245,7 @@ mod tests {
     fn a_pause_counts_with_what_is_tried_again() {
         let check = |on: &str, outcome, status, expect: bool| {
             let (mut claim, run) = called(every(5 * MINUTE), limits());
-            Arc::make_mut(&mut claim.job).spec.retry.on = on.parse().expect("failures");
+            Arc::make_mut(&mut claim.job).spec_mut().retry.on = on.parse().expect("failures");
             let run = Run { outcome, status: Some(status), ..run };
             let steered = claim.steered(&run, None, Some(6 * MINUTE)).expect("readable");
             assert_eq!(steered.is_some(), expect, "{on}: {status}");

@@ -10,7 +10,7 @@ use naptime_store::{Added, Clock, Error, JobCount, JobQuery, JobSummary, Jobs, P
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{by_id, changes, configuration, date, to_job, uuid, watched};
-use crate::pipeline::{cond, is_null};
+use crate::pipeline::{cond, edited_lock, is_null};
 use crate::schema::endpoints;
 
 /// How often an edit is tried anew when another came between.
@@ -165,7 +165,7 @@ impl MongoStore {
     fn call_now(&self) -> Document {
         let now = self.clock.server_now();
         let at_once = doc! {"$min": ["$claim_at", &now]};
-        doc! {"asked_at": &now, "claim_at": cond(is_null("$lock"), at_once, "$claim_at")}
+        doc! {"asked_at": &now, "lock": edited_lock(), "claim_at": cond(is_null("$lock"), at_once, "$claim_at")}
     }
 
     /// What `Job::edit` changed, for an edit that raises the revision.
@@ -173,6 +173,7 @@ impl MongoStore {
         let mut set = configuration(&after.spec)?;
         set.extend(doc! {
             "active": after.active,
+            "lock": edited_lock(),
             "rev": after.rev.0,
             "updated_at": date(after.updated_at),
             "deleted_at": after.deleted_at.map(date),

@@ -42,6 +42,7 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "due": "$due",
             "asked_at": "$asked_at",
             "plan": "$plan",
+            "edits": 0,
             "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$slice": [{"$concatArrays": ["$lock.lost", [lost]]}, MAX_LOST]}),
         },
         "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
@@ -54,6 +55,12 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
 /// Whether a job has a stage that a worker changes: it is a one-off job, and nobody has cancelled it.
 fn listed() -> Document {
     doc! {"$and": [{"$not": is_null("$stage")}, is_null("$deleted_at")]}
+}
+
+/// The lock after an edit, which lets whoever holds the job see that there was one.
+pub(crate) fn edited_lock() -> Document {
+    let edits = doc! {"$add": [{"$ifNull": ["$lock.edits", 0]}, 1]};
+    cond(is_null("$lock"), Bson::Null, doc! {"$mergeObjects": ["$lock", {"edits": edits}]})
 }
 
 /// The twin of `Job::renew`.

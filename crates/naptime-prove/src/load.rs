@@ -41,10 +41,10 @@ impl Jobs {
                 let job = added.into_job();
                 let due = job.state.due.unwrap_or(job.created_at);
                 self.ids.push((job.id, due));
-                self.schedules.push(match job.spec.schedule {
+                self.schedules.push(match &job.spec.schedule {
                     // Where its time is past it is due now.
                     Schedule::Once { .. } => Schedule::Once { at: due },
-                    other => other,
+                    other => other.clone(),
                 });
             }
         }

@@ -1,6 +1,6 @@
 //! Jobs as rows.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Stage, Time};
 use naptime_store::Added;
@@ -23,7 +23,7 @@ static FIND_SLIM: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} 
 pub(crate) fn find(connection: &Connection, id: JobId) -> Result<Option<Job>, Fault> {
     let whole = |row: &Row<'_>| {
         let mut job = slim_job(row)?;
-        job.spec.request = json(row, "request")?;
+        job.spec_mut().request = json(row, "request")?;
         Ok(job)
     };
     Ok(connection.prepare_cached(&FIND)?.query_row([blob(id.uuid())], whole).optional()?)
@@ -38,7 +38,7 @@ pub(crate) fn find_slim(connection: &Connection, id: JobId) -> Result<Option<Job
 pub(crate) fn slim_job(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(Job {
         id: uuid(row, "id")?.into(),
-        spec: json(row, "spec")?,
+        spec: Arc::new(json(row, "spec")?),
         active: row.get("active")?,
         deleted_at: row.get::<_, Option<i64>>("deleted_at")?.map(Time::from_millis),
         rev: Rev(row.get("rev")?),
@@ -129,7 +129,7 @@ fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
         spec = :spec, once = :once, gate = (SELECT gate FROM pools WHERE pool = :pool) WHERE id = :id";
     pools::ensure(connection, job.spec.endpoint.pool(), job.updated_at)?;
     let request = Request { headers: Headers::default(), body: None, ..job.spec.request };
-    let spec = Spec { request, ..job.spec.clone() };
+    let spec = Spec { request, ..Spec::clone(&job.spec) };
     connection.prepare_cached(SQL)?.execute(named_params! {
         ":id": blob(job.id.uuid()),
         ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),

@@ -1,5 +1,6 @@
 //! Jobs as people see and edit them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -110,21 +111,23 @@ pub struct JobSummary {
 
 impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
+        let (stage, endpoint) = (job.stage(), job.spec.shown_endpoint());
+        let spec = Arc::unwrap_or_clone(job.spec);
         Self {
-            stage: job.stage(),
-            endpoint: job.spec.shown_endpoint(),
-            key: job.spec.key,
+            stage,
+            endpoint,
+            key: spec.key,
             claim_at: job.state.claim_at,
             attempt: job.state.attempt,
-            attempts: job.spec.retry.attempts,
+            attempts: spec.retry.attempts,
             ended_at: job.state.ended_at,
             deleted_at: job.deleted_at,
             id: job.id,
-            method: job.spec.request.method,
-            schedule: job.spec.schedule,
-            sla: job.spec.sla,
-            name: job.spec.name,
-            tags: job.spec.tags,
+            method: spec.request.method,
+            schedule: spec.schedule,
+            sla: spec.sla,
+            name: spec.name,
+            tags: spec.tags,
             active: job.active,
             rev: job.rev,
             created_at: job.created_at,

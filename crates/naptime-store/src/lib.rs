@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod configs;
 pub mod conformance;
 mod error;
 mod history;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use naptime_core::Time;
 
+pub use configs::Configs;
 pub use error::{Error, Refusal, Result};
 pub use history::{History, MAX_RUNS};
 pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};

@@ -1,5 +1,6 @@
 //! A draft of a one-off job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Draft, Rules};
@@ -73,7 +74,7 @@ impl OnceDraft {
         };
         match self.draft.change(rules, &old) {
             Ok(change) if faults.is_empty() => {
-                let new = NewJob { id, spec: change.applied(old.spec), active: true };
+                let new = NewJob { id, spec: change.applied(Arc::unwrap_or_clone(old.spec)), active: true };
                 Ok(Once { new, past: at < now })
             }
             Ok(_) => Err(faults),

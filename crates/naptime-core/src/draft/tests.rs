@@ -204,7 +204,7 @@ fn a_cron_pattern_comes_no_more_often_than_the_shortest_period() {
 fn a_change_of_timing_changes_what_it_names() {
     let change_of = |old: &[(&str, &str)], new: &[(&str, &str)]| {
         let old = job(Draft { url: minimal().url, ..said(old) });
-        change(said(new), &old).map(|change| (change.schedule, old.spec.schedule))
+        change(said(new), &old).map(|change| (change.schedule, old.spec.schedule.clone()))
     };
     let check = |old: &[(&str, &str)], new: &[(&str, &str)], expect: &str| {
         let (schedule, _) = change_of(old, new).unwrap();
@@ -251,7 +251,7 @@ fn a_change_of_timing_changes_what_it_names() {
     }
     let old = job(Draft { url: minimal().url, ..said(every) });
     let moved = Schedule::Every { period: Duration::from_secs(300), anchor: Time::from_millis(123), jitter: None };
-    let old = Job { spec: Spec { schedule: moved.clone(), ..old.spec.clone() }, ..old };
+    let old = Job { spec: Spec { schedule: moved.clone(), ..Spec::clone(&old.spec) }.into(), ..old };
     assert_eq!(change(said(&[("every", "300s")]), &old).unwrap().schedule, Some(moved.clone()), "its grid is kept");
     assert_eq!(change(said(&[("align", "false")]), &old).unwrap().schedule, Some(moved.clone()), "not aligned already");
     let aligned = change(said(&[("align", "true")]), &old).unwrap().schedule;
@@ -267,7 +267,7 @@ fn what_was_promised_stops_no_other_change() {
     let old = job(Draft { sla: Some(Some("5m".into())), ..minimal() });
     // As its target may have asked for.
     let slower = Schedule::every(Duration::from_secs(3600), old.id);
-    let old = Job { spec: Spec { schedule: slower, ..old.spec.clone() }, ..old };
+    let old = Job { spec: Spec { schedule: slower, ..Spec::clone(&old.spec) }.into(), ..old };
     assert!(change(Draft { name: Some(Some("x".into())), ..Draft::default() }, &old).is_ok());
     assert!(change(Draft { sla: Some(Some("10m".into())), ..Draft::default() }, &old).is_err());
 }

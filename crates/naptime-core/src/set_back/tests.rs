@@ -45,7 +45,7 @@ fn what_a_right_clock_planned_stays() {
     let once = job(Schedule::Once { at: NOW + WRONG_BY }, NOW - HOUR);
     assert_eq!(once.after_set_back(NOW), None, "the time is the user's");
     let mut put_off = job(every(SECOND), NOW);
-    put_off.spec.steer = Some(Steer { min: SECOND, max: HOUR });
+    put_off.spec_mut().steer = Some(Steer { min: SECOND, max: HOUR });
     put_off.edit(crate::Edit::PutOff { until: NOW + HOUR, cut: None }, NOW).expect("not deleted");
     assert_eq!(put_off.after_set_back(NOW), None, "its target asked for that");
 }
@@ -69,7 +69,7 @@ fn what_is_due_too_far_ahead_is_planned_anew() {
 #[test]
 fn records_move_back_together() {
     let mut wrong = job(every(SECOND), NOW - HOUR);
-    wrong.spec.sla = Some(HOUR);
+    wrong.spec_mut().sla = Some(HOUR);
     wrong.state.watch = Some(Watch { longest_ms: ms(WRONG_BY), ..Watch::new(HOUR, NOW - HOUR) });
     let ended = NOW + WRONG_BY;
     called(&mut wrong.state, ended);
@@ -129,7 +129,11 @@ fn a_delay_counted_from_a_wrong_present_is_counted_anew() {
     let check = |at: Time, expect: Time| {
         let wrong = job(Schedule::Once { at }, NOW + WRONG_BY);
         let right = wrong.after_set_back(NOW).expect("a change");
-        assert_eq!((right.spec.schedule, right.state.due), (Schedule::Once { at: expect }, Some(expect)), "{at}");
+        assert_eq!(
+            (right.spec.schedule.clone(), right.state.due),
+            (Schedule::Once { at: expect }, Some(expect)),
+            "{at}"
+        );
     };
     check(NOW + WRONG_BY, NOW);
     check(NOW + WRONG_BY + HOUR, NOW + HOUR);
@@ -137,7 +141,7 @@ fn a_delay_counted_from_a_wrong_present_is_counted_anew() {
     check(named, named);
     let far = NOW + 2 * WRONG_BY;
     let right = job(Schedule::Once { at: far }, NOW + WRONG_BY).after_set_back(NOW).expect("a change");
-    assert_eq!((right.spec.schedule, right.state.due), (Schedule::Once { at: far }, Some(far)));
+    assert_eq!((right.spec.schedule.clone(), right.state.due), (Schedule::Once { at: far }, Some(far)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Jobs as documents.
 
+use std::sync::Arc;
+
 use mongodb::bson::{Bson, DateTime, Document, RawDocument, Uuid, doc};
 use naptime_core::{
     By, Counters, Headers, Job, Last, Lock, Lost, Method, Noted, Outcome, Plan, Request, Retry, Rev, Spec, Stage,
@@ -102,6 +104,8 @@ struct LockDocument {
     due: Option<DateTime>,
     asked_at: Option<DateTime>,
     plan: Plan,
+    #[serde(default)]
+    edits: u32,
     lost: Vec<LostDocument>,
 }
 
@@ -183,7 +187,7 @@ pub(crate) fn raw_to_job(document: &RawDocument) -> Result<Job> {
 fn job(d: JobDocument) -> Result<Job> {
     Ok(Job {
         id: d._id.to_uuid_1().into(),
-        spec: Spec {
+        spec: Arc::new(Spec {
             endpoint: endpoint(&d.pool, &d.channel)?,
             request: Request {
                 method: d.request.method,
@@ -201,7 +205,7 @@ fn job(d: JobDocument) -> Result<Job> {
             lease: duration(d.lease_ms),
             steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
             key: d.key,
-        },
+        }),
         active: d.active,
         deleted_at: d.deleted_at.map(time),
         rev: d.rev,
@@ -326,6 +330,7 @@ impl From<LockDocument> for Lock {
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
             plan: d.plan,
+            edits: d.edits,
             lost: d.lost.into_iter().map(Lost::from).collect(),
         }
     }

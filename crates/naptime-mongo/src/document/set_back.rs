@@ -31,6 +31,7 @@ pub(crate) fn set_back(job: &Job) -> Result<Document> {
     };
     if let Some(lock) = &state.lock {
         set.extend(doc! {
+            "lock.edits": i64::from(lock.edits),
             "lock.since": date(lock.since),
             "lock.at": date(lock.at),
             "lock.asked_at": lock.asked_at.map(date),

@@ -265,7 +265,7 @@ async fn all_pages_of_runs_are_read() {
     let store = SqliteStore::open(folder.path().join("books.db"), Options::default()).unwrap();
     let mut books = Books::every_second();
     let (claim, now) = books.claim(Duration::ZERO);
-    let new = NewJob { id: books.job.id, spec: books.job.spec.clone(), active: true };
+    let new = NewJob { id: books.job.id, spec: Spec::clone(&books.job.spec), active: true };
     store.insert(vec![new]).await.unwrap();
     // Claims that are no longer held leave their runs.
     let late = |_| {

@@ -82,6 +82,7 @@ pub async fn a_claim_says_what_it_found<B: Backend>() {
         due: job.state.due,
         asked_at: None,
         plan: job.plan,
+        edits: 0,
         lost: Vec::new(),
     };
     assert_eq!(claim.lock, lock);

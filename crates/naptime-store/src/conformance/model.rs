@@ -350,7 +350,9 @@ impl<B: Backend> History<B> {
     /// A worker dies after its run was recorded and before it was settled, and its lease runs out.
     async fn die(&mut self) {
         let now = self.case.now().await;
-        let live = |claim: &&Claim| self.model.jobs[&claim.job.id].state.lock.as_ref() == Some(&claim.lock);
+        let live = |claim: &&Claim| {
+            self.model.jobs[&claim.job.id].state.lock.as_ref().is_some_and(|lock| lock.token == claim.lock.token)
+        };
         let held: Vec<Claim> = self.model.claims.iter().filter(live).cloned().collect();
         if held.is_empty() {
             return self.claim().await;

@@ -50,7 +50,7 @@ pub(super) async fn create(
                 break;
             }
             // The same form, sent twice.
-            Ok(there) if there.spec == new.spec && there.deleted_at.is_none() => break,
+            Ok(there) if *there.spec == new.spec && there.deleted_at.is_none() => break,
             // The form was filled in anew. What was added by it before stays as it is.
             Ok(_) => id = new_id(),
             Err(error) => return Err(error.into()),
@@ -151,7 +151,7 @@ async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<
         app.planner.planned(&app.store, Duration::ZERO).await;
         None
     } else {
-        Some(match fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &job.spec)) {
+        Some(match fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &*job.spec)) {
             Ok(schedule) => {
                 let times = timing::planned(&schedule, app.now());
                 let among = Among::find(app, &schedule, old).await;

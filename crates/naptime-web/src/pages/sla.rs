@@ -65,7 +65,7 @@ pub(super) async fn of_endpoint(
 ) -> Result<Markup, PageError> {
     let page = PageRef { limit: ON_A_PAGE, cursor: query.get("ended").map(str::to_owned) };
     let (job, found) = tokio::try_join!(app.endpoint(id), app.store.breaches(Some(id), &page))?;
-    let name = if job.spec.name.is_empty() { job.spec.shown_endpoint().to_string() } else { job.spec.name };
+    let name = if job.spec.name.is_empty() { job.spec.shown_endpoint().to_string() } else { job.spec.name.clone() };
     let here = format!("/endpoints/{id}/breaches");
     let body = html! {
         div.head { h1 { "Breaches of the SLA" } a.button href={ "/endpoints/" (id) } { "To the endpoint" } }
