@@ -42,8 +42,8 @@ async fn held_at_once(database: &Database) -> Vec<Document> {
 
 async fn held_as(database: &Database, concern: ReadConcern) -> Vec<Document> {
     use futures::TryStreamExt;
-    let jobs = database.open().await.collection::<Document>("jobs");
-    let held = jobs.find(doc! {"lock": {"$ne": null}}).read_concern(concern);
+    let due = database.open().await.collection::<Document>("due");
+    let held = due.find(doc! {"lock": {"$ne": null}}).read_concern(concern);
     held.await.unwrap().try_collect().await.unwrap()
 }
 

@@ -290,7 +290,7 @@ async fn what_slipped_past_a_gate_is_not_called_and_put_right() {
     let target = Target::start().await;
     at.add_many(&target, (0..20).map(|n| format!("/{n}"))).await;
     at.change(&target, switch(false)).await;
-    let jobs = at.place.open().await.collection::<Document>("jobs");
+    let jobs = at.place.open().await.collection::<Document>("due");
     let _worker = at.worker();
     for _ in 0..5 {
         jobs.update_many(doc! {}, doc! {"$set": {"gate": ""}}).await.unwrap();
@@ -333,7 +333,7 @@ async fn a_gate_that_is_gone_is_not_brought_back_by_who_was_stopped() {
         .unwrap();
     looking.await.unwrap().unwrap();
     assert!(began.elapsed() >= STOPPED, "it was stopped meanwhile");
-    let jobs = database.open().await.collection::<Document>("jobs");
+    let jobs = database.open().await.collection::<Document>("due");
     let job = jobs.find_one(doc! {}).await.unwrap().unwrap();
     assert_eq!(job.get_str("gate").unwrap(), "", "a gate that nobody passes any more");
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::{FutureExt, TryStreamExt};
 use mongodb::bson::{DateTime, Document, Uuid, doc};
-use mongodb::options::ReturnDocument;
 use mongodb::{ClientSession, Database};
 use naptime_core::standing::{self, Amount, Ended};
 use naptime_core::{Breach, Cause, ClaimRef, Job, JobId, Lookback, Pool, Settled, Tier, Time, worker};
@@ -57,8 +56,8 @@ impl MongoStore {
             let context = (db, held, breaches);
             let transaction = session.start_transaction().and_run(context, move |session, (db, held, breaches)| {
                 async move {
-                    let jobs = db.collection::<Document>("jobs");
-                    let find = jobs.find(doc! {"$or": held.clone()}).projection(doc! {"_id": 1});
+                    let due = db.collection::<Document>("due");
+                    let find = due.find(doc! {"$or": held.clone()}).projection(doc! {"_id": 1});
                     let mut found = find.session(&mut *session).await?;
                     let ids: HashSet<JobId> = found.stream(&mut *session).try_filter_map(id_of).try_collect().await?;
                     let held = breaches.iter().filter(|breach| ids.contains(&breach.job)).cloned().collect();
@@ -69,38 +68,6 @@ impl MongoStore {
             transaction.await
         };
         command::bounded(record).await
-    }
-
-    /// Carries out an edit that ends a promise, and perhaps a breach, and records those. None if the filter finds no
-    /// job any more.
-    pub(crate) async fn edit_ending(
-        &self,
-        filter: Document,
-        set: Document,
-        breach: Option<Breach>,
-        promise: Ended,
-    ) -> Result<Option<Document>> {
-        let (db, now, retention) = (self.db.clone(), self.now(), self.retention);
-        let edit = async move {
-            let mut session = db.client().start_session().await?;
-            let context = (db, filter, set, breach);
-            let transaction =
-                session.start_transaction().and_run(context, move |session, (db, filter, set, breach)| {
-                    async move {
-                        let jobs = db.collection::<Document>("jobs");
-                        let update = jobs.find_one_and_update(filter.clone(), vec![doc! {"$set": set.clone()}]);
-                        let edited = update.return_document(ReturnDocument::After).session(&mut *session).await?;
-                        if edited.is_some() {
-                            let breach = breach.iter().cloned().collect();
-                            keep(db, session, breach, vec![promise], now, retention).await?;
-                        }
-                        Ok(edited)
-                    }
-                    .boxed()
-                });
-            transaction.await
-        };
-        command::bounded(edit).await
     }
 
     /// The breach that an edit ends.
@@ -137,7 +104,7 @@ impl MongoStore {
 
 /// Keeps breaches, and what they and `ended` add to the sums. A breach that is there already stays as it is, and adds
 /// nothing.
-async fn keep(
+pub(crate) async fn keep(
     db: &Database,
     session: &mut ClientSession,
     breaches: Vec<Breach>,

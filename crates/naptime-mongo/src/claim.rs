@@ -6,15 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, Uuid, doc};
+use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint, ReturnDocument};
-use naptime_core::{Claim, JobId, Pool, Then, Time, Token};
-use naptime_store::{Error, Queue, Result, Rooms, SIGHT, Taken, Want};
+use naptime_core::{Claim, Job, JobId, Pool, Then, Time, Token};
+use naptime_store::{Queue, Result, Rooms, SIGHT, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
-use crate::document::{by_id, date, partition, raw_to_job, time, uuid};
+use crate::document::{by_id, date, time};
 use crate::gates::by_gate;
+use crate::joined::{among, readable};
 use crate::{MongoStore, pipeline, schema};
 
 /// The most jobs claimed at once. More would take longer than it saves.
@@ -63,26 +64,31 @@ impl MongoStore {
             return Ok(Taken { claims: Vec::new(), next: after, passed_over });
         }
         let ids: Vec<JobId> = candidates.iter().map(Candidate::id).collect();
-        let locked = match self.lock(want, &ids).await {
-            Ok(locked) => locked,
+        let jobs = match self.lock(want, &ids).await {
+            Ok(jobs) => jobs,
             // The lock may have been taken, or may be yet: no call until that is settled.
-            Err(error) => return Err(self.doubt(want.token, ids, error)),
+            Err(error) => {
+                self.doubt(want.token, ids);
+                return Err(error);
+            }
         };
-        let claims: Vec<Claim> = locked.into_iter().filter_map(claimed).collect();
+        let claims: Vec<Claim> = jobs.into_iter().filter_map(claimed).collect();
         // Others were faster, or the job is held until its lease ends within the lookahead.
         let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
         let left = candidates.iter().find(|candidate| !taken.contains(&candidate.id()));
         let next = left.map(|candidate| time(candidate.claim_at)).or(after);
         match self.record_lost(claims).await {
             Ok(claims) => Ok(Taken { claims, next, passed_over }),
-            Err(error) => Err(self.doubt(want.token, ids, error)),
+            Err(error) => {
+                self.doubt(want.token, ids);
+                Err(error)
+            }
         }
     }
 
     /// Takes note of claims that nobody will call.
-    fn doubt(&self, token: Token, ids: Vec<JobId>, error: Error) -> Error {
+    fn doubt(&self, token: Token, ids: Vec<JobId>) {
         self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((token, ids));
-        error
     }
 
     /// The jobs to lock. Reads the index and no document.
@@ -144,9 +150,9 @@ impl MongoStore {
         filter.insert("pool", doc! {"$ne": pool});
         let mut options = by_index(schema::peek(), limit, true);
         options.max_time = Some(LONGEST_LOOK);
-        let jobs = self.jobs.clone_with_type::<Candidate>();
+        let due = self.due.clone_with_type::<Candidate>();
         command::bounded(async move {
-            let found = async { jobs.find(filter).with_options(options).await?.try_collect().await };
+            let found = async { due.find(filter).with_options(options).await?.try_collect().await };
             match found.await {
                 Err(error) if command::took_too_long(&error) => Ok(None),
                 found => found.map(Some),
@@ -157,30 +163,31 @@ impl MongoStore {
 
     /// What the index tells of jobs, and no document.
     async fn candidates(&self, filter: Document, options: FindOptions) -> Result<Vec<Candidate>> {
-        let jobs = self.jobs.clone_with_type::<Candidate>();
-        command::bounded(async move { jobs.find(filter).with_options(options).await?.try_collect().await }).await
+        let due = self.due.clone_with_type::<Candidate>();
+        command::bounded(async move { due.find(filter).with_options(options).await?.try_collect().await }).await
     }
 
     /// Locks those of the jobs that can still be claimed. Each document is locked whole or not at all; who loses the
     /// race for one loses that one only.
-    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<RawDocumentBuf>> {
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Job>> {
         let now = self.clock.server_now();
         let guard = pipeline::claimable(&now, want);
         let set = pipeline::claim(&now, want);
         if let &[id] = ids {
             let mut filter = by_id(id);
             filter.extend(guard);
-            let jobs = self.jobs.clone_with_type::<RawDocumentBuf>();
+            let due = self.due.clone_with_type::<RawDocumentBuf>();
             let lock = async move {
-                let update = jobs.find_one_and_update(filter, vec![doc! {"$set": set}]);
+                let update = due.find_one_and_update(filter, vec![doc! {"$set": set}]);
                 let update = update.return_document(ReturnDocument::After).max_time(MAX_TIME);
                 update.hint(Hint::Keys(doc! {"_id": 1})).await
             };
-            return Ok(command::bounded(lock).await?.into_iter().collect());
+            let locked = command::bounded(lock).await?;
+            return self.with_configs_of_held([want.token], readable(locked)).await;
         }
         let mut filter = among(ids);
         filter.extend(guard);
-        command::update(&self.db, "jobs", vec![Update::many(filter, set)]).await?;
+        command::update(&self.db, "due", vec![Update::many(filter, set)]).await?;
         self.held([want.token], ids).await
     }
 }
@@ -215,26 +222,13 @@ impl Picked {
 }
 
 impl MongoStore {
-    /// Those of the jobs that these tokens hold. Asked by id, since the token has no index.
-    pub(crate) async fn held(
-        &self,
-        tokens: impl IntoIterator<Item = Token>,
-        ids: &[JobId],
-    ) -> Result<Vec<RawDocumentBuf>> {
-        let mut filter = among(ids);
-        let tokens: Vec<_> = tokens.into_iter().map(|token| uuid(token.uuid())).collect();
-        filter.insert("lock.token", doc! {"$in": tokens});
-        let jobs = self.jobs.clone_with_type::<RawDocumentBuf>();
-        command::bounded(async move { jobs.find(filter).await?.try_collect().await }).await
-    }
-
     /// Gives back what a lock of unknown outcome may have taken. Until this has succeeded nothing further is claimed:
     /// otherwise such jobs could pile up, held by nobody for as long as a lease.
     pub(crate) async fn give_back_doubtful(&self) -> Result<()> {
         let doubtful = self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for (token, ids) in doubtful {
-            let claims = self.held([token], &ids).await?.into_iter().filter_map(claimed).collect();
-            let claims = self.record_lost(claims).await?;
+            let held = self.held([token], &ids).await?;
+            let claims = self.record_lost(held.into_iter().filter_map(claimed).collect()).await?;
             let given_back: Vec<_> = claims.iter().map(|claim| claim.settled(None, Then::GiveBack)).collect();
             self.settle(&given_back).await?;
             self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).retain(|(other, _)| *other != token);
@@ -260,21 +254,8 @@ fn by_index(index: Document, limit: usize, sorted: bool) -> FindOptions {
     options.hint(Hint::Keys(index)).build()
 }
 
-/// The filter that finds jobs by id, and by the partitions that follow from it.
-pub(crate) fn among(ids: &[JobId]) -> Document {
-    let mut partitions: Vec<i32> = ids.iter().map(|&id| partition(id)).collect();
-    partitions.sort_unstable();
-    partitions.dedup();
-    let ids: Vec<Bson> = ids.iter().map(|id| uuid(id.uuid()).into()).collect();
-    doc! {"_id": {"$in": ids}, "partition": {"$in": partitions}}
-}
-
-/// The claim of a job just locked. One that cannot be read must not keep the others from being called.
-fn claimed(document: RawDocumentBuf) -> Option<Claim> {
-    let read = raw_to_job(&document).and_then(|job| {
-        let lock = job.state.lock.clone().ok_or_else(|| Error::Corrupt("it has no lock".to_owned()))?;
-        Ok(Claim { job: job.into(), lock, recorded: None })
-    });
-    let id = || document.get("_id").ok().flatten();
-    read.inspect_err(|error| tracing::error!(job = ?id(), %error, "cannot read a job, so it is not called")).ok()
+/// The claim of a job that is held.
+fn claimed(job: Job) -> Option<Claim> {
+    let lock = job.state.lock.clone()?;
+    Some(Claim { job: job.into(), lock, recorded: None })
 }

@@ -1,22 +1,21 @@
 //! The list of deleted endpoints.
 
 use futures::TryStreamExt;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 use naptime_core::Job;
 use naptime_store::{JobQuery, JobSummary, Page, PageRef, Position, Result};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{date, uuid};
-use crate::jobs::{escape, summary, without_request};
-use crate::schema::keyed;
+use crate::document::{Shelf, date, uuid};
+use crate::jobs::escape;
+use crate::joined::{configs, without_request};
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
     pub(crate) async fn list_deleted(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
-        // The filter of the index below.
-        let mut filter = doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}, "stage": null};
+        let mut filter = doc! {"shelf": Shelf::DeletedEndpoints.as_str()};
         if let Some(after) = page.after()? {
             let (at, id) = (date(after.at), uuid(after.id));
             let later = doc! {"deleted_at": at, "_id": {"$lt": id}};
@@ -41,23 +40,36 @@ impl MongoStore {
         let jobs = self.jobs.clone();
         let find = async move {
             let newest = doc! {"deleted_at": -1, "_id": -1};
-            let find = jobs.find(filter).sort(newest.clone()).limit(limit).hint(Hint::Keys(newest));
+            let find = jobs.find(filter).sort(newest).limit(limit).hint(Hint::Keys(by_deletion()));
             let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let found = command::bounded(find).await?.into_iter().map(summary).collect::<Result<_>>()?;
-        let deleted_at = |last: &JobSummary| last.deleted_at.unwrap_or(last.updated_at);
-        Ok(Page::of(found, page, |last| Position { at: deleted_at(last), id: last.id.uuid() }.write()))
+        let found = configs(command::bounded(find).await?);
+        let deleted_at = |last: &Job| last.deleted_at.unwrap_or(last.updated_at);
+        let Page { items, next } =
+            Page::of(found, page, |last| Position { at: deleted_at(last), id: last.id.uuid() }.write());
+        Ok(Page { items: self.summaries_of(items).await?, next })
     }
 
     /// Whether another job has the key of this one by now, so that it cannot be restored. If one comes to have it a
     /// moment later, the index refuses the restoration.
     pub(crate) async fn is_key_taken(&self, job: &Job) -> Result<bool> {
         let Some(key) = &job.spec.key else { return Ok(false) };
-        let mut other = keyed(job.spec.schedule.is_once());
-        other.insert("key", doc! {"$eq": key, "$type": "string"});
+        let mut other = of_key(key, job.spec.schedule.is_once());
         other.insert("_id", doc! {"$ne": uuid(job.id.uuid())});
         let jobs = self.jobs.clone();
         Ok(command::bounded(async move { jobs.count_documents(other).limit(1).max_time(MAX_TIME).await }).await? > 0)
     }
+}
+
+/// The keys of the index of that list.
+pub(crate) fn by_deletion() -> Document {
+    doc! {"shelf": 1, "deleted_at": -1, "_id": -1}
+}
+
+/// The filter of the job of a key that is not deleted: a one-off job, or one that recurs.
+pub(crate) fn of_key(key: &str, once: bool) -> Document {
+    let shelf = if once { Shelf::Once } else { Shelf::Endpoints };
+    // The second condition says that the partial index will do.
+    doc! {"live_key": {"$eq": key, "$type": "string"}, "shelf": shelf.as_str()}
 }

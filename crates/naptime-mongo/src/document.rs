@@ -1,30 +1,29 @@
-//! How jobs and runs are laid out in MongoDB.
+//! How jobs, their due work, and runs are laid out in MongoDB.
 //!
 //! Times are dates, ids are UUIDs (binary subtype 4), durations are milliseconds. What is absent is written as null,
 //! because pipelines tell null from missing.
 
-mod job;
+mod config;
+mod due;
 mod run;
 mod schedule;
-mod set_back;
 
 use std::time::Duration;
 
+use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{
-    Bson, DateTime, Document, RawDocument, RawDocumentBuf, Uuid, deserialize_from_document, deserialize_from_slice,
-    doc, serialize_to_bson, serialize_to_document, serialize_to_raw_document_buf,
+    Binary, Bson, DateTime, Document, RawBson, RawDocument, RawDocumentBuf, Uuid, deserialize_from_document,
+    deserialize_from_slice, doc, serialize_to_bson, serialize_to_document, serialize_to_raw_document_buf,
 };
 use naptime_core::{Endpoint, JobId, Time};
 use naptime_store::{Error, Result};
 use serde::Serialize;
 
-pub(crate) use job::{
-    LastDocument, WatchDocument, changes, configuration, from_job, raw_to_job, to_due_work, to_job, watched,
-};
+pub(crate) use config::{Shelf, from_config, to_config, to_schedule_of};
+pub(crate) use due::{Changes, Due, from_due, to_due, unchanged};
 pub(crate) use run::{from_run, run_id, to_run};
-pub(crate) use set_back::set_back;
 
-/// The part of a filter that finds one job: its id and the partition that follows from it.
+/// The part of a filter that finds the due work of one job: its id and the partition that follows from it.
 pub(crate) fn by_id(id: JobId) -> Document {
     doc! {"_id": uuid(id.uuid()), "partition": partition(id)}
 }
@@ -39,6 +38,11 @@ pub(crate) fn partition(id: JobId) -> i32 {
 
 pub(crate) fn uuid(uuid: uuid::Uuid) -> Uuid {
     Uuid::from_bytes(uuid.into_bytes())
+}
+
+/// A UUID as it is sent.
+pub(crate) fn raw_uuid(uuid: uuid::Uuid) -> RawBson {
+    RawBson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() })
 }
 
 pub(crate) fn date(time: Time) -> DateTime {

@@ -63,9 +63,9 @@ impl Gates for MongoStore {
             doc! {"$sort": {"gate": 1, "claim_at": 1}},
             doc! {"$group": {"_id": "$gate", "claim_at": {"$first": "$claim_at"}}},
         ];
-        let jobs = self.jobs.clone();
+        let due = self.due.clone();
         let first = async move {
-            let first = jobs.aggregate(first).hint(Hint::Keys(by_gate())).max_time(MAX_TIME);
+            let first = due.aggregate(first).hint(Hint::Keys(by_gate())).max_time(MAX_TIME);
             first.with_type::<NextDocument>().await?.try_collect::<Vec<_>>().await
         };
         let next = |it: NextDocument| {

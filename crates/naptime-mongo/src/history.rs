@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Histogram, JobId, Run, Stage, Tier, Time};
+use naptime_core::{Heartbeat, Histogram, JobId, Run, Tier, Time};
 use naptime_store::{Clock, History, Page, PageRef, Position, Result};
 use serde::Deserialize;
 
@@ -124,17 +124,7 @@ impl History for MongoStore {
         let now = self.now();
         let old = date(now - self.retention);
         command::remove(&self.db, "runs", doc! {"finished": {"$lt": old}}).await?;
-        command::remove(
-            &self.db,
-            "jobs",
-            doc! {"deleted_at": {"$gt": DateTime::from_millis(0), "$lt": old}, "lock": null},
-        )
-        .await?;
-        let ended = doc! {
-            "ended_at": {"$gt": DateTime::from_millis(0), "$lt": old},
-            "stage": {"$in": [Stage::Done.as_str(), Stage::Failed.as_str()]},
-        };
-        command::remove(&self.db, "jobs", ended).await?;
+        self.purge_jobs(old).await?;
         command::remove(&self.db, "workers", doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
         for tier in Tier::ALL {
             let too_old = doc! {"tier": i32::from(tier.seconds()), "at": {"$lt": date(now - tier.kept())}};

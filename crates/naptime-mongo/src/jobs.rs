@@ -2,19 +2,15 @@
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::options::{Hint, ReturnDocument};
-use naptime_core::{Edit, Job, JobId, NewJob, Rev, Stage, search_range};
-use naptime_store::{Added, Clock, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, search_range};
+use naptime_store::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{by_id, changes, configuration, date, to_job, uuid, watched};
-use crate::pipeline::{cond, edited_lock, is_null};
-use crate::schema::endpoints;
-
-/// How often an edit is tried anew when another came between.
-const MAX_TRIES: usize = 20;
+use crate::document::{Shelf, uuid};
+use crate::joined::{configs, without_request};
 
 #[async_trait]
 impl Jobs for MongoStore {
@@ -23,16 +19,14 @@ impl Jobs for MongoStore {
     }
 
     async fn get(&self, id: JobId) -> Result<Job> {
-        let jobs = self.jobs.clone();
-        let found = command::bounded(async move { jobs.find_one(by_id(id)).max_time(MAX_TIME).await }).await?;
-        to_job(found.ok_or(Error::NotFound)?)
+        self.find_job(id).await
     }
 
     async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
         if query.deleted {
             return self.list_deleted(query, page).await;
         }
-        let mut filter = endpoints();
+        let mut filter = doc! {"shelf": Shelf::Endpoints.as_str()};
         let mut all = Vec::new();
         if let Some(cursor) = &page.cursor {
             let (id, search) = read_cursor(cursor)?;
@@ -51,14 +45,14 @@ impl Jobs for MongoStore {
             filter.insert("$and", all);
         }
         // The index is named, because the planner's trials take longer than the list where nothing matches.
-        let mut index = doc! {"search": 1, "_id": 1, "active": 1};
+        let mut index = by_search();
         if let Some(pool) = &query.pool {
             filter.insert("pool", pool);
-            index = doc! {"pool": 1, "search": 1, "_id": 1, "active": 1};
+            index = by_pool();
         }
         if let Some(tag) = &query.tag {
             filter.insert("tags", tag);
-            index = doc! {"tags": 1, "search": 1, "_id": 1, "active": 1};
+            index = by_tag();
         }
         if let Some(active) = query.active {
             filter.insert("active", active);
@@ -70,29 +64,17 @@ impl Jobs for MongoStore {
             let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let read = |document: Document| {
-            let search = document.get_str("search").unwrap_or_default().to_owned();
-            Ok((summary(document)?, search))
-        };
-        let found = command::bounded(find).await?.into_iter().map(read).collect::<Result<Vec<(JobSummary, _)>>>()?;
-        Ok(Page::of(found, page, |(last, search)| format!("{}{search}", last.id)).map(|(job, _)| job))
+        let Page { items, next } = Page::of(command::bounded(find).await?, page, write_cursor);
+        Ok(Page { items: self.summaries_of(configs(items)).await?, next })
     }
 
     async fn count(&self) -> Result<JobCount> {
-        // By index alone. `stage: null` would read every document, as an index does not tell null from missing; so the
-        // one-off jobs and what is deleted, which is off, are counted and taken off.
-        let count = |filter: Document, index: Document| {
-            let jobs = self.jobs.clone();
-            command::bounded(async move { jobs.count_documents(filter).hint(Hint::Keys(index)).await })
+        let count = |active: bool| {
+            let filter = doc! {"shelf": Shelf::Endpoints.as_str(), "active": active};
+            let (jobs, index) = (self.jobs.clone(), Hint::Keys(doc! {"shelf": 1, "active": 1}));
+            command::bounded(async move { jobs.count_documents(filter).hint(index).await })
         };
-        let any = |active: bool| count(doc! {"active": active}, doc! {"active": 1, "stage": 1});
-        let once = |active| count(doc! {"active": active, "stage": {"$gte": ""}}, doc! {"active": 1, "stage": 1});
-        let deleted = count(doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}}, doc! {"deleted_at": 1});
-        let cancelled = count(doc! {"stage": Stage::Cancelled.as_str()}, crate::queued::index());
-        let (on, off, once_on, once_off, deleted, cancelled) =
-            tokio::try_join!(any(true), any(false), once(true), once(false), deleted, cancelled)?;
-        let active = on.saturating_sub(once_on);
-        let off = off.saturating_sub(once_off).saturating_sub(deleted.saturating_sub(cancelled));
+        let (active, off) = tokio::try_join!(count(true), count(false))?;
         Ok(JobCount { total: active + off, active })
     }
 
@@ -101,138 +83,25 @@ impl Jobs for MongoStore {
     }
 }
 
-impl MongoStore {
-    /// Makes the edit that `choose` has for the job as it is.
-    pub(crate) async fn edit_with(
-        &self,
-        id: JobId,
-        expect: Option<Rev>,
-        choose: impl Fn(&Job) -> Result<Edit> + Send,
-    ) -> Result<Job> {
-        for _ in 0..MAX_TRIES {
-            let before = self.get(id).await?;
-            let edit = choose(&before)?;
-            let mut after = before.clone();
-            let now = self.now();
-            let changed = after.edit(edit.clone(), now).map_err(|_| Error::Deleted)?;
-            if expect.is_some_and(|rev| rev != before.rev) {
-                return Err(Error::Stale(before.rev));
-            }
-            if !changed {
-                return Ok(before);
-            }
-            if edit == Edit::Restore && self.is_key_taken(&before).await? {
-                return Err(Error::KeyTaken);
-            }
-            let mut filter = by_id(id);
-            filter.extend(doc! {"rev": before.rev.0});
-            let pool = after.spec.endpoint.pool();
-            // The pool of a job that was deleted or over may have been deleted too.
-            let returns = edit == Edit::Restore || before.state.ended_at.is_some();
-            let joins = returns || pool != before.spec.endpoint.pool();
-            let gates = self.gates(Some(pool).into_iter().filter(|_| joins)).await?;
-            let mut set = match &edit {
-                Edit::CallNow => self.call_now(),
-                _ => {
-                    filter.extend(unworked(&before, &after));
-                    self.changes(&before, &after)?
-                }
-            };
-            set.extend(gates.values().map(|gate| ("gate".to_owned(), doc! {"$literal": gate}.into())));
-            let updated = match after.promise_ended_since(&before, now) {
-                Some(promise) => {
-                    let breach = self.breach_ended(&before, &after, now).await?;
-                    self.edit_ending(filter, set, breach, promise).await?
-                }
-                None => {
-                    let jobs = self.jobs.clone();
-                    let update = async move {
-                        let update = jobs.find_one_and_update(filter, vec![doc! {"$set": set}]);
-                        update.return_document(ReturnDocument::After).max_time(MAX_TIME).await
-                    };
-                    command::bounded(update).await?
-                }
-            };
-            if let Some(job) = updated {
-                self.mend_gates(&gates).await;
-                return to_job(job);
-            }
-        }
-        Err(Error::Unavailable(format!("the job was edited {MAX_TRIES} times while this edit was tried")))
-    }
-
-    /// The twin of `Edit::CallNow`.
-    fn call_now(&self) -> Document {
-        let now = self.clock.server_now();
-        let at_once = doc! {"$min": ["$claim_at", &now]};
-        doc! {"asked_at": &now, "lock": edited_lock(), "claim_at": cond(is_null("$lock"), at_once, "$claim_at")}
-    }
-
-    /// What `Job::edit` changed, for an edit that raises the revision.
-    fn changes(&self, before: &Job, after: &Job) -> Result<Document> {
-        let mut set = configuration(&after.spec)?;
-        set.extend(doc! {
-            "active": after.active,
-            "lock": edited_lock(),
-            "rev": after.rev.0,
-            "updated_at": date(after.updated_at),
-            "deleted_at": after.deleted_at.map(date),
-            "changes": changes(after)?,
-            "stage": after.stage().map(Stage::as_str),
-        });
-        if after.state.watch != before.state.watch {
-            set.insert("watch", doc! {"$literal": watched(after)?});
-        }
-        if after.plan != before.plan {
-            let due: Bson = after.state.due.map(date).into();
-            let asked_at: Bson = if after.deleted_at.is_some() { Bson::Null } else { "$asked_at".into() };
-            let dropped = after.state.counters.missed.saturating_sub(before.state.counters.missed);
-            let idle = doc! {"$min": [&asked_at, due.clone()]};
-            set.extend(doc! {
-                "plan": after.plan.0,
-                "due": due,
-                "asked_at": asked_at,
-                "attempt": 0,
-                "ended_at": null,
-                "last": if after.state.last.is_none() { Bson::Null } else { "$last".into() },
-                "counters.missed": {"$add": ["$counters.missed", i64::try_from(dropped).unwrap_or(i64::MAX)]},
-                "claim_at": cond(is_null("$lock"), idle, "$claim_at"),
-            });
-        }
-        Ok(set)
-    }
+/// The keys of the index of lists of endpoints: in their order, with what they are filtered by.
+pub(crate) fn by_search() -> Document {
+    doc! {"shelf": 1, "search": 1, "_id": 1, "active": 1}
 }
 
-/// The filter that holds as long as no worker has changed what an edit of `before` was computed from.
-fn unworked(before: &Job, after: &Job) -> Document {
-    let mut filter = Document::new();
-    if after.plan != before.plan || before.stage().is_some() {
-        let token: Bson = before.state.lock.as_ref().map(|lock| uuid(lock.token.uuid())).into();
-        filter.extend(doc! {"due": before.state.due.map(date), "lock.token": token});
-    }
-    if after.state.watch != before.state.watch {
-        filter.insert("watch.deadline", before.state.watch.map(|watch| date(watch.deadline)));
-        filter.insert("watch.failed_at", before.state.watch.and_then(|watch| watch.failed_at).map(date));
-    }
-    filter
+/// The same for those of one pool. The jobs of pools are counted in it, too.
+pub(crate) fn by_pool() -> Document {
+    doc! {"pool": 1, "shelf": 1, "search": 1, "_id": 1, "active": 1}
 }
 
-/// The summary of a job's document, read [`without_request`].
-pub(crate) fn summary(document: Document) -> Result<JobSummary> {
-    Ok(slim(document)?.into())
+/// The same for those of one tag.
+pub(crate) fn by_tag() -> Document {
+    doc! {"tags": 1, "shelf": 1, "search": 1, "_id": 1, "active": 1}
 }
 
-/// The projection that leaves out body and headers, which may be large.
-pub(crate) fn without_request() -> Document {
-    doc! {"request.body": 0, "request.headers": 0}
-}
-
-/// The job of a document read [`without_request`].
-pub(crate) fn slim(mut document: Document) -> Result<Job> {
-    if let Ok(request) = document.get_document_mut("request") {
-        request.extend(doc! {"body": null, "headers": []});
-    }
-    to_job(document)
+/// The cursor of the page after this document.
+fn write_cursor(last: &Document) -> String {
+    let id = crate::queue::read_uuid(last, "_id").unwrap_or_default();
+    format!("{id}{}", last.get_str("search").unwrap_or_default())
 }
 
 /// A cursor is the id (36 characters) and the search text of the last job seen.

@@ -30,17 +30,20 @@ mod clock;
 mod command;
 mod deleted;
 mod document;
+mod edit;
 mod environment;
 mod gates;
 mod history;
 mod insert;
 mod jobs;
+mod joined;
 mod lost;
 mod open;
 mod pipeline;
 mod plan;
 mod pools;
 mod probe;
+mod purge;
 mod queue;
 mod queued;
 mod refusal;
@@ -59,7 +62,7 @@ use mongodb::bson::Document;
 use mongodb::options::{ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use naptime_core::Time;
-use naptime_store::{Clock, Result};
+use naptime_store::{Clock, Configs, Result};
 
 use crate::clock::ServerClock;
 
@@ -74,6 +77,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct MongoStore {
     db: Database,
     jobs: Collection<Document>,
+    due: Collection<Document>,
+    configs: Configs,
     runs: Collection<Document>,
     load: Collection<Document>,
     workers: Collection<Document>,
@@ -144,6 +149,8 @@ impl MongoStore {
         let clock = Arc::new(ServerClock::new(options.clock_offset));
         let store = Self {
             jobs: db.collection("jobs"),
+            due: db.collection("due"),
+            configs: Configs::default(),
             runs: db.collection("runs"),
             load: db.collection("load"),
             workers: db.collection("workers"),

@@ -1,4 +1,4 @@
-//! The transitions of a job as update pipelines.
+//! A claim and a renewal as update pipelines of due work.
 //!
 //! Each function here is the twin of a method of `naptime_core::Job`, in the server's words and by the server's clock.
 //! Within one `$set` stage every `$field` is the value before the update. A nested object would be merged into the old
@@ -47,20 +47,9 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
         },
         "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
         "claim_at": doc! {"$add": [now, "$lease_ms"]},
-        // Of a recurring job it stays null.
-        "stage": cond(listed(), Stage::Running.as_str(), "$stage"),
+        // Of a recurring job it stays null, and one that was cancelled stays so.
+        "stage": cond(doc! {"$in": ["$stage", [Bson::Null, Bson::from(Stage::Cancelled.as_str())]]}, "$stage", Stage::Running.as_str()),
     }
-}
-
-/// Whether a job has a stage that a worker changes: it is a one-off job, and nobody has cancelled it.
-fn listed() -> Document {
-    doc! {"$and": [{"$not": is_null("$stage")}, is_null("$deleted_at")]}
-}
-
-/// The lock after an edit, which lets whoever holds the job see that there was one.
-pub(crate) fn edited_lock() -> Document {
-    let edits = doc! {"$add": [{"$ifNull": ["$lock.edits", 0]}, 1]};
-    cond(is_null("$lock"), Bson::Null, doc! {"$mergeObjects": ["$lock", {"edits": edits}]})
 }
 
 /// The twin of `Job::renew`.

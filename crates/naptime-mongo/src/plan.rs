@@ -1,17 +1,20 @@
 //! What the capacity plan is made from.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
+use mongodb::bson::{DateTime, Document, Uuid, doc};
 use mongodb::options::Hint;
-use naptime_core::Partition;
+use naptime_core::{JobId, Partition, Schedule, Time};
 use naptime_store::plan::{DueWork, MOST_LATE, Planning};
 use naptime_store::{Clock, Error, Page, PageRef, Result};
 
 use crate::command::{self, MAX_TIME};
-use crate::document::{date, to_due_work};
+use crate::document::{date, time, to_schedule_of};
+use crate::joined::by_ids;
+use crate::queue::read_uuid;
 use crate::{MongoStore, schema};
 
 /// The index of the jobs that something is due of. Its keys stay as they are through a claim and a settle, so that it
@@ -35,18 +38,20 @@ impl Planning for MongoStore {
             filter.insert("$or", vec![doc! {"partition": {"$gt": partition}}, doc! {"_id": {"$gt": id}}]);
         }
         let limit = page.probe();
-        let jobs = self.jobs.clone();
+        let due = self.due.clone();
         let find = async move {
-            let find = jobs.find(filter).sort(index()).limit(limit).hint(Hint::Keys(index()));
-            find.projection(doc! {"partition": 1, "schedule": 1, "due": 1})
+            let find = due.find(filter).sort(index()).limit(limit).hint(Hint::Keys(index()));
+            find.projection(doc! {"partition": 1, "due": 1})
                 .max_time(MAX_TIME)
                 .await?
                 .try_collect::<Vec<Document>>()
                 .await
         };
-        let read = |document| Ok((cursor_at(&document)?, to_due_work(document)?));
-        let found = command::bounded(find).await?.into_iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(Page::of(found, page, |(cursor, _)| cursor.clone()).map(|(_, work)| work))
+        let Page { items, next } = Page::of(command::bounded(find).await?, page, cursor_at);
+        let due: Vec<(JobId, Time)> = items.iter().filter_map(due_at).collect();
+        let schedules = self.schedules(&due).await?;
+        let work = |(id, due): &(JobId, Time)| Some(DueWork { schedule: schedules.get(id)?.clone(), due: *due });
+        Ok(Page { items: due.iter().filter_map(work).collect(), next })
     }
 
     async fn late(&self, by: Duration) -> Result<u64> {
@@ -56,21 +61,33 @@ impl Planning for MongoStore {
             "partition": {"$in": partitions},
             "claim_at": {"$gt": DateTime::from_millis(0), "$lte": date(self.now() - by)},
         };
-        let jobs = self.jobs.clone();
+        let due = self.due.clone();
         let count = async move {
-            jobs.count_documents(filter).hint(Hint::Keys(schema::peek())).limit(MOST_LATE).max_time(MAX_TIME).await
+            due.count_documents(filter).hint(Hint::Keys(schema::peek())).limit(MOST_LATE).max_time(MAX_TIME).await
         };
         command::bounded(count).await
     }
 }
 
-fn cursor_at(document: &Document) -> Result<String> {
-    let corrupt = |error: &dyn std::fmt::Display| Error::Corrupt(error.to_string());
-    let partition = document.get_i32("partition").map_err(|error| corrupt(&error))?;
-    match document.get("_id") {
-        Some(Bson::Binary(id)) => Ok(format!("{partition}.{}", id.to_uuid().map_err(|error| corrupt(&error))?)),
-        _ => Err(corrupt(&"the id of a job is not a UUID")),
+impl MongoStore {
+    async fn schedules(&self, due: &[(JobId, Time)]) -> Result<HashMap<JobId, Schedule>> {
+        let ids: Vec<JobId> = due.iter().map(|(id, _)| *id).collect();
+        let jobs = self.jobs.clone();
+        let find = async move {
+            let find = jobs.find(by_ids(&ids)).projection(doc! {"schedule": 1}).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        Ok(command::bounded(find).await?.into_iter().filter_map(|it| to_schedule_of(it).ok()).collect())
     }
+}
+
+fn due_at(document: &Document) -> Option<(JobId, Time)> {
+    Some((read_uuid(document, "_id")?.into(), time(*document.get_datetime("due").ok()?)))
+}
+
+fn cursor_at(document: &Document) -> String {
+    let partition = document.get_i32("partition").unwrap_or(0);
+    format!("{partition}.{}", read_uuid(document, "_id").unwrap_or_default())
 }
 
 fn read_cursor(cursor: &str) -> Result<(i32, Uuid)> {

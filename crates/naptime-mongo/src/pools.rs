@@ -10,20 +10,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
+use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::Hint;
-use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev, Transport};
+use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev, Stage, Transport};
 use naptime_store::{Clock, Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME, Update};
-use crate::document::{bson, date, duration, millis, read, time};
-use crate::gates::by_gate;
-use crate::jobs::escape;
-use crate::open::{OpenError, ask};
-use crate::pipeline::{cond, is_null};
-use crate::schema::{partial, plain};
+use crate::document::{Shelf, bson, date, duration, millis, read, time};
+use crate::jobs::{by_pool, escape};
+use crate::pipeline::cond;
 
 /// How long after a change of a pool the gates of its jobs are looked after: longer than adding a job may take.
 pub(crate) const REGATED: Duration = Duration::from_secs(60);
@@ -181,21 +179,18 @@ impl Pools for MongoStore {
 impl MongoStore {
     /// Fails if there is a job of this pool that is neither deleted nor over.
     async fn check_unused(&self, pool: &Pool) -> Result<()> {
-        let count = [
-            doc! {"$match": {"pool": pool.as_str(), "deleted_at": null, "ended_at": null}},
-            doc! {"$group": {"_id": {"$eq": ["$schedule.kind", "once"]}, "count": {"$sum": 1_i64}}},
-        ];
-        let jobs = self.jobs.clone();
-        let count = async move {
-            let count = jobs.aggregate(count).hint(Hint::Keys(by_pool())).max_time(MAX_TIME);
-            count.await?.try_collect::<Vec<Document>>().await
+        let count = |from: &Collection<Document>, filter: Document, index: Document| {
+            let from = from.clone();
+            command::bounded(
+                async move { from.count_documents(filter).hint(Hint::Keys(index)).max_time(MAX_TIME).await },
+            )
         };
-        let counts = command::bounded(count).await?;
-        let of_kind = |once: bool| {
-            let of_kind = counts.iter().find(|it| it.get_bool("_id").is_ok_and(|is| is == once));
-            of_kind.and_then(|it| it.get_i64("count").ok()).map_or(0, i64::unsigned_abs)
-        };
-        match (of_kind(false), of_kind(true)) {
+        let recurring = doc! {"pool": pool.as_str(), "shelf": Shelf::Endpoints.as_str()};
+        let not_over = doc! {"$gt": "", "$ne": Stage::Cancelled.as_str()};
+        let once = doc! {"pool": pool.as_str(), "stage": not_over, "ended_at": null};
+        let (endpoints, once) =
+            tokio::try_join!(count(&self.jobs, recurring, by_pool()), count(&self.due, once, by_pool_and_gate()))?;
+        match (endpoints, once) {
             (0, 0) => Ok(()),
             (endpoints, once) => Err(Error::PoolInUse { endpoints, once }),
         }
@@ -317,17 +312,6 @@ impl MongoStore {
         Ok(known)
     }
 
-    pub(crate) async fn make_pool_indexes(&self) -> std::result::Result<(), OpenError> {
-        let by_gate = partial(by_gate(), doc! {"gate": {"$gt": ""}, "claim_at": {"$gt": DateTime::from_millis(0)}});
-        let by_pool = plain(by_pool());
-        let jobs = self.jobs.clone();
-        ask(async move { jobs.create_indexes([by_gate, by_pool]).await }).await?;
-        let known = partial(doc! {"known": 1}, doc! {"known": true});
-        let pools = self.pools.clone();
-        ask(async move { pools.create_index(known).await }).await?;
-        Ok(())
-    }
-
     /// Gives this gate to those jobs of a pool that have another. Whoever does that may have been stopped for a while
     /// since the pool was read; so if it has another gate by now, they get that.
     async fn regate(&self, pool: &str, gate: &str) -> Result<()> {
@@ -335,7 +319,7 @@ impl MongoStore {
         loop {
             let others = doc! {"pool": pool, "gate": {"$ne": &gate}};
             let set = doc! {"gate": {"$literal": &gate}};
-            command::update(&self.db, "jobs", vec![Update::many(others, set)]).await?;
+            command::update(&self.db, "due", vec![Update::many(others, set)]).await?;
             match self.find_gates([pool].into_iter()).await?.remove(pool) {
                 Some(present) if present.gate != gate => gate = present.gate,
                 _ => return Ok(()),
@@ -382,14 +366,10 @@ impl MongoStore {
     /// The pools with the numbers of their endpoints, which are counted in an index alone.
     async fn summaries(&self, pools: Vec<PoolSettings>) -> Result<Vec<PoolSummary>> {
         let names: Vec<&str> = pools.iter().map(|it| it.pool.as_str()).collect();
-        let counted = doc! {"$and": [is_null("$deleted_at"), {"$ne": ["$schedule.kind", "once"]}]};
-        let active = doc! {"$and": [&counted, "$active"]};
         let count = [
-            doc! {"$match": {"pool": {"$in": names}}},
+            doc! {"$match": {"pool": {"$in": names}, "shelf": Shelf::Endpoints.as_str()}},
             doc! {"$group": {
-                "_id": "$pool",
-                "total": {"$sum": cond(counted, 1_i64, 0_i64)},
-                "active": {"$sum": cond(active, 1_i64, 0_i64)},
+                "_id": "$pool", "total": {"$sum": 1_i64}, "active": {"$sum": cond("$active", 1_i64, 0_i64)},
             }},
         ];
         let jobs = self.jobs.clone();
@@ -409,10 +389,10 @@ impl MongoStore {
     }
 }
 
-/// The keys of the index in which the jobs of a pool are counted, and those with another gate than it has are found.
-/// None of them is changed by a worker.
-pub(crate) fn by_pool() -> Document {
-    doc! {"pool": 1, "gate": 1, "schedule.kind": 1, "active": 1, "deleted_at": 1}
+/// The keys of the index in which the due work of a pool with another gate than that has is found. No worker changes
+/// either.
+pub(crate) fn by_pool_and_gate() -> Document {
+    doc! {"pool": 1, "gate": 1}
 }
 
 fn new_document(pool: &str, now: DateTime) -> Document {

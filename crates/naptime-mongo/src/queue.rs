@@ -12,6 +12,7 @@ use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
 
 use crate::command::{self, Update};
 use crate::document::{by_id, date, millis, uuid};
+use crate::joined::among;
 use crate::{MongoStore, pipeline};
 
 /// A job's runs are cut to the maximum once in so many runs settled here: its turn comes the more often, the more it
@@ -29,19 +30,16 @@ impl Queue for MongoStore {
             return Ok(Vec::new());
         }
         let now = self.clock.server_now();
-        let updates = held.iter().map(|claim| Update::one(of_claim(claim), pipeline::renew(&now))).collect();
-        command::update(&self.db, "jobs", updates).await?;
         let tokens: HashSet<_> = held.iter().map(|claim| claim.token).collect();
         let tokens: Vec<_> = tokens.into_iter().map(|token| uuid(token.uuid())).collect();
         let ids: Vec<JobId> = held.iter().map(|claim| claim.job).collect();
-        let mut filter = crate::claim::among(&ids);
+        // Should another of these tokens hold a job by now, then it is renewed too: all are this worker's.
+        let mut filter = among(&ids);
         filter.insert("lock.token", doc! {"$in": tokens});
-        let jobs = self.jobs.clone();
-        let still: Vec<Document> =
-            command::bounded(
-                async move { jobs.find(filter).projection(doc! {"lock.token": 1}).await?.try_collect().await },
-            )
-            .await?;
+        command::update(&self.db, "due", vec![Update::many(filter.clone(), pipeline::renew(&now))]).await?;
+        let due = self.due.clone();
+        let still = async move { due.find(filter).projection(doc! {"lock.token": 1}).await?.try_collect().await };
+        let still: Vec<Document> = command::bounded(still).await?;
         let still: HashSet<ClaimRef> = still.iter().filter_map(claim_ref).collect();
         Ok(held.iter().filter(|claim| !still.contains(claim)).copied().collect())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use futures::{TryStreamExt, future};
+use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{Job, JobId, Rev, Stage};
@@ -11,12 +12,18 @@ use naptime_store::{Clock, JobSummary, Page, PageRef, Position, Queued, QueuedQu
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{date, uuid};
-use crate::jobs::{escape, summary, without_request};
+use crate::document::{Shelf, date, uuid};
+use crate::jobs::escape;
+use crate::queue::read_uuid;
 
-/// The index of the queue.
+/// The index of the queue: the due work of one-off jobs.
 pub(crate) fn index() -> Document {
-    doc! {"stage": 1, "created_at": -1, "_id": -1, "search": 1, "pool": 1}
+    doc! {"stage": 1, "created_at": -1, "_id": -1, "pool": 1}
+}
+
+/// The index of one-off jobs that are looked for by what people wrote.
+pub(crate) fn by_text() -> Document {
+    doc! {"shelf": 1, "created_at": -1, "_id": -1, "search": 1, "pool": 1}
 }
 
 #[async_trait]
@@ -24,39 +31,48 @@ impl Queued for MongoStore {
     async fn queued(&self, query: &QueuedQuery, page: &PageRef) -> Result<Page<JobSummary>> {
         let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
         let stages: Vec<Bson> = stages.iter().map(|stage| stage.as_str().into()).collect();
-        // The second condition says that the partial index will do.
-        let mut filter = doc! {"stage": {"$in": stages, "$gt": ""}};
+        let mut filter = Document::new();
         if let Some(after) = page.after()? {
             let (at, id) = (date(after.at), uuid(after.id));
             filter.insert("created_at", doc! {"$lte": at});
             filter.insert("$or", vec![doc! {"created_at": {"$lt": at}}, doc! {"_id": {"$lt": id}}]);
         }
-        if let Some(q) = query.q.as_ref().filter(|q| !q.is_empty()) {
-            filter.insert("search", doc! {"$regex": escape(&q.to_lowercase())});
-        }
         if let Some(pool) = &query.pool {
             filter.insert("pool", pool);
         }
-        if let Some(tag) = &query.tag {
-            filter.insert("tags", tag);
-        }
-        let limit = page.probe();
-        let jobs = self.jobs.clone();
-        let find = async move {
-            let find =
-                jobs.find(filter).sort(doc! {"created_at": -1, "_id": -1}).limit(limit).hint(Hint::Keys(index()));
-            let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
-            cursor.try_collect::<Vec<Document>>().await
+        let q = query.q.as_ref().filter(|q| !q.is_empty());
+        let ids = if q.is_none() && query.tag.is_none() {
+            // The second condition says that the partial index will do.
+            filter.insert("stage", doc! {"$in": stages, "$gt": ""});
+            let newest = [doc! {"$match": filter}, doc! {"$sort": newest()}, doc! {"$limit": page.probe()}];
+            self.ids_of(&self.due, newest.to_vec(), index()).await?
+        } else {
+            filter.insert("shelf", doc! {"$in": [Shelf::Once.as_str(), Shelf::CancelledOnce.as_str()]});
+            if let Some(q) = q {
+                filter.insert("search", doc! {"$regex": escape(&q.to_lowercase())});
+            }
+            if let Some(tag) = &query.tag {
+                filter.insert("tags", tag);
+            }
+            let mut newest = vec![doc! {"$match": filter}, doc! {"$sort": newest()}];
+            if !query.stages.is_empty() {
+                newest.push(doc! {"$project": {"created_at": 1}});
+                newest.push(doc! {"$lookup": {"from": "due", "localField": "_id", "foreignField": "_id", "as": "due"}});
+                newest.push(doc! {"$match": {"due.stage": {"$in": stages}}});
+            }
+            newest.push(doc! {"$limit": page.probe()});
+            self.ids_of(&self.jobs, newest, by_text()).await?
         };
-        let found = command::bounded(find).await?.into_iter().map(summary).collect::<Result<_>>()?;
-        Ok(Page::of(found, page, |last: &JobSummary| Position { at: last.created_at, id: last.id.uuid() }.write()))
+        let found = self.slim_jobs_of(&ids).await?;
+        let page = Page::of(found, page, |last: &Job| Position { at: last.created_at, id: last.id.uuid() }.write());
+        Ok(page.map(JobSummary::from))
     }
 
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {
         // The command counts keys of the index; an aggregation would read them.
         let count = |stage: Stage| async move {
             let query = doc! {"stage": stage.as_str()};
-            let reply = command::run(&self.db, doc! {"count": "jobs", "query": query, "hint": index()}).await?;
+            let reply = command::run(&self.db, doc! {"count": "due", "query": query, "hint": index()}).await?;
             let count = reply.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
             Ok((stage, count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)))
         };
@@ -66,4 +82,28 @@ impl Queued for MongoStore {
     async fn treat(&self, id: JobId, expect: Option<Rev>, treatment: Treatment) -> Result<Job> {
         self.edit_with(id, expect, |job| treatment.edit(job, self.now())).await
     }
+}
+
+impl MongoStore {
+    /// The ids of what these stages find.
+    async fn ids_of(
+        &self,
+        from: &Collection<Document>,
+        mut stages: Vec<Document>,
+        index: Document,
+    ) -> Result<Vec<JobId>> {
+        stages.push(doc! {"$project": {"_id": 1}});
+        let from = from.clone();
+        let find = async move {
+            let find = from.aggregate(stages).hint(Hint::Keys(index)).max_time(MAX_TIME);
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        let found = command::bounded(find).await?;
+        Ok(found.iter().filter_map(|it| Some(read_uuid(it, "_id")?.into())).collect())
+    }
+}
+
+/// The order of the queue.
+fn newest() -> Document {
+    doc! {"created_at": -1, "_id": -1}
 }

@@ -3,29 +3,24 @@
 //! That it was set back is seen by this process, or at its start by heartbeats and runs that lie ahead.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use mongodb::bson::{DateTime, Document, doc};
-use mongodb::options::Hint;
+use mongodb::bson::{Bson, Document, doc};
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::set_back::{CLOCK_TOLERANCE, is_plausible, is_set_back};
-use naptime_core::{Job, Tier, Time};
+use naptime_core::{Tier, Time};
 use naptime_store::pools::START_LASTS;
-use naptime_store::{Clock, Error, Repairs, Result, SetBack};
+use naptime_store::{Clock, Repairs, Result, SetBack};
 
 use crate::MongoStore;
-use crate::command::{self, Update};
-use crate::document::{by_id, date, set_back, time, uuid};
-use crate::jobs::{slim, without_request};
+use crate::command::{self, MAX_TIME, Update};
+use crate::document::{date, time};
 use crate::pipeline::cond;
 use crate::pools::REGATED;
 
 /// The most jobs looked at, and written, at once.
 const STEP: i64 = 300;
-/// How long to look for so many: there may be many others before them.
-const LOOKING: Duration = Duration::from_secs(60);
 /// The most runs moved at once.
 const RUNS_STEP: i64 = 2_000;
 /// How often jobs are looked at anew because others changed some of them meanwhile.
@@ -71,35 +66,37 @@ impl MongoStore {
 
     /// Puts all jobs right. Returns how many were changed.
     async fn set_jobs_back(&self, now: Time) -> Result<u64> {
-        let ahead = ahead_of(now);
-        let (mut changed, mut filter, mut tries) = (0, ahead.clone(), 0);
+        // Most jobs are due later than now, so nearly all are looked at.
+        let (mut changed, mut after) = (0, Bson::MinKey);
         loop {
-            let jobs = self.jobs.clone();
-            let page = filter.clone();
+            let due = self.due.clone();
+            let page = doc! {"_id": {"$gt": after}};
             let find = async move {
-                let find = jobs.find(page).sort(doc! {"_id": 1}).limit(STEP).hint(Hint::Keys(doc! {"_id": 1}));
-                find.projection(without_request()).max_time(LOOKING).await?.try_collect::<Vec<Document>>().await
+                let find = due.find(page).sort(doc! {"_id": 1}).limit(STEP).projection(doc! {"_id": 1});
+                find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
             };
-            let found = command::bounded_by(LOOKING, find).await?;
-            let Some(last) = found.last().and_then(|last| last.get("_id").cloned()) else { return Ok(changed) };
-            let (mut asked, mut statements) = (0, Vec::new());
-            for job in found.into_iter().filter_map(readable) {
-                if let Some(after) = job.after_set_back(now) {
-                    asked += 1;
-                    let set = set_back(&after)?;
-                    statements.push(Update::plain(command::raw(&unchanged(&job)), command::raw(&set)));
+            let ids: Vec<Bson> = command::bounded(find).await?.iter().filter_map(|it| it.get("_id").cloned()).collect();
+            let Some(last) = ids.last() else { return Ok(changed) };
+            after = last.clone();
+            changed += self.set_these_back(doc! {"_id": {"$in": ids}}, now).await?;
+        }
+    }
+
+    async fn set_these_back(&self, these: Document, now: Time) -> Result<u64> {
+        let mut changed = 0;
+        for job in self.find_whole(these).await? {
+            let mut job = job;
+            // Others may change it meanwhile: then it is looked at again.
+            for _ in 0..MAX_TRIES {
+                let Some(after) = job.after_set_back(now) else { break };
+                if self.write_both(&job, &after).await? {
+                    changed += 1;
+                    break;
                 }
-            }
-            let done = if asked == 0 { 0 } else { command::update(&self.db, "jobs", statements).await? };
-            changed += done as u64;
-            tries += 1;
-            // Others changed some of them: those are looked at again.
-            if done == asked || tries == MAX_TRIES {
-                filter = ahead.clone();
-                filter.insert("_id", doc! {"$gt": last});
-                tries = 0;
+                job = self.find_job(job.id).await?;
             }
         }
+        Ok(changed)
     }
 
     /// Ends what else would last too long.
@@ -167,46 +164,5 @@ impl MongoStore {
             command::remove(&self.db, "sla", ahead).await?;
         }
         command::remove(&self.db, "breaches", doc! {"to": {"$gt": soon}}).await
-    }
-}
-
-/// The filter of the jobs of which something lies ahead, as it does of most: of a few, further than it can.
-fn ahead_of(now: Time) -> Document {
-    let soon = date(now + CLOCK_TOLERANCE);
-    let fields = [
-        "claim_at",
-        "due",
-        "asked_at",
-        "last_ok",
-        "last.finished",
-        "watch.deadline",
-        "created_at",
-        "updated_at",
-        "deleted_at",
-        "ended_at",
-        "lock.since",
-    ];
-    doc! {"$or": fields.map(|field| doc! {field: {"$gt": soon}}).to_vec()}
-}
-
-/// The filter that holds as long as nobody has claimed, settled, renewed or edited the job.
-fn unchanged(job: &Job) -> Document {
-    let token = job.state.lock.as_ref().map(|lock| uuid(lock.token.uuid()));
-    let claim_at: Option<DateTime> = job.state.claim_at.map(date);
-    let mut filter = by_id(job.id);
-    filter.extend(doc! {"rev": job.rev.0, "claim_at": claim_at, "lock.token": token});
-    filter
-}
-
-/// The job of a document. One that cannot be read must not keep the others from being put right.
-fn readable(document: Document) -> Option<Job> {
-    match slim(document) {
-        Ok(job) => Some(job),
-        Err(error) => {
-            if let Error::Corrupt(why) = error {
-                tracing::error!(error = why, "a job cannot be read, so its times are left as they are");
-            }
-            None
-        }
     }
 }

@@ -6,7 +6,6 @@ use mongodb::IndexModel;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::error::WriteFailure;
-use mongodb::options::Hint;
 use naptime_core::{Job, Rev, Rule};
 use naptime_store::rules::{self, Expect, MOST_RULES, Rules, StoredRule};
 use naptime_store::{Clock, Error, Page, PageRef, Result};
@@ -15,8 +14,9 @@ use uuid::Uuid;
 
 use crate::MongoStore;
 use crate::command::{self, DUPLICATE_KEY, MAX_TIME};
-use crate::document::{bson, date, read, time, to_job};
-use crate::schema::{key_recurring, keyed, plain};
+use crate::deleted::of_key;
+use crate::document::{bson, date, read, time};
+use crate::schema::plain;
 
 /// How often a change is tried anew when another came between.
 const MAX_TRIES: usize = 20;
@@ -89,12 +89,7 @@ impl Rules for MongoStore {
     }
 
     async fn by_key(&self, key: &str) -> Result<Option<Job>> {
-        // The filter of the partial index, so that it will do.
-        let mut filter = keyed(false);
-        filter.insert("key", doc! {"$eq": key, "$type": "string"});
-        let jobs = self.jobs.clone();
-        let find = async move { jobs.find_one(filter).hint(Hint::Keys(key_recurring())).max_time(MAX_TIME).await };
-        command::bounded(find).await?.map(to_job).transpose()
+        Ok(self.find_whole(of_key(key, false)).await?.pop())
     }
 
     async fn begin_event(&self, event: &str, consumer: Uuid) -> Result<u32> {

@@ -1,8 +1,7 @@
 //! Indexes, and what the server must be.
 
 use mongodb::IndexModel;
-use mongodb::bson::{Bson, DateTime, Document, bson, doc};
-use mongodb::error::ErrorKind;
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::IndexOptions;
 
 use crate::MongoStore;
@@ -21,88 +20,54 @@ impl MongoStore {
     }
 
     pub(crate) async fn make_indexes(&self) -> Result<(), OpenError> {
+        for (collection, indexes) in indexes() {
+            let collection = self.db.collection::<Document>(collection);
+            ask(async move { collection.create_indexes(indexes).await }).await?;
+        }
+        Ok(())
+    }
+}
+
+/// All indexes, by collection. The collections with indexes are those that transactions write to: a collection is not to
+/// be made in one.
+fn indexes() -> [(&'static str, Vec<IndexModel>); 9] {
+    let ever = || doc! {"$gt": DateTime::from_millis(0)};
+    let due = vec![
         // The peek reads this index alone, no document. Partial, so that a missing date (which counts as less than any
         // date) is never due; `gate` is "" and not null, which would force the document to be read.
-        let peek = partial(peek(), doc! {"claim_at": {"$gt": DateTime::from_millis(0)}});
-        // Lists of endpoints: in the order of `search`, with what they filter by in the index.
-        let list = partial(doc! {"search": 1, "_id": 1, "active": 1}, endpoints());
-        let pool = partial(doc! {"pool": 1, "search": 1, "_id": 1, "active": 1}, endpoints());
-        let tag = partial(doc! {"tags": 1, "search": 1, "_id": 1, "active": 1}, endpoints());
-        let deleted = partial(doc! {"deleted_at": 1}, doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}});
-        let count = plain(doc! {"active": 1, "stage": 1});
-        let jobs = self.jobs.clone();
-        ask(async move { jobs.create_indexes([peek, list, pool, tag, deleted, count]).await }).await?;
-        self.make_later_indexes().await?;
-        self.make_pool_indexes().await?;
-        let runs = self.runs.clone();
-        let of_a_job = plain(doc! {"job": 1, "started": -1, "_id": -1});
-        let by_age = plain(doc! {"finished": 1});
-        ask(async move { runs.create_indexes([of_a_job, by_age]).await }).await?;
-        let load = self.load.clone();
-        ask(async move { load.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
-        let rules = self.rules.clone();
-        ask(async move { rules.create_index(crate::rules::index()).await }).await?;
-        let begun = self.begun_events.clone();
-        ask(async move { begun.create_index(crate::begun::index()).await }).await?;
-        self.make_sla_indexes().await
-    }
-
-    /// Indexes of what not every job has: to the others they cost nothing.
-    async fn make_later_indexes(&self) -> Result<(), OpenError> {
+        partial(peek(), doc! {"claim_at": ever()}),
+        // The others are of what not all jobs have, or of what no worker changes: every claim and every settle has to
+        // look after each.
+        partial(crate::gates::by_gate(), doc! {"gate": {"$gt": ""}, "claim_at": ever()}),
+        plain(crate::pools::by_pool_and_gate()),
+        partial(crate::queued::index(), doc! {"stage": {"$gt": ""}}),
+        partial(doc! {"ended_at": 1}, doc! {"ended_at": ever()}),
+        partial(crate::sla::index(), doc! {"watch.deadline": ever()}),
+        partial(crate::plan::index(), crate::plan::planned()),
+    ];
+    let jobs = vec![
+        plain(crate::jobs::by_search()),
+        plain(crate::jobs::by_pool()),
+        plain(crate::jobs::by_tag()),
+        plain(doc! {"shelf": 1, "active": 1}),
+        plain(crate::deleted::by_deletion()),
+        partial(doc! {"deleted_at": 1}, doc! {"deleted_at": ever()}),
+        plain(crate::queued::by_text()),
         // Keys of one-off jobs and keys of rules are two spaces.
-        let key_once = unique(key_once(), keyed(true));
-        let key_recurring = unique(key_recurring(), keyed(false));
-        // The queue is filtered in the index, too.
-        let stage = partial(crate::queued::index(), doc! {"stage": {"$gt": ""}});
-        // The deleted endpoints, without the one-off jobs, of which there may be many.
-        let deleted = partial(
-            doc! {"deleted_at": -1, "_id": -1},
-            doc! {"deleted_at": {"$gt": DateTime::from_millis(0)}, "stage": null},
-        );
-        let ended = partial(doc! {"ended_at": 1}, doc! {"ended_at": {"$gt": DateTime::from_millis(0)}});
-        let deadline = partial(crate::sla::index(), doc! {"watch.deadline": {"$gt": DateTime::from_millis(0)}});
-        let planned = partial(crate::plan::index(), crate::plan::planned());
-        let all = [key_once, key_recurring, stage, deleted, ended, deadline, planned];
-        let jobs = self.jobs.clone();
-        ask(async move { jobs.create_indexes(all).await }).await?;
-        self.drop_index_of_all_keys().await
-    }
-
-    /// Drops the index by which, until the version before, no two jobs of any kind could have the same key.
-    async fn drop_index_of_all_keys(&self) -> Result<(), OpenError> {
-        const INDEX_NOT_FOUND: i32 = 27;
-        let jobs = self.jobs.clone();
-        let drop = async move {
-            match jobs.drop_index("key_1").await {
-                Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == INDEX_NOT_FOUND) => {
-                    Ok(())
-                }
-                dropped => dropped,
-            }
-        };
-        ask(drop).await
-    }
-}
-
-/// The filter of the jobs that have a key and are not deleted: one-off jobs, or recurring ones.
-pub(crate) fn keyed(once: bool) -> Document {
-    let stage = if once { bson!({"$gt": ""}) } else { Bson::Null };
-    doc! {"key": {"$type": "string"}, "deleted_at": null, "stage": stage}
-}
-
-/// The keys of the index that finds a one-off job by its key.
-pub(crate) fn key_once() -> Document {
-    doc! {"key": 1, "deleted_at": 1}
-}
-
-/// The keys of the index that finds a recurring job by its key.
-pub(crate) fn key_recurring() -> Document {
-    doc! {"key": 1, "stage": 1}
-}
-
-/// The filter of the jobs that lists of endpoints show: those that recur and are not deleted.
-pub(crate) fn endpoints() -> Document {
-    doc! {"deleted_at": null, "stage": null}
+        unique(doc! {"live_key": 1, "shelf": 1}, doc! {"live_key": {"$type": "string"}}),
+    ];
+    let tiered = || vec![plain(doc! {"tier": 1, "at": 1})];
+    [
+        ("load", tiered()),
+        ("due", due),
+        ("jobs", jobs),
+        ("runs", vec![plain(doc! {"job": 1, "started": -1, "_id": -1}), plain(doc! {"finished": 1})]),
+        ("pools", vec![partial(doc! {"known": 1}, doc! {"known": true})]),
+        ("rules", vec![crate::rules::index()]),
+        ("begun_events", vec![crate::begun::index()]),
+        ("breaches", vec![plain(doc! {"job": 1, "to": -1, "_id.from": 1}), plain(doc! {"to": -1, "job": -1})]),
+        ("sla", tiered()),
+    ]
 }
 
 /// The keys of the index that a claim finds its candidates in.

@@ -1,5 +1,7 @@
 //! How endpoints stand to their SLAs: what lasts, read off the jobs, and what has ended, as `breaches` has recorded it.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::action::Action;
@@ -9,16 +11,15 @@ use naptime_core::standing::Amount;
 use naptime_core::{Breach, Job, JobId, Lookback, Standing, Time, worker};
 use naptime_store::{Breached, Clock, Error, History, JobSummary, Page, PageRef, Position, Result, Slas};
 
+use crate::MongoStore;
 use crate::breaches::BreachDocument;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, millis, time, uuid};
-use crate::open::{OpenError, ask};
-use crate::schema::plain;
-use crate::{MongoStore, jobs};
+use crate::queue::read_uuid;
 
 /// The index that all reading of what lasts goes by.
 pub(crate) fn index() -> Document {
-    doc! {"watch.deadline": 1, "_id": 1, "watch.since": 1, "sla_ms": 1, "watch.longest_ms": 1}
+    doc! {"watch.deadline": 1, "_id": 1, "watch.since": 1, "watch.sla_ms": 1, "watch.longest_ms": 1}
 }
 
 #[async_trait]
@@ -61,16 +62,17 @@ impl Slas for MongoStore {
                 vec![doc! {"watch.deadline": {"$gt": deadline}}, doc! {"watch.deadline": deadline, "_id": {"$gt": id}}],
             );
         }
-        let jobs = self.jobs.clone();
+        let due = self.due.clone();
         let limit = page.probe();
         let find = async move {
-            let find = jobs.find(filter).sort(doc! {"watch.deadline": 1, "_id": 1}).limit(limit);
-            let find = find.hint(Hint::Keys(index())).projection(jobs::without_request());
+            let find = due.find(filter).sort(doc! {"watch.deadline": 1, "_id": 1}).limit(limit);
+            let find = find.hint(Hint::Keys(index())).projection(doc! {"_id": 1});
             find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
         };
         let (found, workers) = tokio::try_join!(command::bounded(find), self.workers())?;
         let since = worker::present_since(&workers, now);
-        let found = found.into_iter().map(jobs::slim).collect::<Result<Vec<Job>>>()?;
+        let ids: Vec<JobId> = found.iter().filter_map(|it| Some(read_uuid(it, "_id")?.into())).collect();
+        let found = self.slim_jobs_of(&ids).await?;
         let off = self.pools_off(&found).await?;
         let breached = |job: Job| {
             let off_at = off.contains(job.spec.endpoint.pool()).then_some(now);
@@ -98,7 +100,9 @@ impl Slas for MongoStore {
             find.await?.try_collect::<Vec<_>>().await
         };
         let found: Vec<Breach> = command::bounded(find).await?.into_iter().map(Breach::from).collect();
-        let jobs = self.jobs_of(found.iter().map(|breach| breach.job).collect()).await?;
+        let ids: BTreeSet<JobId> = found.iter().map(|breach| breach.job).collect();
+        let jobs = self.slim_jobs_of(&ids.into_iter().collect::<Vec<_>>()).await?;
+        let jobs: Vec<JobSummary> = jobs.into_iter().map(JobSummary::from).collect();
         let summary = |id: JobId| jobs.iter().find(|job| job.id == id).cloned();
         let items = found.into_iter().map(|breach| Breached { job: summary(breach.job), breach }).collect();
         Ok(Page::of(items, page, |last| cursor(last.breach.to.unwrap_or(last.breach.from), last)))
@@ -106,23 +110,13 @@ impl Slas for MongoStore {
 }
 
 impl MongoStore {
-    pub(crate) async fn make_sla_indexes(&self) -> std::result::Result<(), OpenError> {
-        let breaches = self.breaches.clone();
-        let (of_a_job, newest) = (doc! {"job": 1, "to": -1, "_id.from": 1}, doc! {"to": -1, "job": -1});
-        let indexes = [plain(of_a_job), plain(newest)];
-        ask(async move { breaches.create_indexes(indexes).await }).await?;
-        let sums = self.db.collection::<Document>("sla");
-        ask(async move { sums.create_index(plain(doc! {"tier": 1, "at": 1})).await }).await?;
-        Ok(())
-    }
-
     /// What lasts, of all jobs under a promise, by the index alone. Both halves of it at once: they take a while.
     async fn lasting(&self, now: Time, starts: [Time; 4]) -> Result<Standing> {
         let sum = async |deadlines: Document, from: &str| {
             let mut group = doc! {
                 "_id": null,
                 "count": {"$sum": 1},
-                "began": {"$min": {"$subtract": ["$watch.deadline", "$sla_ms"]}},
+                "began": {"$min": {"$subtract": ["$watch.deadline", "$watch.sla_ms"]}},
                 "longest": {"$max": "$watch.longest_ms"},
             };
             for (lookback, start) in Lookback::ALL.into_iter().zip(starts) {
@@ -130,7 +124,7 @@ impl MongoStore {
                 group.insert(lookback.as_str(), doc! {"$sum": lasted});
             }
             let stages = vec![doc! {"$match": {"watch.deadline": deadlines}}, doc! {"$group": group}];
-            let found = self.aggregate("jobs", stages, Some(index())).await?;
+            let found = self.aggregate("due", stages, Some(index())).await?;
             Ok::<_, Error>(found.into_iter().next().unwrap_or_default())
         };
         let epoch = DateTime::from_millis(0);
@@ -179,16 +173,6 @@ impl MongoStore {
             aggregate.await?.try_collect().await
         };
         command::bounded(aggregate).await
-    }
-
-    async fn jobs_of(&self, ids: Vec<JobId>) -> Result<Vec<JobSummary>> {
-        let filter = crate::claim::among(&ids);
-        let jobs = self.jobs.clone();
-        let find = async move {
-            let find = jobs.find(filter).projection(jobs::without_request()).max_time(MAX_TIME);
-            find.await?.try_collect::<Vec<Document>>().await
-        };
-        command::bounded(find).await?.into_iter().map(|document| Ok(jobs::slim(document)?.into())).collect()
     }
 }
 

@@ -1,0 +1,197 @@
+//! What people write: configurations, as documents of `jobs`.
+
+use std::sync::Arc;
+
+use mongodb::bson::{DateTime, Document, Uuid};
+use naptime_core::{
+    By, Headers, Job, Method, Noted, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Temporary,
+};
+use naptime_store::Result;
+use serde::{Deserialize, Serialize};
+
+use super::schedule::{ScheduleDocument, schedule, to_schedule};
+use super::{date, duration, endpoint, millis, read, time, uuid, write};
+
+#[derive(Serialize, Deserialize)]
+struct ConfigDocument {
+    _id: Uuid,
+    rev: Rev,
+    shelf: Shelf,
+    /// The key, for as long as nobody else may have it.
+    live_key: Option<String>,
+    key: Option<String>,
+    pool: String,
+    channel: String,
+    search: String,
+    name: String,
+    tags: Vec<String>,
+    active: bool,
+    deleted_at: Option<DateTime>,
+    created_at: DateTime,
+    updated_at: DateTime,
+    request: RequestDocument,
+    schedule: ScheduleDocument,
+    retry: RetryDocument,
+    success: Statuses,
+    sla_ms: Option<i64>,
+    lease_ms: i64,
+    steer: Option<SteerDocument>,
+    changes: Vec<NotedDocument>,
+}
+
+/// Where a job is found in lists. An index tells a value from any other, but not null from missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shelf {
+    /// Recurring, and not deleted.
+    Endpoints,
+    /// Recurring, and deleted.
+    DeletedEndpoints,
+    /// One-off, and not cancelled.
+    Once,
+    /// One-off, and cancelled.
+    CancelledOnce,
+}
+
+impl Shelf {
+    fn of(job: &Job) -> Self {
+        match (job.spec.schedule.is_once(), job.deleted_at.is_some()) {
+            (false, false) => Self::Endpoints,
+            (false, true) => Self::DeletedEndpoints,
+            (true, false) => Self::Once,
+            (true, true) => Self::CancelledOnce,
+        }
+    }
+
+    /// As it is stored.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Endpoints => "endpoints",
+            Self::DeletedEndpoints => "deleted_endpoints",
+            Self::Once => "once",
+            Self::CancelledOnce => "cancelled_once",
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequestDocument {
+    method: Method,
+    #[serde(default)]
+    headers: Headers,
+    #[serde(default)]
+    body: Option<String>,
+    timeout_ms: i64,
+    #[serde(default)]
+    secret: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RetryDocument {
+    attempts: u32,
+    backoff_ms: i64,
+    on: Temporary,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SteerDocument {
+    min_ms: i64,
+    max_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NotedDocument {
+    at: DateTime,
+    by: By,
+    what: String,
+}
+
+/// The configuration of a job as its document.
+pub(crate) fn from_config(job: &Job) -> Result<Document> {
+    let spec = &job.spec;
+    let request = &spec.request;
+    write(&ConfigDocument {
+        _id: uuid(job.id.uuid()),
+        rev: job.rev,
+        shelf: Shelf::of(job),
+        live_key: spec.key.clone().filter(|_| job.deleted_at.is_none()),
+        key: spec.key.clone(),
+        pool: spec.endpoint.pool().to_string(),
+        channel: spec.endpoint.channel().to_string(),
+        search: spec.search_text(),
+        name: spec.name.clone(),
+        tags: spec.tags.clone(),
+        active: job.active,
+        deleted_at: job.deleted_at.map(date),
+        created_at: date(job.created_at),
+        updated_at: date(job.updated_at),
+        request: RequestDocument {
+            method: request.method,
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            timeout_ms: millis(request.timeout),
+            secret: request.secret,
+        },
+        schedule: schedule(&spec.schedule),
+        retry: RetryDocument {
+            attempts: spec.retry.attempts,
+            backoff_ms: millis(spec.retry.backoff),
+            on: spec.retry.on.clone(),
+        },
+        success: spec.success.clone(),
+        sla_ms: spec.sla.map(millis),
+        lease_ms: millis(spec.lease),
+        steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
+        changes: job
+            .changes
+            .iter()
+            .map(|n| NotedDocument { at: date(n.at), by: n.by.clone(), what: n.what.clone() })
+            .collect(),
+    })
+}
+
+/// The job of a configuration. Its state is that of a job that is off: due work is another document.
+pub(crate) fn to_config(document: Document) -> Result<Job> {
+    let d: ConfigDocument = read(document)?;
+    Ok(Job {
+        id: d._id.to_uuid_1().into(),
+        spec: Arc::new(Spec {
+            endpoint: endpoint(&d.pool, &d.channel)?,
+            request: Request {
+                method: d.request.method,
+                headers: d.request.headers,
+                body: d.request.body,
+                timeout: duration(d.request.timeout_ms),
+                secret: d.request.secret,
+            },
+            schedule: to_schedule(d.schedule)?,
+            retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
+            sla: d.sla_ms.map(duration),
+            name: d.name,
+            tags: d.tags,
+            success: d.success,
+            lease: duration(d.lease_ms),
+            steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
+            key: d.key,
+        }),
+        active: d.active,
+        deleted_at: d.deleted_at.map(time),
+        rev: d.rev,
+        plan: Plan(1),
+        created_at: time(d.created_at),
+        updated_at: time(d.updated_at),
+        changes: d.changes.into_iter().map(|n| Noted { at: time(n.at), by: n.by, what: n.what }).collect(),
+        state: State::default(),
+    })
+}
+
+/// The id and the schedule of a configuration that was read with those only.
+pub(crate) fn to_schedule_of(document: Document) -> Result<(naptime_core::JobId, Schedule)> {
+    #[derive(Deserialize)]
+    struct Scheduled {
+        _id: Uuid,
+        schedule: ScheduleDocument,
+    }
+    let d: Scheduled = read(document)?;
+    Ok((d._id.to_uuid_1().into(), to_schedule(d.schedule)?))
+}

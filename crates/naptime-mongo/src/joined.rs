@@ -1,0 +1,191 @@
+//! Jobs as the join of their two documents: what people wrote, and the due work.
+//!
+//! Every edit writes both in one transaction and raises the revision in both, so two documents that were read one after
+//! the other belong together if they have the same revision.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use naptime_core::{Job, JobId, Plan, State, Token};
+use naptime_store::{Error, JobSummary, Result};
+
+use crate::MongoStore;
+use crate::command::{self, MAX_TIME};
+use crate::document::{Due, partition, to_config, to_due, uuid};
+
+/// How often two documents are read anew because an edit came between.
+const MAX_TRIES: usize = 20;
+
+impl MongoStore {
+    /// The job of this id, deleted ones included.
+    pub(crate) async fn find_job(&self, id: JobId) -> Result<Job> {
+        for _ in 0..MAX_TRIES {
+            // The due work first: without an edit in between, the configuration is that of its revision or a later one.
+            let due = self.find_due(among(&[id])).await?.pop();
+            let config = self.find_configs(by_ids(&[id]), None).await?.pop().ok_or(Error::NotFound)?;
+            match due {
+                Some(due) if due.rev == config.rev => return Ok(config.in_state(due.plan, due.state)),
+                Some(_) => {}
+                None => return Ok(config),
+            }
+        }
+        Err(Error::Unavailable(format!("the job was edited {MAX_TRIES} times while it was read")))
+    }
+
+    /// The jobs whose configurations a filter finds, whole. Where an edit comes between the two reads, the due work may be
+    /// the one after it.
+    pub(crate) async fn find_whole(&self, filter: Document) -> Result<Vec<Job>> {
+        let configs = self.find_configs(filter, None).await?;
+        self.in_their_states(configs).await
+    }
+
+    /// Jobs as lists show them, in the order of these configurations, which were read [`without_request`].
+    pub(crate) async fn summaries_of(&self, configs: Vec<Job>) -> Result<Vec<JobSummary>> {
+        Ok(self.in_their_states(configs).await?.into_iter().map(JobSummary::from).collect())
+    }
+
+    /// The jobs of these configurations, in their order. One whose due work cannot be read is one that is off.
+    pub(crate) async fn in_their_states(&self, configs: Vec<Job>) -> Result<Vec<Job>> {
+        if configs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<JobId> = configs.iter().map(|config| config.id).collect();
+        let mut states: HashMap<JobId, (Plan, State)> =
+            self.find_due(among(&ids)).await?.into_iter().map(|due| (due.id, (due.plan, due.state))).collect();
+        let join = |config: Job| match states.remove(&config.id) {
+            Some((plan, state)) => config.in_state(plan, state),
+            None => config,
+        };
+        Ok(configs.into_iter().map(join).collect())
+    }
+
+    /// The jobs of these ids without body and headers, in their order, as far as they are there.
+    pub(crate) async fn slim_jobs_of(&self, ids: &[JobId]) -> Result<Vec<Job>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let configs = self.find_configs(by_ids(ids), Some(without_request())).await?;
+        let mut configs: HashMap<JobId, Job> = configs.into_iter().map(|config| (config.id, config)).collect();
+        self.in_their_states(ids.iter().filter_map(|id| configs.remove(id)).collect()).await
+    }
+
+    /// Those of these jobs that these tokens hold. Asked by id, since the token has no index.
+    pub(crate) async fn held(&self, tokens: impl IntoIterator<Item = Token>, ids: &[JobId]) -> Result<Vec<Job>> {
+        let tokens: HashSet<Token> = tokens.into_iter().collect();
+        let held = self.find_held(&tokens, ids).await?;
+        self.with_configs_of_held(tokens, held).await
+    }
+
+    /// The jobs of this due work, which these tokens hold, with configurations that are kept or read in one go. A job
+    /// without a configuration that can be read is left out.
+    pub(crate) async fn with_configs_of_held(
+        &self,
+        tokens: impl IntoIterator<Item = Token>,
+        mut held: Vec<Due>,
+    ) -> Result<Vec<Job>> {
+        let tokens: HashSet<Token> = tokens.into_iter().collect();
+        let mut jobs = Vec::with_capacity(held.len());
+        for _ in 0..MAX_TRIES {
+            let edited = self.with_configs(held, &mut jobs).await?;
+            if edited.is_empty() {
+                return Ok(jobs);
+            }
+            held = self.find_held(&tokens, &edited).await?;
+        }
+        Err(Error::Unavailable(format!("a job was edited {MAX_TRIES} times while it was read")))
+    }
+
+    /// Adds the jobs of this due work, and returns those that were edited meanwhile.
+    async fn with_configs(&self, due: Vec<Due>, jobs: &mut Vec<Job>) -> Result<Vec<JobId>> {
+        let (kept, open): (Vec<_>, Vec<_>) =
+            due.into_iter().map(|due| (self.configs.get(due.id, due.rev), due)).partition(|(kept, _)| kept.is_some());
+        jobs.extend(kept.into_iter().filter_map(|(config, due)| Some(config?.in_state(due.plan, due.state))));
+        if open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<JobId> = open.iter().map(|(_, due)| due.id).collect();
+        let found = self.find_configs(by_ids(&ids), None).await?;
+        let found: HashMap<JobId, Arc<Job>> = found.into_iter().map(|config| (config.id, Arc::new(config))).collect();
+        let mut edited = Vec::new();
+        for (_, due) in open {
+            match found.get(&due.id) {
+                Some(config) if config.rev == due.rev => {
+                    jobs.push(config.in_state(due.plan, due.state));
+                    self.configs.keep(config.clone());
+                }
+                Some(_) => edited.push(due.id),
+                None => {}
+            }
+        }
+        Ok(edited)
+    }
+
+    async fn find_held(&self, tokens: &HashSet<Token>, ids: &[JobId]) -> Result<Vec<Due>> {
+        let mut filter = among(ids);
+        let tokens: Vec<Bson> = tokens.iter().map(|token| uuid(token.uuid()).into()).collect();
+        filter.insert("lock.token", doc! {"$in": tokens});
+        self.find_due(filter).await
+    }
+
+    /// The due work that a filter finds.
+    pub(crate) async fn find_due(&self, filter: Document) -> Result<Vec<Due>> {
+        let due = self.due.clone_with_type::<RawDocumentBuf>();
+        let find = async move { due.find(filter).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await };
+        Ok(readable(command::bounded(find).await?))
+    }
+
+    /// The configurations that a filter finds, read whole or [`without_request`].
+    pub(crate) async fn find_configs(&self, filter: Document, projection: Option<Document>) -> Result<Vec<Job>> {
+        let jobs = self.jobs.clone();
+        let find = async move {
+            let find = jobs.find(filter).max_time(MAX_TIME);
+            let find = if let Some(projection) = projection { find.projection(projection) } else { find };
+            find.await?.try_collect::<Vec<Document>>().await
+        };
+        Ok(configs(command::bounded(find).await?))
+    }
+}
+
+/// The configurations of these documents, read whole or [`without_request`]. One that cannot be read is left out, and
+/// named in the log.
+pub(crate) fn configs(documents: Vec<Document>) -> Vec<Job> {
+    let read = |document: Document| {
+        let id = document.get("_id").cloned();
+        to_config(document).inspect_err(|error| tracing::error!(job = ?id, %error, "cannot read a job")).ok()
+    };
+    documents.into_iter().filter_map(read).collect()
+}
+
+/// The due work of these documents. What cannot be read is left out, so that it doesn't keep the rest from being called,
+/// and named in the log.
+pub(crate) fn readable(documents: impl IntoIterator<Item = RawDocumentBuf>) -> Vec<Due> {
+    let read = |document: RawDocumentBuf| {
+        let id = || document.get("_id").ok().flatten();
+        to_due(&document)
+            .inspect_err(|error| tracing::error!(job = ?id(), %error, "cannot read the due work of a job"))
+            .ok()
+    };
+    documents.into_iter().filter_map(read).collect()
+}
+
+/// The projection that leaves out body and headers, which may be large.
+pub(crate) fn without_request() -> Document {
+    doc! {"request.body": 0, "request.headers": 0}
+}
+
+/// The filter that finds configurations by id.
+pub(crate) fn by_ids(ids: &[JobId]) -> Document {
+    doc! {"_id": {"$in": ids.iter().map(|id| Bson::from(uuid(id.uuid()))).collect::<Vec<_>>()}}
+}
+
+/// The filter that finds due work by id, and by the partitions that follow from it.
+pub(crate) fn among(ids: &[JobId]) -> Document {
+    let mut partitions: Vec<i32> = ids.iter().map(|&id| partition(id)).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    let mut filter = by_ids(ids);
+    filter.insert("partition", doc! {"$in": partitions});
+    filter
+}
