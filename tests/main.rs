@@ -51,4 +51,5 @@ mod scenarios {
     mod steering;
     mod throttle;
     mod timing;
+    mod upgrade;
 }

@@ -6,7 +6,8 @@
 //!
 //! | collection | holds | indexes |
 //! |---|---|---|
-//! | `jobs` | one document per job | `{gate, partition, claim_at, _id, size, pool}` for the peek; see `schema` for those of lists |
+//! | `jobs` | what people write: a configuration per job | `schema` has those of lists |
+//! | `due` | what workers write: the due work of each job | `{gate, partition, claim_at, _id, size, pool}` for the peek, and few others |
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
@@ -16,6 +17,7 @@
 //! | `begun_events` | events that came again and are being handled | `{at}`, which expires them |
 //! | `breaches` | breaches of SLAs that have ended | `{job, to, _id.from}`, `{to, job}` |
 //! | `sla` | sums of promised and breached time that has ended, per minute, ten minutes and hour | `{tier, at}` |
+//! | `schema` | one document: the version of this layout | |
 //! | `environment` | at most one document: the environment of the processes that work on this database | |
 //! | `login` | one document: the salt of the password | |
 //! | `sessions` | one document per person who is logged in, at most 1,000 | |
@@ -172,7 +174,9 @@ impl MongoStore {
         store.check_capabilities().await?;
         store.join_environment(options.environment.as_deref()).await?;
         store.clock.keep_reading(&store.db).await?;
+        let version = store.check_version().await?;
         store.make_indexes().await?;
+        store.upgrade(version).await?;
         Ok(store)
     }
 }

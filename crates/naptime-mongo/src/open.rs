@@ -57,6 +57,19 @@ pub enum OpenError {
         /// That of this process.
         ours: String,
     },
+    /// The database was written by a later version of this program.
+    #[error(
+        "the database `{database}` has version {found} of its schema, and this program knows no later one than {known}; \
+         start a version of Naptime that is as new as the last one that was started on it"
+    )]
+    Newer {
+        /// The name of the database.
+        database: String,
+        /// The version of its schema.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
     /// The server refuses something for another reason that stays.
     #[error("{0}")]
     Unusable(String),

@@ -13,6 +13,7 @@ use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
 use crate::command::{self, Update};
 use crate::document::{by_id, date, millis, uuid};
 use crate::joined::among;
+use crate::schema::VERSION;
 use crate::{MongoStore, pipeline};
 
 /// A job's runs are cut to the maximum once in so many runs settled here: its turn comes the more often, the more it
@@ -60,6 +61,7 @@ impl Queue for MongoStore {
             "stopping": me.stopping,
             "trouble": {"$literal": me.trouble.as_deref()},
             "seen_at": &now,
+            "schema": VERSION,
             "left": false,
         };
         let filter = doc! {"_id": uuid(me.id.uuid())};

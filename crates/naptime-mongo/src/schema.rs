@@ -1,5 +1,10 @@
 //! Indexes, and what the server must be.
 
+mod split_jobs;
+mod steps;
+
+pub(crate) use steps::VERSION;
+
 use mongodb::IndexModel;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::IndexOptions;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Document, Uuid};
+use naptime_core::state::LEASE;
 use naptime_core::{
     By, Headers, Job, Method, Noted, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Temporary,
 };
@@ -16,15 +17,20 @@ use super::{date, duration, endpoint, millis, read, time, uuid, write};
 struct ConfigDocument {
     _id: Uuid,
     rev: Rev,
-    shelf: Shelf,
+    #[serde(default)]
+    shelf: Option<Shelf>,
     /// The key, for as long as nobody else may have it.
     live_key: Option<String>,
     key: Option<String>,
     pool: String,
     channel: String,
+    #[serde(default)]
     search: String,
+    #[serde(default)]
     name: String,
+    #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
     active: bool,
     deleted_at: Option<DateTime>,
     created_at: DateTime,
@@ -32,10 +38,12 @@ struct ConfigDocument {
     request: RequestDocument,
     schedule: ScheduleDocument,
     retry: RetryDocument,
+    #[serde(default = "Statuses::success")]
     success: Statuses,
     sla_ms: Option<i64>,
-    lease_ms: i64,
+    lease_ms: Option<i64>,
     steer: Option<SteerDocument>,
+    #[serde(default)]
     changes: Vec<NotedDocument>,
 }
 
@@ -113,7 +121,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
     write(&ConfigDocument {
         _id: uuid(job.id.uuid()),
         rev: job.rev,
-        shelf: Shelf::of(job),
+        shelf: Some(Shelf::of(job)),
         live_key: spec.key.clone().filter(|_| job.deleted_at.is_none()),
         key: spec.key.clone(),
         pool: spec.endpoint.pool().to_string(),
@@ -140,7 +148,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         },
         success: spec.success.clone(),
         sla_ms: spec.sla.map(millis),
-        lease_ms: millis(spec.lease),
+        lease_ms: Some(millis(spec.lease)),
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -170,7 +178,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             name: d.name,
             tags: d.tags,
             success: d.success,
-            lease: duration(d.lease_ms),
+            lease: d.lease_ms.map_or(LEASE, duration),
             steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
             key: d.key,
         }),

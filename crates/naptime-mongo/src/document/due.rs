@@ -1,6 +1,7 @@
 //! What workers write: due work, as documents of `due`.
 
 use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, Uuid, doc};
+use naptime_core::state::LEASE;
 use naptime_core::{Counters, Job, JobId, Last, Lock, Lost, Outcome, Plan, Rev, Stage, State, Time, Watch, WorkerId};
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use super::{by_id, date, duration, millis, partition, read_raw, time, uuid, writ
 struct DueDocument {
     _id: Uuid,
     partition: i32,
+    #[serde(default)]
     gate: String,
     claim_at: Option<DateTime>,
     lock: Option<LockDocument>,
@@ -23,8 +25,10 @@ struct DueDocument {
     #[serde(default)]
     attempt: u32,
     stage: Option<Stage>,
-    lease_ms: i64,
+    lease_ms: Option<i64>,
+    #[serde(default)]
     pool: String,
+    #[serde(default)]
     size: i64,
     /// Of a one-off job: the queue is listed by it.
     #[serde(default)]
@@ -49,6 +53,7 @@ struct WatchDocument {
     longest_ms: i64,
     on_since: DateTime,
     failed_at: Option<DateTime>,
+    #[serde(default)]
     sla_ms: i64,
 }
 
@@ -57,7 +62,7 @@ struct LockDocument {
     worker: Uuid,
     token: Uuid,
     since: DateTime,
-    lease_ms: i64,
+    lease_ms: Option<i64>,
     at: DateTime,
     due: Option<DateTime>,
     asked_at: Option<DateTime>,
@@ -111,7 +116,7 @@ pub(crate) fn from_due(job: &Job, gate: &str) -> Result<RawDocumentBuf> {
         asked_at: state.asked_at.map(date),
         attempt: state.attempt,
         stage: job.stage(),
-        lease_ms: millis(job.spec.lease),
+        lease_ms: Some(millis(job.spec.lease)),
         pool: job.spec.endpoint.pool().to_string(),
         size: size(job),
         created_at: queued_at(job),
@@ -277,7 +282,7 @@ impl From<&Lock> for LockDocument {
             worker: uuid(lock.worker.uuid()),
             token: uuid(lock.token.uuid()),
             since: date(lock.since),
-            lease_ms: millis(lock.lease),
+            lease_ms: Some(millis(lock.lease)),
             at: date(lock.at),
             due: lock.due.map(date),
             asked_at: lock.asked_at.map(date),
@@ -294,7 +299,7 @@ impl From<LockDocument> for Lock {
             worker: WorkerId::from(d.worker.to_uuid_1()),
             token: d.token.to_uuid_1().into(),
             since: time(d.since),
-            lease: duration(d.lease_ms),
+            lease: d.lease_ms.map_or(LEASE, duration),
             at: time(d.at),
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
