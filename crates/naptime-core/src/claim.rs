@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
 
+/// How soon a job must be due again to be held over: sooner than the shortest lease ends, and soon enough for what waits
+/// to be little.
+pub const HOLDS_OVER: Duration = Duration::from_secs(3);
+
 /// A job locked for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -59,6 +63,9 @@ pub struct Settled {
     pub abandoned: u32,
     /// The breach of the job's SLA that the run ends.
     pub breach: Option<Breach>,
+    /// If the worker wants the next occurrence at once: the token of the claim that holds the job over for it. Granted
+    /// only if nobody has edited the job, and it is due within [`HOLDS_OVER`].
+    pub hold_over: Option<Token>,
 }
 
 /// What comes after a claim.
@@ -122,6 +129,7 @@ impl Job {
             asked_at: self.state.asked_at,
             plan: self.plan,
             edits: 0,
+            left: false,
             lost,
         };
         self.state.attempt += u32::from(lock.has_call());
@@ -171,11 +179,16 @@ impl Job {
                 if same_plan {
                     // A pause before an attempt is kept, as is a due time still to come.
                     base = state.due.map(|due| due.max(lock.at));
-                } else if lock.took_on() {
-                    // The edit left this occurrence to the claim, which did not call it.
-                    missed = 1;
+                } else {
+                    missed = u64::from(lock.left);
                 }
             }
+        }
+        if let Some(due) = lock.due.filter(|_| !same_plan && done == 1 && state.due == lock.due) {
+            // Claimed ahead and edited before it was due. The new schedule has the same occurrence, which was called.
+            let next = self.spec.schedule.next(due, lock.since);
+            (state.due, base, missed) = (next.due, next.due, next.missed);
+            state.ended_at = next.due.is_none().then_some(now);
         }
         state.attempt = attempt;
         state.counters.settled += done;
@@ -192,7 +205,38 @@ impl Job {
             state.last = Some(Last::from(run));
         }
         self.state.claim_at = self.idle_claim_at(base);
+        if let (Some(token), Then::Next { due: Some(due), .. }) = (settled.hold_over, settled.then)
+            && lock.edits == 0
+            && due <= now + HOLDS_OVER
+        {
+            self.hold_over(&lock, token, due, now);
+        }
         true
+    }
+
+    /// Claims the next occurrence, whose time has yet to come, for who has just settled the one before.
+    fn hold_over(&mut self, before: &Lock, token: Token, due: Time, now: Time) {
+        self.state.attempt = 1;
+        self.state.claim_at = Some(now + self.spec.lease);
+        self.state.lock = Some(Lock {
+            worker: before.worker,
+            token,
+            since: now,
+            lease: self.spec.lease,
+            at: due,
+            due: Some(due),
+            asked_at: None,
+            plan: self.plan,
+            edits: 0,
+            left: false,
+            lost: Vec::new(),
+        });
+    }
+
+    /// The claim that holds the job over, if this settle was granted one.
+    pub fn held_over(self: &Arc<Self>, settled: &Settled) -> Option<Claim> {
+        let lock = self.state.lock.as_ref().filter(|lock| Some(lock.token) == settled.hold_over)?;
+        Some(Claim { job: self.clone(), lock: lock.clone(), recorded: None })
     }
 }
 
@@ -275,9 +319,8 @@ impl Claim {
         if run.manual {
             return Then::Keep;
         }
-        // The next time is computed from when the work began. A run taken over from a lost claim began with that.
-        let lost = self.lock.lost.iter().find(|lost| lost.token == run.token);
-        let since = lost.map_or(self.lock.since, |lost| lost.since);
+        // The next time is computed from when the work began: a job that is held over was claimed long before.
+        let since = run.started;
         let mut next = self.job.spec.schedule.next(run.due, since);
         if run.attempt > 1 {
             // A retry does not cost the occurrence after its own, however near that is, unless it came too late for it.
@@ -305,7 +348,7 @@ impl Claim {
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
         let (claim, job) = (self.reference(), self.job.clone());
-        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None }
+        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None, hold_over: None }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.

@@ -1,6 +1,6 @@
 //! What people do to a job: add, change, switch, call now, delete, restore.
 //!
-//! Of a lock, an edit changes nothing but the number of edits. If the job is held, its effect on the schedule is found by
+//! Of a lock, an edit changes nothing but the number of edits, and whether an occurrence is left to it. If the job is held, its effect on the schedule is found by
 //! the settle.
 
 use std::sync::Arc;
@@ -247,27 +247,23 @@ impl Job {
         self.changes.push(Noted { at, by, what });
     }
 
-    /// Counts as missed what the present schedule owes by `until`, but for an occurrence that is being called.
+    /// Counts as missed what the present schedule owes by `until`, but for an occurrence that is being called: that one is
+    /// left to its claim.
     fn drop_occurrences(&mut self, until: Time) {
         let Some(due) = self.state.due else { return };
-        let calling = self.state.lock.as_ref().is_some_and(|lock| lock.plan == self.plan && lock.took_on());
         let owed = self.spec.schedule.owed(due, until);
-        self.state.counters.missed += if calling { owed.saturating_sub(1) } else { owed };
-    }
-
-    /// The first occurrence from `now` on. What a held claim calls already is not owed once more, if there is a later one:
-    /// a job may be claimed ahead of its time, and the new schedule may have the same occurrence.
-    fn first_uncalled(&self, now: Time) -> Time {
-        let first = self.spec.schedule.first(now);
-        let is_called = self.state.lock.as_ref().is_some_and(|lock| lock.took_on() && lock.due == Some(first));
-        let later = self.spec.schedule.next(first, first).due.filter(|_| is_called);
-        later.unwrap_or(first)
+        let plan = self.plan;
+        let calling = self.state.lock.as_mut().filter(|lock| lock.plan == plan && lock.took_on() && owed > 0);
+        self.state.counters.missed += owed - u64::from(calling.is_some());
+        if let Some(lock) = calling {
+            lock.left = true;
+        }
     }
 
     /// Sets the occurrence owed from now on.
     pub(crate) fn replan(&mut self, now: Time) {
         self.plan = Plan(self.plan.0 + 1);
-        self.state.due = self.active.then(|| self.first_uncalled(now));
+        self.state.due = self.active.then(|| self.spec.schedule.first(now));
         self.state.attempt = 0;
         self.state.ended_at = None;
         if self.spec.schedule.is_once() {

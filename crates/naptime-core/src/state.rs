@@ -6,7 +6,8 @@
 //!   │ off │                            │ idle │ ──────────────────────▶ │ held │ ──┐ renew
 //!   └─────┘ ◀───────────────────────── └──────┘ ◀────────────────────── └──────┘ ◀─┘
 //!            switched off, deleted        ▲      settle: next, keep,     │  ▲ │
-//!                                         │      give back               │  └─┘ lease over: claimed again
+//!                                         │      give back               │  └─┘ lease over: claimed again, or
+//!                                         │                              │      settle: held over
 //!                                    ┌──────────┐                        │
 //!                                    │ retrying │ ◀──────────────────────┘
 //!                                    └──────────┘      settle: retry
@@ -21,7 +22,7 @@
 //!
 //! `claim_at` is the only time a claim looks at. A lease that ran out needs nobody to clean up: the job can be claimed
 //! again, by the same rule. Of a lock, an edit changes nothing but
-//! the number of edits; what it changes beside is found by whoever settles.
+//! that it was edited, and whether the occurrence is left to it; what it changes beside is found by whoever settles.
 //!
 //! The transitions are methods of [`Job`](crate::Job): `edit` in [`crate::edit`], `claim`, `renew` and `settle` in
 //! [`crate::claim`].
@@ -92,6 +93,9 @@ pub struct Lock {
     /// is no longer as it was.
     #[serde(default)]
     pub edits: u32,
+    /// Whether an edit of the schedule left it to this claim to account for its occurrence, which was due by then.
+    #[serde(default)]
+    pub left: bool,
     /// The earlier claims that never settled, oldest first.
     pub lost: Vec<Lost>,
 }
@@ -111,6 +115,9 @@ pub struct Lost {
     pub asked_at: Option<Time>,
     /// Its `plan`.
     pub plan: Plan,
+    /// Its `left`.
+    #[serde(default)]
+    pub left: bool,
 }
 
 fn default_lease() -> Duration {
@@ -127,6 +134,7 @@ impl Lock {
             due: self.due,
             asked_at: self.asked_at,
             plan: self.plan,
+            left: self.left,
         }
     }
 
@@ -150,12 +158,9 @@ impl Lock {
         self.lost.get(index).is_some_and(|lost| lost.asked_at.is_none() && came(lost))
     }
 
-    /// The occurrences that earlier claims took on and that nobody can take up again: an edit set another plan before
-    /// the claim that came next. Under the same plan, that claim found the same occurrence owed.
+    /// The occurrences that edits left to earlier claims, which nobody can take up again.
     pub fn abandoned(&self) -> u32 {
-        let next_plan = |index: usize| self.lost.get(index + 1).map_or(self.plan, |next| next.plan);
-        let abandoned = |&(index, lost): &(usize, &Lost)| self.lost_took_on(index) && lost.plan != next_plan(index);
-        u32::try_from(self.lost.iter().enumerate().filter(abandoned).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.lost.iter().filter(|lost| lost.left).count()).unwrap_or(u32::MAX)
     }
 }
 

@@ -82,6 +82,6 @@ pub(crate) fn bson<T: Serialize>(value: &T) -> Result<Bson> {
     serialize_to_bson(value).map_err(corrupt)
 }
 
-fn corrupt(error: mongodb::bson::error::Error) -> Error {
+pub(crate) fn corrupt(error: mongodb::bson::error::Error) -> Error {
     Error::Corrupt(error.to_string())
 }

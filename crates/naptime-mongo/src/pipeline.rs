@@ -26,7 +26,7 @@ pub(crate) fn claimable(now: &Bson, want: &Want) -> Document {
 pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
     let lost = doc! {
         "worker": "$lock.worker", "token": "$lock.token", "since": "$lock.since", "due": "$lock.due",
-        "asked_at": "$lock.asked_at", "plan": "$lock.plan",
+        "asked_at": "$lock.asked_at", "plan": "$lock.plan", "left": "$lock.left",
     };
     let at = doc! {"$max": ["$claim_at", now]};
     // The twin of `Lock::has_call`.
@@ -43,6 +43,7 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "asked_at": "$asked_at",
             "plan": "$plan",
             "edits": 0,
+            "left": false,
             "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$slice": [{"$concatArrays": ["$lock.lost", [lost]]}, MAX_LOST]}),
         },
         "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},

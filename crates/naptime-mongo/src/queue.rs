@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
 use naptime_core::worker::DEAD_AFTER;
-use naptime_core::{ClaimRef, Heartbeat, JobId, Settled, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Settled, WorkerId};
 use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
 
-use crate::command::{self, Update};
+use crate::command::{self, MAX_TIME, Update};
 use crate::document::{by_id, date, millis, uuid};
 use crate::joined::among;
 use crate::schema::VERSION;
@@ -45,8 +46,18 @@ impl Queue for MongoStore {
         Ok(held.iter().filter(|claim| !still.contains(claim)).copied().collect())
     }
 
-    async fn settle(&self, done: &[Settled]) -> Result<()> {
+    async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         self.settle_all(done).await
+    }
+
+    async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
+        let filter = doc! {"lock.edits": {"$gt": 0}, "lock.worker": uuid(me.uuid())};
+        let due = self.due.clone();
+        let edited = async move {
+            let find = due.find(filter).hint(Hint::Keys(by_edits())).projection(doc! {"lock.token": 1});
+            find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
+        };
+        Ok(command::bounded(edited).await?.iter().filter_map(claim_ref).collect())
     }
 
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
@@ -108,6 +119,11 @@ impl MongoStore {
             }
         });
     }
+}
+
+/// The keys of the index of what was edited while it is held, which is rare.
+pub(crate) fn by_edits() -> Document {
+    doc! {"lock.edits": 1}
 }
 
 /// The filter that finds a job if this claim holds it.

@@ -47,6 +47,7 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 9] {
         plain(crate::pools::by_pool_and_gate()),
         partial(crate::queued::index(), doc! {"stage": {"$gt": ""}}),
         partial(doc! {"ended_at": 1}, doc! {"ended_at": ever()}),
+        partial(crate::queue::by_edits(), doc! {"lock.edits": {"$gt": 0}}),
         partial(crate::sla::index(), doc! {"watch.deadline": ever()}),
         partial(crate::plan::index(), crate::plan::planned()),
     ];

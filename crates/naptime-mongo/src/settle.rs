@@ -7,20 +7,21 @@
 //! which is behind it by a millisecond, or after this machine slept by up to two seconds.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use mongodb::bson::{RawArrayBuf, rawdoc};
-use naptime_core::{ClaimRef, Job, JobId, Settled, Time, Token};
+use mongodb::bson::{RawArrayBuf, RawBson, rawdoc};
+use naptime_core::{Claim, ClaimRef, Job, JobId, Settled, Time, Token};
 use naptime_store::{Clock, Error, Result};
 
 use crate::MongoStore;
 use crate::command::{self, Update};
-use crate::document::{Changes, from_run, partition, raw_uuid, unchanged};
+use crate::document::{Changes, corrupt, from_run, partition, raw_uuid, unchanged};
 
 /// How often a settle is computed anew because of edits in between.
 const MAX_TRIES: usize = 20;
 
 impl MongoStore {
-    pub(crate) async fn settle_all(&self, done: &[Settled]) -> Result<()> {
+    pub(crate) async fn settle_all(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
         if !runs.is_empty() {
             let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
@@ -28,19 +29,24 @@ impl MongoStore {
             command::insert_new(&self.runs, documents).await?;
         }
         self.record_breaches(done).await?;
-        if !self.end_all(done).await? {
-            self.end_each(done).await?;
-        }
+        let held_over = match self.end_all(done).await? {
+            Some(held_over) => held_over,
+            None => {
+                self.end_each(done).await?;
+                self.held_over(done).await?
+            }
+        };
         self.trim(&runs.iter().map(|run| run.job).collect::<Vec<_>>());
-        Ok(())
+        Ok(held_over)
     }
 
-    /// Ends those of the claims that are held and whose jobs nobody has edited since, by one statement. Returns whether
-    /// those were all.
-    async fn end_all(&self, done: &[Settled]) -> Result<bool> {
+    /// Ends those of the claims that are held and whose jobs nobody has edited since, by one statement. If those were
+    /// all: the claims that hold jobs over.
+    async fn end_all(&self, done: &[Settled]) -> Result<Option<Vec<Claim>>> {
         let now = self.now();
         let (mut ids, mut tokens, mut values) = (RawArrayBuf::new(), RawArrayBuf::new(), RawArrayBuf::new());
         let (mut jobs, mut partitions, mut each_token) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut held_over = Vec::new();
         for settled in done {
             let mut after = Job::clone(&settled.job);
             // A job that is here twice was claimed again before this settle of an earlier claim.
@@ -52,9 +58,10 @@ impl MongoStore {
             values.push(Changes::between(&settled.job, &after).raw()?);
             partitions.insert(partition(settled.claim.job));
             each_token.insert(settled.claim.token);
+            held_over.extend(Arc::new(after).held_over(settled));
         }
         if jobs.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut all = RawArrayBuf::new();
         each_token.iter().for_each(|token| all.push(raw_uuid(token.uuid()).as_raw_bson_ref()));
@@ -67,15 +74,35 @@ impl MongoStore {
         };
         let place = rawdoc! {"$indexOfArray": [{"$literal": ids}, "$_id"]};
         // Another of these tokens may hold the job by now.
-        let held = rawdoc! {"$eq": ["$lock.token", {"$arrayElemAt": [{"$literal": tokens}, "$$place"]}]};
-        let value = rawdoc! {"$arrayElemAt": [{"$literal": values}, "$$place"]};
-        let change = rawdoc! {"$let": {"vars": {"place": place}, "in": {"$cond": [held, value, {}]}}};
+        let is_held = rawdoc! {"$eq": ["$lock.token", {"$arrayElemAt": [{"$literal": tokens}, "$$place"]}]};
+        let mut value = rawdoc! {"$arrayElemAt": [{"$literal": values}, "$$place"]};
+        if !held_over.is_empty() {
+            // A lease runs by the server's clock.
+            let now: RawBson = self.clock.server_now().try_into().map_err(corrupt)?;
+            let lease = rawdoc! {"claim_at": {"$add": [now, "$$value.lock.lease_ms"]}};
+            let lease = rawdoc! {"$cond": ["$$value.lock", lease, {}]};
+            value = rawdoc! {"$let": {"vars": {"value": value}, "in": {"$mergeObjects": ["$$value", lease]}}};
+        }
+        let change = rawdoc! {"$let": {"vars": {"place": place}, "in": {"$cond": [is_held, value, {}]}}};
         let mut pipeline = RawArrayBuf::new();
         pipeline.push(rawdoc! {"$replaceWith": {"$mergeObjects": ["$$ROOT", change]}});
         let mut statements = RawArrayBuf::new();
         statements.push(rawdoc! {"q": filter, "u": pipeline, "multi": true, "hint": {"_id": 1}});
         let reply = command::write(&self.db, rawdoc! {"update": "due", "updates": statements}).await?;
-        Ok(reply.get_i32("nModified").ok().and_then(|n| usize::try_from(n).ok()) == Some(done.len()))
+        let ended = reply.get_i32("nModified").ok().and_then(|n| usize::try_from(n).ok());
+        Ok((ended == Some(done.len())).then_some(held_over))
+    }
+
+    /// The claims that hold jobs over, of settles that took effect one by one, or some time before.
+    async fn held_over(&self, done: &[Settled]) -> Result<Vec<Claim>> {
+        let asked = done.iter().filter_map(|settled| Some((settled.claim.job, settled.hold_over?)));
+        let (ids, tokens): (Vec<JobId>, Vec<Token>) = asked.unzip();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held = self.held(tokens, &ids).await?;
+        let held: HashMap<JobId, Arc<Job>> = held.into_iter().map(|job| (job.id, Arc::new(job))).collect();
+        Ok(done.iter().filter_map(|settled| held.get(&settled.claim.job)?.held_over(settled)).collect())
     }
 
     /// Ends those of the claims that are still held, each from its job as it is now.

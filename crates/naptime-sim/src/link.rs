@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
 use naptime_core::{
-    ClaimRef, Heartbeat, JobId, Pass, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
+    Claim, ClaimRef, Heartbeat, JobId, Pass, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
 };
 use naptime_store::{
     Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken,
@@ -71,7 +71,7 @@ impl Queue for Link {
         .await
     }
 
-    async fn settle(&self, done: &[Settled]) -> Result<()> {
+    async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         let (store, witness, done) = (self.network.store.clone(), self.witness.clone(), done.to_vec());
         let is_torn = self.network.is_torn((self.worker, self.requests.load(Ordering::Relaxed)));
         self.request(async move {
@@ -84,6 +84,11 @@ impl Queue for Link {
             settled
         })
         .await
+    }
+
+    async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.edited(me).await }).await
     }
 
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use naptime_core::claim::HOLDS_OVER;
 use naptime_core::retry::MAX_BACKOFF;
-use naptime_core::{Claim, Job, JobId, Rev, Time, WorkerId};
+use naptime_core::{Claim, Job, JobId, Lock, Rev, Time, WorkerId};
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Want};
 
@@ -131,7 +132,8 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
     let (was, is) = (&before.state, &after.state);
     if cause == Cause::Edit {
         check(before.rev <= after.rev && before.plan <= after.plan, "[4] a revision went back");
-        check(was.lock == is.lock, "[4] an edit changed a lock");
+        let unedited = |lock: &Option<Lock>| lock.clone().map(|lock| Lock { edits: 0, left: false, ..lock });
+        check(unedited(&was.lock) == unedited(&is.lock), "[4] an edit changed a lock");
         if before.plan == after.plan {
             check(was.due == is.due, "[4] an edit beside the schedule changed when the job is called");
         }
@@ -139,7 +141,7 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
         let same = configuration(before) == configuration(after) && before.spec == after.spec;
         check(same, "[4] a worker changed what people write");
     }
-    let token = |lock: &Option<naptime_core::Lock>| lock.as_ref().map(|lock| lock.token);
+    let token = |lock: &Option<Lock>| lock.as_ref().map(|lock| lock.token);
     match cause {
         Cause::Claim(worker) => {
             let in_time = was.claim_at.is_some_and(|at| at <= now + std::time::Duration::from_millis(100));
@@ -153,12 +155,21 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
         Cause::Settle if was.lock.is_some() && is.lock.is_none() => {
             let lock_plan = was.lock.as_ref().map(|lock| lock.plan);
             if lock_plan != Some(before.plan) {
-                check(was.due == is.due, "[4] a settle changed what an edit had set");
+                let called = was.lock.as_ref().and_then(|lock| lock.due) == was.due;
+                check(was.due == is.due || called, "[4] a settle changed what an edit had set");
             }
             if is.asked_at.is_none() && was.asked_at.is_some() {
                 let answered = was.lock.as_ref().map(|lock| lock.asked_at) == Some(was.asked_at);
                 check(answered, "[4] a settle dropped a request for a call");
             }
+        }
+        Cause::Settle if token(&was.lock) != token(&is.lock) => {
+            let edited = was.lock.as_ref().is_none_or(|lock| lock.edits > 0);
+            check(!edited, "[4] a job was held over that was edited");
+            let holder = |lock: &Option<Lock>| lock.as_ref().map(|lock| lock.worker);
+            check(holder(&was.lock) == holder(&is.lock), "[1] a lock changed hands");
+            let next = is.lock.as_ref().and_then(|lock| lock.due);
+            check(next == is.due && next.is_some_and(|due| due <= now + HOLDS_OVER), "a job is held over for too long");
         }
         Cause::Settle | Cause::Renewal => check(token(&was.lock) == token(&is.lock), "[1] a lock changed hands"),
         Cause::Edit => {}

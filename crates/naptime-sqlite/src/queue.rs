@@ -1,9 +1,10 @@
 //! Due work as workers see it: claim, renew, settle, heartbeat.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, Time, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, State, Time, WorkerId};
 use naptime_store::{Error, Queue, Result, Taken, Want};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -48,9 +49,9 @@ impl Queue for SqliteStore {
         .await
     }
 
-    async fn settle(&self, done: &[Settled]) -> Result<()> {
+    async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         if done.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let done = done.to_vec();
         let retention = self.inner.retention;
@@ -58,19 +59,42 @@ impl Queue for SqliteStore {
             for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
                 runs::record(connection, run)?;
             }
-            let mut breaches = Vec::new();
+            let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
             for settled in done {
                 let Some(mut job) = readable(settled.claim.job, rows::find_slim(connection, settled.claim.job))? else {
                     continue;
                 };
                 let deadline = job.state.watch.map(|watch| watch.deadline);
-                if job.settle(&settled, now) {
+                let was_held = job.settle(&settled, now);
+                if was_held {
                     rows::write_state(connection, &job)?;
-                    // Where an edit has set another deadline meanwhile, it has ended the breach too.
-                    breaches.extend(settled.breach.filter(|breach| Some(breach.from) == deadline));
                 }
+                if settled.hold_over.is_some()
+                    && let Some(whole) = rows::find(connection, settled.claim.job)?
+                {
+                    held_over.extend(Arc::new(whole).held_over(&settled));
+                }
+                // Where an edit has set another deadline meanwhile, it has ended the breach too.
+                breaches.extend(settled.breach.filter(|breach| was_held && Some(breach.from) == deadline));
             }
-            sla::keep(connection, &breaches, None, now, retention)
+            sla::keep(connection, &breaches, None, now, retention)?;
+            Ok(held_over)
+        })
+        .await
+    }
+
+    async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
+        self.read(move |connection, _| {
+            const SQL: &str = "SELECT id, state FROM jobs WHERE held AND state ->> '$.lock.edits' > 0";
+            let mut statement = connection.prepare_cached(SQL)?;
+            let found = statement.query_map([], |row| Ok((uuid(row, "id")?, rows::json::<State>(row, "state")?)))?;
+            let mut edited = Vec::new();
+            for found in found {
+                let (id, state) = found?;
+                let lock = state.lock.filter(|lock| lock.worker == me);
+                edited.extend(lock.map(|lock| ClaimRef { job: id.into(), token: lock.token }));
+            }
+            Ok(edited)
         })
         .await
     }

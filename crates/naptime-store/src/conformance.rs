@@ -23,6 +23,7 @@ pub mod deleted;
 pub mod editing;
 pub mod gates;
 pub mod history;
+pub mod holding_over;
 pub mod keys;
 pub mod leases;
 pub mod listing;
@@ -165,6 +166,12 @@ macro_rules! conformance {
                 many_are_settled_together
                 another_token_settles_nothing
                 counters_count
+            }
+            holding_over {
+                the_next_occurrence_is_claimed_by_the_settle
+                what_was_edited_is_not_held_over
+                what_is_due_much_later_is_not_held_over
+                edits_of_what_is_held_are_told
             }
             occurrences {
                 every_occurrence_is_settled_or_missed

@@ -92,8 +92,8 @@ pub struct JobSummary {
     pub created_at: Time,
     pub updated_at: Time,
     pub due: Option<Time>,
-    /// Whether a worker holds it.
-    pub held: bool,
+    /// When the call leaves, or left, of the worker that holds it; none if nobody does.
+    pub called_at: Option<Time>,
     pub last: Option<naptime_core::Last>,
     pub last_ok: Option<Time>,
     /// How it stands to its SLA.
@@ -133,7 +133,7 @@ impl From<Job> for JobSummary {
             created_at: job.created_at,
             updated_at: job.updated_at,
             due: job.state.due,
-            held: job.state.lock.is_some(),
+            called_at: job.state.lock.map(|lock| lock.at),
             last: job.state.last,
             last_ok: job.state.last_ok,
             watch: job.state.watch,

@@ -18,8 +18,12 @@ pub trait Queue: Clock {
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>>;
 
     /// Ends claims as [`Job::settle`](naptime_core::Job::settle) says: first the breaches that they end and the runs are
-    /// recorded, then the jobs are set free. It may be repeated any number of times, and must be until it succeeds.
-    async fn settle(&self, done: &[Settled]) -> Result<()>;
+    /// recorded, then the jobs are set free, or held over. Returns the claims that hold jobs over. It may be repeated any
+    /// number of times, and must be until it succeeds.
+    async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>>;
+
+    /// The claims of this worker whose jobs were edited since they were claimed.
+    async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>>;
 
     /// Says that this worker lives, and returns those who do and are not [stopping](Heartbeat::stopping).
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>>;

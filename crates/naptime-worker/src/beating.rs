@@ -58,6 +58,8 @@ impl Beating {
             let pause = match self.link.noted(self.link.beat(&beat)).await {
                 Ok(living) => {
                     self.share.update(self.me, &living);
+                    // What another worker is to call now is not kept from it.
+                    self.registry.revoke(|claim| !self.share.is_home(claim.job.partition()));
                     failures = 0;
                     BEATS_EVERY
                 }

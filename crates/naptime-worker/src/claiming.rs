@@ -70,7 +70,11 @@ impl Claiming {
         let mut failures = 0;
         let mut stole = Instant::now();
         let slots = async || {
-            if self.behind.load(Ordering::Relaxed) {
+            let is_behind = self.behind.load(Ordering::Relaxed);
+            if is_behind && self.registry.waiting() > 0 {
+                return self.slots.take_several().await;
+            }
+            if is_behind {
                 let _ = tokio::time::timeout(SEVERAL, self.slots.several_free()).await;
             }
             self.slots.take().await
@@ -236,7 +240,7 @@ mod tests {
         let mut bench = Workbench::with_slots(10).await;
         let id = bench.once("http://a.test/", SECOND).await;
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(crate::settling::run(bench.link.clone(), bench.behind.clone(), to_settle));
+        tokio::spawn(crate::settling::run(bench.holding.clone(), bench.behind.clone(), to_settle));
         tokio::spawn(bench.claiming().run());
         tokio::time::sleep(Duration::from_millis(970)).await;
         assert!(bench.job(id).state.lock.is_some());

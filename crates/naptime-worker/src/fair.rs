@@ -105,6 +105,16 @@ impl Fair {
         }
     }
 
+    /// Whether a claim of a pool that has waited for its time may take a slot: others are to have theirs.
+    pub(crate) fn has_room(&self, registry: &Registry, pool: &Pool, now: Time) -> bool {
+        if registry.held_of(pool) < self.half {
+            return true;
+        }
+        let known = self.lock();
+        let past = known.past.as_ref().filter(|past| past.pool == *pool).and_then(|past| past.next);
+        !others_wait(registry, pool, past.into_iter().chain(known.gated).min(), now)
+    }
+
     /// Takes note of whether there is work of no gated pool.
     pub(crate) fn note_ordinary(&self, is_there: bool) {
         let mut known = self.lock();

@@ -20,18 +20,24 @@ pub(crate) struct Held {
     pub(crate) gone: CancellationToken,
     claim: ClaimRef,
     book: Arc<Book>,
-    _slot: Slot,
+    /// None while the claim waits.
+    slot: Option<Slot>,
     pass: Option<HeldPass>,
 }
 
 /// What is known of a held claim besides the work itself.
 struct Entry {
     pool: Pool,
+    /// Since when it takes a slot, or waits.
     since: Instant,
+    /// When its lease began that lasts now.
+    leased: Instant,
     lease: Duration,
     fence: Instant,
     flight: Option<Flight>,
     gone: CancellationToken,
+    /// Whether it holds a job over, and has no slot yet.
+    waits: bool,
 }
 
 /// A pass that has to be extended, and until when it is safe.
@@ -70,6 +76,8 @@ struct Book {
 struct AllHeld {
     entries: BTreeMap<ClaimRef, Entry>,
     pools: BTreeMap<Pool, OfPool>,
+    /// How many of the entries wait.
+    waiting: usize,
 }
 
 impl Registry {
@@ -81,9 +89,63 @@ impl Registry {
         let (gone, lease, claim) = (CancellationToken::new(), claim.lock.lease, claim.reference());
         let limited = pass.as_ref().filter(|pass| pass.in_flight);
         let flight = limited.map(|it| Flight { pass: it.pass.clone(), fence: fence(it.sent, PASS_LEASE) });
-        let entry = Entry { pool, since: Instant::now(), lease, fence: fence(sent, lease), flight, gone: gone.clone() };
+        let entry = Entry {
+            pool,
+            since: Instant::now(),
+            leased: sent,
+            lease,
+            fence: fence(sent, lease),
+            flight,
+            gone: gone.clone(),
+            waits: false,
+        };
         self.0.lock().add(claim, entry);
-        Some(Held { gone, claim, book: self.0.clone(), _slot: slot, pass })
+        Some(Held { gone, claim, book: self.0.clone(), slot: Some(slot), pass })
+    }
+
+    /// Takes in a claim that holds a job over, by a request first sent at `sent`. It waits, and takes no slot until
+    /// [`Held::begin`].
+    pub(crate) fn hold_over(&self, claim: &Claim, sent: Instant) -> Held {
+        let pool = claim.job.spec.endpoint.pool().clone();
+        let (gone, lease, claim) = (CancellationToken::new(), claim.lock.lease, claim.reference());
+        let fence = fence(sent, lease);
+        let entry = Entry {
+            pool,
+            since: Instant::now(),
+            leased: sent,
+            lease,
+            fence,
+            flight: None,
+            gone: gone.clone(),
+            waits: true,
+        };
+        self.0.lock().add(claim, entry);
+        Held { gone, claim, book: self.0.clone(), slot: None, pass: None }
+    }
+
+    /// How many claims wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.0.lock().waiting
+    }
+
+    /// Gives up those of the claims that wait for which this holds.
+    pub(crate) fn revoke(&self, is_revoked: impl Fn(&ClaimRef) -> bool) {
+        let held = self.0.lock();
+        if held.waiting > 0 {
+            let waiting = held.entries.iter().filter(|(_, entry)| entry.waits);
+            waiting.filter(|(claim, _)| is_revoked(claim)).for_each(|(_, entry)| entry.gone.cancel());
+        }
+    }
+
+    /// Waits until no claim is held.
+    pub(crate) async fn all_ended(&self) {
+        loop {
+            let freed = self.0.freed.notified();
+            if self.0.lock().entries.is_empty() {
+                return;
+            }
+            freed.await;
+        }
     }
 
     /// How many more claims of each pool may be made, if there are to be `most` of each; those that are not named have
@@ -109,7 +171,8 @@ impl Registry {
 
     /// Whether a claim of another pool is held that was made within this time.
     pub(crate) fn holds_others(&self, pool: &Pool, within: Duration) -> bool {
-        self.0.lock().entries.values().any(|entry| entry.pool != *pool && entry.since.elapsed() < within)
+        let is_other = |entry: &Entry| !entry.waits && entry.pool != *pool && entry.since.elapsed() < within;
+        self.0.lock().entries.values().any(is_other)
     }
 
     /// Waits until a claim is ended.
@@ -117,15 +180,16 @@ impl Registry {
         self.0.freed.notified().await;
     }
 
-    /// The number of claims held.
+    /// The number of claims held, without those that wait.
     pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.0.lock().entries.len()).unwrap_or(u32::MAX)
+        let held = self.0.lock();
+        u32::try_from(held.entries.len() - held.waiting).unwrap_or(u32::MAX)
     }
 
-    /// The claims to renew, if that is done `every` so often: those held for longer than that, and those whose lease is
-    /// so short that the next time might be too late.
+    /// The claims to renew, if that is done `every` so often: those whose lease began longer ago than that, and those whose
+    /// lease is so short that the next time might be too late.
     pub(crate) fn to_renew(&self, every: Duration) -> Vec<ClaimRef> {
-        let is_ripe = |entry: &Entry| entry.since.elapsed() > every.min(entry.lease / 5);
+        let is_ripe = |entry: &Entry| entry.leased.elapsed() >= every.min(entry.lease / 5);
         self.0.lock().entries.iter().filter(|(_, entry)| is_ripe(entry)).map(|(&claim, _)| claim).collect()
     }
 
@@ -134,7 +198,7 @@ impl Registry {
         let mut held = self.0.lock();
         for claim in claims {
             if let Some(entry) = held.entries.get_mut(claim) {
-                entry.fence = fence(sent, entry.lease);
+                (entry.leased, entry.fence) = (sent, fence(sent, entry.lease));
             }
         }
     }
@@ -179,12 +243,27 @@ impl Book {
 
 impl AllHeld {
     fn add(&mut self, claim: ClaimRef, entry: Entry) {
-        self.pools.entry(entry.pool.clone()).or_default().held += 1;
+        if entry.waits {
+            self.waiting += 1;
+        } else {
+            self.pools.entry(entry.pool.clone()).or_default().held += 1;
+        }
         self.entries.insert(claim, entry);
+    }
+
+    fn begin(&mut self, claim: ClaimRef) {
+        let Some(entry) = self.entries.get_mut(&claim).filter(|entry| entry.waits) else { return };
+        (entry.waits, entry.since) = (false, Instant::now());
+        self.waiting -= 1;
+        self.pools.entry(entry.pool.clone()).or_default().held += 1;
     }
 
     fn remove(&mut self, claim: ClaimRef) {
         let Some(entry) = self.entries.remove(&claim) else { return };
+        if entry.waits {
+            self.waiting -= 1;
+            return;
+        }
         let Some(of) = self.pools.get_mut(&entry.pool) else { return };
         let lasted = entry.since.elapsed();
         of.held -= 1;
@@ -211,6 +290,17 @@ impl Held {
         in_time && !self.gone.is_cancelled() && held.entries.get(&self.claim).is_some_and(Entry::is_safe)
     }
 
+    /// Ends the waiting: from now on the claim is one as any other.
+    pub(crate) fn begin(&mut self, slot: Slot) {
+        self.book.lock().begin(self.claim);
+        self.slot = Some(slot);
+    }
+
+    /// Whether it was made with a pass.
+    pub(crate) fn has_pass(&self) -> bool {
+        self.pass.is_some()
+    }
+
     /// Notes that a call leaves.
     pub(crate) fn call_leaves(&self) {
         self.pass.as_ref().inspect(|pass| pass.make_use());
@@ -220,6 +310,8 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.book.lock().remove(self.claim);
+        // The slot first: who waits for a claim to end may want it.
+        self.slot.take();
         self.book.freed.notify_one();
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use naptime_core::claim::HOLDS_OVER;
 use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time, WorkerId};
 use naptime_store::Error;
@@ -12,6 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::LOOKAHEAD;
 use crate::call::{Answer, Call, CallHeaders, Outbound};
+use crate::edits::Edits;
+use crate::fair::Fair;
 use crate::held::{Held, Registry};
 use crate::link::Link;
 use crate::meter::Meter;
@@ -19,7 +22,8 @@ use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
 use crate::settling::Settler;
-use crate::slots::Slots;
+use crate::share::Share;
+use crate::slots::{Slot, Slots};
 
 /// How long a change that the target asked for may take. The settle waits for it, and its slot.
 const STEERING: Duration = Duration::from_secs(2);
@@ -36,6 +40,9 @@ pub(crate) struct Holding {
     pub(crate) slots: Arc<Slots>,
     pub(crate) registry: Registry,
     pub(crate) settler: Settler,
+    pub(crate) share: Arc<Share>,
+    pub(crate) fair: Arc<Fair>,
+    pub(crate) edits: Arc<Edits>,
     /// The tasks that are at work.
     pub(crate) tasks: TaskTracker,
     /// Told to stop: claims whose call has not left are given back.
@@ -44,25 +51,81 @@ pub(crate) struct Holding {
     pub(crate) cutting: CancellationToken,
 }
 
+/// The most claims that wait at a time, and the largest request of one in bytes: what waits takes memory.
+const MAX_WAITING: usize = 10_000;
+const MAX_WAITING_BYTES: usize = 1024;
+/// How long a claim that has waited for its time waits for a slot, before the job is left to others.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl Holding {
     /// Sets a claim to work, in a task of its own.
     pub(crate) fn start(self: &Arc<Self>, claim: Claim, held: Held) {
         let here = self.clone();
+        let task = async move { here.work(claim, held).await };
+        self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
+    }
+
+    /// Keeps a claim that holds a job over until its time, and sets it to work then.
+    pub(crate) fn wait(self: &Arc<Self>, claim: Claim, mut held: Held) {
+        let here = self.clone();
         let task = async move {
-            let settled = match claim.duty() {
-                Duty::Settle(then) => claim.settled_uncalled(then),
-                Duty::Call { at, due, manual } => {
-                    if here.wait_until(&held, at).await {
-                        here.call(&claim, &held, due, manual).await
-                    } else {
-                        claim.settled(None, Then::GiveBack)
-                    }
-                }
+            let turn = tokio::select! {
+                biased;
+                () = here.stopping.cancelled() => None,
+                () = held.gone.cancelled() => None,
+                slot = here.turn(&claim) => slot,
             };
-            let settled = here.presence.with_breach(&claim, settled).await;
-            here.settler.settle(held, settled);
+            match turn {
+                Some(slot) => {
+                    held.begin(slot);
+                    here.work(claim, held).await;
+                }
+                None => here.settler.settle(held, claim.settled(None, Then::GiveBack)),
+            }
         };
         self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
+    }
+
+    /// The slot of a claim that waits, once it is time and nobody has edited its job. None if others are to have it.
+    async fn turn(&self, claim: &Claim) -> Option<Slot> {
+        let at = claim.lock.at;
+        // Nothing is held over for longer: the store's clock was set back, and the job is planned anew.
+        if self.link.until(at) > HOLDS_OVER + CLOCK_TOLERANCE {
+            return None;
+        }
+        tokio::join!(self.edits.looked_for(at - LOOKAHEAD), tokio::time::sleep(self.link.until(at)));
+        let pool = claim.job.spec.endpoint.pool();
+        if self.pools.is_gated(pool) || !self.fair.has_room(&self.registry, pool, self.link.now()) {
+            return None;
+        }
+        let mut taken = tokio::time::timeout(PATIENCE, self.slots.take_up_to(1)).await.ok()?;
+        taken.split(claim.job.spec.request.size())
+    }
+
+    /// Whether to ask for the next occurrence as well, as this one ends.
+    fn holds_over(&self, claim: &Claim, held: &Held, then: Then) -> bool {
+        let Then::Next { due: Some(due), .. } = then else { return false };
+        due <= self.link.now() + HOLDS_OVER
+            && !held.has_pass()
+            && !self.stopping.is_cancelled()
+            && self.share.is_home(claim.job.id.partition())
+            && claim.job.spec.request.size() <= MAX_WAITING_BYTES
+            && self.registry.waiting() < MAX_WAITING
+    }
+
+    async fn work(&self, claim: Claim, held: Held) {
+        let settled = match claim.duty() {
+            Duty::Settle(then) => claim.settled_uncalled(then),
+            Duty::Call { at, due, manual } => {
+                if self.wait_until(&held, at).await {
+                    self.call(&claim, &held, due, manual).await
+                } else {
+                    claim.settled(None, Then::GiveBack)
+                }
+            }
+        };
+        let settled = self.presence.with_breach(&claim, settled).await;
+        self.settler.settle(held, settled);
     }
 
     /// Waits until `at` by the store's time. False if no call may be made: the worker stops, or the claim is not safe.
@@ -138,7 +201,8 @@ impl Holding {
         self.meter.record(&run, claim.is_first_call());
         log(&run, claim);
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
-        claim.settled(Some(run), then)
+        let hold_over = self.holds_over(claim, held, then).then(|| self.runtime.id().into());
+        Settled { hold_over, ..claim.settled(Some(run), then) }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod call;
 mod beating;
 mod claiming;
 mod clock;
+mod edits;
 mod fair;
 mod gated;
 mod held;
@@ -51,6 +52,7 @@ use tokio_util::task::TaskTracker;
 use crate::beating::Beating;
 use crate::call::{Caller, Outbound};
 use crate::claiming::Claiming;
+use crate::edits::Edits;
 use crate::fair::Fair;
 use crate::gated::Gated;
 use crate::held::Registry;
@@ -139,6 +141,7 @@ impl Worker {
         let behind = Arc::new(AtomicBool::new(false));
         let share = Arc::new(Share::default());
         let fair = Arc::new(Fair::new(capacity));
+        let edits = Arc::new(Edits::default());
         let meter = Arc::new(Meter::default());
         let presence = Arc::new(Presence::new(link.clone()));
         let pools = Arc::new(Pools::new(link.clone(), presence.clone()));
@@ -158,6 +161,9 @@ impl Worker {
             slots: slots.clone(),
             registry: registry.clone(),
             settler,
+            share: share.clone(),
+            fair: fair.clone(),
+            edits: edits.clone(),
             tasks: calls.clone(),
             stopping: stop.clone(),
             cutting: cutting.clone(),
@@ -197,7 +203,7 @@ impl Worker {
             fair,
             pools: pools.clone(),
             passes: passes.clone(),
-            holding,
+            holding: holding.clone(),
             stopping: stop.clone(),
         };
 
@@ -213,9 +219,11 @@ impl Worker {
         help(Box::pin(renewing::run(link.clone(), registry.clone())));
         help(Box::pin(renewing::keep_fences(registry.clone())));
         help(Box::pin(meter::run(meter.clone(), me, capacity, link.clone(), registry.clone())));
+        let (looking, holding_over) = (link.clone(), registry.clone());
+        help(Box::pin(async move { edits.run(me, &looking, &holding_over).await }));
         help(Box::pin(pools::run(pools)));
         help(Box::pin(passes::run(passes.clone(), link.clone(), to_free)));
-        help(Box::pin(settling::run(link.clone(), behind, to_settle)));
+        help(Box::pin(settling::run(holding, behind, to_settle)));
         let claimers = TaskTracker::new();
         runtime.spawn(Box::pin(claimers.track_future(claiming.run())));
         runtime.spawn(Box::pin(claimers.track_future(gated.run())));
@@ -238,7 +246,7 @@ impl Worker {
             if !in_time {
                 all_called.await;
             }
-            slots.all_free().await;
+            registry.all_ended().await;
             passes.all_free().await;
         };
         if tokio::time::timeout(SETTLING, rest).await.is_err() {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use naptime_core::Settled;
+use naptime_core::{Claim, Settled};
 use naptime_store::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::held::Held;
+use crate::holding::Holding;
 use crate::link::Link;
 use crate::outage::backoff;
 
@@ -40,19 +41,23 @@ impl Settler {
     }
 }
 
-/// Settles whatever comes, each until it is acknowledged. While work waits for slots (`behind`), no batch waits for more.
-pub(crate) async fn run(link: Link, behind: Arc<AtomicBool>, mut to_settle: ToSettle) {
+/// Settles whatever comes, each until it is acknowledged, and has the claims wait that hold jobs over. While work waits for
+/// slots (`behind`), no batch waits for more.
+pub(crate) async fn run(holding: Arc<Holding>, behind: Arc<AtomicBool>, mut to_settle: ToSettle) {
+    let link = holding.link.clone();
     let mut batch = Vec::new();
     while to_settle.recv_many(&mut batch, MAX_BATCH).await > 0 {
         gather(&behind, &mut to_settle, &mut batch).await;
         let (held, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        if settle(&link, &done).await.is_err() {
-            // One that cannot be settled must not keep the others. Its lease runs out, and it is found lost.
-            for one in &done {
-                if let Err(error) = settle(&link, std::slice::from_ref(one)).await {
-                    tracing::error!(job = %one.claim.job, %error, "cannot settle a claim");
-                }
-            }
+        // A request that was given up may have taken effect, so leases count from the first.
+        let sent = Instant::now();
+        let held_over = match settle(&link, &done).await {
+            Ok(held_over) => held_over,
+            Err(_) => settle_each(&link, &done).await,
+        };
+        for claim in held_over {
+            let held = holding.registry.hold_over(&claim, sent);
+            holding.wait(claim, held);
         }
         drop(held);
     }
@@ -70,8 +75,20 @@ async fn gather(behind: &AtomicBool, to_settle: &mut ToSettle, batch: &mut Vec<(
     }
 }
 
+/// Settles one by one: one that cannot be settled must not keep the others. Its lease runs out, and it is found lost.
+async fn settle_each(link: &Link, done: &[Settled]) -> Vec<Claim> {
+    let mut held_over = Vec::new();
+    for one in done {
+        match settle(link, std::slice::from_ref(one)).await {
+            Ok(claims) => held_over.extend(claims),
+            Err(error) => tracing::error!(job = %one.claim.job, %error, "cannot settle a claim"),
+        }
+    }
+    held_over
+}
+
 /// Settles until it is acknowledged. An error means that repeating would not help.
-async fn settle(link: &Link, done: &[Settled]) -> Result<(), Error> {
+async fn settle(link: &Link, done: &[Settled]) -> Result<Vec<Claim>, Error> {
     let mut failures = 0;
     loop {
         match link.noted(link.settle(done)).await {
@@ -100,7 +117,7 @@ mod tests {
             bench.once(&format!("http://{number}.test/"), Duration::ZERO).await;
         }
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(run(bench.link.clone(), bench.behind.clone(), to_settle));
+        tokio::spawn(run(bench.holding.clone(), bench.behind.clone(), to_settle));
         for (claim, held) in bench.hold().await {
             let settled = claim.settled(None, Then::Next { due: None, missed: 0 });
             bench.holding.settler.settle(held, settled);
@@ -139,6 +156,72 @@ mod tests {
         bench.store.refuse(None);
         tokio::time::sleep(SECOND).await;
         assert_eq!((settled(&bench), bench.registry.len()), (3, 0));
-        bench.slots.all_free().await;
+        bench.registry.all_ended().await;
+    }
+
+    /// An endpoint that is due every second, called for so long, with all loops that hold it over.
+    async fn called_every_second(bench: &mut Workbench) -> naptime_core::JobId {
+        let id = bench.add("http://a.test/", naptime_core::Schedule::aligned(SECOND)).await;
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(run(bench.holding.clone(), bench.behind.clone(), to_settle));
+        let (edits, me, link, registry) = (bench.edits.clone(), bench.me, bench.link.clone(), bench.registry.clone());
+        tokio::spawn(async move { edits.run(me, &link, &registry).await });
+        tokio::spawn(bench.claiming().run());
+        id
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_is_due_again_soon_is_held_over_without_a_slot() {
+        let mut bench = Workbench::with_slots(1).await;
+        let id = called_every_second(&mut bench).await;
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        let first = bench.job(id).state.lock.clone().expect("it is held over");
+        assert_eq!((bench.registry.waiting(), bench.registry.len()), (1, 0));
+        assert_eq!(bench.slots.take().await.slots(), 1);
+        tokio::time::sleep(SECOND).await;
+        let lock = bench.job(id).state.lock.clone().expect("it is held over again");
+        assert!(lock.token != first.token && lock.lost.is_empty());
+        let calls = bench.calls();
+        let apart: Vec<u128> = calls.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(calls.len() >= 2 && apart.iter().all(|apart| *apart == 1_000), "each at its time: {calls:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_edited_while_it_is_held_over_is_given_back_uncalled() {
+        use naptime_core::{Change, Edit};
+        use naptime_store::Jobs;
+        let mut bench = Workbench::with_slots(1).await;
+        let id = called_every_second(&mut bench).await;
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        let calls = bench.calls().len();
+        bench.store.edit(id, None, Edit::Change(Box::new(Change::switch(false)))).await.expect("it is there");
+        tokio::time::sleep(2 * SECOND).await;
+        let state = &bench.job(id).state;
+        assert_eq!((bench.calls().len(), state.lock.is_some(), state.counters.missed), (calls, false, 0));
+        // A call that is asked for does not wait for the occurrence.
+        bench.store.edit(id, None, Edit::Change(Box::new(Change::switch(true)))).await.expect("it is there");
+        tokio::time::sleep(3 * SECOND).await;
+        assert_eq!(bench.registry.waiting(), 1);
+        let calls = bench.calls().len();
+        bench.store.edit(id, None, Edit::CallNow).await.expect("it is there");
+        tokio::time::sleep(Duration::from_millis(350)).await;
+        assert_eq!(bench.calls().len(), calls + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_given_back_when_the_worker_stops_or_its_partition_moves() {
+        let mut bench = Workbench::with_slots(1).await;
+        let id = called_every_second(&mut bench).await;
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        assert_eq!(bench.registry.waiting(), 1);
+        bench.registry.revoke(|claim| claim.job == id);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let state = &bench.job(id).state;
+        assert_eq!((state.lock.is_some(), state.attempt, state.claim_at), (false, 0, state.due));
+        tokio::time::sleep(2 * SECOND).await;
+        assert_eq!(bench.registry.waiting(), 1);
+        bench.stopping.cancel();
+        tokio::time::timeout(SECOND, bench.registry.all_ended()).await.expect("it does not wait for its time");
+        assert!(bench.job(id).state.lock.is_none());
     }
 }

@@ -20,6 +20,11 @@ impl Share {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether a partition is this worker's own.
+    pub(crate) fn is_home(&self, partition: Partition) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition)
+    }
+
     /// The others': all, for one worker of many that has none, or before the first heartbeat.
     pub(crate) fn others(&self) -> Vec<Partition> {
         let home = self.home();

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::call::{Answer, Call, LocalFault, Outbound};
 use crate::claiming::Claiming;
+use crate::edits::Edits;
 use crate::fair::Fair;
 use crate::gated::Gated;
 use crate::held::{Held, Registry};
@@ -46,6 +47,7 @@ pub(crate) struct Workbench {
     pub(crate) behind: Arc<AtomicBool>,
     pub(crate) registry: Registry,
     pub(crate) fair: Arc<Fair>,
+    pub(crate) edits: Arc<Edits>,
     pub(crate) share: Arc<Share>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) passes: Arc<Passes>,
@@ -92,6 +94,8 @@ impl Workbench {
         let passes = Arc::new(passes);
         tokio::spawn(passes::run(passes.clone(), link.clone(), to_free));
         let (settler, to_settle) = Settler::new();
+        let fair = Arc::new(Fair::new(capacity));
+        let edits = Arc::new(Edits::default());
         let (stopping, cutting) = (CancellationToken::new(), CancellationToken::new());
         let holding = Arc::new(Holding {
             me,
@@ -104,6 +108,9 @@ impl Workbench {
             slots: slots.clone(),
             registry: registry.clone(),
             settler,
+            share: share.clone(),
+            fair: fair.clone(),
+            edits: edits.clone(),
             tasks: TaskTracker::new(),
             stopping: stopping.clone(),
             cutting: cutting.clone(),
@@ -116,7 +123,8 @@ impl Workbench {
             slots,
             behind: Arc::default(),
             registry,
-            fair: Arc::new(Fair::new(capacity)),
+            fair,
+            edits,
             share,
             pools,
             passes,

@@ -69,6 +69,8 @@ struct LockDocument {
     plan: Plan,
     #[serde(default)]
     edits: u32,
+    #[serde(default)]
+    left: bool,
     lost: Vec<LostDocument>,
 }
 
@@ -80,6 +82,8 @@ struct LostDocument {
     due: Option<DateTime>,
     asked_at: Option<DateTime>,
     plan: Plan,
+    #[serde(default)]
+    left: bool,
 }
 
 /// How the last run ended.
@@ -288,6 +292,7 @@ impl From<&Lock> for LockDocument {
             asked_at: lock.asked_at.map(date),
             plan: lock.plan,
             edits: lock.edits,
+            left: lock.left,
             lost: lock.lost.iter().map(LostDocument::from).collect(),
         }
     }
@@ -305,6 +310,7 @@ impl From<LockDocument> for Lock {
             asked_at: d.asked_at.map(time),
             plan: d.plan,
             edits: d.edits,
+            left: d.left,
             lost: d.lost.into_iter().map(Lost::from).collect(),
         }
     }
@@ -319,6 +325,7 @@ impl From<&Lost> for LostDocument {
             due: lost.due.map(date),
             asked_at: lost.asked_at.map(date),
             plan: lost.plan,
+            left: lost.left,
         }
     }
 }
@@ -332,6 +339,7 @@ impl From<LostDocument> for Lost {
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
             plan: d.plan,
+            left: d.left,
         }
     }
 }

@@ -151,7 +151,16 @@ impl<B: Backend> Case<B> {
     pub(crate) async fn record(&self, run: Run) {
         let claim = naptime_core::ClaimRef { job: run.job, token: new_token() };
         let job = self.get(run.job).await.into();
-        self.settle(Settled { claim, job, run: Some(run), then: Then::GiveBack, abandoned: 0, breach: None }).await;
+        self.settle(Settled {
+            claim,
+            job,
+            run: Some(run),
+            then: Then::GiveBack,
+            abandoned: 0,
+            breach: None,
+            hold_over: None,
+        })
+        .await;
     }
 
     /// All runs of a job, newest first.

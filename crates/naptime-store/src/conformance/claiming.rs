@@ -83,6 +83,7 @@ pub async fn a_claim_says_what_it_found<B: Backend>() {
         asked_at: None,
         plan: job.plan,
         edits: 0,
+        left: false,
         lost: Vec::new(),
     };
     assert_eq!(claim.lock, lock);

@@ -111,13 +111,13 @@ pub async fn a_list_shows_jobs_as_they_are<B: Backend>() {
     assert_eq!(shown().await, JobSummary::from(job.clone()));
     case.advance(HOUR / 2).await;
     let claim = case.claim_only(job.id).await;
-    assert!(shown().await.held);
+    assert!(shown().await.called_at.is_some());
     assert_eq!(shown().await, JobSummary::from(naptime_core::Job::clone(&claim.job)));
     let run = run(&claim, Outcome::Failed);
     case.settle(claim.settled(Some(run.clone()), claim.conclude(&run, None))).await;
     let settled = case.get(job.id).await;
     assert_eq!(shown().await, JobSummary::from(settled));
-    assert!(shown().await.last.is_some() && !shown().await.held);
+    assert!(shown().await.last.is_some() && shown().await.called_at.is_none());
     let off = case.switch(job.id, false).await;
     assert_eq!(shown().await, JobSummary::from(off));
 }

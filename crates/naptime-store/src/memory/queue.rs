@@ -1,5 +1,7 @@
 //! Due work as workers see it: claim, renew, settle, heartbeat.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, Time, WorkerId};
 
@@ -22,8 +24,18 @@ impl Queue for MemoryStore {
         })
     }
 
-    async fn settle(&self, done: &[Settled]) -> Result<()> {
+    async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         self.try_with(|state, now| state.settle(done, now))
+    }
+
+    async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
+        self.try_with(|state, _| {
+            let edited = |job: &Arc<Job>| {
+                let lock = job.state.lock.as_ref().filter(|lock| lock.worker == me && lock.edits > 0)?;
+                Some(ClaimRef { job: job.id, token: lock.token })
+            };
+            state.jobs.all().filter_map(edited).collect()
+        })
     }
 
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
@@ -120,18 +132,21 @@ impl State {
         }
     }
 
-    fn settle(&mut self, done: &[Settled], now: Time) {
+    fn settle(&mut self, done: &[Settled], now: Time) -> Vec<Claim> {
         self.record_runs(done);
-        let mut breaches = Vec::new();
+        let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
         for settled in done {
             let settle = |job: &mut Job| {
                 let deadline = job.state.watch.map(|watch| watch.deadline);
                 job.settle(settled, now).then_some(deadline)
             };
-            let Some((Some(deadline), _)) = self.jobs.change(settled.claim.job, settle) else { continue };
+            let Some((deadline, job)) = self.jobs.change(settled.claim.job, settle) else { continue };
+            held_over.extend(job.held_over(settled));
+            let Some(deadline) = deadline else { continue };
             // Where an edit has set another deadline meanwhile, it has ended the breach too.
             breaches.extend(settled.breach.clone().filter(|breach| Some(breach.from) == deadline));
         }
         self.sla.keep(&breaches, None, now, self.retention);
+        held_over
     }
 }

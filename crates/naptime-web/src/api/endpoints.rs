@@ -9,6 +9,7 @@ use naptime_store::{Added, Error, JobQuery, PageRef};
 use uuid::Uuid;
 
 use super::{input, view};
+use crate::App;
 use crate::app::{CallNow, Shared};
 use crate::body::JsonBody;
 use crate::mask;
@@ -25,12 +26,12 @@ pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Resp
     let (q, pool, tag) = (text("q")?, text("pool")?, text("tag")?);
     let jobs = JobQuery { q, pool, tag, active, deleted, ..JobQuery::default() };
     let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
-    let found = app.store.list(&jobs, &page).await?;
+    let (found, now) = (app.store.list(&jobs, &page).await?, app.now());
     if deleted {
         let retention = app.settings.retention;
-        return Ok(Json(view::Items::of(found, |job| view::deleted(job, retention))).into_response());
+        return Ok(Json(view::Items::of(found, |job| view::deleted(job, now, retention))).into_response());
     }
-    Ok(Json(view::Items::of(found, view::summary)).into_response())
+    Ok(Json(view::Items::of(found, |job| view::summary(job, now))).into_response())
 }
 
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {
@@ -42,11 +43,11 @@ pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) 
     let job = job.ok_or(Error::Corrupt("an insert returned nothing".to_owned()))?;
     let location = [(header::LOCATION, format!("/api/endpoints/{}", job.id))];
     let rev = job.rev;
-    Ok((StatusCode::CREATED, location, tagged(rev, view::endpoint(job).beside(&others))).into_response())
+    Ok((StatusCode::CREATED, location, tagged(rev, view::endpoint(job, app.now()).beside(&others))).into_response())
 }
 
 pub(super) async fn get(State(app): State<Shared>, ApiId(id): ApiId) -> Result<Response, Problem> {
-    Ok(endpoint(app.endpoint(id).await?))
+    Ok(endpoint(&app, app.endpoint(id).await?))
 }
 
 pub(super) async fn patch(
@@ -70,7 +71,7 @@ pub(super) async fn patch(
         let change = app.change_held_to_pool(read, &old).await?.map_err(Problem::invalid)?;
         // A change holds whole requests, so it must not be made to another revision than it was read against.
         match app.edit_endpoint(id, Some(old.rev), Edit::Change(Box::new(change))).await {
-            Ok(job) => return Ok(endpoint(job)),
+            Ok(job) => return Ok(endpoint(&app, job)),
             Err(Error::Stale(_)) if expect.is_none() && tried < TRIES => {}
             Err(error) => return Err(error.into()),
         }
@@ -92,7 +93,7 @@ pub(super) async fn restore(
     ApiId(id): ApiId,
     IfMatch(expect): IfMatch,
 ) -> Result<Response, Problem> {
-    Ok(endpoint(app.edit_endpoint(id, expect, Edit::Restore).await?))
+    Ok(endpoint(&app, app.edit_endpoint(id, expect, Edit::Restore).await?))
 }
 
 pub(super) async fn call(
@@ -102,7 +103,7 @@ pub(super) async fn call(
 ) -> Result<Response, Problem> {
     match app.call_now(id, expect).await? {
         // The call itself is still to come.
-        CallNow::Asked(job) => Ok((StatusCode::ACCEPTED, endpoint(*job)).into_response()),
+        CallNow::Asked(job) => Ok((StatusCode::ACCEPTED, endpoint(&app, *job)).into_response()),
         CallNow::PoolOff(pool) => {
             let detail = format!("the pool {pool} is switched off, and nothing of it is called");
             Err(Problem::new(StatusCode::CONFLICT, "pool_off", detail).at("pool"))
@@ -130,8 +131,8 @@ fn flag(query: &Query, name: &'static str) -> Result<Option<bool>, Invalid> {
 }
 
 /// An endpoint with its revision as the tag.
-fn endpoint(job: Job) -> Response {
-    tagged(job.rev, view::endpoint(job))
+fn endpoint(app: &App, job: Job) -> Response {
+    tagged(job.rev, view::endpoint(job, app.now()))
 }
 
 fn tagged(rev: Rev, view: view::EndpointView) -> Response {

@@ -50,7 +50,7 @@ pub(super) struct JobView {
 /// A one-off job in a list.
 pub(super) fn summary(job: &JobSummary) -> Common {
     // While it is held, `claim_at` is the end of the lease.
-    let next_at = job.claim_at.filter(|_| !job.held);
+    let next_at = job.claim_at.filter(|_| job.called_at.is_none());
     let at = if let Schedule::Once { at } = job.schedule { Some(at) } else { None };
     Common {
         id: job.id,

@@ -172,7 +172,7 @@ fn ms(duration: Duration) -> u64 {
 }
 
 /// An endpoint in a list.
-pub(super) fn summary(job: &JobSummary) -> Common {
+pub(super) fn summary(job: &JobSummary, now: Time) -> Common {
     Common {
         id: job.id,
         url: job.endpoint.to_string(),
@@ -182,7 +182,8 @@ pub(super) fn summary(job: &JobSummary) -> Common {
         method: job.method,
         active: job.active,
         due: job.due,
-        held: job.held,
+        // A worker that holds a job over does not call it yet.
+        held: job.called_at.is_some_and(|at| at <= now),
         last: job.last.as_ref().map(last),
         last_ok: job.last_ok,
         sla: job.sla.map(duration::show),
@@ -196,8 +197,8 @@ pub(super) fn summary(job: &JobSummary) -> Common {
 }
 
 /// A deleted endpoint in a list. It is kept for the retention time.
-pub(super) fn deleted(job: &JobSummary, retention: Duration) -> DeletedView {
-    DeletedView { common: summary(job), kept_until: job.deleted_at.map(|at| at + retention) }
+pub(super) fn deleted(job: &JobSummary, now: Time, retention: Duration) -> DeletedView {
+    DeletedView { common: summary(job, now), kept_until: job.deleted_at.map(|at| at + retention) }
 }
 
 impl EndpointView {
@@ -214,7 +215,11 @@ impl EndpointView {
 }
 
 /// An endpoint.
-pub(super) fn endpoint(job: Job) -> EndpointView {
+pub(super) fn endpoint(job: Job, now: Time) -> EndpointView {
+    // A worker that holds a job over does not call it yet.
+    let lock = job.state.lock.as_ref();
+    let calling = lock.filter(|lock| lock.at <= now);
+    let waits = lock.is_some() && calling.is_none();
     let request = &job.spec.request;
     let headers = mask::masked(&request.headers).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     EndpointView {
@@ -229,11 +234,11 @@ pub(super) fn endpoint(job: Job) -> EndpointView {
         steer: job.spec.steer,
         upcoming: timing::upcoming(&job),
         asked_at: job.state.asked_at,
-        attempt: job.state.attempt,
-        held_by: job.state.lock.as_ref().map(|lock| lock.worker.into()),
+        attempt: job.state.attempt.saturating_sub(u32::from(waits)),
+        held_by: calling.map(|lock| lock.worker.into()),
         counters: job.state.counters,
         changes: job.changes.iter().map(change).collect(),
-        common: summary(&JobSummary::from(job)),
+        common: summary(&JobSummary::from(job), now),
     }
 }
 

@@ -142,13 +142,13 @@ fn state(job: &Job, now: Time) -> Markup {
                 }
                 @if let Some(asked) = state.asked_at { " " span.pill.busy { "call asked for " (format::time(now, asked)) } }
             }
-            @if let Some(lock) = &state.lock {
+            @if let Some(lock) = state.lock.as_ref().filter(|lock| lock.at <= now) {
                 dt { "Held by" }
                 dd {
                     (worker::named(lock.worker)) " since " (format::time(now, lock.since))
                     @if state.attempt > 1 { ", attempt " (state.attempt) }
                 }
-            } @else if state.attempt > 0 {
+            } @else if state.attempt > 0 && state.lock.is_none() {
                 dt { "Attempts" }
                 dd {
                     (state.attempt) " of " (job.spec.retry.attempts)

@@ -117,7 +117,7 @@ pub(super) fn table(
                         }
                         td.when data-label="Schedule" { (schedule(&job.schedule)) }
                         td data-label="Next call" {
-                            @if job.held { span.pill.busy { "calling" } }
+                            @if job.called_at.is_some_and(|at| at <= now) { span.pill.busy { "calling" } }
                             @else if let Some(due) = job.due { (status::next(now, due)) }
                             @else { span.dim { "–" } }
                         }

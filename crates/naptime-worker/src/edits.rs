@@ -1,0 +1,62 @@
+//! Looks for edits of jobs that are held over.
+//!
+//! A claim that waits for its time must not call what a person has switched off, deleted or changed meanwhile, and a call
+//! that somebody asked for must not wait for it. So the store is asked again and again which claims were edited, and no
+//! call leaves that was not looked at a moment before. An edit that comes after that look came during the call.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use naptime_core::{ClaimRef, Time, WorkerId};
+use tokio::sync::{Notify, watch};
+
+use crate::held::Registry;
+use crate::link::Link;
+use crate::outage::backoff;
+
+/// How often it is looked while jobs are held over.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// What is known of edits.
+pub(crate) struct Edits {
+    looked_at: watch::Sender<Time>,
+    awaited: Notify,
+}
+
+impl Default for Edits {
+    fn default() -> Self {
+        Self { looked_at: watch::Sender::new(Time::from_millis(i64::MIN)), awaited: Notify::new() }
+    }
+}
+
+impl Edits {
+    /// Waits until it was looked for edits at `at` or later, by the store's clock.
+    pub(crate) async fn looked_for(&self, at: Time) {
+        self.awaited.notify_one();
+        let mut looked_at = self.looked_at.subscribe();
+        // The sender is here, so it does not end.
+        let _ = looked_at.wait_for(|looked_at| *looked_at >= at).await;
+    }
+
+    /// Looks for edits for as long as a claim waits.
+    pub(crate) async fn run(&self, me: WorkerId, link: &Link, registry: &Registry) {
+        let mut failures = 0;
+        loop {
+            if registry.waiting() == 0 {
+                self.awaited.notified().await;
+            }
+            // What was edited by now is found.
+            let now = link.now();
+            match link.noted(link.edited(me)).await {
+                Ok(edited) => {
+                    let edited: BTreeSet<ClaimRef> = edited.into_iter().collect();
+                    registry.revoke(|claim| edited.contains(claim));
+                    self.looked_at.send_replace(now);
+                    failures = 0;
+                }
+                Err(_) => failures += 1,
+            }
+            tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;
+        }
+    }
+}
