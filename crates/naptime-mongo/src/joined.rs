@@ -26,7 +26,7 @@ impl MongoStore {
             let due = self.find_due(among(&[id])).await?.pop();
             let config = self.find_configs(by_ids(&[id]), None).await?.pop().ok_or(Error::NotFound)?;
             match due {
-                Some(due) if due.rev == config.rev => return Ok(config.in_state(due.plan, due.state)),
+                Some(due) if due.is_of(&config) => return Ok(config.in_state(due.plan, due.state)),
                 Some(_) => {}
                 None => return Ok(config),
             }
@@ -99,8 +99,10 @@ impl MongoStore {
 
     /// Adds the jobs of this due work, and returns those that were edited meanwhile.
     async fn with_configs(&self, due: Vec<Due>, jobs: &mut Vec<Job>) -> Result<Vec<JobId>> {
-        let (kept, open): (Vec<_>, Vec<_>) =
-            due.into_iter().map(|due| (self.configs.get(due.id, due.rev), due)).partition(|(kept, _)| kept.is_some());
+        let (kept, open): (Vec<_>, Vec<_>) = due
+            .into_iter()
+            .map(|due| (self.configs.get(due.id, due.rev).filter(|it| due.is_of(it)), due))
+            .partition(|(kept, _)| kept.is_some());
         jobs.extend(kept.into_iter().filter_map(|(config, due)| Some(config?.in_state(due.plan, due.state))));
         if open.is_empty() {
             return Ok(Vec::new());
@@ -111,7 +113,7 @@ impl MongoStore {
         let mut edited = Vec::new();
         for (_, due) in open {
             match found.get(&due.id) {
-                Some(config) if config.rev == due.rev => {
+                Some(config) if due.is_of(config) => {
                     jobs.push(config.in_state(due.plan, due.state));
                     self.configs.keep(config.clone());
                 }

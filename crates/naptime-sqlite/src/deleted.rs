@@ -12,14 +12,14 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     // Nothing is deleted at the end of time.
     let (at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let sql = format!(
-        "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deleted_endpoints
-         WHERE deleted_at IS NOT NULL AND stage IS NULL AND (deleted_at, id) < (:at, :id)
+        "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deleted CROSS JOIN due USING (seq)
+         WHERE deleted_at IS NOT NULL AND NOT once AND (deleted_at, jobs.id) < (:at, :id)
            AND (:q IS NULL OR instr(search, :q) > 0)
            AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
-           AND (:pool IS NULL OR pool = :pool)
+           AND (:pool IS NULL OR jobs.pool = :pool)
            AND (:active IS NULL OR active = :active)
            AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))
-         ORDER BY deleted_at DESC, id DESC LIMIT :limit"
+         ORDER BY deleted_at DESC, jobs.id DESC LIMIT :limit"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let parameters = named_params! {

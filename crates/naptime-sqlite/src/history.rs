@@ -44,9 +44,10 @@ impl History for SqliteStore {
         while self.write(move |connection, now| sla::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
         // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.
         const DELETED: &str = "DELETE FROM jobs WHERE seq IN
-            (SELECT seq FROM jobs WHERE deleted_at < ?1 AND NOT held LIMIT ?2)";
+            (SELECT seq FROM jobs INDEXED BY jobs_deleted CROSS JOIN due USING (seq)
+             WHERE deleted_at < ?1 AND NOT held LIMIT ?2)";
         const ENDED: &str = "DELETE FROM jobs WHERE seq IN
-            (SELECT seq FROM jobs WHERE ended_at < ?1 AND stage IN ('done', 'failed') LIMIT ?2)";
+            (SELECT seq FROM due INDEXED BY due_ended WHERE ended_at < ?1 AND stage IN ('done', 'failed') LIMIT ?2)";
         let step = i64::try_from(PURGE_STEP).unwrap_or(i64::MAX);
         for delete in [DELETED, ENDED] {
             let jobs = move |connection: &rusqlite::Connection, now: Time| {

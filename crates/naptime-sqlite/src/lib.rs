@@ -3,7 +3,8 @@
 //! One process works (claims, calls, settles); others may edit beside it, such as `naptime add`. All of them write
 //! through `writer`: one thread, one connection, `BEGIN IMMEDIATE`, and what queued up meanwhile goes into one commit.
 //! What a claim, a settle or an edit does to a job is not written here: it is read, handed to the transitions of
-//! [`naptime_core`], and written back, within one transaction.
+//! [`naptime_core`], and written back, within one transaction. People write `jobs`, workers write `due` (see `schema`);
+//! configurations that were called lately are kept in memory, so that a worker's turn reads and writes `due` alone.
 //!
 //! # What is guaranteed
 //!
@@ -18,6 +19,7 @@
 
 mod clock;
 mod deleted;
+mod due;
 mod fault;
 mod gates;
 mod history;
@@ -48,7 +50,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use naptime_core::Time;
-use naptime_store::{Clock, Error};
+use naptime_store::{Clock, Configs, Error};
 
 use crate::clock::SteadyWallClock;
 use crate::fault::Fault;
@@ -117,6 +119,7 @@ struct Inner {
     retention: Duration,
     clock: SteadyWallClock,
     noted: Noted,
+    configs: Configs,
     writer: Writer,
     readers: Readers,
 }
@@ -144,6 +147,7 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 clock: SteadyWallClock::new(options.clock_offset),
                 noted: Noted::default(),
+                configs: Configs::default(),
                 retention: options.retention,
                 writer: Writer::start(connection).map_err(|error| io(error.to_string()))?,
                 readers: Readers::new(real.clone()),

@@ -31,15 +31,15 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
     let (after_search, after_id) = after.map_or((start, Vec::new()), |(id, search)| (search, blob(id).into()));
     // What the index holds decides which rows are read. A tag is looked for as text first, since reading JSON is dear.
     let sql = format!(
-        "SELECT {COLUMNS}, search FROM jobs INDEXED BY jobs_list
-         WHERE deleted_at IS NULL AND stage IS NULL AND (search, id) > (:search, :id) AND search < :end
+        "SELECT {COLUMNS}, search FROM jobs INDEXED BY jobs_list CROSS JOIN due USING (seq)
+         WHERE deleted_at IS NULL AND NOT once AND (search, jobs.id) > (:search, :id) AND search < :end
            AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
            AND (:q IS NULL OR instr(search, :q) > 0)
-           AND (:pool IS NULL OR pool = :pool)
+           AND (:pool IS NULL OR jobs.pool = :pool)
            AND (:active IS NULL OR active = :active)
            AND (:tag IS NULL OR (instr(tags, :tag_json) > 0
                 AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
-         ORDER BY search, id LIMIT :limit"
+         ORDER BY search, jobs.id LIMIT :limit"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let parameters = named_params! {
@@ -63,7 +63,7 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
 /// How many endpoints there are that are not deleted.
 pub(crate) fn count(connection: &Connection) -> Result<JobCount, Fault> {
     const SQL: &str = "SELECT count(*), coalesce(sum(active), 0) FROM jobs INDEXED BY jobs_count
-        WHERE deleted_at IS NULL AND stage IS NULL";
+        WHERE deleted_at IS NULL AND NOT once";
     let mut statement = connection.prepare_cached(SQL)?;
     let (total, active): (i64, i64) = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(JobCount { total: total.unsigned_abs(), active: active.unsigned_abs() })

@@ -18,8 +18,8 @@ impl Planning for SqliteStore {
         let after: i64 = page.cursor.as_deref().map_or(Ok(0), str::parse).map_err(|_| Error::BadCursor)?;
         let page = page.clone();
         self.read(move |connection, _| {
-            const SQL: &str = "SELECT seq, spec, state FROM jobs INDEXED BY jobs_planned
-                WHERE seq > ?1 AND active AND deleted_at IS NULL AND ended_at IS NULL ORDER BY seq LIMIT ?2";
+            const SQL: &str = "SELECT seq, spec, state FROM due CROSS JOIN jobs USING (seq)
+                WHERE seq > ?1 AND ended_at IS NULL AND active AND deleted_at IS NULL ORDER BY seq LIMIT ?2";
             let read = |row: &Row<'_>| {
                 let (spec, state): (Spec, State) = (json(row, "spec")?, json(row, "state")?);
                 Ok((row.get(0)?, state.due.map(|due| DueWork { schedule: spec.schedule, due })))
@@ -35,7 +35,7 @@ impl Planning for SqliteStore {
 
     async fn late(&self, by: Duration) -> Result<u64> {
         self.read(move |connection, now| {
-            const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM jobs INDEXED BY jobs_due
+            const SQL: &str = "SELECT count(*) FROM (SELECT 1 FROM due INDEXED BY due_peek
                 WHERE gate = '' AND claim_at <= ?1 LIMIT ?2)";
             let (before, most): (Time, i64) = (now - by, i64::try_from(MOST_LATE).unwrap_or(i64::MAX));
             Ok(connection

@@ -9,9 +9,9 @@ use naptime_store::{Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use crate::SqliteStore;
 use crate::fault::Fault;
 use crate::rows::{json, time};
+use crate::{SqliteStore, due};
 
 /// The columns that [`settings`] reads.
 const COLUMNS: &str =
@@ -56,8 +56,9 @@ impl Pools for SqliteStore {
             if expect.is_some_and(|expect| expect != settings.rev) {
                 return Err(Error::Stale(settings.rev).into());
             }
+            let was_gated = settings.is_gated();
             if settings.change(change, now) {
-                write(connection, &settings)?;
+                write(connection, &settings, was_gated)?;
             }
             Ok(settings)
         })
@@ -71,8 +72,9 @@ impl Pools for SqliteStore {
 }
 
 fn delete(connection: &Connection, pool: &Pool, expect: Option<Rev>) -> std::result::Result<(), Fault> {
-    const COUNT: &str = "SELECT coalesce(sum(NOT once), 0), coalesce(sum(once), 0) FROM jobs INDEXED BY jobs_pool
-        WHERE pool = ?1 AND deleted_at IS NULL AND ended_at IS NULL";
+    const COUNT: &str = "SELECT coalesce(sum(NOT once), 0), coalesce(sum(once), 0) 
+        FROM jobs INDEXED BY jobs_pool CROSS JOIN due USING (seq)
+        WHERE jobs.pool = ?1 AND deleted_at IS NULL AND ended_at IS NULL";
     let settings = find(connection, pool)?.ok_or(Error::NotFound)?;
     if expect.is_some_and(|expect| expect != settings.rev) {
         return Err(Error::Stale(settings.rev).into());
@@ -83,11 +85,8 @@ fn delete(connection: &Connection, pool: &Pool, expect: Option<Rev>) -> std::res
         return Err(Error::PoolInUse { endpoints, once }.into());
     }
     // A deleted job that is still held must not wait behind a gate that nobody opens.
-    for sql in [
-        "UPDATE jobs SET gate = '' WHERE pool = ?1 AND gate <> ''",
-        "DELETE FROM passes WHERE pool = ?1",
-        "DELETE FROM pools WHERE pool = ?1",
-    ] {
+    due::set_gate(connection, pool.as_str(), "")?;
+    for sql in ["DELETE FROM passes WHERE pool = ?1", "DELETE FROM pools WHERE pool = ?1"] {
         connection.prepare_cached(sql)?.execute([pool.as_str()])?;
     }
     Ok(())
@@ -113,8 +112,8 @@ pub(crate) fn find(connection: &Connection, pool: &Pool) -> std::result::Result<
     Ok(connection.prepare_cached(&sql)?.query_row([pool.as_str()], settings).optional()?)
 }
 
-/// Writes a pool, and the gate of its jobs.
-fn write(connection: &Connection, settings: &PoolSettings) -> std::result::Result<(), Fault> {
+/// Writes a pool, and the gate of its jobs if that is another.
+fn write(connection: &Connection, settings: &PoolSettings, was_gated: bool) -> std::result::Result<(), Fault> {
     const POOL: &str = "UPDATE pools SET active = :active, headers = :headers, max_in_flight = :in_flight,
         max_per_second = :per_second, max_timeout_ms = :max_timeout, transport = :transport, rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
         WHERE pool = :pool";
@@ -132,8 +131,9 @@ fn write(connection: &Connection, settings: &PoolSettings) -> std::result::Resul
         ":gate": gate,
         ":known": !settings.is_plain(),
     })?;
-    const JOBS: &str = "UPDATE jobs SET gate = ?2 WHERE pool = ?1 AND gate <> ?2";
-    connection.prepare_cached(JOBS)?.execute((settings.pool.as_str(), gate))?;
+    if settings.is_gated() != was_gated {
+        due::set_gate(connection, settings.pool.as_str(), gate)?;
+    }
     Ok(())
 }
 

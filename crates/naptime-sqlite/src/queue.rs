@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, State, Time, WorkerId};
-use naptime_store::{Error, Queue, Result, Taken, Want};
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Pool, Settled, Time, WorkerId};
+use naptime_store::{Configs, Error, Queue, Result, Taken, Want};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::fault::{Fault, corrupt};
 use crate::rows::uuid;
-use crate::{SqliteStore, rows, runs, sla, workers};
+use crate::{SqliteStore, due, rows, runs, sla, workers};
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -24,22 +24,30 @@ impl Queue for SqliteStore {
         if let Some(taken) = self.read(look).await? {
             return Ok(taken);
         }
-        let want = want.clone();
-        self.write(move |connection, now| take(connection, &want, now)).await
+        let (want, configs) = (want.clone(), self.inner.configs.clone());
+        let taken = self.write(move |connection, now| take(connection, &want, &configs, now)).await?;
+        // Not before they are committed: the same revision might be another's after a commit that failed.
+        for Claim { job, .. } in &taken.claims {
+            if self.inner.configs.get(job.id, job.rev).is_none_or(|known| known.created_at != job.created_at) {
+                self.inner.configs.keep(Arc::clone(job));
+            }
+        }
+        Ok(taken)
     }
 
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let held = held.to_vec();
+        let (held, configs) = (held.to_vec(), self.inner.configs.clone());
         self.write(move |connection, now| {
             let mut gone = Vec::new();
             for claim in held {
-                if let Some(mut job) = readable(claim.job, rows::find_slim(connection, claim.job))?
-                    && job.renew(claim.token, now)
+                let known = |rev| configs.get(claim.job, rev);
+                if let Some(mut found) = readable(claim.job, due::find(connection, claim.job, known, rows::find_slim))?
+                    && found.job.renew(claim.token, now)
                 {
-                    rows::write_state(connection, &job)?;
+                    due::write(connection, &found)?;
                 } else {
                     gone.push(claim);
                 }
@@ -61,19 +69,17 @@ impl Queue for SqliteStore {
             }
             let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
             for settled in done {
-                let Some(mut job) = readable(settled.claim.job, rows::find_slim(connection, settled.claim.job))? else {
+                let id = settled.claim.job;
+                let known = |rev| Some(Arc::clone(&settled.job)).filter(|job| job.rev == rev);
+                let Some(mut found) = readable(id, due::find(connection, id, known, rows::find))? else {
                     continue;
                 };
-                let deadline = job.state.watch.map(|watch| watch.deadline);
-                let was_held = job.settle(&settled, now);
+                let deadline = found.job.state.watch.map(|watch| watch.deadline);
+                let was_held = found.job.settle(&settled, now);
                 if was_held {
-                    rows::write_state(connection, &job)?;
+                    due::write(connection, &found)?;
                 }
-                if settled.hold_over.is_some()
-                    && let Some(whole) = rows::find(connection, settled.claim.job)?
-                {
-                    held_over.extend(Arc::new(whole).held_over(&settled));
-                }
+                held_over.extend(Arc::new(found.job).held_over(&settled));
                 // Where an edit has set another deadline meanwhile, it has ended the breach too.
                 breaches.extend(settled.breach.filter(|breach| was_held && Some(breach.from) == deadline));
             }
@@ -84,19 +90,7 @@ impl Queue for SqliteStore {
     }
 
     async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
-        self.read(move |connection, _| {
-            const SQL: &str = "SELECT id, state FROM jobs WHERE held AND state ->> '$.lock.edits' > 0";
-            let mut statement = connection.prepare_cached(SQL)?;
-            let found = statement.query_map([], |row| Ok((uuid(row, "id")?, rows::json::<State>(row, "state")?)))?;
-            let mut edited = Vec::new();
-            for found in found {
-                let (id, state) = found?;
-                let lock = state.lock.filter(|lock| lock.worker == me);
-                edited.extend(lock.map(|lock| ClaimRef { job: id.into(), token: lock.token }));
-            }
-            Ok(edited)
-        })
-        .await
+        self.read(move |connection, _| due::edited(connection, me)).await
     }
 
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
@@ -117,10 +111,10 @@ impl Queue for SqliteStore {
 const ASIDE: Duration = Duration::from_secs(60);
 
 /// The job that was found. One that cannot be read must not keep the others from being called.
-pub(crate) fn readable(
+pub(crate) fn readable<T>(
     id: JobId,
-    found: std::result::Result<Option<Job>, Fault>,
-) -> std::result::Result<Option<Job>, Fault> {
+    found: std::result::Result<Option<T>, Fault>,
+) -> std::result::Result<Option<T>, Fault> {
     match found.map_err(Error::from) {
         Err(Error::Corrupt(why)) => {
             tracing::error!(job = %id, error = why, "cannot read job {id}, so it is not called");
@@ -132,30 +126,30 @@ pub(crate) fn readable(
 
 /// Ends the lease of all claims now. Returns how many there were.
 pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Result<usize, Fault> {
-    let mut statement = connection.prepare("SELECT id FROM jobs WHERE held")?;
-    let ids: Vec<JobId> =
-        statement.query_map([], |row| uuid(row, "id").map(JobId::from))?.collect::<rusqlite::Result<_>>()?;
+    let ids = due::held(connection)?;
     for &id in &ids {
-        let Some(mut job) = readable(id, rows::find_slim(connection, id))? else { continue };
-        job.state.claim_at = job.state.claim_at.map(|at| at.min(now));
-        rows::write_state(connection, &job)?;
+        let Some(mut found) = readable(id, due::find(connection, id, |_| None, rows::find_slim))? else { continue };
+        let state = &mut found.job.state;
+        state.claim_at = state.claim_at.map(|at| at.min(now));
+        due::write(connection, &found)?;
     }
     Ok(ids.len())
 }
 
 /// Claims what is wanted and can be had.
-fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<Taken, Fault> {
-    let found = find(connection, want, want.slots, now)?;
+fn take(connection: &Connection, want: &Want, configs: &Configs, now: Time) -> std::result::Result<Taken, Fault> {
+    let peeked = find(connection, want, want.slots, now)?;
     let mut claims = Vec::new();
-    for &id in &found.ids {
-        let Some(mut job) = readable(id, rows::find(connection, id))? else {
-            rows::set_aside(connection, id, now + ASIDE)?;
+    for &id in &peeked.ids {
+        let Some(mut found) = readable(id, due::find(connection, id, |rev| configs.get(id, rev), rows::find))? else {
+            due::set_aside(connection, id, now + ASIDE)?;
             continue;
         };
-        let lock = if job.claim(want.worker, want.token, now, want.lookahead) { job.state.lock.clone() } else { None };
+        let is_claimed = found.job.claim(want.worker, want.token, now, want.lookahead);
+        let lock = found.job.state.lock.clone().filter(|_| is_claimed);
         let lock = lock.ok_or_else(|| corrupt(format!("job {id} is due in its columns, but not in its state")))?;
-        rows::write_state(connection, &job)?;
-        let mut claim = Claim { job: job.into(), lock, recorded: None };
+        due::write(connection, &found)?;
+        let mut claim = Claim { job: found.job.into(), lock, recorded: None };
         for lost in claim.lost_runs(now) {
             if !runs::record(connection, &lost)?
                 && let Some(run) = runs::find(connection, lost.job, lost.token)?
@@ -165,7 +159,7 @@ fn take(connection: &Connection, want: &Want, now: Time) -> std::result::Result<
         }
         claims.push(claim);
     }
-    Ok(Taken { claims, ..left(connection, want, found)? })
+    Ok(Taken { claims, ..left(connection, want, peeked)? })
 }
 
 /// What is told of the jobs that are left.
@@ -188,7 +182,7 @@ struct Found {
 /// Finds what to claim, or the first of it, if that is `enough`. Reads the index alone: as many entries as there are
 /// slots, or as many as it takes to look past a pool: 50 ms where 100,000 are overdue.
 fn find(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::result::Result<Found, Fault> {
-    const SQL: &str = "SELECT id, claim_at, held, size, pool FROM jobs INDEXED BY jobs_due
+    const SQL: &str = "SELECT id, claim_at, held, size, pool FROM due INDEXED BY due_peek
         WHERE gate = :gate AND claim_at <= :until ORDER BY claim_at, id";
     // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
     let (idle, held) =
@@ -231,7 +225,7 @@ fn find(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::
 
 /// When the first job that carries this gate can be claimed.
 pub(crate) fn first_behind(connection: &Connection, gate: &str) -> std::result::Result<Option<Time>, Fault> {
-    const SQL: &str = "SELECT claim_at FROM jobs INDEXED BY jobs_due
+    const SQL: &str = "SELECT claim_at FROM due INDEXED BY due_peek
         WHERE gate = ?1 AND claim_at IS NOT NULL ORDER BY claim_at LIMIT 1";
     let first: Option<i64> = connection.prepare_cached(SQL)?.query_row([gate], |row| row.get(0)).optional()?;
     Ok(first.map(Time::from_millis))

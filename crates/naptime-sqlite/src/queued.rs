@@ -35,24 +35,25 @@ fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::re
     // No job is added at the end of time.
     let (created_at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
-    // What a stage needs is read in the order of its index, and the stages are merged. A tag is looked for as text
-    // first, since reading JSON is dear.
+    // What a stage needs is read in the order of its index, and the stages are merged. That is about the order in which
+    // jobs were added, so to look at the row of each job is cheap. A tag is looked for as text first, since reading JSON
+    // is dear.
     let of_stage = |stage: &Stage| {
         format!(
-            "SELECT * FROM (SELECT seq, created_at, id FROM jobs INDEXED BY jobs_stage
-             WHERE stage = '{}' AND (created_at, id) < (:created_at, :id)
+            "SELECT * FROM (SELECT seq, due.created_at, due.id FROM due INDEXED BY due_stage CROSS JOIN jobs USING (seq)
+             WHERE stage = '{}' AND (due.created_at, due.id) < (:created_at, :id)
                AND (:q IS NULL OR instr(search, :q) > 0)
-               AND (:pool IS NULL OR pool = :pool)
+               AND (:pool IS NULL OR jobs.pool = :pool)
                AND (:tag IS NULL OR (instr(tags, :tag_json) > 0
                     AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
-             ORDER BY created_at DESC, id DESC LIMIT :limit)",
+             ORDER BY due.created_at DESC, due.id DESC LIMIT :limit)",
             stage.as_str()
         )
     };
     let found = stages.iter().map(of_stage).collect::<Vec<_>>().join(" UNION ALL ");
     let sql = format!(
-        "SELECT {COLUMNS} FROM jobs WHERE seq IN (SELECT seq FROM ({found}) ORDER BY created_at DESC, id DESC
-         LIMIT :limit) ORDER BY created_at DESC, id DESC"
+        "SELECT {COLUMNS} FROM jobs JOIN due USING (seq) WHERE seq IN (SELECT seq FROM ({found})
+         ORDER BY created_at DESC, id DESC LIMIT :limit) ORDER BY created_at DESC, id DESC"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let parameters = named_params! {
@@ -70,7 +71,7 @@ fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::re
 }
 
 fn count(connection: &Connection) -> std::result::Result<BTreeMap<Stage, u64>, Fault> {
-    const SQL: &str = "SELECT stage, count(*) FROM jobs INDEXED BY jobs_stage WHERE stage IS NOT NULL GROUP BY stage";
+    const SQL: &str = "SELECT stage, count(*) FROM due INDEXED BY due_stage WHERE stage IS NOT NULL GROUP BY stage";
     let mut counts: BTreeMap<Stage, u64> = Stage::ALL.map(|stage| (stage, 0)).into();
     let mut statement = connection.prepare_cached(SQL)?;
     let mut rows = statement.query([])?;

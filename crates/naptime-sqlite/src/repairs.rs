@@ -6,17 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use naptime_core::Time;
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::set_back::{CLOCK_TOLERANCE, is_plausible, is_set_back};
-use naptime_core::{Job, Time};
 use naptime_store::pools::START_LASTS;
 use naptime_store::{Repairs, Result, SetBack};
 use rusqlite::{Connection, named_params};
-use serde_json::to_string;
 
 use crate::fault::Fault;
-use crate::rows::{self, blob};
-use crate::{SqliteStore, queue};
+use crate::{SqliteStore, queue, rows};
 
 /// How far the table `clock` may be behind what was written: so it is changed once a second at most.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
@@ -106,31 +104,13 @@ fn step(connection: &Connection, after: i64, now: Time) -> std::result::Result<O
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut changed = 0;
     for id in ids {
-        let Some(job) = queue::readable(id.into(), rows::find_slim(connection, id.into()))? else { continue };
-        if let Some(job) = job.after_set_back(now) {
-            write(connection, &job)?;
+        let Some(before) = queue::readable(id.into(), rows::find(connection, id.into()))? else { continue };
+        if let Some(job) = before.after_set_back(now) {
+            rows::write(connection, &before, &job)?;
             changed += 1;
         }
     }
     Ok(Some((through, changed)))
-}
-
-/// Writes what [`Job::after_set_back`] may change.
-fn write(connection: &Connection, job: &Job) -> std::result::Result<(), Fault> {
-    const SQL: &str = "UPDATE jobs SET rev = :rev, plan = :plan, created_at = :created_at, updated_at = :updated_at,
-        deleted_at = :deleted_at, changes = :changes, spec = :spec WHERE id = :id";
-    connection.prepare_cached(SQL)?.execute(named_params! {
-        ":id": blob(job.id.uuid()),
-        ":rev": job.rev.0,
-        ":plan": job.plan.0,
-        ":created_at": job.created_at.millis(),
-        ":updated_at": job.updated_at.millis(),
-        ":deleted_at": job.deleted_at.map(Time::millis),
-        ":changes": to_string(&job.changes)?,
-        // As it was read: without headers and body.
-        ":spec": to_string(&job.spec)?,
-    })?;
-    rows::write_state(connection, job)
 }
 
 /// Ends what else would last too long, and notes that the clock was seen to.

@@ -1,23 +1,26 @@
-//! Jobs as rows.
+//! Jobs as rows: what people write of them, and how they are read as a whole.
 
 use std::sync::{Arc, LazyLock};
 
-use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Stage, Time};
+use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Time};
 use naptime_store::Added;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 use uuid::Uuid;
 
-use crate::fault::{Fault, corrupt};
-use crate::pools;
+use crate::fault::Fault;
+use crate::{due, pools};
 
 /// The columns that [`slim_job`] reads.
-pub(crate) const COLUMNS: &str = "id, spec, active, deleted_at, rev, plan, created_at, updated_at, changes, state";
+pub(crate) const COLUMNS: &str = "jobs.id AS id, spec, active, deleted_at, jobs.rev AS rev, plan,
+    jobs.created_at AS created_at, updated_at, changes, state";
 
-static FIND: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {COLUMNS}, request FROM jobs JOIN requests ON job = seq WHERE id = ?1"));
-static FIND_SLIM: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"));
+static FIND: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {COLUMNS}, request FROM jobs JOIN due USING (seq) JOIN requests ON job = seq WHERE jobs.id = ?1")
+});
+static FIND_SLIM: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs JOIN due USING (seq) WHERE jobs.id = ?1"));
 
 /// The job, whole.
 pub(crate) fn find(connection: &Connection, id: JobId) -> Result<Option<Job>, Fault> {
@@ -69,84 +72,56 @@ pub(crate) fn add(connection: &Connection, new: NewJob, now: Time) -> Result<Add
         return Ok(Added::Existing(job));
     }
     let job = new.into_job(now);
-    insert(connection, &job)?;
+    let seq = put_config(connection, &job)?;
+    put_request(connection, seq, &job)?;
+    due::put(connection, seq, &job)?;
     Ok(Added::New(job))
-}
-
-fn insert(connection: &Connection, job: &Job) -> Result<(), Fault> {
-    // What else there is to a job is written as an edit writes it.
-    const SQL: &str = "INSERT INTO jobs (id, held, size, pool, search, tags, active, rev, plan, created_at, updated_at,
-        spec, state) VALUES (?1, 0, 0, '', '', '[]', 0, 0, 0, ?2, ?2, '', '')";
-    connection.prepare_cached(SQL)?.execute((blob(job.id.uuid()), job.created_at.millis()))?;
-    let seq = connection.last_insert_rowid();
-    let request = to_string(&job.spec.request)?;
-    connection.prepare_cached("INSERT INTO requests (job, request) VALUES (?1, ?2)")?.execute((seq, request))?;
-    write_config(connection, job)?;
-    write_state(connection, job)
 }
 
 /// Writes what an edit changed, the request only if it is another than `before`'s.
 pub(crate) fn write(connection: &Connection, before: &Job, job: &Job) -> Result<(), Fault> {
+    let seq = put_config(connection, job)?;
     if job.spec.request != before.spec.request {
-        const SQL: &str = "UPDATE requests SET request = ?2 WHERE job = (SELECT seq FROM jobs WHERE id = ?1)";
-        connection.prepare_cached(SQL)?.execute((blob(job.id.uuid()), to_string(&job.spec.request)?))?;
+        put_request(connection, seq, job)?;
     }
-    write_config(connection, job)?;
-    write_state(connection, job)
+    due::put(connection, seq, job)
 }
 
-/// Writes where a job stands.
-pub(crate) fn write_state(connection: &Connection, job: &Job) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE jobs SET claim_at = :claim_at, held = :held, stage = :stage, ended_at = :ended_at,
-        deadline = :deadline, promised_since = :promised_since, sla_ms = :sla_ms, longest_ms = :longest_ms,
-        state = :state WHERE id = :id";
-    let watch = job.state.watch;
-    let changed = connection.prepare_cached(SQL)?.execute(named_params! {
-        ":id": blob(job.id.uuid()),
-        ":claim_at": job.state.claim_at.map(Time::millis),
-        ":held": job.state.lock.is_some(),
-        ":stage": job.stage().map(Stage::as_str),
-        ":ended_at": job.state.ended_at.map(Time::millis),
-        ":deadline": watch.map(|watch| watch.deadline.millis()),
-        ":promised_since": watch.map(|watch| watch.since.millis()),
-        ":sla_ms": watch.and(job.spec.sla).map(|sla| i64::try_from(sla.as_millis()).unwrap_or(i64::MAX)),
-        ":longest_ms": watch.map(|watch| i64::try_from(watch.longest_ms).unwrap_or(i64::MAX)),
-        ":state": to_string(&job.state)?,
-    })?;
-    if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
-}
-
-/// Leaves a job alone until `until`.
-pub(crate) fn set_aside(connection: &Connection, id: JobId, until: Time) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE jobs SET claim_at = ?2 WHERE id = ?1";
-    connection.prepare_cached(SQL)?.execute((blob(id.uuid()), until.millis()))?;
+fn put_request(connection: &Connection, seq: i64, job: &Job) -> Result<(), Fault> {
+    const SQL: &str = "INSERT OR REPLACE INTO requests (job, request) VALUES (?1, ?2)";
+    connection.prepare_cached(SQL)?.execute((seq, to_string(&job.spec.request)?))?;
     Ok(())
 }
 
-fn write_config(connection: &Connection, job: &Job) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE jobs SET size = :size, pool = :pool, search = :search, tags = :tags, active = :active,
-        deleted_at = :deleted_at, rev = :rev, plan = :plan, updated_at = :updated_at, key = :key, changes = :changes,
-        spec = :spec, once = :once, gate = (SELECT gate FROM pools WHERE pool = :pool) WHERE id = :id";
+/// Writes the row of `jobs`, and makes its pool if there is none. Returns the number of the row.
+fn put_config(connection: &Connection, job: &Job) -> Result<i64, Fault> {
+    const SQL: &str = "INSERT INTO jobs (id, pool, search, tags, key, once, active, deleted_at, rev, created_at,
+            updated_at, spec, changes)
+        VALUES (:id, :pool, :search, :tags, :key, :once, :active, :deleted_at, :rev, :created_at, :updated_at, :spec,
+            :changes)
+        ON CONFLICT (id) DO UPDATE SET (pool, search, tags, key, once, active, deleted_at, rev, created_at, updated_at,
+            spec, changes) = (:pool, :search, :tags, :key, :once, :active, :deleted_at, :rev, :created_at, :updated_at,
+            :spec, :changes)
+        RETURNING seq";
     pools::ensure(connection, job.spec.endpoint.pool(), job.updated_at)?;
     let request = Request { headers: Headers::default(), body: None, ..job.spec.request };
     let spec = Spec { request, ..Spec::clone(&job.spec) };
-    connection.prepare_cached(SQL)?.execute(named_params! {
+    let row = named_params! {
         ":id": blob(job.id.uuid()),
-        ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),
         ":pool": spec.endpoint.pool().as_str(),
         ":search": spec.search_text(),
         ":tags": to_string(&spec.tags)?,
+        ":key": spec.key,
+        ":once": spec.schedule.is_once(),
         ":active": job.active,
         ":deleted_at": job.deleted_at.map(Time::millis),
         ":rev": job.rev.0,
-        ":plan": job.plan.0,
+        ":created_at": job.created_at.millis(),
         ":updated_at": job.updated_at.millis(),
-        ":key": spec.key,
-        ":changes": to_string(&job.changes)?,
         ":spec": to_string(&spec)?,
-        ":once": spec.schedule.is_once(),
-    })?;
-    Ok(())
+        ":changes": to_string(&job.changes)?,
+    };
+    Ok(connection.prepare_cached(SQL)?.query_row(row, |row| row.get("seq"))?)
 }
 
 /// A UUID as it is stored.

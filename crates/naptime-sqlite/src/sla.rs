@@ -48,8 +48,8 @@ impl Slas for SqliteStore {
         let page = page.clone();
         let work = move |connection: &Connection, now: Time| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deadline
-                 WHERE deadline < :now AND (deadline, id) > (:deadline, :id) ORDER BY deadline, id LIMIT :limit"
+                "SELECT {COLUMNS} FROM due INDEXED BY due_deadline CROSS JOIN jobs USING (seq) WHERE deadline < :now
+                 AND (deadline, due.id) > (:deadline, :id) ORDER BY deadline, due.id LIMIT :limit"
             );
             let (deadline, id) = page.after()?.map_or((i64::MIN, [0; 16]), |after| (after.at.millis(), blob(after.id)));
             let parameters =
@@ -177,7 +177,7 @@ fn lasting(connection: &Connection, now: Time, starts: [Time; 4]) -> Result<Stan
             coalesce(sum(max(0, :now - max(deadline, :day))), 0) AS breached_1,
             coalesce(sum(max(0, :now - max(deadline, :week))), 0) AS breached_2,
             coalesce(sum(max(0, :now - max(deadline, :all))), 0) AS breached_3
-        FROM jobs INDEXED BY jobs_deadline WHERE deadline IS NOT NULL";
+        FROM due INDEXED BY due_deadline WHERE deadline IS NOT NULL";
     let [hour, day, week, all] = starts.map(Time::millis);
     let parameters = named_params! {":now": now.millis(), ":hour": hour, ":day": day, ":week": week, ":all": all};
     let read = |row: &Row<'_>| {

@@ -30,9 +30,7 @@ struct DueDocument {
     pool: String,
     #[serde(default)]
     size: i64,
-    /// Of a one-off job: the queue is listed by it.
-    #[serde(default)]
-    created_at: Option<DateTime>,
+    created_at: DateTime,
     #[serde(default)]
     counters: Counters,
     #[serde(default)]
@@ -102,7 +100,16 @@ pub(crate) struct Due {
     pub(crate) id: JobId,
     pub(crate) rev: Rev,
     pub(crate) plan: Plan,
+    pub(crate) created_at: Time,
     pub(crate) state: State,
+}
+
+impl Due {
+    /// Whether a job's configuration is the one that this goes with. An id may be used again once its job was purged, and
+    /// its revisions begin anew.
+    pub(crate) fn is_of(&self, config: &Job) -> bool {
+        (self.rev, self.created_at) == (config.rev, config.created_at)
+    }
 }
 
 /// The due work of a job as its document.
@@ -123,7 +130,7 @@ pub(crate) fn from_due(job: &Job, gate: &str) -> Result<RawDocumentBuf> {
         lease_ms: Some(millis(job.spec.lease)),
         pool: job.spec.endpoint.pool().to_string(),
         size: size(job),
-        created_at: queued_at(job),
+        created_at: date(job.created_at),
         counters: state.counters,
         last_ok: state.last_ok.map(date),
         watch: watch(job),
@@ -147,7 +154,7 @@ pub(crate) fn to_due(document: &RawDocument) -> Result<Due> {
         ended_at: d.ended_at.map(time),
         counters: d.counters,
     };
-    Ok(Due { id: d._id.to_uuid_1().into(), rev: d.rev, plan: d.plan, state })
+    Ok(Due { id: d._id.to_uuid_1().into(), rev: d.rev, plan: d.plan, created_at: time(d.created_at), state })
 }
 
 /// The filter that finds due work as long as nobody has claimed, settled or edited it since it was as in `job`. A renewal
@@ -191,7 +198,7 @@ pub(crate) struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended_at: Option<Option<DateTime>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    created_at: Option<Option<DateTime>>,
+    created_at: Option<DateTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rev: Option<Rev>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +241,7 @@ impl Changes {
         // A settle changes no configuration.
         if changes.rev.is_some() {
             let (old, new) = (&before.spec, &after.spec);
-            changes.created_at = changed(queued_at(before), queued_at(after));
+            changes.created_at = changed(before.created_at, after.created_at).map(date);
             changes.lease_ms = changed(old.lease, new.lease).map(millis);
             changes.pool = changed(old.endpoint.pool(), new.endpoint.pool()).map(ToString::to_string);
             changes.size = changed(size(before), size(after));
@@ -250,10 +257,6 @@ impl Changes {
 
 fn size(job: &Job) -> i64 {
     i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX)
-}
-
-fn queued_at(job: &Job) -> Option<DateTime> {
-    job.spec.schedule.is_once().then(|| date(job.created_at))
 }
 
 fn watch(job: &Job) -> Option<WatchDocument> {
