@@ -106,8 +106,11 @@ impl Job {
     /// a while. `before`: the job with the times that were recorded.
     fn name_anew(&mut self, before: &Job, now: Time) {
         let Schedule::Once { at } = before.spec.schedule else { return };
+        // Whoever asks for a call at once names the present a moment before it is asked for.
         let counted_from = |asked: &&Time| {
-            **asked > now + CLOCK_TOLERANCE && at >= **asked && at.since(**asked) * CLOSE <= asked.since(now)
+            **asked > now + CLOCK_TOLERANCE
+                && at + CLOCK_TOLERANCE >= **asked
+                && at.since(**asked) * CLOSE <= asked.since(now)
         };
         if let Some(asked) = [before.updated_at, before.created_at].iter().find(counted_from) {
             self.spec_mut().schedule = Schedule::Once { at: now + at.since(*asked) };

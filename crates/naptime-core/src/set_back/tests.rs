@@ -136,6 +136,7 @@ fn a_delay_counted_from_a_wrong_present_is_counted_anew() {
         );
     };
     check(NOW + WRONG_BY, NOW);
+    check(NOW + WRONG_BY - Duration::from_millis(3), NOW);
     check(NOW + WRONG_BY + HOUR, NOW + HOUR);
     let named = NOW + HOUR;
     check(named, named);
