@@ -213,8 +213,8 @@ impl Job {
         Ok(true)
     }
 
-    /// Lets whoever holds the job see that it was edited.
-    pub(crate) fn mark_edited(&mut self) {
+    /// Lets whoever holds the job see that it was edited, or that its pool was.
+    pub fn mark_edited(&mut self) {
         if let Some(lock) = &mut self.state.lock {
             lock.edits += 1;
         }

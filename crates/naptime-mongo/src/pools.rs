@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::Collection;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{Headers, Pool, PoolChange, PoolSettings, Rev, Stage, Transport};
 use naptime_store::{Clock, Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
@@ -21,7 +21,7 @@ use crate::MongoStore;
 use crate::command::{self, MAX_TIME, Update};
 use crate::document::{Shelf, bson, date, duration, millis, read, time};
 use crate::jobs::{by_pool, escape};
-use crate::pipeline::cond;
+use crate::pipeline::{cond, is_null};
 
 /// How long after a change of a pool the gates of its jobs are looked after: longer than adding a job may take.
 pub(crate) const REGATED: Duration = Duration::from_secs(60);
@@ -318,7 +318,10 @@ impl MongoStore {
         let mut gate = gate.to_owned();
         loop {
             let others = doc! {"pool": pool, "gate": {"$ne": &gate}};
-            let set = doc! {"gate": {"$literal": &gate}};
+            // Whoever holds one of them is to see it, as after an edit.
+            let edited = doc! {"$mergeObjects": ["$lock", {"edits": {"$add": ["$lock.edits", 1]}}]};
+            let lock = cond(is_null("$lock"), Bson::Null, edited);
+            let set = doc! {"gate": {"$literal": &gate}, "lock": lock};
             command::update(&self.db, "due", vec![Update::many(others, set)]).await?;
             match self.find_gates([pool].into_iter()).await?.remove(pool) {
                 Some(present) if present.gate != gate => gate = present.gate,

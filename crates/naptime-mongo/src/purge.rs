@@ -3,6 +3,7 @@
 use futures::{FutureExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::Hint;
 use naptime_core::Stage;
 use naptime_store::Result;
 
@@ -18,16 +19,17 @@ impl MongoStore {
     pub(crate) async fn purge_jobs(&self, old: DateTime) -> Result<()> {
         let past = doc! {"$gt": DateTime::from_millis(0), "$lt": old};
         let deleted = doc! {"deleted_at": &past};
-        self.purge_found(&self.jobs, deleted.clone(), (deleted, doc! {"lock": null})).await?;
+        self.purge_found(&self.jobs, "deleted_at", deleted.clone(), (deleted, doc! {"lock": null})).await?;
         let ended = doc! {"ended_at": past, "stage": {"$in": [Stage::Done.as_str(), Stage::Failed.as_str()]}};
-        self.purge_found(&self.due, ended.clone(), (Document::new(), ended)).await
+        self.purge_found(&self.due, "ended_at", ended.clone(), (Document::new(), ended)).await
     }
 
-    /// Removes the jobs that `filter` finds in one of the collections, as far as `still` finds them in both when it comes
-    /// to it: somebody may restore or repeat one meanwhile.
+    /// Removes the jobs that `filter` finds in one of the collections, by the index of this field, as far as `still` finds
+    /// them in both when it comes to it: somebody may restore or repeat one meanwhile.
     async fn purge_found(
         &self,
         from: &Collection<Document>,
+        field: &str,
         filter: Document,
         still: (Document, Document),
     ) -> Result<()> {
@@ -35,9 +37,9 @@ impl MongoStore {
         loop {
             let mut page = filter.clone();
             page.insert("_id", doc! {"$gt": after});
-            let from = from.clone();
+            let (from, index) = (from.clone(), Hint::Keys(doc! {field: 1}));
             let find = async move {
-                let find = from.find(page).sort(doc! {"_id": 1}).limit(STEP).projection(doc! {"_id": 1});
+                let find = from.find(page).hint(index).sort(doc! {"_id": 1}).limit(STEP).projection(doc! {"_id": 1});
                 find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
             };
             let found = command::bounded(find).await?;

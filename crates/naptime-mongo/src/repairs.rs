@@ -20,7 +20,7 @@ use crate::pipeline::cond;
 use crate::pools::REGATED;
 
 /// The most jobs looked at, and written, at once.
-const STEP: i64 = 300;
+const STEP: i64 = 100;
 /// The most runs moved at once.
 const RUNS_STEP: i64 = 2_000;
 /// How often jobs are looked at anew because others changed some of them meanwhile.

@@ -105,9 +105,10 @@ pub(crate) fn set_aside(connection: &Connection, id: JobId, until: Time) -> Resu
     Ok(())
 }
 
-/// Sets the gate that the jobs of a pool carry.
+/// Sets the gate that the jobs of a pool carry. Whoever holds one of them is to see it, as after an edit.
 pub(crate) fn set_gate(connection: &Connection, pool: &str, gate: &str) -> Result<(), Fault> {
-    const SQL: &str = "UPDATE due SET gate = ?2
+    const SQL: &str = "UPDATE due SET gate = ?2, edited = held,
+            state = iif(held, json_set(state, '$.lock.edits', 1 + state ->> '$.lock.edits'), state)
         WHERE seq IN (SELECT seq FROM jobs INDEXED BY jobs_pool WHERE pool = ?1) AND gate <> ?2";
     connection.prepare_cached(SQL)?.execute((pool, gate))?;
     Ok(())

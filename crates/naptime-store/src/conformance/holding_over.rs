@@ -1,9 +1,10 @@
 //! A settle that claims the next occurrence.
 
+use std::slice;
 use std::time::Duration;
 
 use naptime_core::claim::HOLDS_OVER;
-use naptime_core::{Change, Claim, ClaimRef, Edit, Job, Outcome, Schedule, Settled, Then, Token, WorkerId};
+use naptime_core::{Change, Claim, ClaimRef, Edit, Outcome, PoolChange, Schedule, Settled, Then, Token, WorkerId};
 use uuid::Uuid;
 
 use super::Backend;
@@ -43,7 +44,7 @@ pub async fn the_next_occurrence_is_claimed_by_the_settle<B: Backend>() {
     let case = Case::<B>::new().await;
     let claim = claimed(&case).await;
     let wish = wish(&claim);
-    let held = settle(&case, &[wish.clone()]).await;
+    let held = settle(&case, slice::from_ref(&wish)).await;
     let [next] = &held[..] else { panic!("it is held over: {held:?}") };
     let job = case.get(claim.job.id).await;
     assert_eq!(job.state.lock.as_ref(), Some(&next.lock));
@@ -111,6 +112,8 @@ pub async fn edits_of_what_is_held_are_told<B: Backend>() {
     assert_eq!(edited(&case, Uuid::now_v7().into()).await, [], "another worker's are its own");
     case.settle(one.settled(None, Then::GiveBack)).await;
     assert_eq!(edited(&case, me).await, []);
-    let job: Job = case.get(other.job.id).await;
-    assert_eq!(job.state.lock.map(|lock| lock.edits), Some(0));
+    // So is that its pool is switched off or limited: what waits must not be called.
+    let off = PoolChange { active: Some(false), ..PoolChange::default() };
+    case.store.change_pool(other.job.spec.endpoint.pool(), None, off).await.expect("it is there");
+    assert_eq!(edited(&case, other.lock.worker).await, [other.reference()]);
 }

@@ -81,6 +81,9 @@ impl JobTable {
         if self.due.is_gated(pool) == gated {
             return;
         }
+        for job in self.by_id.values_mut().filter(|job| job.spec.endpoint.pool() == pool && job.state.lock.is_some()) {
+            Arc::make_mut(job).mark_edited();
+        }
         let of_pool = || self.by_id.values().filter(|job| job.spec.endpoint.pool() == pool);
         of_pool().for_each(|job| self.due.shift(job, job.state.claim_at, None));
         self.due.set_gate(pool, gated);
