@@ -2,14 +2,14 @@
 //!
 //! A worker's write leaves alone what an edit writes of a row: gate, size, pool, revisions.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use naptime_core::{ClaimRef, Job, JobId, Plan, Rev, Stage, State, Time, Watch, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 
 use crate::fault::{Fault, corrupt};
-use crate::rows::{blob, json, time, uuid};
+use crate::rows::{Statements, blob, json, time, uuid};
 
 /// A job, and its row.
 pub(crate) struct Found {
@@ -69,16 +69,17 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
 }
 
 /// Writes the whole row, as an edit does.
-pub(crate) fn put(connection: &Connection, seq: i64, job: &Job) -> Result<(), Fault> {
-    const SQL: &str =
-        "INSERT OR REPLACE INTO due (seq, id, gate, claim_at, held, size, pool, rev, plan, stage, created_at,
-            ended_at, deadline, promised_since, sla_ms, longest_ms, edited, state)
-        VALUES (:seq, :id, (SELECT gate FROM pools WHERE pool = :pool), :claim_at, :held, :size, :pool, :rev, :plan,
-            :stage, :created_at, :ended_at, :deadline, :promised_since, :sla_ms, :longest_ms, :edited, :state)";
+pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_new: bool) -> Result<(), Fault> {
+    static DUE: LazyLock<Statements> = LazyLock::new(|| {
+        let written = "id gate claim_at held size pool rev plan stage created_at ended_at deadline promised_since sla_ms \
+                       longest_ms edited state";
+        Statements::new("due", "seq", written)
+    });
     let (stage, ended_at, watch, edited) = listed(job);
-    connection.prepare_cached(SQL)?.execute(named_params! {
+    connection.prepare_cached(DUE.for_row(is_new))?.execute(named_params! {
         ":seq": seq,
         ":id": blob(job.id.uuid()),
+        ":gate": gate,
         ":claim_at": job.state.claim_at.map(Time::millis),
         ":held": job.state.lock.is_some(),
         ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),

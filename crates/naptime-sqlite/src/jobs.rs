@@ -69,7 +69,7 @@ pub(crate) fn carry_out(
         if restores && deleted::is_key_taken(connection, &job)? {
             return Err(Error::KeyTaken.into());
         }
-        rows::write(connection, &before, &job)?;
+        rows::write(connection, Some(&before), &job)?;
         if let Some(promise) = job.promise_ended_since(&before, now) {
             let breach = sla::breach_ended(connection, &before, &job, now)?;
             sla::keep(connection, breach.as_slice(), Some(promise), now, retention)?;

@@ -92,11 +92,12 @@ fn delete(connection: &Connection, pool: &Pool, expect: Option<Rev>) -> std::res
     Ok(())
 }
 
-/// Makes a pool, if it is not there yet.
-pub(crate) fn ensure(connection: &Connection, pool: &Pool, now: Time) -> std::result::Result<(), Fault> {
-    const SQL: &str = "INSERT OR IGNORE INTO pools (pool, rev, updated_at) VALUES (?1, 1, ?2)";
-    connection.prepare_cached(SQL)?.execute((pool.as_str(), now.millis()))?;
-    Ok(())
+/// Makes a pool, if it is not there yet. Returns what its jobs carry.
+pub(crate) fn ensure(connection: &Connection, pool: &Pool, now: Time) -> std::result::Result<String, Fault> {
+    const MAKE: &str = "INSERT OR IGNORE INTO pools (pool, rev, updated_at) VALUES (?1, 1, ?2)";
+    const GATE: &str = "SELECT gate FROM pools WHERE pool = ?1";
+    connection.prepare_cached(MAKE)?.execute((pool.as_str(), now.millis()))?;
+    Ok(connection.prepare_cached(GATE)?.query_row([pool.as_str()], |row| row.get("gate"))?)
 }
 
 /// The pools that are not as all others.

@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
 //! A sync to disk takes far longer than a write, so writes share it: what queued up while the last commit was under way
-//! goes into one transaction. Each write has a savepoint, so that one that fails takes nobody with it, and nobody is
-//! answered before the commit.
+//! goes into one transaction. Each write has a savepoint, unless it is alone, so that one that fails takes nobody with it,
+//! and nobody is answered before the commit.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -152,6 +152,10 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> (Result<
 
 fn run(connection: &mut Connection, group: &mut [Box<dyn Write>]) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // One that is alone needs no savepoint, for which SQLite copies all pages that change.
+    if let [only] = group {
+        return if only.run(&transaction) { transaction.commit() } else { transaction.rollback() };
+    }
     for write in group {
         let savepoint = transaction.savepoint()?;
         if write.run(&savepoint) {

@@ -57,16 +57,19 @@ async fn a_job_that_cannot_be_read_does_not_keep_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("naptime.db");
     let store = open(&path);
-    let added = store.insert((0..3).map(|_| new_job()).collect()).await.expect("added");
+    let added = store.insert((0..4).map(|_| new_job()).collect()).await.expect("added");
     let jobs: Vec<_> = added.into_iter().map(Added::into_job).collect();
     for job in &jobs {
         store.edit(job.id, None, Edit::CallNow).await.expect("asked");
     }
     // As a newer version might leave it.
     let database = rusqlite::Connection::open(&path).expect("the file");
-    let broken = jobs[0].id.uuid().into_bytes();
-    let changed = database.execute("UPDATE jobs SET spec = '{}' WHERE id = ?1", [broken]).expect("written");
-    assert_eq!(changed, 1);
+    for (sql, job) in
+        [("UPDATE jobs SET spec = '{}' WHERE id = ?1", 0), ("UPDATE due SET state = '{}' WHERE id = ?1", 3)]
+    {
+        let id = jobs[job].id.uuid().into_bytes();
+        assert_eq!(database.execute(sql, [id]).expect("written"), 1);
+    }
 
     let mut claimed: Vec<JobId> = claim(&store).await.iter().map(|claim| claim.job.id).collect();
     claimed.sort();
