@@ -105,14 +105,15 @@ impl Fair {
         }
     }
 
-    /// Whether a claim of a pool that has waited for its time may take a slot: others are to have theirs.
-    pub(crate) fn has_room(&self, registry: &Registry, pool: &Pool, now: Time) -> bool {
+    /// How many slots a pool may have as one of its claims has waited for its time and takes one.
+    pub(crate) fn most(&self, registry: &Registry, pool: &Pool, now: Time) -> usize {
         if registry.held_of(pool) < self.half {
-            return true;
+            return self.half;
         }
         let known = self.lock();
         let past = known.past.as_ref().filter(|past| past.pool == *pool).and_then(|past| past.next);
-        !others_wait(registry, pool, past.into_iter().chain(known.gated).min(), now)
+        let others_wait = others_wait(registry, pool, past.into_iter().chain(known.gated).min(), now);
+        if others_wait { self.half } else { usize::MAX }
     }
 
     /// Takes note of whether there is work of no gated pool.

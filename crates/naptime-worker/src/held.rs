@@ -36,8 +36,8 @@ struct Entry {
     fence: Instant,
     flight: Option<Flight>,
     gone: CancellationToken,
-    /// Whether it holds a job over, and has no slot yet.
-    waits: bool,
+    /// If it holds a job over and has no slot yet: when it will want one.
+    waits: Option<Instant>,
 }
 
 /// A pass that has to be extended, and until when it is safe.
@@ -97,15 +97,15 @@ impl Registry {
             fence: fence(sent, lease),
             flight,
             gone: gone.clone(),
-            waits: false,
+            waits: None,
         };
         self.0.lock().add(claim, entry);
         Some(Held { gone, claim, book: self.0.clone(), slot: Some(slot), pass })
     }
 
-    /// Takes in a claim that holds a job over, by a request first sent at `sent`. It waits, and takes no slot until
-    /// [`Held::begin`].
-    pub(crate) fn hold_over(&self, claim: &Claim, sent: Instant) -> Held {
+    /// Takes in a claim that holds a job over, by a request first sent at `sent`. It waits until then, and takes no slot
+    /// before [`Held::begin`].
+    pub(crate) fn hold_over(&self, claim: &Claim, sent: Instant, until: Instant) -> Held {
         let pool = claim.job.spec.endpoint.pool().clone();
         let (gone, lease, claim) = (CancellationToken::new(), claim.lock.lease, claim.reference());
         let fence = fence(sent, lease);
@@ -117,7 +117,7 @@ impl Registry {
             fence,
             flight: None,
             gone: gone.clone(),
-            waits: true,
+            waits: Some(until),
         };
         self.0.lock().add(claim, entry);
         Held { gone, claim, book: self.0.clone(), slot: None, pass: None }
@@ -132,7 +132,7 @@ impl Registry {
     pub(crate) fn revoke(&self, is_revoked: impl Fn(&ClaimRef) -> bool) {
         let held = self.0.lock();
         if held.waiting > 0 {
-            let waiting = held.entries.iter().filter(|(_, entry)| entry.waits);
+            let waiting = held.entries.iter().filter(|(_, entry)| entry.waits.is_some());
             waiting.filter(|(claim, _)| is_revoked(claim)).for_each(|(_, entry)| entry.gone.cancel());
         }
     }
@@ -169,10 +169,14 @@ impl Registry {
         (ended.elapsed() <= (2 * lasts).max(Duration::from_millis(100))).then_some(lasts)
     }
 
-    /// Whether a claim of another pool is held that was made within this time.
+    /// Whether a claim of another pool is held that was made within this time, or waits for no longer than that.
     pub(crate) fn holds_others(&self, pool: &Pool, within: Duration) -> bool {
-        let is_other = |entry: &Entry| !entry.waits && entry.pool != *pool && entry.since.elapsed() < within;
-        self.0.lock().entries.values().any(is_other)
+        let now = Instant::now();
+        let is_near = |entry: &Entry| match entry.waits {
+            Some(until) => until.saturating_duration_since(now) < within,
+            None => entry.since.elapsed() < within,
+        };
+        self.0.lock().entries.values().any(|entry| entry.pool != *pool && is_near(entry))
     }
 
     /// Waits until a claim is ended.
@@ -243,7 +247,7 @@ impl Book {
 
 impl AllHeld {
     fn add(&mut self, claim: ClaimRef, entry: Entry) {
-        if entry.waits {
+        if entry.waits.is_some() {
             self.waiting += 1;
         } else {
             self.pools.entry(entry.pool.clone()).or_default().held += 1;
@@ -251,16 +255,21 @@ impl AllHeld {
         self.entries.insert(claim, entry);
     }
 
-    fn begin(&mut self, claim: ClaimRef) {
-        let Some(entry) = self.entries.get_mut(&claim).filter(|entry| entry.waits) else { return };
-        (entry.waits, entry.since) = (false, Instant::now());
+    fn begin(&mut self, claim: ClaimRef, most: usize) -> bool {
+        let Some(entry) = self.entries.get_mut(&claim).filter(|entry| entry.waits.is_some()) else { return false };
+        let of = self.pools.entry(entry.pool.clone()).or_default();
+        if of.held >= most {
+            return false;
+        }
+        of.held += 1;
+        (entry.waits, entry.since) = (None, Instant::now());
         self.waiting -= 1;
-        self.pools.entry(entry.pool.clone()).or_default().held += 1;
+        true
     }
 
     fn remove(&mut self, claim: ClaimRef) {
         let Some(entry) = self.entries.remove(&claim) else { return };
-        if entry.waits {
+        if entry.waits.is_some() {
             self.waiting -= 1;
             return;
         }
@@ -290,10 +299,12 @@ impl Held {
         in_time && !self.gone.is_cancelled() && held.entries.get(&self.claim).is_some_and(Entry::is_safe)
     }
 
-    /// Ends the waiting: from now on the claim is one as any other.
-    pub(crate) fn begin(&mut self, slot: Slot) {
-        self.book.lock().begin(self.claim);
-        self.slot = Some(slot);
+    /// Ends the waiting: from now on the claim is one as any other. Returns whether it did; not if its pool has so many
+    /// slots already.
+    pub(crate) fn begin(&mut self, slot: Slot, most: usize) -> bool {
+        let begun = self.book.lock().begin(self.claim, most);
+        self.slot = Some(slot).filter(|_| begun);
+        begun
     }
 
     /// Whether it was made with a pass.

@@ -54,6 +54,9 @@ pub(crate) struct Holding {
 /// The most claims that wait at a time, and the largest request of one in bytes: what waits takes memory.
 const MAX_WAITING: usize = 10_000;
 const MAX_WAITING_BYTES: usize = 1024;
+/// The longest call after which a job is held over: calls that take longer are in the way of others, and share the slots
+/// by what is claimed.
+const SHORT: Duration = Duration::from_millis(250);
 /// How long a claim that has waited for its time waits for a slot, before the job is left to others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -75,19 +78,18 @@ impl Holding {
                 () = held.gone.cancelled() => None,
                 slot = here.turn(&claim) => slot,
             };
-            match turn {
-                Some(slot) => {
-                    held.begin(slot);
-                    here.work(claim, held).await;
-                }
-                None => here.settler.settle(held, claim.settled(None, Then::GiveBack)),
+            if turn.is_some_and(|(slot, most)| held.begin(slot, most)) {
+                here.work(claim, held).await;
+            } else {
+                here.settler.settle(held, claim.settled(None, Then::GiveBack));
             }
         };
         self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
     }
 
-    /// The slot of a claim that waits, once it is time and nobody has edited its job. None if others are to have it.
-    async fn turn(&self, claim: &Claim) -> Option<Slot> {
+    /// The slot of a claim that waits, once it is time and nobody has edited its job, and how many its pool may have. None
+    /// if others are to have it.
+    async fn turn(&self, claim: &Claim) -> Option<(Slot, usize)> {
         let at = claim.lock.at;
         // Nothing is held over for longer: the store's clock was set back, and the job is planned anew.
         if self.link.until(at) > HOLDS_OVER + CLOCK_TOLERANCE {
@@ -95,17 +97,19 @@ impl Holding {
         }
         tokio::join!(self.edits.looked_for(at - LOOKAHEAD), tokio::time::sleep(self.link.until(at)));
         let pool = claim.job.spec.endpoint.pool();
-        if self.pools.is_gated(pool) || !self.fair.has_room(&self.registry, pool, self.link.now()) {
+        if self.pools.is_gated(pool) {
             return None;
         }
         let mut taken = tokio::time::timeout(PATIENCE, self.slots.take_up_to(1)).await.ok()?;
-        taken.split(claim.job.spec.request.size())
+        let most = self.fair.most(&self.registry, pool, self.link.now());
+        Some((taken.split(claim.job.spec.request.size())?, most))
     }
 
     /// Whether to ask for the next occurrence as well, as this one ends.
-    fn holds_over(&self, claim: &Claim, held: &Held, then: Then) -> bool {
+    fn holds_over(&self, claim: &Claim, held: &Held, run: &Run, then: Then) -> bool {
         let Then::Next { due: Some(due), .. } = then else { return false };
         due <= self.link.now() + HOLDS_OVER
+            && run.took() <= SHORT
             && !held.has_pass()
             && !self.stopping.is_cancelled()
             && self.share.is_home(claim.job.id.partition())
@@ -201,7 +205,7 @@ impl Holding {
         self.meter.record(&run, claim.is_first_call());
         log(&run, claim);
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
-        let hold_over = self.holds_over(claim, held, then).then(|| self.runtime.id().into());
+        let hold_over = self.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
         Settled { hold_over, ..claim.settled(Some(run), then) }
     }
 }

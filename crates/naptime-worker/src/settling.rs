@@ -56,7 +56,8 @@ pub(crate) async fn run(holding: Arc<Holding>, behind: Arc<AtomicBool>, mut to_s
             Err(_) => settle_each(&link, &done).await,
         };
         for claim in held_over {
-            let held = holding.registry.hold_over(&claim, sent);
+            let until = Instant::now() + link.until(claim.lock.at);
+            let held = holding.registry.hold_over(&claim, sent, until);
             holding.wait(claim, held);
         }
         drop(held);
