@@ -236,7 +236,7 @@ pub fn search_range(url: &Endpoint) -> (String, String) {
     (format!("{} ", one.min(other)), format!("{}!", one.max(other)))
 }
 
-/// One document of due work.
+/// A job: what a person configured, and where it stands. Stores keep the two apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// Its identity.

@@ -63,6 +63,10 @@ impl MongoStore {
             if edit == Edit::Restore && self.is_key_taken(&before).await? {
                 return Err(Error::KeyTaken);
             }
+            if after == before {
+                // Asked for twice in one millisecond.
+                return Ok(after);
+            }
             let mut written = Written::new(&before, &after)?;
             if edit == Edit::CallNow {
                 let (filter, changes) = written.due;

@@ -33,24 +33,25 @@ impl MongoStore {
         filter: Document,
         still: (Document, Document),
     ) -> Result<()> {
-        let mut after = Bson::MinKey;
         loop {
-            let mut page = filter.clone();
-            page.insert("_id", doc! {"$gt": after});
-            let (from, index) = (from.clone(), Hint::Keys(doc! {field: 1}));
+            let (from, filter) = (from.clone(), filter.clone());
+            let oldest = doc! {field: 1};
             let find = async move {
-                let find = from.find(page).hint(index).sort(doc! {"_id": 1}).limit(STEP).projection(doc! {"_id": 1});
-                find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
+                let find = from.find(filter).hint(Hint::Keys(oldest.clone())).sort(oldest).limit(STEP);
+                let find = find.projection(doc! {"_id": 1}).max_time(MAX_TIME);
+                find.await?.try_collect::<Vec<Document>>().await
             };
             let found = command::bounded(find).await?;
             let ids: Vec<Bson> = found.iter().filter_map(|it| it.get("_id").cloned()).collect();
-            let Some(last) = ids.last() else { return Ok(()) };
-            after = last.clone();
-            self.remove_jobs(ids, still.clone()).await?;
+            // What cannot be removed yet is for the next time.
+            if ids.is_empty() || self.remove_jobs(ids, still.clone()).await? == 0 {
+                return Ok(());
+            }
         }
     }
 
-    async fn remove_jobs(&self, ids: Vec<Bson>, still: (Document, Document)) -> Result<()> {
+    /// Returns how many were removed.
+    async fn remove_jobs(&self, ids: Vec<Bson>, still: (Document, Document)) -> Result<u64> {
         let db = self.db.clone();
         let remove = async move {
             let mut session = db.client().start_session().await?;
@@ -75,8 +76,10 @@ impl MongoStore {
                     while let Some(it) = found.stream(&mut *session).try_next().await? {
                         both.extend(it.get("_id").cloned());
                     }
-                    due.delete_many(among(&still.1, &both)).session(&mut *session).await?;
-                    jobs.delete_many(among(&still.0, &both)).session(&mut *session).await.map(drop)
+                    let by_id = Hint::Keys(doc! {"_id": 1});
+                    due.delete_many(among(&still.1, &both)).hint(by_id.clone()).session(&mut *session).await?;
+                    let removed = jobs.delete_many(among(&still.0, &both)).hint(by_id).session(&mut *session).await?;
+                    Ok(removed.deleted_count)
                 }
                 .boxed()
             });

@@ -134,7 +134,9 @@ impl MongoStore {
 /// The statement that settles a job that is as it is here, if it still is.
 fn ending(settled: &Settled, before: &Job, now: Time) -> Option<Result<Update>> {
     let mut after = before.clone();
-    if !after.settle(settled, now) {
+    // Held over by this, it would have a lease by our clock, and not by the server's.
+    let settled = Settled { hold_over: None, ..settled.clone() };
+    if !after.settle(&settled, now) {
         return None;
     }
     let changes = Changes::between(before, &after).raw();

@@ -24,7 +24,7 @@ use crate::slots::{Slots, Taken};
 /// look takes all that is due in the time between.
 pub(crate) const MARGIN: Duration = Duration::from_millis(40);
 /// How late a job must be for a worker whose partition it is not.
-const STEAL_AFTER: Duration = Duration::from_millis(250);
+pub(crate) const STEAL_AFTER: Duration = Duration::from_millis(250);
 /// The pause when others were faster, or a lease is about to end.
 const CONTENDED: Duration = Duration::from_millis(5);
 
@@ -70,11 +70,7 @@ impl Claiming {
         let mut failures = 0;
         let mut stole = Instant::now();
         let slots = async || {
-            let is_behind = self.behind.load(Ordering::Relaxed);
-            if is_behind && self.registry.waiting() > 0 {
-                return self.slots.take_several().await;
-            }
-            if is_behind {
+            if self.behind.load(Ordering::Relaxed) {
                 let _ = tokio::time::timeout(SEVERAL, self.slots.several_free()).await;
             }
             self.slots.take().await

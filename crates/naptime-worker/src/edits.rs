@@ -1,8 +1,8 @@
 //! Looks for edits of jobs that are held over.
 //!
 //! A claim that waits for its time must not call what a person has switched off, deleted or changed meanwhile, and a call
-//! that somebody asked for must not wait for it. So the store is asked again and again which claims were edited, and no
-//! call leaves that was not looked at a moment before. An edit that comes after that look came during the call.
+//! that somebody asked for must not wait for it. So the store is asked again and again which claims were edited, and none
+//! of them begins its call unless that was asked within the last 100 ms. An edit that comes later came during the call.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! One claim from its taking to its end: wait until it is time, call, say what comes next.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use naptime_core::claim::HOLDS_OVER;
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::LOOKAHEAD;
 use crate::call::{Answer, Call, CallHeaders, Outbound};
+use crate::claiming::STEAL_AFTER;
 use crate::edits::Edits;
 use crate::fair::Fair;
 use crate::held::{Held, Registry};
@@ -43,6 +45,8 @@ pub(crate) struct Holding {
     pub(crate) share: Arc<Share>,
     pub(crate) fair: Arc<Fair>,
     pub(crate) edits: Arc<Edits>,
+    /// Whether the last look left behind what was due, for want of slots.
+    pub(crate) behind: Arc<AtomicBool>,
     /// The tasks that are at work.
     pub(crate) tasks: TaskTracker,
     /// Told to stop: claims whose call has not left are given back.
@@ -57,8 +61,9 @@ const MAX_WAITING_BYTES: usize = 1024;
 /// The longest call after which a job is held over: calls that take longer are in the way of others, and share the slots
 /// by what is claimed.
 const SHORT: Duration = Duration::from_millis(250);
-/// How long a claim that has waited for its time waits for a slot, before the job is left to others.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a claim that has waited for its time waits for a slot, before the job is left to others: they would take it
+/// as late work after so long.
+const PATIENCE: Duration = STEAL_AFTER;
 
 impl Holding {
     /// Sets a claim to work, in a task of its own.
@@ -87,20 +92,21 @@ impl Holding {
         self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
     }
 
-    /// The slot of a claim that waits, once it is time and nobody has edited its job, and how many its pool may have. None
-    /// if others are to have it.
+    /// The slot of a claim that waits, once it is time and it was looked for edits, and how many its pool may have. None if
+    /// others are to have it.
     async fn turn(&self, claim: &Claim) -> Option<(Slot, usize)> {
         let at = claim.lock.at;
         // Nothing is held over for longer: the store's clock was set back, and the job is planned anew.
         if self.link.until(at) > HOLDS_OVER + CLOCK_TOLERANCE {
             return None;
         }
-        tokio::join!(self.edits.looked_for(at - LOOKAHEAD), tokio::time::sleep(self.link.until(at)));
+        tokio::time::sleep(self.link.until(at)).await;
         let pool = claim.job.spec.endpoint.pool();
         if self.pools.is_gated(pool) {
             return None;
         }
         let mut taken = tokio::time::timeout(PATIENCE, self.slots.take_up_to(1)).await.ok()?;
+        self.edits.looked_for(self.link.now() - LOOKAHEAD).await;
         let most = self.fair.most(&self.registry, pool, self.link.now());
         Some((taken.split(claim.job.spec.request.size())?, most))
     }
@@ -112,6 +118,8 @@ impl Holding {
             && run.took() <= SHORT
             && !held.has_pass()
             && !self.stopping.is_cancelled()
+            // What is overdue in the store goes before what this worker holds already.
+            && !self.behind.load(Ordering::Relaxed)
             && self.share.is_home(claim.job.id.partition())
             && claim.job.spec.request.size() <= MAX_WAITING_BYTES
             && self.registry.waiting() < MAX_WAITING

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A slot is taken before work is claimed, moves into the claim, and is free only when the settle is acknowledged. So a
-//! worker never holds more than its capacity, and its memory stays flat while the store is away.
+//! worker never makes more calls than its capacity, and its memory stays flat while the store is away. A claim that holds a
+//! job over waits without a slot, and takes one before it calls.
 //!
 //! Pools with limits have a claiming of their own, `gated`, which takes a pass for each call before its job.
 
@@ -71,7 +72,7 @@ pub use runtime::{Runtime, Tokio};
 /// How a worker works.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The most claims held at once (`WORKER_MAX_CAPACITY`).
+    /// The most calls at once (`WORKER_MAX_CAPACITY`).
     pub capacity: u32,
     /// The longest sleep between looks for work (`WORKER_SLEEP_TIME`).
     pub sleep: Duration,
@@ -164,6 +165,7 @@ impl Worker {
             share: share.clone(),
             fair: fair.clone(),
             edits: edits.clone(),
+            behind: behind.clone(),
             tasks: calls.clone(),
             stopping: stop.clone(),
             cutting: cutting.clone(),

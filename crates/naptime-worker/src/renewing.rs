@@ -11,12 +11,14 @@ use crate::link::Link;
 
 /// How often leases are prolonged, and how long a claim of the usual lease is held before its first time.
 const EVERY: Duration = Duration::from_secs(2);
+/// The most leases prolonged by one write, which has to end in time for all of them.
+const MAX_BATCH: usize = 1_000;
 /// How soon it is tried again after a failure.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often fences are looked at. Less than the second by which a fence comes before its lease's end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Prolongs all leases, with one write every two seconds; another one for passes, if there are any. Claims don't wait for
+/// Prolongs all leases every two seconds, mostly with one write; another one for passes, if there are any. Claims don't wait for
 /// passes: each has a fence of its own.
 pub(crate) async fn run(link: Link, registry: Registry) {
     let mut pause = EVERY;
@@ -40,16 +42,14 @@ async fn extend(link: &Link, registry: &Registry) -> Result<()> {
 }
 
 async fn renew(link: &Link, registry: &Registry) -> Result<()> {
-    let claims = registry.to_renew(EVERY);
-    if claims.is_empty() {
-        return Ok(());
+    for claims in registry.to_renew(EVERY).chunks(MAX_BATCH) {
+        let sent = Instant::now();
+        let lost = link.noted(link.renew(claims)).await?;
+        let gone: BTreeSet<_> = lost.iter().collect();
+        let kept: Vec<_> = claims.iter().filter(|claim| !gone.contains(claim)).copied().collect();
+        registry.renewed(&kept, sent);
+        registry.lost(&lost);
     }
-    let sent = Instant::now();
-    let lost = link.noted(link.renew(&claims)).await?;
-    let gone: BTreeSet<_> = lost.iter().collect();
-    let kept: Vec<_> = claims.iter().filter(|claim| !gone.contains(claim)).copied().collect();
-    registry.renewed(&kept, sent);
-    registry.lost(&lost);
     Ok(())
 }
 

@@ -29,7 +29,7 @@ pub(crate) type ToSettle = mpsc::UnboundedReceiver<(Held, Settled)>;
 impl Settler {
     /// The hand that gives, and the one that takes, for [`run`].
     pub(crate) fn new() -> (Self, ToSettle) {
-        // Not bounded: no more can be sent than there are slots.
+        // Not bounded: no more can be sent than there are slots, and claims that wait.
         let (sender, to_settle) = mpsc::unbounded_channel();
         (Self(sender), to_settle)
     }

@@ -45,25 +45,14 @@ impl Slots {
 
     /// Takes all slots that are free, as soon as there is one, and room for the largest request.
     pub(crate) async fn take(&self) -> Taken {
-        self.take_between(1, usize::MAX).await
+        self.take_up_to(usize::MAX).await
     }
 
-    /// The same, as soon as an eighth of them is free. Who waits for slots gets them in turn, so this is how a claim of
-    /// many gets its turn among many that want one each.
-    pub(crate) async fn take_several(&self) -> Taken {
-        let several = if self.strain.slots().is_some() { 1 } else { self.capacity.div_ceil(8) };
-        self.take_between(several, usize::MAX).await
-    }
-
-    /// Takes no more than `most`, as soon as one is free.
+    /// The same, but no more than `most`.
     pub(crate) async fn take_up_to(&self, most: usize) -> Taken {
-        self.take_between(1, most).await
-    }
-
-    async fn take_between(&self, least: u32, most: usize) -> Taken {
         const OPEN: &str = "the semaphore is never closed";
         let (mut claims, room) = loop {
-            let claim = self.claims.clone().acquire_many_owned(least).await.expect(OPEN);
+            let claim = self.claims.clone().acquire_owned().await.expect(OPEN);
             let room = self.room();
             if room > 0 {
                 break (claim, room);
@@ -71,15 +60,14 @@ impl Slots {
             drop(claim);
             tokio::time::sleep(STRAINED_LOOK).await;
         };
-        let more = most.min(room).saturating_sub(least as usize);
+        let more = most.min(room).saturating_sub(1);
         let rest = u32::try_from(self.claims.available_permits().min(more)).unwrap_or(u32::MAX);
         if let Ok(more) = self.claims.clone().try_acquire_many_owned(rest) {
             claims.merge(more);
         }
         let largest = u32::try_from(LARGEST).unwrap_or(u32::MAX);
         let mut bytes = self.bytes.clone().acquire_many_owned(largest).await.expect(OPEN);
-        let wanted = (claims.num_permits() - 1).max(more);
-        let rest = self.bytes.available_permits().min(wanted.saturating_mul(LARGEST));
+        let rest = self.bytes.available_permits().min(more.saturating_mul(LARGEST));
         let rest = u32::try_from(rest).unwrap_or(u32::MAX);
         if let Ok(more) = self.bytes.clone().try_acquire_many_owned(rest) {
             bytes.merge(more);

@@ -96,6 +96,7 @@ impl Workbench {
         let (settler, to_settle) = Settler::new();
         let fair = Arc::new(Fair::new(capacity));
         let edits = Arc::new(Edits::default());
+        let behind = Arc::new(AtomicBool::new(false));
         let (stopping, cutting) = (CancellationToken::new(), CancellationToken::new());
         let holding = Arc::new(Holding {
             me,
@@ -111,6 +112,7 @@ impl Workbench {
             share: share.clone(),
             fair: fair.clone(),
             edits: edits.clone(),
+            behind: behind.clone(),
             tasks: TaskTracker::new(),
             stopping: stopping.clone(),
             cutting: cutting.clone(),
@@ -121,7 +123,7 @@ impl Workbench {
             link,
             target,
             slots,
-            behind: Arc::default(),
+            behind,
             registry,
             fair,
             edits,

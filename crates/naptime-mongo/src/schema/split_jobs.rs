@@ -17,7 +17,7 @@ use crate::document::{from_config, from_due, to_config, to_due};
 use crate::open::{OpenError, ask};
 
 /// The most jobs moved by one transaction.
-const STEP: i64 = 200;
+const STEP: i64 = 100;
 /// The server's code for a collection that is there.
 const NAMESPACE_EXISTS: i32 = 48;
 /// The server's code for an index that is not there.
@@ -43,11 +43,11 @@ impl MongoStore {
         self.demand("workers", doc! {"schema": {"$exists": true}}, "strict").await?;
         command::remove(&self.db, "workers", doc! {"schema": {"$exists": false}}).await?;
         let jobs = self.jobs.clone();
-        let names = ask(async move { jobs.list_index_names().await }).await?;
-        for name in names.into_iter().filter(|name| OBSOLETE.contains(&name.as_str())) {
-            let jobs = self.jobs.clone();
+        let there = ask(async move { jobs.list_indexes().await?.try_collect::<Vec<IndexModel>>().await }).await?;
+        for index in there.iter().filter(|index| is_obsolete(index)) {
+            let (jobs, keys) = (self.jobs.clone(), index.keys.clone());
             let drop = async move {
-                match jobs.drop_index(name).await {
+                match jobs.drop_index(name(&keys)).await {
                     // Another process takes this step, too.
                     Err(error) if matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == INDEX_NOT_FOUND) => {
                         Ok(())
@@ -58,7 +58,9 @@ impl MongoStore {
             ask(drop).await?;
         }
         let jobs = self.jobs.clone();
-        ask(async move { jobs.create_index(keeper()).await.map(drop) }).await
+        // It looks at all jobs once.
+        command::attempt(LONGEST, async move { jobs.create_index(keeper()).await.map(drop) }).await?;
+        Ok(())
     }
 
     /// Has the server refuse documents of a collection that this filter does not find.
@@ -132,10 +134,31 @@ fn parts(whole: Document) -> Option<(Bson, Document, RawDocumentBuf)> {
     Some((id, config, due))
 }
 
+/// Whether an index of `jobs` is one of the version before. The one that keeps it out has the same keys as its peek.
+fn is_obsolete(index: &IndexModel) -> bool {
+    let filter = index.options.as_ref().and_then(|options| options.partial_filter_expression.as_ref());
+    let is_keeper = filter.is_some_and(|filter| *filter == nothing());
+    OBSOLETE.contains(&name(&index.keys).as_str()) && !is_keeper
+}
+
+/// The name that an index of these keys has by default.
+fn name(keys: &Document) -> String {
+    let part = |(field, order): (&String, &Bson)| {
+        let order = order.as_i64().or(order.as_i32().map(i64::from)).or(order.as_f64().map(|order| order as i64));
+        format!("{field}_{}", order.unwrap_or(1))
+    };
+    keys.iter().map(part).collect::<Vec<_>>().join("_")
+}
+
+/// A filter that finds no job: no time is the least of all values.
+fn nothing() -> Document {
+    doc! {"claim_at": {"$type": "minKey"}}
+}
+
 /// The index that keeps programs of the version before from claiming and from starting: theirs of the same keys would
 /// hold all that is due.
 fn keeper() -> IndexModel {
-    super::partial(super::peek(), doc! {"claim_at": {"$type": "minKey"}})
+    super::partial(super::peek(), nothing())
 }
 
 /// The indexes of `jobs` until the version before.
