@@ -11,6 +11,9 @@ use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, Wor
 /// to be little.
 pub const HOLDS_OVER: Duration = Duration::from_secs(3);
 
+/// A claim that is made further ahead of its call than this holds its job over.
+const AHEAD: Duration = Duration::from_millis(100);
+
 /// A job locked for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -319,8 +322,14 @@ impl Claim {
         if run.manual {
             return Then::Keep;
         }
-        // The next time is computed from when the work began: a job that is held over was claimed long before.
-        let since = run.started;
+        // The next time is computed from when the work began. A run taken over from a lost claim began with that; a job
+        // that was held over was claimed long before its work began.
+        let lost = self.lock.lost.iter().find(|lost| lost.token == run.token);
+        let since = match lost {
+            Some(lost) => lost.since,
+            None if self.lock.at > self.lock.since + AHEAD => run.started,
+            None => self.lock.since,
+        };
         let mut next = self.job.spec.schedule.next(run.due, since);
         if run.attempt > 1 {
             // A retry does not cost the occurrence after its own, however near that is, unless it came too late for it.
