@@ -100,7 +100,7 @@ impl MongoStore {
         }
         for Due { id, .. } in held {
             // As after a restore of a copy that was made while it was edited. It must not keep the rest from being called.
-            tracing::error!(job = %id, "job {id} has due work of another revision, so it is not called; edit it");
+            tracing::error!(job = %id, "job {id} has due work of another revision, so it is not called");
         }
         Ok(jobs)
     }

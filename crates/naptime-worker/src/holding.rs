@@ -106,9 +106,12 @@ impl Holding {
             return None;
         }
         let mut taken = tokio::time::timeout(PATIENCE, self.slots.take_up_to(1)).await.ok()?;
+        let slot = taken.split(claim.job.spec.request.size())?;
+        // Room for the largest request was taken with it: others want that meanwhile.
+        drop(taken);
         self.edits.looked_for(self.link.now() - LOOKAHEAD).await;
         let most = self.fair.most(&self.registry, pool, self.link.now());
-        Some((taken.split(claim.job.spec.request.size())?, most))
+        Some((slot, most))
     }
 
     /// Whether to ask for the next occurrence as well, as this one ends.
