@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use mongodb::bson::doc;
+use naptime_mongo::{MongoStore, OpenError, Options};
 use naptime_tests::disk::SmallDisk;
 use naptime_tests::eventually;
 use naptime_tests::mongo::{Database, ReplicaSet};
@@ -90,35 +91,72 @@ async fn a_full_disk_is_told_and_outlasted() {
     assert_eq!(keys.len(), calls.len(), "each occurrence is called once");
 }
 
+/// A replica set whose user `app` has a role that can be changed.
+struct WithUsers {
+    set: ReplicaSet,
+    _key: Scratch,
+}
+
+impl WithUsers {
+    async fn start(database: &str, role: &str) -> Self {
+        let set = ReplicaSet::start(1).await;
+        let folder = Scratch::new();
+        let this = Self { set, _key: folder };
+        let admin = this.set.fresh_database().client().await.database("admin");
+        admin.run_command(doc! {"createUser": "root", "pwd": "secret", "roles": ["root"]}).await.unwrap();
+        let roles = vec![doc! {"role": role, "db": database}];
+        admin.run_command(doc! {"createUser": "app", "pwd": "secret", "roles": roles}).await.unwrap();
+        let key = this._key.path().join("key");
+        fs::write(&key, "AnyTextOfTheseSigns012345").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        this.set.kill(0);
+        this.set.restart_with(0, &["--keyFile", key.to_str().unwrap()]).await;
+        this.set.primary().await;
+        this
+    }
+
+    /// The database as a user sees it.
+    fn database(&self, name: &str, user: &str) -> Database {
+        let any = self.set.fresh_database();
+        let uri = any.uri.replace("mongodb://", &format!("mongodb://{user}:secret@"));
+        let uri = uri.replace(&format!("/{}", any.name), &format!("/{name}")) + "&authSource=admin";
+        Database { uri, name: name.to_owned() }
+    }
+
+    async fn set_role(&self, database: &str, role: &str) {
+        let admin = self.database("admin", "root").client().await.database("admin");
+        let roles = vec![doc! {"role": role, "db": database}];
+        admin.run_command(doc! {"updateUser": "app", "roles": roles}).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_user_that_may_only_read_is_told_and_outlasted() {
-    let set = ReplicaSet::start(1).await;
-    let database = set.fresh_database();
-    let admin = database.client().await.database("admin");
-    let role = |role: &str| vec![doc! {"role": role, "db": &database.name}];
-    admin.run_command(doc! {"createUser": "root", "pwd": "secret", "roles": ["root"]}).await.unwrap();
-    admin.run_command(doc! {"createUser": "app", "pwd": "secret", "roles": role("readWrite")}).await.unwrap();
-    let folder = Scratch::new();
-    let key = folder.path().join("key");
-    fs::write(&key, "AnyTextOfTheseSigns012345").unwrap();
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    set.kill(0);
-    set.restart_with(0, &["--keyFile", key.to_str().unwrap()]).await;
-    set.primary().await;
-    let as_user = |user: &str| {
-        let uri = database.uri.replace("mongodb://", &format!("mongodb://{user}:secret@")) + "&authSource=admin";
-        Database { uri, name: database.name.clone() }
-    };
-    let app = as_user("app");
-    let admin = as_user("root").client().await.database("admin");
+    let mongo = WithUsers::start("calls", "readWrite").await;
     let target = Target::start().await;
-    let web = Web::start(Naptime::up(&app)).await;
+    let web = Web::start(Naptime::up(&mongo.database("calls", "app"))).await;
     let added = web.add(json!({"url": target.url("/"), "every": "1s", "active": true, "name": "before"})).await;
     let (endpoint, _) = added;
     target.wait_for(SOON, "calls", |calls| calls.len() >= 2).await;
 
-    admin.run_command(doc! {"updateUser": "app", "roles": role("read")}).await.unwrap();
+    mongo.set_role("calls", "read").await;
     says_why(&web, &endpoint, "the user of the database may only read it").await;
-    admin.run_command(doc! {"updateUser": "app", "roles": role("readWrite")}).await.unwrap();
+    mongo.set_role("calls", "readWrite").await;
     goes_on(&web, &target, &endpoint).await;
+}
+
+#[tokio::test]
+async fn a_user_that_may_not_upgrade_a_database_is_told_what_it_takes() {
+    let mongo = WithUsers::start("calls", "readWrite").await;
+    // Made by a version whose collections demand nothing of their documents.
+    let before = mongo.database("calls", "root").client().await.database("calls");
+    before.create_collection("jobs").await.unwrap();
+    let database = mongo.database("calls", "app");
+    let refused = MongoStore::connect(&database.uri, Options::default()).await.err().unwrap();
+    assert!(matches!(refused, OpenError::NotAllowedToUpgrade { .. }), "{refused}");
+    assert!(refused.to_string().contains("`calls`") && refused.to_string().contains("dbAdmin"), "{refused}");
+    mongo.set_role("calls", "dbOwner").await;
+    MongoStore::connect(&database.uri, Options::default()).await.unwrap();
+    mongo.set_role("calls", "readWrite").await;
+    MongoStore::connect(&database.uri, Options::default()).await.unwrap();
 }

@@ -175,6 +175,7 @@ impl MongoStore {
         store.join_environment(options.environment.as_deref()).await?;
         store.clock.keep_reading(&store.db).await?;
         let version = store.check_version().await?;
+        store.make_collections().await?;
         store.make_indexes().await?;
         store.upgrade(version).await?;
         Ok(store)

@@ -70,6 +70,15 @@ pub enum OpenError {
         /// The version of this program.
         known: i64,
     },
+    /// The database was written by an earlier version, and its user may not do what the upgrade needs.
+    #[error(
+        "the database `{database}` was written by an earlier version of Naptime, and its user may not upgrade it: that \
+         needs the right to run collMod, once; give it the role dbAdmin on this database until it has started"
+    )]
+    NotAllowedToUpgrade {
+        /// The name of the database.
+        database: String,
+    },
     /// The server refuses something for another reason that stays.
     #[error("{0}")]
     Unusable(String),

@@ -1,4 +1,4 @@
-//! Indexes, and what the server must be.
+//! Collections, indexes, and what the server must be.
 
 mod split_jobs;
 mod steps;
@@ -7,10 +7,14 @@ pub(crate) use steps::VERSION;
 
 use mongodb::IndexModel;
 use mongodb::bson::{DateTime, Document, doc};
+use mongodb::error::ErrorKind;
 use mongodb::options::IndexOptions;
 
 use crate::MongoStore;
 use crate::open::{OpenError, ask};
+
+/// The server's code for a collection that is there.
+const NAMESPACE_EXISTS: i32 = 48;
 
 impl MongoStore {
     /// A write to a lone server is acknowledged before it is safe, and not repeated by the driver.
@@ -24,6 +28,21 @@ impl MongoStore {
         Err(OpenError::NoReplicaSet { server: self.server_name().await })
     }
 
+    /// Makes the collections of which the server is to refuse documents, where they are missing.
+    pub(crate) async fn make_collections(&self) -> Result<(), OpenError> {
+        for (collection, validator) in demanded() {
+            let db = self.db.clone();
+            let create = async move {
+                match db.create_collection(collection).validator(validator).await {
+                    Err(error) if !is_there(&error) => Err(error),
+                    _ => Ok(()),
+                }
+            };
+            ask(create).await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn make_indexes(&self) -> Result<(), OpenError> {
         for (collection, indexes) in indexes() {
             let collection = self.db.collection::<Document>(collection);
@@ -31,6 +50,16 @@ impl MongoStore {
         }
         Ok(())
     }
+}
+
+/// What documents must have, by collection, so that programs of earlier versions, which do not write it, cannot add any.
+fn demanded() -> [(&'static str, Document); 2] {
+    [("jobs", doc! {"shelf": {"$exists": true}}), ("workers", doc! {"schema": {"$exists": true}})]
+}
+
+/// Whether an error says that a collection is there.
+fn is_there(error: &mongodb::error::Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == NAMESPACE_EXISTS)
 }
 
 /// All indexes, by collection. The collections with indexes are those that transactions write to: a collection is not to

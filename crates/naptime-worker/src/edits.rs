@@ -5,10 +5,11 @@
 //! of them begins its call unless that was asked within the last 100 ms. An edit that comes later came during the call.
 
 use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use naptime_core::{ClaimRef, Time, WorkerId};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use crate::held::Registry;
 use crate::link::Link;
@@ -18,24 +19,24 @@ use crate::outage::backoff;
 const EVERY: Duration = Duration::from_millis(50);
 
 /// What is known of edits.
+#[derive(Default)]
 pub(crate) struct Edits {
-    looked_at: watch::Sender<Time>,
+    looked_at: Mutex<Option<Time>>,
+    looked: Notify,
     awaited: Notify,
-}
-
-impl Default for Edits {
-    fn default() -> Self {
-        Self { looked_at: watch::Sender::new(Time::from_millis(i64::MIN)), awaited: Notify::new() }
-    }
 }
 
 impl Edits {
     /// Waits until it was looked for edits at `at` or later, by the store's clock.
     pub(crate) async fn looked_for(&self, at: Time) {
-        self.awaited.notify_one();
-        let mut looked_at = self.looked_at.subscribe();
-        // The sender is here, so it does not end.
-        let _ = looked_at.wait_for(|looked_at| *looked_at >= at).await;
+        loop {
+            let looked = self.looked.notified();
+            if self.looked_at().is_some_and(|looked_at| looked_at >= at) {
+                return;
+            }
+            self.awaited.notify_one();
+            looked.await;
+        }
     }
 
     /// Looks for edits for as long as a claim waits.
@@ -51,12 +52,17 @@ impl Edits {
                 Ok(edited) => {
                     let edited: BTreeSet<ClaimRef> = edited.into_iter().collect();
                     registry.revoke(|claim| edited.contains(claim));
-                    self.looked_at.send_replace(now);
+                    *self.looked_at() = Some(now);
+                    self.looked.notify_waiters();
                     failures = 0;
                 }
                 Err(_) => failures += 1,
             }
             tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;
         }
+    }
+
+    fn looked_at(&self) -> MutexGuard<'_, Option<Time>> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

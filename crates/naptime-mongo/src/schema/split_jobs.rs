@@ -9,6 +9,7 @@ use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::Hint;
+use naptime_store::{Error, Refusal};
 
 use super::steps::LONGEST;
 use crate::MongoStore;
@@ -18,8 +19,6 @@ use crate::open::{OpenError, ask};
 
 /// The most jobs moved by one transaction.
 const STEP: i64 = 100;
-/// The server's code for a collection that is there.
-const NAMESPACE_EXISTS: i32 = 48;
 /// The server's code for an index that is not there.
 const INDEX_NOT_FOUND: i32 = 27;
 
@@ -38,9 +37,7 @@ impl MongoStore {
     /// claim: in place of the index of its claims there is one of the same keys in which nothing is. That one keeps them
     /// from starting, too.
     async fn keep_earlier_versions_out(&self) -> Result<(), OpenError> {
-        // What is there without a shelf may still be settled.
-        self.demand("jobs", doc! {"shelf": {"$exists": true}}, "moderate").await?;
-        self.demand("workers", doc! {"schema": {"$exists": true}}, "strict").await?;
+        self.demand_of_older_collections().await?;
         command::remove(&self.db, "workers", doc! {"schema": {"$exists": false}}).await?;
         let jobs = self.jobs.clone();
         let there = ask(async move { jobs.list_indexes().await?.try_collect::<Vec<IndexModel>>().await }).await?;
@@ -63,21 +60,26 @@ impl MongoStore {
         Ok(())
     }
 
-    /// Has the server refuse documents of a collection that this filter does not find.
-    async fn demand(&self, collection: &'static str, validator: Document, level: &str) -> Result<(), OpenError> {
-        let demand = doc! {"collMod": collection, "validator": validator, "validationLevel": level};
+    /// Has the server refuse documents that programs of this version do not write. Collections made by this version do
+    /// from the start: only for those of the version before does this need a right beyond reading and writing.
+    async fn demand_of_older_collections(&self) -> Result<(), OpenError> {
         let db = self.db.clone();
-        ask(async move {
-            match db.create_collection(collection).await {
-                Err(error) if !matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == NAMESPACE_EXISTS) =>
-                {
-                    return Err(error);
-                }
-                _ => {}
+        let there = ask(async move { db.list_collections().await?.try_collect::<Vec<_>>().await }).await?;
+        for (collection, validator) in super::demanded() {
+            if there.iter().any(|it| it.name == collection && it.options.validator.as_ref() == Some(&validator)) {
+                continue;
             }
-            db.run_command(demand).await.map(drop)
-        })
-        .await
+            // What does not meet it already may still be written.
+            let demand = doc! {"collMod": collection, "validator": validator, "validationLevel": "moderate"};
+            let db = self.db.clone();
+            ask(async move { db.run_command(demand).await }).await.map_err(|error| match error {
+                OpenError::Store(Error::Refused { refusal: Refusal::NotAllowed, .. }) => {
+                    OpenError::NotAllowedToUpgrade { database: self.db.name().to_owned() }
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
     }
 
     /// Moves the due work of the next jobs. Returns the last of them; none if there are no more.
