@@ -62,4 +62,4 @@ pub use statuses::Statuses;
 pub use steer::{Steer, Steered};
 pub use time::Time;
 pub use transport::Transport;
-pub use worker::{Heartbeat, WorkerId};
+pub use worker::{Heartbeat, Peer, WorkerId};

@@ -73,6 +73,29 @@ pub struct Heartbeat {
     pub trouble: Option<String>,
 }
 
+impl Heartbeat {
+    /// The worker as others see it.
+    pub fn peer(&self) -> Peer {
+        Peer::new(self.id, self.capacity, self.held)
+    }
+}
+
+/// A worker that lives and takes work, as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its identity.
+    pub id: WorkerId,
+    /// Whether it has slots for what others are late with: half of them, as it beat last.
+    pub has_room: bool,
+}
+
+impl Peer {
+    /// A worker that holds so many claims and can hold so many.
+    pub fn new(id: WorkerId, capacity: u32, held: u32) -> Self {
+        Self { id, has_room: held.saturating_mul(2) < capacity }
+    }
+}
+
 /// A worker as the store knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 use naptime_core::worker::DEAD_AFTER;
-use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Settled, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Peer, Settled, WorkerId};
 use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
 
 use crate::command::{self, MAX_TIME, Update};
@@ -60,7 +60,7 @@ impl Queue for MongoStore {
         Ok(command::bounded(edited).await?.iter().filter_map(claim_ref).collect())
     }
 
-    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>> {
         let now = self.clock.server_now();
         let set = doc! {
             "host": {"$literal": &me.host},
@@ -83,10 +83,9 @@ impl Queue for MongoStore {
             "$expr": {"$gt": ["$seen_at", {"$subtract": [&now, millis(DEAD_AFTER)]}]},
         };
         let workers = self.workers.clone();
-        let living: Vec<Document> =
-            command::bounded(async move { workers.find(alive).projection(doc! {"_id": 1}).await?.try_collect().await })
-                .await?;
-        Ok(living.iter().filter_map(|worker| Some(read_uuid(worker, "_id")?.into())).collect())
+        let shown = doc! {"capacity": 1, "held": 1};
+        let living = async move { workers.find(alive).projection(shown).await?.try_collect::<Vec<_>>().await };
+        Ok(command::bounded(living).await?.iter().filter_map(peer).collect())
     }
 
     async fn leave(&self, me: WorkerId) -> Result<()> {
@@ -131,6 +130,11 @@ pub(crate) fn of_claim(claim: &ClaimRef) -> Document {
     let mut filter = by_id(claim.job);
     filter.insert("lock.token", uuid(claim.token.uuid()));
     filter
+}
+
+fn peer(worker: &Document) -> Option<Peer> {
+    let count = |field| worker.get_i64(field).ok().and_then(|count| u32::try_from(count).ok());
+    Some(Peer::new(read_uuid(worker, "_id")?.into(), count("capacity")?, count("held")?))
 }
 
 fn claim_ref(document: &Document) -> Option<ClaimRef> {

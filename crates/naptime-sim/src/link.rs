@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
 use naptime_core::{
-    Claim, ClaimRef, Heartbeat, JobId, Pass, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
+    Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
 };
 use naptime_store::{
     Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken,
@@ -91,7 +91,7 @@ impl Queue for Link {
         self.request(async move { store.edited(me).await }).await
     }
 
-    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>> {
         let store = self.network.store.clone();
         let me = me.clone();
         self.request(async move { store.beat(&me).await }).await

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Pool, Settled, Time, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Peer, Pool, Settled, Time, WorkerId};
 use naptime_store::{Configs, Error, Queue, Result, Taken, Want};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -93,7 +93,7 @@ impl Queue for SqliteStore {
         self.read(move |connection, _| due::edited(connection, me)).await
     }
 
-    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>> {
         let me = me.clone();
         self.write(move |connection, now| {
             workers::beat(connection, &me, now)?;

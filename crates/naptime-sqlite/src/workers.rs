@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Time, WorkerId};
-use rusqlite::Connection;
+use naptime_core::{Heartbeat, Peer, Time, WorkerId};
+use rusqlite::{Connection, Row};
 
 use crate::fault::Fault;
 use crate::rows::{blob, json, time, uuid};
@@ -20,12 +20,13 @@ pub(crate) fn beat(connection: &Connection, me: &Heartbeat, now: Time) -> Result
 }
 
 /// Those who live and go on.
-pub(crate) fn living(connection: &Connection, now: Time) -> Result<Vec<WorkerId>, Fault> {
-    const SQL: &str = "SELECT id FROM workers
+pub(crate) fn living(connection: &Connection, now: Time) -> Result<Vec<Peer>, Fault> {
+    const SQL: &str = "SELECT id, beat ->> 'capacity' AS capacity, beat ->> 'held' AS held FROM workers
         WHERE NOT left AND seen_at >= ?1 AND NOT coalesce(beat ->> 'stopping', 0)";
     let mut statement = connection.prepare_cached(SQL)?;
-    let ids = statement.query_map([(now - DEAD_AFTER).millis()], |row| uuid(row, "id").map(WorkerId::from))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+    let peer = |row: &Row<'_>| Ok(Peer::new(uuid(row, "id")?.into(), row.get("capacity")?, row.get("held")?));
+    let living = statement.query_map([(now - DEAD_AFTER).millis()], peer)?;
+    Ok(living.collect::<Result<_, _>>()?)
 }
 
 /// Notes that a worker took its leave.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Pool, Settled, Time, Token, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Peer, Pool, Settled, Time, Token, WorkerId};
 
 use crate::{Clock, Result, Rooms};
 
@@ -26,7 +26,7 @@ pub trait Queue: Clock {
     async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>>;
 
     /// Says that this worker lives, and returns those who do and are not [stopping](Heartbeat::stopping).
-    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>>;
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>>;
 
     /// Says that this worker ends, so that nobody waits for its heartbeat.
     async fn leave(&self, me: WorkerId) -> Result<()>;

@@ -15,6 +15,7 @@ use crate::outage::backoff;
 use crate::runtime::Runtime;
 use crate::share::Share;
 use crate::slots::Slots;
+use crate::waiting::Waiting;
 
 /// How often what is too old is removed, by the one worker whose turn it is.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -28,6 +29,7 @@ pub(crate) struct Beating {
     pub(crate) registry: Registry,
     pub(crate) slots: Arc<Slots>,
     pub(crate) share: Arc<Share>,
+    pub(crate) waiting: Arc<Waiting>,
     pub(crate) runtime: Arc<dyn Runtime>,
     /// Told to stop.
     pub(crate) stopping: CancellationToken,
@@ -59,7 +61,7 @@ impl Beating {
                 Ok(living) => {
                     self.share.update(self.me, &living);
                     // What another worker is to call now is not kept from it.
-                    self.registry.revoke(|claim| !self.share.is_home(claim.job.partition()));
+                    self.waiting.give_back(|claim| !self.share.is_home(claim.job.partition()));
                     failures = 0;
                     BEATS_EVERY
                 }
@@ -96,6 +98,7 @@ impl Beating {
 
 #[cfg(test)]
 mod tests {
+    use naptime_core::Peer;
     use naptime_store::Refusal;
 
     use super::*;
@@ -113,6 +116,7 @@ mod tests {
             registry: bench.registry.clone(),
             slots: bench.slots.clone(),
             share: bench.share.clone(),
+            waiting: bench.waiting.clone(),
             runtime: Arc::new(Tokio),
             stopping: bench.stopping.clone(),
         }
@@ -121,7 +125,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_heartbeat_gives_a_worker_its_partitions() {
         let bench = Workbench::with_slots(10).await;
-        bench.share.update(bench.me, &[WorkerId::from(uuid::Uuid::from_u128(2))]);
+        let other = Peer { id: uuid::Uuid::from_u128(2).into(), has_room: true };
+        bench.share.update(bench.me, &[other]);
         tokio::spawn(beating(&bench).run());
         tokio::time::sleep(SECOND).await;
         assert_eq!(bench.share.home().len(), 64);

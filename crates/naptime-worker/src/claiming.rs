@@ -1,24 +1,21 @@
 //! Finds due jobs and takes them, as many as there are slots.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use naptime_core::{Claim, Partition, Then, Time, WorkerId};
 use naptime_store::{Result, SIGHT, Want};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::LOOKAHEAD;
 use crate::fair::Fair;
 use crate::held::Registry;
 use crate::holding::Holding;
 use crate::link::Link;
-use crate::outage::backoff;
 use crate::pools::Pools;
 use crate::runtime::Runtime;
 use crate::share::Share;
-use crate::slots::{Slots, Taken};
+use crate::slots::Taken;
 
 /// How long before its due time a job is looked for: time enough to claim it, and less than the lookahead, so that one
 /// look takes all that is due in the time between.
@@ -28,10 +25,6 @@ pub(crate) const STEAL_AFTER: Duration = Duration::from_millis(250);
 /// The pause when others were faster, or a lease is about to end.
 const CONTENDED: Duration = Duration::from_millis(5);
 
-/// How long a worker whose slots are all in use waits for several to be free. A look for one job costs nearly as much as
-/// one for many.
-const SEVERAL: Duration = Duration::from_millis(5);
-
 /// Claims due jobs of pools without limits.
 pub(crate) struct Claiming {
     pub(crate) me: WorkerId,
@@ -39,16 +32,24 @@ pub(crate) struct Claiming {
     pub(crate) runtime: Arc<dyn Runtime>,
     /// The longest pause between looks.
     pub(crate) sleep: Duration,
-    pub(crate) slots: Arc<Slots>,
-    /// Whether the last look left behind what was due, for want of slots.
-    pub(crate) behind: Arc<AtomicBool>,
     pub(crate) registry: Registry,
     pub(crate) fair: Arc<Fair>,
     pub(crate) share: Arc<Share>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) holding: Arc<Holding>,
-    /// Told to stop.
-    pub(crate) stopping: CancellationToken,
+}
+
+/// What a look told.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// When the first job is due that was left, if there is one in sight.
+    pub(crate) next: Option<Time>,
+    /// How long to pause until the next look.
+    pub(crate) pause: Duration,
+    /// Whether a slot that is freed may end that pause: jobs of one pool were left, to keep slots for others.
+    pub(crate) is_crowded: bool,
+    /// Whether what is due was left for want of slots.
+    pub(crate) is_behind: bool,
 }
 
 /// What came of a claim.
@@ -62,45 +63,8 @@ struct Claimed {
 }
 
 impl Claiming {
-    /// Claims until told to stop. A claim under way is waited for: what it takes must not be left to run out.
-    pub(crate) async fn run(self) {
-        if self.stopping.run_until_cancelled(self.pools.known()).await.is_none() {
-            return;
-        }
-        let mut failures = 0;
-        let mut stole = Instant::now();
-        let slots = async || {
-            if self.behind.load(Ordering::Relaxed) {
-                let _ = tokio::time::timeout(SEVERAL, self.slots.several_free()).await;
-            }
-            self.slots.take().await
-        };
-        while let Some(mut taken) = self.stopping.run_until_cancelled(slots()).await {
-            let steal = stole.elapsed() >= STEAL_AFTER;
-            if steal {
-                stole = Instant::now();
-            }
-            let looked = self.look(&mut taken, steal).await;
-            failures = if looked.is_ok() { 0 } else { failures + 1 };
-            drop(taken);
-            let (pause, crowded) = looked.unwrap_or_else(|_| (backoff(failures), false));
-            self.behind.store(pause.is_zero() || crowded, Ordering::Relaxed);
-            let pausing = async {
-                tokio::select! {
-                    biased;
-                    () = self.registry.freed(), if crowded => {}
-                    () = tokio::time::sleep(pause) => {}
-                }
-            };
-            if !pause.is_zero() && self.stopping.run_until_cancelled(pausing).await.is_none() {
-                break;
-            }
-        }
-    }
-
-    /// Takes what is due at home and, if it is time, what others are late with. Returns how long to pause, and whether a
-    /// slot that is freed ends that: jobs of one pool were left, to keep slots for others.
-    async fn look(&self, taken: &mut Taken, steal: bool) -> Result<(Duration, bool)> {
+    /// Takes what is due at home and, if it is time, what others are late with.
+    pub(crate) async fn look(&self, taken: &mut Taken, steal: bool) -> Result<Looked> {
         let home = self.share.home();
         let has_home = !home.is_empty();
         let found = self.claim(taken, home, Duration::ZERO).await?;
@@ -117,7 +81,9 @@ impl Claiming {
             Some(until) => until.min(self.sleep),
             None => self.sleep,
         };
-        Ok((found.left.map_or(pause, |left| left.min(pause)), found.left.is_some()))
+        let pause = found.left.map_or(pause, |left| left.min(pause));
+        let is_crowded = found.left.is_some();
+        Ok(Looked { next: found.next, pause, is_crowded, is_behind: pause.is_zero() || is_crowded })
     }
 
     /// Claims from these partitions and sets the claims to work.
@@ -169,6 +135,7 @@ impl Claiming {
 
 #[cfg(test)]
 mod tests {
+    use naptime_core::Peer;
     use naptime_store::Refusal;
 
     use super::*;
@@ -180,7 +147,7 @@ mod tests {
     async fn a_job_is_claimed_ahead_and_called_when_it_is_due() {
         let bench = Workbench::with_slots(10).await;
         let id = bench.once("http://a.test/1", 3 * SECOND).await;
-        tokio::spawn(bench.claiming().run());
+        tokio::spawn(bench.scheduler().run());
         tokio::time::sleep(4 * SECOND).await;
         assert_eq!(bench.calls(), [3_000]);
         let lock = bench.job(id).state.lock.clone().expect("nobody settles");
@@ -195,7 +162,7 @@ mod tests {
         for number in 0..5 {
             bench.once(&format!("http://{number}.test/"), Duration::ZERO).await;
         }
-        tokio::spawn(bench.claiming().run());
+        tokio::spawn(bench.scheduler().run());
         tokio::time::sleep(SECOND).await;
         assert_eq!(bench.calls().len(), 3);
         assert_eq!(bench.store.jobs().iter().filter(|job| job.state.lock.is_some()).count(), 3);
@@ -210,8 +177,10 @@ mod tests {
         let is_theirs = |&other: &WorkerId| {
             !naptime_core::worker::home_partitions(bench.me, &[bench.me, other]).contains(&id.partition())
         };
-        bench.share.update(bench.me, &[bench.me, others.into_iter().find(is_theirs).expect("one of many")]);
-        tokio::spawn(bench.claiming().run());
+        let theirs = others.into_iter().find(is_theirs).expect("one of many");
+        let both = [bench.me, theirs].map(|id| Peer { id, has_room: true });
+        bench.share.update(bench.me, &both);
+        tokio::spawn(bench.scheduler().run());
         tokio::time::sleep(2 * SECOND).await;
         let at = bench.calls()[0];
         assert!((1_250..1_500 + 10).contains(&at), "called at {at} ms");
@@ -222,7 +191,7 @@ mod tests {
         let bench = Workbench::with_slots(10).await;
         bench.once("http://a.test/", SECOND).await;
         bench.store.refuse(Some(Refusal::NoPrimary));
-        tokio::spawn(bench.claiming().run());
+        tokio::spawn(bench.scheduler().run());
         tokio::time::sleep(5 * SECOND).await;
         assert_eq!(bench.calls().len(), 0);
         bench.store.refuse(None);
@@ -236,8 +205,8 @@ mod tests {
         let mut bench = Workbench::with_slots(10).await;
         let id = bench.once("http://a.test/", SECOND).await;
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(crate::settling::run(bench.holding.clone(), bench.behind.clone(), to_settle));
-        tokio::spawn(bench.claiming().run());
+        tokio::spawn(bench.settling(to_settle));
+        tokio::spawn(bench.scheduler().run());
         tokio::time::sleep(Duration::from_millis(970)).await;
         assert!(bench.job(id).state.lock.is_some());
         bench.stopping.cancel();

@@ -260,7 +260,7 @@ mod tests {
         }
         bench.limit("http://limited.test", change).await;
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(crate::settling::run(bench.holding.clone(), bench.behind.clone(), to_settle));
+        tokio::spawn(bench.settling(to_settle));
         bench.fair.note_ordinary(false);
         tokio::spawn(bench.gated().run());
         tokio::time::sleep(60 * SECOND).await;

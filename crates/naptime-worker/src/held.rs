@@ -54,10 +54,14 @@ impl Entry {
     }
 }
 
-/// What is known of a pool while claims of it are held.
+/// What is known of a pool while claims of it are held or wait.
 #[derive(Default)]
 struct OfPool {
     held: usize,
+    /// When the last of them took its slot.
+    last: Option<Instant>,
+    /// The claims of it that wait, by when they will want a slot.
+    waits: BTreeSet<(Instant, ClaimRef)>,
     /// How long its claims last, on average, and when one ended last; none has yet if there is none.
     lasts: Option<(Duration, Instant)>,
 }
@@ -123,20 +127,6 @@ impl Registry {
         Held { gone, claim, book: self.0.clone(), slot: None, pass: None }
     }
 
-    /// How many claims wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.0.lock().waiting
-    }
-
-    /// Gives up those of the claims that wait for which this holds.
-    pub(crate) fn revoke(&self, is_revoked: impl Fn(&ClaimRef) -> bool) {
-        let held = self.0.lock();
-        if held.waiting > 0 {
-            let waiting = held.entries.iter().filter(|(_, entry)| entry.waits.is_some());
-            waiting.filter(|(claim, _)| is_revoked(claim)).for_each(|(_, entry)| entry.gone.cancel());
-        }
-    }
-
     /// Waits until no claim is held.
     pub(crate) async fn all_ended(&self) {
         loop {
@@ -169,14 +159,15 @@ impl Registry {
         (ended.elapsed() <= (2 * lasts).max(Duration::from_millis(100))).then_some(lasts)
     }
 
-    /// Whether a claim of another pool is held that was made within this time, or waits for no longer than that.
+    /// Whether another pool took a slot within this time, or has a claim that waits for no longer than that.
     pub(crate) fn holds_others(&self, pool: &Pool, within: Duration) -> bool {
         let now = Instant::now();
-        let is_near = |entry: &Entry| match entry.waits {
-            Some(until) => until.saturating_duration_since(now) < within,
-            None => entry.since.elapsed() < within,
+        let is_near = |of: &OfPool| {
+            let wants_at = of.waits.first().map(|(until, _)| *until);
+            of.last.is_some_and(|last| now.saturating_duration_since(last) < within)
+                || wants_at.is_some_and(|until| until.saturating_duration_since(now) < within)
         };
-        self.0.lock().entries.values().any(|entry| entry.pool != *pool && is_near(entry))
+        self.0.lock().pools.iter().any(|(other, of)| other != pool && is_near(of))
     }
 
     /// Waits until a claim is ended.
@@ -193,7 +184,11 @@ impl Registry {
     /// The claims to renew, if that is done `every` so often: those whose lease began longer ago than that, and those whose
     /// lease is so short that the next time might be too late.
     pub(crate) fn to_renew(&self, every: Duration) -> Vec<ClaimRef> {
-        let is_ripe = |entry: &Entry| entry.leased.elapsed() >= every.min(entry.lease / 5);
+        let is_ripe = |entry: &Entry| {
+            // What waits is mostly called before that, and leases of thousands are dear.
+            let after = if entry.waits.is_some() { entry.lease / 2 } else { every.min(entry.lease / 5) };
+            entry.leased.elapsed() >= after
+        };
         self.0.lock().entries.iter().filter(|(_, entry)| is_ripe(entry)).map(|(&claim, _)| claim).collect()
     }
 
@@ -247,38 +242,44 @@ impl Book {
 
 impl AllHeld {
     fn add(&mut self, claim: ClaimRef, entry: Entry) {
-        if entry.waits.is_some() {
+        let of = self.pools.entry(entry.pool.clone()).or_default();
+        if let Some(until) = entry.waits {
             self.waiting += 1;
+            of.waits.insert((until, claim));
         } else {
-            self.pools.entry(entry.pool.clone()).or_default().held += 1;
+            of.held += 1;
+            of.last = Some(entry.since);
         }
         self.entries.insert(claim, entry);
     }
 
     fn begin(&mut self, claim: ClaimRef, most: usize) -> bool {
-        let Some(entry) = self.entries.get_mut(&claim).filter(|entry| entry.waits.is_some()) else { return false };
-        let of = self.pools.entry(entry.pool.clone()).or_default();
+        let Some(entry) = self.entries.get_mut(&claim) else { return false };
+        let (Some(until), Some(of)) = (entry.waits, self.pools.get_mut(&entry.pool)) else { return false };
         if of.held >= most {
             return false;
         }
-        of.held += 1;
         (entry.waits, entry.since) = (None, Instant::now());
         self.waiting -= 1;
+        of.waits.remove(&(until, claim));
+        of.held += 1;
+        of.last = Some(entry.since);
         true
     }
 
     fn remove(&mut self, claim: ClaimRef) {
         let Some(entry) = self.entries.remove(&claim) else { return };
-        if entry.waits.is_some() {
-            self.waiting -= 1;
-            return;
-        }
         let Some(of) = self.pools.get_mut(&entry.pool) else { return };
-        let lasted = entry.since.elapsed();
-        of.held -= 1;
-        let lasts = of.lasts.map_or(lasted, |(lasts, _)| (7 * lasts + lasted) / 8);
-        of.lasts = Some((lasts, Instant::now()));
-        if of.held == 0 {
+        if let Some(until) = entry.waits {
+            self.waiting -= 1;
+            of.waits.remove(&(until, claim));
+        } else {
+            let lasted = entry.since.elapsed();
+            of.held -= 1;
+            let lasts = of.lasts.map_or(lasted, |(lasts, _)| (7 * lasts + lasted) / 8);
+            of.lasts = Some((lasts, Instant::now()));
+        }
+        if of.held == 0 && of.waits.is_empty() {
             self.pools.remove(&entry.pool);
         }
     }
@@ -347,7 +348,7 @@ mod tests {
     #[tokio::test]
     async fn of_a_pool_that_hangs_it_is_not_known_how_long_its_claims_last() {
         let (registry, slots) = (Registry::default(), Slots::new(2, 2 * LARGEST));
-        let mut taken = slots.take().await;
+        let mut taken = slots.take_up_to(usize::MAX).await;
         let [one, other] = [(); 2].map(|()| claim(Duration::from_secs(60)));
         let pool = one.job.spec.endpoint.pool().clone();
         let mut hold = |claim| registry.hold(claim, Instant::now(), &mut taken, None).expect("room");
@@ -366,7 +367,7 @@ mod tests {
     #[tokio::test]
     async fn a_short_lease_is_renewed_before_a_long_one_has_to_be() {
         let (registry, slots) = (Registry::default(), Slots::new(2, 2 * LARGEST));
-        let mut taken = slots.take().await;
+        let mut taken = slots.take_up_to(usize::MAX).await;
         let [short, long] = [claim(Duration::from_secs(5)), claim(Duration::from_secs(60))];
         let hold = |claim| registry.hold(claim, Instant::now(), &mut taken, None).expect("room");
         let _held = [&short, &long].map(hold);
@@ -374,5 +375,19 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1_050)).await;
         assert_eq!(registry.to_renew(Duration::from_secs(600)), [short.reference()]);
         assert_eq!(registry.to_renew(Duration::from_millis(100)).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_is_renewed_at_half_its_lease() {
+        let registry = Registry::default();
+        let claim = claim(Duration::from_secs(10));
+        let until = Instant::now() + Duration::from_secs(3600);
+        let _held = registry.hold_over(&claim, Instant::now(), until);
+        tokio::time::sleep(Duration::from_millis(4_900)).await;
+        assert_eq!(registry.to_renew(Duration::from_secs(2)), []);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(registry.to_renew(Duration::from_secs(2)), [claim.reference()]);
+        registry.renewed(&[claim.reference()], Instant::now());
+        assert_eq!(registry.to_renew(Duration::from_secs(2)), []);
     }
 }

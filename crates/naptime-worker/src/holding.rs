@@ -1,10 +1,8 @@
 //! One claim from its taking to its end: wait until it is time, call, say what comes next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use naptime_core::claim::HOLDS_OVER;
 use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_core::{Claim, Duty, Outcome, Run, Settled, Steered, Then, Time, WorkerId};
 use naptime_store::Error;
@@ -14,9 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::LOOKAHEAD;
 use crate::call::{Answer, Call, CallHeaders, Outbound};
-use crate::claiming::STEAL_AFTER;
-use crate::edits::Edits;
-use crate::fair::Fair;
 use crate::held::{Held, Registry};
 use crate::link::Link;
 use crate::meter::Meter;
@@ -24,8 +19,8 @@ use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::runtime::Runtime;
 use crate::settling::Settler;
-use crate::share::Share;
-use crate::slots::{Slot, Slots};
+use crate::slots::Slots;
+use crate::waiting::Waiting;
 
 /// How long a change that the target asked for may take. The settle waits for it, and its slot.
 const STEERING: Duration = Duration::from_secs(2);
@@ -42,11 +37,7 @@ pub(crate) struct Holding {
     pub(crate) slots: Arc<Slots>,
     pub(crate) registry: Registry,
     pub(crate) settler: Settler,
-    pub(crate) share: Arc<Share>,
-    pub(crate) fair: Arc<Fair>,
-    pub(crate) edits: Arc<Edits>,
-    /// Whether the last look left behind what was due, for want of slots.
-    pub(crate) behind: Arc<AtomicBool>,
+    pub(crate) waiting: Arc<Waiting>,
     /// The tasks that are at work.
     pub(crate) tasks: TaskTracker,
     /// Told to stop: claims whose call has not left are given back.
@@ -55,77 +46,12 @@ pub(crate) struct Holding {
     pub(crate) cutting: CancellationToken,
 }
 
-/// The most claims that wait at a time, and the largest request of one in bytes: what waits takes memory.
-const MAX_WAITING: usize = 10_000;
-const MAX_WAITING_BYTES: usize = 1024;
-/// The longest call after which a job is held over: calls that take longer are in the way of others, and share the slots
-/// by what is claimed.
-const SHORT: Duration = Duration::from_millis(250);
-/// How long a claim that has waited for its time waits for a slot, before the job is left to others: they would take it
-/// as late work after so long.
-const PATIENCE: Duration = STEAL_AFTER;
-
 impl Holding {
     /// Sets a claim to work, in a task of its own.
     pub(crate) fn start(self: &Arc<Self>, claim: Claim, held: Held) {
         let here = self.clone();
         let task = async move { here.work(claim, held).await };
         self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
-    }
-
-    /// Keeps a claim that holds a job over until its time, and sets it to work then.
-    pub(crate) fn wait(self: &Arc<Self>, claim: Claim, mut held: Held) {
-        let here = self.clone();
-        let task = async move {
-            let turn = tokio::select! {
-                biased;
-                () = here.stopping.cancelled() => None,
-                () = held.gone.cancelled() => None,
-                slot = here.turn(&claim) => slot,
-            };
-            if turn.is_some_and(|(slot, most)| held.begin(slot, most)) {
-                here.work(claim, held).await;
-            } else {
-                here.settler.settle(held, claim.settled(None, Then::GiveBack));
-            }
-        };
-        self.runtime.spawn(Box::pin(self.tasks.track_future(task)));
-    }
-
-    /// The slot of a claim that waits, once it is time and it was looked for edits, and how many its pool may have. None if
-    /// others are to have it.
-    async fn turn(&self, claim: &Claim) -> Option<(Slot, usize)> {
-        let at = claim.lock.at;
-        // Nothing is held over for longer: the store's clock was set back, and the job is planned anew.
-        if self.link.until(at) > HOLDS_OVER + CLOCK_TOLERANCE {
-            return None;
-        }
-        tokio::time::sleep(self.link.until(at)).await;
-        let pool = claim.job.spec.endpoint.pool();
-        if self.pools.is_gated(pool) {
-            return None;
-        }
-        let mut taken = tokio::time::timeout(PATIENCE, self.slots.take_up_to(1)).await.ok()?;
-        let slot = taken.split(claim.job.spec.request.size())?;
-        // Room for the largest request was taken with it: others want that meanwhile.
-        drop(taken);
-        self.edits.looked_for(self.link.now() - LOOKAHEAD).await;
-        let most = self.fair.most(&self.registry, pool, self.link.now());
-        Some((slot, most))
-    }
-
-    /// Whether to ask for the next occurrence as well, as this one ends.
-    fn holds_over(&self, claim: &Claim, held: &Held, run: &Run, then: Then) -> bool {
-        let Then::Next { due: Some(due), .. } = then else { return false };
-        due <= self.link.now() + HOLDS_OVER
-            && run.took() <= SHORT
-            && !held.has_pass()
-            && !self.stopping.is_cancelled()
-            // What is overdue in the store goes before what this worker holds already.
-            && !self.behind.load(Ordering::Relaxed)
-            && self.share.is_home(claim.job.id.partition())
-            && claim.job.spec.request.size() <= MAX_WAITING_BYTES
-            && self.registry.waiting() < MAX_WAITING
     }
 
     async fn work(&self, claim: Claim, held: Held) {
@@ -216,7 +142,7 @@ impl Holding {
         self.meter.record(&run, claim.is_first_call());
         log(&run, claim);
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
-        let hold_over = self.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
+        let hold_over = self.waiting.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
         Settled { hold_over, ..claim.settled(Some(run), then) }
     }
 }

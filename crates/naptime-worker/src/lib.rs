@@ -1,15 +1,16 @@
 //! A worker: claims due jobs, calls them, settles.
 //!
 //! ```text
-//!              slots free                at its time                    group commit
-//!   Queue ──▶ claiming ──▶ holding (one task per claim) ──▶ call ──▶ settling ──▶ Queue
-//!                             ▲ abort                                   │ slot free
-//!                          renewing ◀───────── held claims ◀────────────┘
+//!             slots free                  at its time            group commit
+//!   Queue ──▶ scheduler ──▶ holding (a task per claim) ──▶ call ──▶ settling ──▶ Queue
+//!                 ▲              ▲ abort                               │ slot free
+//!                 │           renewing ◀──────── held claims ◀─────────┤
+//!                 └────────── waiting ◀──────── held over ◀────────────┘
 //! ```
 //!
 //! A slot is taken before work is claimed, moves into the claim, and is free only when the settle is acknowledged. So a
 //! worker never makes more calls than its capacity, and its memory stays flat while the store is away. A claim that holds a
-//! job over waits without a slot, and takes one before it calls.
+//! job over waits without a slot, and gets one before it calls.
 //!
 //! Pools with limits have a claiming of their own, `gated`, which takes a pass for each call before its job.
 
@@ -18,7 +19,6 @@ pub mod call;
 mod beating;
 mod claiming;
 mod clock;
-mod edits;
 mod fair;
 mod gated;
 mod held;
@@ -31,15 +31,16 @@ mod pools;
 mod presence;
 mod renewing;
 mod runtime;
+mod scheduler;
 mod settling;
 mod share;
 mod slots;
 mod strain;
+mod waiting;
 #[cfg(test)]
 mod workbench;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -53,7 +54,6 @@ use tokio_util::task::TaskTracker;
 use crate::beating::Beating;
 use crate::call::{Caller, Outbound};
 use crate::claiming::Claiming;
-use crate::edits::Edits;
 use crate::fair::Fair;
 use crate::gated::Gated;
 use crate::held::Registry;
@@ -63,9 +63,11 @@ use crate::meter::Meter;
 use crate::passes::Passes;
 use crate::pools::Pools;
 use crate::presence::Presence;
+use crate::scheduler::Scheduler;
 use crate::settling::Settler;
 use crate::share::Share;
 use crate::slots::Slots;
+use crate::waiting::Waiting;
 
 pub use runtime::{Runtime, Tokio};
 
@@ -139,10 +141,8 @@ impl Worker {
         let link = Link::new(store);
         let registry = Registry::default();
         let slots = Arc::new(Slots::new(capacity, MAX_BYTES));
-        let behind = Arc::new(AtomicBool::new(false));
         let share = Arc::new(Share::default());
         let fair = Arc::new(Fair::new(capacity));
-        let edits = Arc::new(Edits::default());
         let meter = Arc::new(Meter::default());
         let presence = Arc::new(Presence::new(link.clone()));
         let pools = Arc::new(Pools::new(link.clone(), presence.clone()));
@@ -151,6 +151,8 @@ impl Worker {
         let (settler, to_settle) = Settler::new();
         let cutting = CancellationToken::new();
         let calls = TaskTracker::new();
+        let waiting = Waiting::new(link.clone(), slots.clone(), share.clone(), settler.clone(), stop.clone());
+        let waiting = Arc::new(waiting);
         let holding = Arc::new(Holding {
             me,
             link: link.clone(),
@@ -162,10 +164,7 @@ impl Worker {
             slots: slots.clone(),
             registry: registry.clone(),
             settler,
-            share: share.clone(),
-            fair: fair.clone(),
-            edits: edits.clone(),
-            behind: behind.clone(),
+            waiting: waiting.clone(),
             tasks: calls.clone(),
             stopping: stop.clone(),
             cutting: cutting.clone(),
@@ -178,6 +177,7 @@ impl Worker {
             registry: registry.clone(),
             slots: slots.clone(),
             share: share.clone(),
+            waiting: waiting.clone(),
             runtime: runtime.clone(),
             stopping: stop.clone(),
         };
@@ -186,12 +186,20 @@ impl Worker {
             link: link.clone(),
             runtime: runtime.clone(),
             sleep,
-            slots: slots.clone(),
-            behind: behind.clone(),
             registry: registry.clone(),
             fair: fair.clone(),
             share,
             pools: pools.clone(),
+            holding: holding.clone(),
+        };
+        let scheduler = Scheduler {
+            link: link.clone(),
+            slots: slots.clone(),
+            registry: registry.clone(),
+            fair: fair.clone(),
+            pools: pools.clone(),
+            waiting: waiting.clone(),
+            claiming,
             holding: holding.clone(),
             stopping: stop.clone(),
         };
@@ -221,13 +229,12 @@ impl Worker {
         help(Box::pin(renewing::run(link.clone(), registry.clone())));
         help(Box::pin(renewing::keep_fences(registry.clone())));
         help(Box::pin(meter::run(meter.clone(), me, capacity, link.clone(), registry.clone())));
-        let (looking, holding_over) = (link.clone(), registry.clone());
-        help(Box::pin(async move { edits.run(me, &looking, &holding_over).await }));
+        help(Box::pin(waiting::ask_for_edits(waiting.clone(), me)));
         help(Box::pin(pools::run(pools)));
         help(Box::pin(passes::run(passes.clone(), link.clone(), to_free)));
-        help(Box::pin(settling::run(holding, behind, to_settle)));
+        help(Box::pin(settling::run(link.clone(), registry.clone(), waiting, to_settle)));
         let claimers = TaskTracker::new();
-        runtime.spawn(Box::pin(claimers.track_future(claiming.run())));
+        runtime.spawn(Box::pin(claimers.track_future(scheduler.run())));
         runtime.spawn(Box::pin(claimers.track_future(gated.run())));
 
         stop.cancelled().await;

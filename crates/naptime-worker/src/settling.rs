@@ -1,7 +1,6 @@
 //! Ends claims. What queued up while the last write was under way goes out as one, with what comes a moment later.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use naptime_core::{Claim, Settled};
@@ -9,10 +8,11 @@ use naptime_store::Error;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use crate::held::Held;
-use crate::holding::Holding;
+use crate::held::{Held, Registry};
 use crate::link::Link;
 use crate::outage::backoff;
+use crate::slots::Slots;
+use crate::waiting::Waiting;
 
 /// The most claims settled by one write.
 const MAX_BATCH: usize = 300;
@@ -21,6 +21,7 @@ const MAX_BATCH: usize = 300;
 const GATHER: Duration = Duration::from_millis(15);
 
 /// Hands claims over to be settled.
+#[derive(Clone)]
 pub(crate) struct Settler(mpsc::UnboundedSender<(Held, Settled)>);
 
 /// What was handed over.
@@ -42,12 +43,11 @@ impl Settler {
 }
 
 /// Settles whatever comes, each until it is acknowledged, and has the claims wait that hold jobs over. While work waits for
-/// slots (`behind`), no batch waits for more.
-pub(crate) async fn run(holding: Arc<Holding>, behind: Arc<AtomicBool>, mut to_settle: ToSettle) {
-    let link = holding.link.clone();
+/// slots, no batch waits for more.
+pub(crate) async fn run(link: Link, registry: Registry, waiting: Arc<Waiting>, mut to_settle: ToSettle) {
     let mut batch = Vec::new();
     while to_settle.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        gather(&behind, &mut to_settle, &mut batch).await;
+        gather(&waiting.slots, &mut to_settle, &mut batch).await;
         let (held, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         // A request that was given up may have taken effect, so leases count from the first.
         let sent = Instant::now();
@@ -57,17 +57,17 @@ pub(crate) async fn run(holding: Arc<Holding>, behind: Arc<AtomicBool>, mut to_s
         };
         for claim in held_over {
             let until = Instant::now() + link.until(claim.lock.at);
-            let held = holding.registry.hold_over(&claim, sent, until);
-            holding.wait(claim, held);
+            let held = registry.hold_over(&claim, sent, until);
+            waiting.add(claim, held);
         }
         drop(held);
     }
 }
 
 /// Adds to the batch what comes within [`GATHER`]; nothing while work waits for slots.
-async fn gather(behind: &AtomicBool, to_settle: &mut ToSettle, batch: &mut Vec<(Held, Settled)>) {
+async fn gather(slots: &Slots, to_settle: &mut ToSettle, batch: &mut Vec<(Held, Settled)>) {
     let end = Instant::now() + GATHER;
-    while batch.len() < MAX_BATCH && !behind.load(Ordering::Relaxed) {
+    while batch.len() < MAX_BATCH && !slots.are_short() {
         let room = MAX_BATCH - batch.len();
         // All have gone, or the time is up.
         if !timeout_at(end, to_settle.recv_many(batch, room)).await.is_ok_and(|more| more > 0) {
@@ -108,6 +108,7 @@ mod tests {
     use naptime_store::Refusal;
 
     use super::*;
+    use crate::waiting;
     use crate::workbench::Workbench;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -118,7 +119,7 @@ mod tests {
             bench.once(&format!("http://{number}.test/"), Duration::ZERO).await;
         }
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(run(bench.holding.clone(), bench.behind.clone(), to_settle));
+        tokio::spawn(bench.settling(to_settle));
         for (claim, held) in bench.hold().await {
             let settled = claim.settled(None, Then::Next { due: None, missed: 0 });
             bench.holding.settler.settle(held, settled);
@@ -142,7 +143,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_waits_for_others_while_work_waits_for_slots() {
         let mut bench = Workbench::with_slots(10).await;
-        bench.behind.store(true, Ordering::Relaxed);
+        bench.slots.note_short(true);
         hand_over_three(&mut bench, Duration::from_millis(1)).await;
         assert_eq!(settled(&bench), 3);
     }
@@ -164,10 +165,9 @@ mod tests {
     async fn called_every_second(bench: &mut Workbench) -> naptime_core::JobId {
         let id = bench.add("http://a.test/", naptime_core::Schedule::aligned(SECOND)).await;
         let to_settle = bench.to_settle.take().expect("it is there");
-        tokio::spawn(run(bench.holding.clone(), bench.behind.clone(), to_settle));
-        let (edits, me, link, registry) = (bench.edits.clone(), bench.me, bench.link.clone(), bench.registry.clone());
-        tokio::spawn(async move { edits.run(me, &link, &registry).await });
-        tokio::spawn(bench.claiming().run());
+        tokio::spawn(bench.settling(to_settle));
+        tokio::spawn(waiting::ask_for_edits(bench.waiting.clone(), bench.me));
+        tokio::spawn(bench.scheduler().run());
         id
     }
 
@@ -177,8 +177,8 @@ mod tests {
         let id = called_every_second(&mut bench).await;
         tokio::time::sleep(SECOND * 3 / 2).await;
         let first = bench.job(id).state.lock.clone().expect("it is held over");
-        assert_eq!((bench.registry.waiting(), bench.registry.len()), (1, 0));
-        assert_eq!(bench.slots.take().await.slots(), 1);
+        assert_eq!((bench.waiting.len(), bench.registry.len()), (1, 0));
+        assert_eq!(bench.slots.free(), 1);
         tokio::time::sleep(SECOND).await;
         let lock = bench.job(id).state.lock.clone().expect("it is held over again");
         assert!(lock.token != first.token && lock.lost.is_empty());
@@ -202,7 +202,7 @@ mod tests {
         // A call that is asked for does not wait for the occurrence.
         bench.store.edit(id, None, Edit::Change(Box::new(Change::switch(true)))).await.expect("it is there");
         tokio::time::sleep(3 * SECOND).await;
-        assert_eq!(bench.registry.waiting(), 1);
+        assert_eq!(bench.waiting.len(), 1);
         let calls = bench.calls().len();
         bench.store.edit(id, None, Edit::CallNow).await.expect("it is there");
         tokio::time::sleep(Duration::from_millis(350)).await;
@@ -214,13 +214,13 @@ mod tests {
         let mut bench = Workbench::with_slots(1).await;
         let id = called_every_second(&mut bench).await;
         tokio::time::sleep(SECOND * 3 / 2).await;
-        assert_eq!(bench.registry.waiting(), 1);
-        bench.registry.revoke(|claim| claim.job == id);
+        assert_eq!(bench.waiting.len(), 1);
+        bench.waiting.give_back(|claim| claim.job == id);
         tokio::time::sleep(Duration::from_millis(100)).await;
         let state = &bench.job(id).state;
         assert_eq!((state.lock.is_some(), state.attempt, state.claim_at), (false, 0, state.due));
         tokio::time::sleep(2 * SECOND).await;
-        assert_eq!(bench.registry.waiting(), 1);
+        assert_eq!(bench.waiting.len(), 1);
         bench.stopping.cancel();
         tokio::time::timeout(SECOND, bench.registry.all_ended()).await.expect("it does not wait for its time");
         assert!(bench.job(id).state.lock.is_none());

@@ -2,6 +2,7 @@
 //! use at a time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +18,7 @@ pub(crate) struct Slots {
     claims: Arc<Semaphore>,
     capacity: u32,
     bytes: Arc<Semaphore>,
+    is_short: AtomicBool,
     /// What keeps this machine from making calls.
     pub(crate) strain: Strain,
 }
@@ -36,55 +38,80 @@ pub(crate) struct Slot {
 
 /// The largest request there can be, with room to spare.
 pub(crate) const LARGEST: usize = naptime_core::request::MAX_BODY + naptime_core::request::MAX_HEADER_BYTES;
+/// A small request.
+pub(crate) const SMALL: usize = 1024;
 
 impl Slots {
     pub(crate) fn new(capacity: u32, max_bytes: usize) -> Self {
         let claims = Arc::new(Semaphore::new(capacity as usize));
-        Self { claims, capacity, bytes: Arc::new(Semaphore::new(max_bytes)), strain: Strain::new(capacity) }
+        let (is_short, strain) = (AtomicBool::new(false), Strain::new(capacity));
+        Self { claims, capacity, bytes: Arc::new(Semaphore::new(max_bytes)), is_short, strain }
     }
 
-    /// Takes all slots that are free, as soon as there is one, and room for the largest request.
-    pub(crate) async fn take(&self) -> Taken {
-        self.take_up_to(usize::MAX).await
+    /// How many slots may be taken now.
+    pub(crate) fn free(&self) -> usize {
+        let free = self.claims.available_permits();
+        let taken = (self.capacity as usize).saturating_sub(free);
+        self.strain.slots().map_or(free, |slots| free.min((slots as usize).saturating_sub(taken)))
     }
 
-    /// The same, but no more than `most`.
-    pub(crate) async fn take_up_to(&self, most: usize) -> Taken {
-        const OPEN: &str = "the semaphore is never closed";
-        let (mut claims, room) = loop {
-            let claim = self.claims.clone().acquire_owned().await.expect(OPEN);
-            let room = self.room();
-            if room > 0 {
-                break (claim, room);
+    /// So many slots that it is worth while to wait for them.
+    pub(crate) fn several(&self) -> usize {
+        self.capacity.div_ceil(8) as usize
+    }
+
+    /// Takes slots that are free, but no more than `most`, and room for the largest request at least. For each slot that
+    /// it leaves, it leaves room for a small one.
+    pub(crate) fn try_take(&self, most: usize) -> Option<Taken> {
+        let free = self.free();
+        let slots = free.min(most);
+        let left = (free - slots).saturating_mul(SMALL);
+        let bytes = self.bytes.available_permits().saturating_sub(left).min(slots.saturating_mul(LARGEST)).max(LARGEST);
+        let [slots, bytes] = [slots, bytes].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        let claims = self.claims.clone().try_acquire_many_owned(slots).ok().filter(|_| slots > 0)?;
+        Some(Taken { claims, bytes: self.bytes.clone().try_acquire_many_owned(bytes).ok()? })
+    }
+
+    /// Takes a slot, and room for a small request.
+    pub(crate) fn try_slot(&self) -> Option<Slot> {
+        let small = u32::try_from(SMALL).ok().filter(|_| self.free() > 0)?;
+        let claim = self.claims.clone().try_acquire_owned().ok()?;
+        Some(Slot { _claim: claim, _bytes: self.bytes.clone().try_acquire_many_owned(small).ok()? })
+    }
+
+    /// Waits until so many slots are free, and room for the largest request.
+    pub(crate) async fn some_free(&self, count: usize) {
+        const FITS: &str = "the semaphore is never closed";
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.capacity);
+        loop {
+            let claims = self.claims.acquire_many(count).await.expect(FITS);
+            let bytes = self.bytes.acquire_many(u32::try_from(LARGEST).unwrap_or(u32::MAX)).await.expect(FITS);
+            drop((claims, bytes));
+            if self.free() > 0 {
+                return;
             }
-            drop(claim);
             tokio::time::sleep(STRAINED_LOOK).await;
-        };
-        let more = most.min(room).saturating_sub(1);
-        let rest = u32::try_from(self.claims.available_permits().min(more)).unwrap_or(u32::MAX);
-        if let Ok(more) = self.claims.clone().try_acquire_many_owned(rest) {
-            claims.merge(more);
         }
-        let largest = u32::try_from(LARGEST).unwrap_or(u32::MAX);
-        let mut bytes = self.bytes.clone().acquire_many_owned(largest).await.expect(OPEN);
-        let rest = self.bytes.available_permits().min(more.saturating_mul(LARGEST));
-        let rest = u32::try_from(rest).unwrap_or(u32::MAX);
-        if let Ok(more) = self.bytes.clone().try_acquire_many_owned(rest) {
-            bytes.merge(more);
-        }
-        Taken { claims, bytes }
     }
 
-    /// How many slots may be taken by whoever has taken one.
-    fn room(&self) -> usize {
-        let others = (self.capacity as usize).saturating_sub(self.claims.available_permits() + 1);
-        self.strain.slots().map_or(usize::MAX, |slots| (slots as usize).saturating_sub(others))
+    /// Takes slots as soon as there is one.
+    pub(crate) async fn take_up_to(&self, most: usize) -> Taken {
+        loop {
+            self.some_free(1).await;
+            if let Some(taken) = self.try_take(most) {
+                return taken;
+            }
+        }
     }
 
-    /// Waits until an eighth of the slots is free.
-    pub(crate) async fn several_free(&self) {
-        let several = self.claims.acquire_many(self.capacity.div_ceil(8)).await;
-        drop(several);
+    /// Notes whether work that is due waits for slots.
+    pub(crate) fn note_short(&self, is_short: bool) {
+        self.is_short.store(is_short, Ordering::Relaxed);
+    }
+
+    /// Whether work that is due waits for slots.
+    pub(crate) fn are_short(&self) -> bool {
+        self.is_short.load(Ordering::Relaxed)
     }
 }
 

@@ -1,13 +1,12 @@
 //! What the tests of a worker's loops work with: a store in memory, a target that is none, and the parts of one worker,
 //! on a clock that is paused.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{
-    Claim, Endpoint, Heartbeat, Job, JobId, NewJob, Outcome, Partition, Pool, PoolChange, Schedule, Spec, Time,
+    Claim, Endpoint, Heartbeat, Job, JobId, NewJob, Outcome, Partition, Peer, Pool, PoolChange, Schedule, Spec, Time,
     WorkerId,
 };
 use naptime_store::memory::MemoryStore;
@@ -19,7 +18,6 @@ use uuid::Uuid;
 
 use crate::call::{Answer, Call, LocalFault, Outbound};
 use crate::claiming::Claiming;
-use crate::edits::Edits;
 use crate::fair::Fair;
 use crate::gated::Gated;
 use crate::held::{Held, Registry};
@@ -30,9 +28,11 @@ use crate::passes::{self, Passes};
 use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::runtime::{Runtime, Tokio};
-use crate::settling::{Settler, ToSettle};
+use crate::scheduler::Scheduler;
+use crate::settling::{self, Settler, ToSettle};
 use crate::share::Share;
 use crate::slots::Slots;
+use crate::waiting::Waiting;
 
 /// When tests begin: 2026-11-02T03:04:05.006Z.
 pub(crate) const BEGINNING: Time = Time::from_millis(1_793_588_645_006);
@@ -44,10 +44,9 @@ pub(crate) struct Workbench {
     pub(crate) link: Link,
     pub(crate) target: Arc<Target>,
     pub(crate) slots: Arc<Slots>,
-    pub(crate) behind: Arc<AtomicBool>,
     pub(crate) registry: Registry,
     pub(crate) fair: Arc<Fair>,
-    pub(crate) edits: Arc<Edits>,
+    pub(crate) waiting: Arc<Waiting>,
     pub(crate) share: Arc<Share>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) passes: Arc<Passes>,
@@ -87,7 +86,7 @@ impl Workbench {
         let pools = Arc::new(Pools::new(link.clone(), presence.clone()));
         pools.refresh().await.expect("the store answers");
         let share = Arc::new(Share::default());
-        share.update(me, &[me]);
+        share.update(me, &[Peer { id: me, has_room: true }]);
         let slots = Arc::new(Slots::new(capacity, 32 << 20));
         let registry = Registry::default();
         let (passes, to_free) = Passes::new();
@@ -95,9 +94,9 @@ impl Workbench {
         tokio::spawn(passes::run(passes.clone(), link.clone(), to_free));
         let (settler, to_settle) = Settler::new();
         let fair = Arc::new(Fair::new(capacity));
-        let edits = Arc::new(Edits::default());
-        let behind = Arc::new(AtomicBool::new(false));
         let (stopping, cutting) = (CancellationToken::new(), CancellationToken::new());
+        let waiting = Waiting::new(link.clone(), slots.clone(), share.clone(), settler.clone(), stopping.clone());
+        let waiting = Arc::new(waiting);
         let holding = Arc::new(Holding {
             me,
             link: link.clone(),
@@ -109,10 +108,7 @@ impl Workbench {
             slots: slots.clone(),
             registry: registry.clone(),
             settler,
-            share: share.clone(),
-            fair: fair.clone(),
-            edits: edits.clone(),
-            behind: behind.clone(),
+            waiting: waiting.clone(),
             tasks: TaskTracker::new(),
             stopping: stopping.clone(),
             cutting: cutting.clone(),
@@ -123,10 +119,9 @@ impl Workbench {
             link,
             target,
             slots,
-            behind,
             registry,
             fair,
-            edits,
+            waiting,
             share,
             pools,
             passes,
@@ -137,22 +132,35 @@ impl Workbench {
         }
     }
 
-    /// The loop that claims, to be run.
-    pub(crate) fn claiming(&self) -> Claiming {
-        Claiming {
+    /// The loop that gives slots to work, to be run.
+    pub(crate) fn scheduler(&self) -> Scheduler {
+        let claiming = Claiming {
             me: self.me,
             link: self.link.clone(),
             runtime: Arc::new(Tokio),
             sleep: Duration::from_millis(250),
-            slots: self.slots.clone(),
-            behind: self.behind.clone(),
             registry: self.registry.clone(),
             fair: self.fair.clone(),
             share: self.share.clone(),
             pools: self.pools.clone(),
             holding: self.holding.clone(),
+        };
+        Scheduler {
+            link: self.link.clone(),
+            slots: self.slots.clone(),
+            registry: self.registry.clone(),
+            fair: self.fair.clone(),
+            pools: self.pools.clone(),
+            waiting: self.waiting.clone(),
+            claiming,
+            holding: self.holding.clone(),
             stopping: self.stopping.clone(),
         }
+    }
+
+    /// The loop that settles, to be run.
+    pub(crate) fn settling(&self, to_settle: ToSettle) -> impl Future<Output = ()> + use<> {
+        settling::run(self.link.clone(), self.registry.clone(), self.waiting.clone(), to_settle)
     }
 
     /// The loop that claims jobs of pools with limits, to be run.
@@ -194,7 +202,7 @@ impl Workbench {
 
     /// Claims what is due, and takes it in, as the loop does.
     pub(crate) async fn hold(&self) -> Vec<(Claim, Held)> {
-        let mut taken = self.slots.take().await;
+        let mut taken = self.slots.take_up_to(usize::MAX).await;
         let want = Want {
             worker: self.me,
             token: Tokio.id().into(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naptime_core::load::{Figures, Load};
 use naptime_core::worker::DEAD_AFTER;
-use naptime_core::{Edit, Heartbeat, JobId, Outcome, Run, Tier, Time, WorkerId};
+use naptime_core::{Edit, Heartbeat, JobId, Outcome, Peer, Run, Tier, Time, WorkerId};
 use uuid::Uuid;
 
 use super::Backend;
@@ -159,7 +159,8 @@ pub async fn workers_live_until_they_are_silent_or_leave<B: Backend>() {
     let beats = [3_u32, 1, 2].map(|n| heartbeat(new_worker(), start - n * HOUR));
     let [a, b, c] = beats.clone().map(|beat| beat.id);
     let beat = async |n: usize| {
-        let mut living = case.store.beat(&beats[n]).await.expect("heard");
+        let living = case.store.beat(&beats[n]).await.expect("heard");
+        let mut living: Vec<WorkerId> = living.iter().map(|peer| peer.id).collect();
         living.sort();
         living
     };
@@ -182,7 +183,12 @@ pub async fn workers_live_until_they_are_silent_or_leave<B: Backend>() {
     assert_eq!(shown().await, [(b, true), (a, false), (c, false)], "the living first");
     assert_eq!(beat(0).await, sorted(vec![a, b]), "heard of again");
     let stopping = Heartbeat { stopping: true, ..beats[1].clone() };
-    assert_eq!(case.store.beat(&stopping).await.expect("heard"), [a], "who stops takes no more work");
+    let busy = Heartbeat { held: 5, capacity: 10, ..beats[0].clone() };
+    for (beat, has_room) in [(&beats[0], true), (&busy, false)] {
+        case.store.beat(beat).await.expect("heard");
+        let living = case.store.beat(&stopping).await.expect("heard");
+        assert_eq!(living, [Peer { id: a, has_room }], "who stops takes no more work");
+    }
     assert_eq!(shown().await, [(a, true), (b, true), (c, false)], "but is still there");
     case.store.leave(b).await.expect("left");
     assert_eq!(beat(0).await, [a], "who leaves is gone at once");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Pool, Settled, Time, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Peer, Pool, Settled, Time, WorkerId};
 
 use super::{MemoryStore, State};
 use crate::{Queue, Result, Taken, Want};
@@ -38,7 +38,7 @@ impl Queue for MemoryStore {
         })
     }
 
-    async fn beat(&self, me: &Heartbeat) -> Result<Vec<WorkerId>> {
+    async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>> {
         self.try_with(|state, now| {
             state.workers.beat(me, now);
             state.workers.living(now)

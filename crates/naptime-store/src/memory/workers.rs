@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Time, WorkerId};
+use naptime_core::{Heartbeat, Peer, Time, WorkerId};
 
 /// How long a worker is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
@@ -37,9 +37,9 @@ impl Workers {
     }
 
     /// Those who live and go on, by id.
-    pub(super) fn living(&self, now: Time) -> Vec<WorkerId> {
+    pub(super) fn living(&self, now: Time) -> Vec<Peer> {
         let goes_on = |heard: &&Heard| heard.is_alive(now) && !heard.beat.stopping;
-        self.0.values().filter(goes_on).map(|heard| heard.beat.id).collect()
+        self.0.values().filter(goes_on).map(|heard| heard.beat.peer()).collect()
     }
 
     /// The workers that are remembered, the living first, then by start.
