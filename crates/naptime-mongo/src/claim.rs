@@ -60,6 +60,7 @@ impl MongoStore {
         self.give_back_doubtful().await?;
         let Picked { jobs: candidates, next: after, passed_over, .. } = self.peek(want).await?;
         let passed_over = passed_over.and_then(|first| Pool::parse(&first.pool).ok());
+        let after = after.map(|at| at + want.late);
         if candidates.is_empty() {
             return Ok(Taken { claims: Vec::new(), next: after, passed_over });
         }
@@ -96,16 +97,19 @@ impl MongoStore {
         let limit = want.slots.min(MAX_BATCH);
         let horizon =
             if want.late.is_zero() { self.clock.now() + want.lookahead } else { self.clock.now() - want.late };
-        let found = match &want.gate {
+        let (found, is_whole) = match &want.gate {
             None => self.in_partitions(want, horizon, limit + 1).await?,
             Some(pool) => {
                 let filter = doc! {"gate": pool.as_str(), "claim_at": {"$gt": DateTime::from_millis(0)}};
-                self.candidates(filter, by_index(by_gate(), limit + 1, true)).await?
+                (self.candidates(filter, by_index(by_gate(), limit + 1, true)).await?, true)
             }
         };
         let mut picked =
             Picked { jobs: Vec::new(), next: None, passed_over: None, rooms: want.rooms.clone(), bytes: 0 };
         picked.pick(found, horizon, limit, want.bytes);
+        if !is_whole && picked.next.is_none() {
+            picked.next = Some(horizon);
+        }
         if let (Some(first), Some(within)) = (&picked.passed_over, want.rooms.look_past()) {
             let seen: HashSet<JobId> = picked.jobs.iter().map(Candidate::id).collect();
             match self.past(&first.pool, want, horizon + within, limit + 1).await? {
@@ -125,21 +129,25 @@ impl MongoStore {
     /// To merge the partitions in order costs the server several times what it costs to read them one after the other.
     /// So all that is due within sight is read in any order, and only where that is more than wanted are the first of
     /// them asked for.
-    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<Vec<Candidate>> {
+    /// Of other workers' partitions it is only told that there is more within sight, where that is more than wanted.
+    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<(Vec<Candidate>, bool)> {
         let at_home = want.late.is_zero();
-        let filter = until(want, if at_home { horizon + SIGHT } else { horizon });
+        let filter = until(want, horizon + SIGHT);
         if !(at_home && self.dense.load(Ordering::Relaxed)) {
             let mut found = self.candidates(filter.clone(), by_index(schema::peek(), limit, false)).await?;
             if found.len() < limit {
                 found.sort_by_key(|candidate| (candidate.claim_at, candidate._id));
-                return Ok(found);
+                return Ok((found, true));
             }
         }
-        let found = self.candidates(filter, by_index(schema::peek(), limit, true)).await?;
-        if at_home {
-            self.dense.store(found.len() == limit, Ordering::Relaxed);
+        if !at_home {
+            // Others are busy, and to sort what they are about to do is dear.
+            let late = self.candidates(until(want, horizon), by_index(schema::peek(), limit, true)).await?;
+            return Ok((late, false));
         }
-        Ok(found)
+        let found = self.candidates(filter, by_index(schema::peek(), limit, true)).await?;
+        self.dense.store(found.len() == limit, Ordering::Relaxed);
+        Ok((found, true))
     }
 
     /// The first jobs of other pools than this; none if it takes too long to get to them.

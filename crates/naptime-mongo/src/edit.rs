@@ -71,6 +71,7 @@ impl MongoStore {
             if edit == Edit::CallNow {
                 let (filter, changes) = written.due;
                 if command::update(&self.db, "due", vec![Update::plain(filter, changes)]).await? == 1 {
+                    self.wake_if_soon([&after]);
                     return Ok(after);
                 }
                 continue;
@@ -88,6 +89,7 @@ impl MongoStore {
             }
             if self.write_edit(written).await? {
                 self.mend_gates(&gates).await;
+                self.wake_if_soon([&after]);
                 return Ok(after);
             }
         }

@@ -98,6 +98,7 @@ impl MongoStore {
         })
         .await?;
         self.mend_gates(&gates).await;
+        self.wake_if_soon(new.iter().copied());
         Ok(inserted)
     }
 

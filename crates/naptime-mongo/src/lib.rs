@@ -55,6 +55,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod sla;
+mod wakes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
@@ -94,6 +95,7 @@ pub struct MongoStore {
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
     seen: Arc<repairs::Seen>,
+    wakes: Arc<wakes::Wakes>,
     /// Whether more was due within sight, the last time, than was wanted.
     dense: Arc<AtomicBool>,
     retention: Duration,
@@ -167,6 +169,7 @@ impl MongoStore {
             doubtful: Arc::default(),
             settled: Arc::default(),
             seen: Arc::default(),
+            wakes: Arc::default(),
             dense: Arc::default(),
             retention: options.retention,
         };

@@ -88,6 +88,14 @@ impl Queue for MongoStore {
         Ok(command::bounded(living).await?.iter().filter_map(peer).collect())
     }
 
+    async fn woken(&self, seen: u64) -> Result<u64> {
+        Ok(if self.next_wake().await? { seen + 1 } else { seen })
+    }
+
+    async fn wake(&self) -> Result<()> {
+        self.send_wake().await
+    }
+
     async fn leave(&self, me: WorkerId) -> Result<()> {
         self.give_back_doubtful().await?;
         let filter = doc! {"_id": uuid(me.uuid())};

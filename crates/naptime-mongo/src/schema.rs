@@ -58,7 +58,7 @@ fn demanded() -> [(&'static str, Document); 2] {
 }
 
 /// Whether an error says that a collection is there.
-fn is_there(error: &mongodb::error::Error) -> bool {
+pub(crate) fn is_there(error: &mongodb::error::Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Command(why) if why.code == NAMESPACE_EXISTS)
 }
 

@@ -97,6 +97,16 @@ impl Queue for Link {
         self.request(async move { store.beat(&me).await }).await
     }
 
+    async fn woken(&self, seen: u64) -> Result<u64> {
+        let store = self.network.store.clone();
+        self.request(async move { store.woken(seen).await }).await
+    }
+
+    async fn wake(&self) -> Result<()> {
+        let store = self.network.store.clone();
+        self.request(async move { store.wake().await }).await
+    }
+
     async fn leave(&self, me: WorkerId) -> Result<()> {
         let store = self.network.store.clone();
         self.request(async move { store.leave(me).await }).await

@@ -24,6 +24,7 @@ impl Jobs for SqliteStore {
                 chunk.into_iter().map(|new| rows::add(connection, new, now)).collect::<std::result::Result<Vec<_>, _>>()
             };
             added.extend(self.write(add).await?);
+            self.wake_up();
         }
         Ok(added)
     }
@@ -43,7 +44,10 @@ impl Jobs for SqliteStore {
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
         let retention = self.inner.retention;
-        self.write(move |connection, now| carry_out(connection, id, expect, |_| Ok(edit), now, retention)).await
+        let edited = self.write(move |connection, now| carry_out(connection, id, expect, |_| Ok(edit), now, retention));
+        let edited = edited.await;
+        self.wake_up();
+        edited
     }
 }
 

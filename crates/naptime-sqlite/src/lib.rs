@@ -51,6 +51,7 @@ use std::time::Duration;
 
 use naptime_core::Time;
 use naptime_store::{Clock, Configs, Error};
+use tokio::sync::watch;
 
 use crate::clock::SteadyWallClock;
 use crate::fault::Fault;
@@ -120,6 +121,8 @@ struct Inner {
     clock: SteadyWallClock,
     noted: Noted,
     configs: Configs,
+    /// How often work came that workers may not have foreseen.
+    wakes: watch::Sender<u64>,
     writer: Writer,
     readers: Readers,
 }
@@ -148,6 +151,7 @@ impl SqliteStore {
                 clock: SteadyWallClock::new(options.clock_offset),
                 noted: Noted::default(),
                 configs: Configs::default(),
+                wakes: watch::Sender::default(),
                 retention: options.retention,
                 writer: Writer::start(connection).map_err(|error| io(error.to_string()))?,
                 readers: Readers::new(real.clone()),
@@ -170,6 +174,11 @@ impl SqliteStore {
             work(connection, now)
         };
         self.inner.writer.write(work).await
+    }
+
+    /// Wakes the worker of this process.
+    fn wake_up(&self) {
+        self.inner.wakes.send_modify(|count| *count += 1);
     }
 
     /// Runs `work` on a connection that only reads.

@@ -102,10 +102,25 @@ impl Queue for SqliteStore {
         .await
     }
 
+    async fn woken(&self, seen: u64) -> Result<u64> {
+        let mut wakes = self.inner.wakes.subscribe();
+        // Other processes add jobs to the file, too, and cannot say so.
+        let woken = tokio::time::timeout(LOOKS_EVERY, wakes.wait_for(|count| *count != seen)).await;
+        Ok(woken.map_or(seen + 1, |counted| counted.map_or(seen + 1, |count| *count)))
+    }
+
+    async fn wake(&self) -> Result<()> {
+        self.wake_up();
+        Ok(())
+    }
+
     async fn leave(&self, me: WorkerId) -> Result<()> {
         self.write(move |connection, _| workers::leave(connection, me)).await
     }
 }
+
+/// How often a worker looks for what other processes have added.
+const LOOKS_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a job that cannot be read is left alone.
 const ASIDE: Duration = Duration::from_secs(60);

@@ -41,6 +41,7 @@ pub mod settling;
 pub mod sharing;
 pub mod sla;
 pub mod treating;
+pub mod waking;
 
 /// A store under test.
 #[async_trait]
@@ -172,6 +173,9 @@ macro_rules! conformance {
                 what_was_edited_is_not_held_over
                 what_is_due_much_later_is_not_held_over
                 edits_of_what_is_held_are_told
+            }
+            waking {
+                who_makes_work_due_wakes_workers
             }
             occurrences {
                 every_occurrence_is_settled_or_missed
@@ -326,6 +330,8 @@ mod tests {
             include_str!("conformance/racing.rs"),
             include_str!("conformance/leases.rs"),
             include_str!("conformance/settling.rs"),
+            include_str!("conformance/holding_over.rs"),
+            include_str!("conformance/waking.rs"),
             include_str!("conformance/occurrences.rs"),
             include_str!("conformance/history.rs"),
             include_str!("conformance/load.rs"),

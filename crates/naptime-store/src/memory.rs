@@ -39,6 +39,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use naptime_core::load::Figures;
 use naptime_core::{Job, JobId, Pool, Run, Settled, Tier, Time, WorkerId};
+use tokio::sync::Notify;
 
 use crate::{Clock, Error, Probe, Refusal, Result};
 pub use gates::HeldPass;
@@ -52,6 +53,7 @@ pub struct MemoryStore {
 struct Inner {
     clock: clock::MovableClock,
     state: Mutex<State>,
+    woken: Notify,
 }
 
 /// Everything that is stored.
@@ -69,6 +71,8 @@ struct State {
     sla: sla::SlaTable,
     rules: rules::RuleTable,
     sessions: sessions::SessionTable,
+    /// How often work came that workers may not have foreseen.
+    wakes: u64,
 }
 
 impl MemoryStore {
@@ -88,8 +92,16 @@ impl MemoryStore {
             sla: sla::SlaTable::default(),
             rules: rules::RuleTable::default(),
             sessions: sessions::SessionTable::default(),
+            wakes: 0,
         };
-        Self { inner: Arc::new(Inner { clock: clock::MovableClock::new(start), state: Mutex::new(state) }) }
+        let (clock, woken) = (clock::MovableClock::new(start), Notify::new());
+        Self { inner: Arc::new(Inner { clock, state: Mutex::new(state), woken }) }
+    }
+
+    /// Wakes all workers.
+    fn wake_up(&self) {
+        self.with(|state, _| state.wakes += 1);
+        self.inner.woken.notify_waiters();
     }
 
     /// Moves the store's time forward by whole milliseconds, beside the time that passes.

@@ -28,12 +28,28 @@ pub trait Queue: Clock {
     /// Says that this worker lives, and returns those who do and are not [stopping](Heartbeat::stopping).
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>>;
 
+    /// Waits until work may have come that is due earlier than a look foresaw: somebody added a job or made one due, and
+    /// it is due within [`SIGHT`], or [`Queue::wake`] was called. Returns a number that differs from `seen` then, and
+    /// `seen` if nothing came for some seconds.
+    ///
+    /// # Errors
+    /// If nobody can tell for now, and it has to be looked often.
+    async fn woken(&self, seen: u64) -> Result<u64>;
+
+    /// Wakes all workers: work that is due soon was left to them.
+    async fn wake(&self) -> Result<()>;
+
     /// Says that this worker ends, so that nobody waits for its heartbeat.
     async fn leave(&self, me: WorkerId) -> Result<()>;
 }
 
 /// How far ahead a claim sees at least, from the end of its lookahead on: no worker waits longer without another look.
 pub const SIGHT: Duration = Duration::from_secs(2);
+
+/// Whether workers are to be woken for a job that can be claimed then: they may not look before.
+pub fn is_soon(claim_at: Option<Time>, now: Time) -> bool {
+    claim_at.is_some_and(|at| at <= now + SIGHT + Duration::from_secs(1))
+}
 
 /// What a worker wants to claim.
 #[derive(Clone, Debug)]

@@ -16,6 +16,7 @@ use crate::runtime::Runtime;
 use crate::share::Share;
 use crate::slots::Slots;
 use crate::waiting::Waiting;
+use crate::wakes::Wakes;
 
 /// How often what is too old is removed, by the one worker whose turn it is.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -30,6 +31,7 @@ pub(crate) struct Beating {
     pub(crate) slots: Arc<Slots>,
     pub(crate) share: Arc<Share>,
     pub(crate) waiting: Arc<Waiting>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) runtime: Arc<dyn Runtime>,
     /// Told to stop.
     pub(crate) stopping: CancellationToken,
@@ -59,7 +61,9 @@ impl Beating {
             };
             let pause = match self.link.noted(self.link.beat(&beat)).await {
                 Ok(living) => {
-                    self.share.update(self.me, &living);
+                    if self.share.update(self.me, &living) {
+                        self.wakes.look_by(self.link.now());
+                    }
                     // What another worker is to call now is not kept from it.
                     self.waiting.give_back(|claim| !self.share.is_home(claim.job.partition()));
                     failures = 0;
@@ -117,6 +121,7 @@ mod tests {
             slots: bench.slots.clone(),
             share: bench.share.clone(),
             waiting: bench.waiting.clone(),
+            wakes: bench.wakes.clone(),
             runtime: Arc::new(Tokio),
             stopping: bench.stopping.clone(),
         }

@@ -16,6 +16,7 @@ use crate::pools::Pools;
 use crate::runtime::Runtime;
 use crate::share::Share;
 use crate::slots::Taken;
+use crate::wakes::Wakes;
 
 /// How long before its due time a job is looked for: time enough to claim it, and less than the lookahead, so that one
 /// look takes all that is due in the time between.
@@ -30,12 +31,13 @@ pub(crate) struct Claiming {
     pub(crate) me: WorkerId,
     pub(crate) link: Link,
     pub(crate) runtime: Arc<dyn Runtime>,
-    /// The longest pause between looks.
+    /// The longest pause between looks, unless the store tells what comes.
     pub(crate) sleep: Duration,
     pub(crate) registry: Registry,
     pub(crate) fair: Arc<Fair>,
     pub(crate) share: Arc<Share>,
     pub(crate) pools: Arc<Pools>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) holding: Arc<Holding>,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Looked {
     pub(crate) next: Option<Time>,
     /// How long to pause until the next look.
     pub(crate) pause: Duration,
+    /// The same for others' partitions, if they were looked at.
+    pub(crate) steal_in: Duration,
     /// Whether a slot that is freed may end that pause: jobs of one pool were left, to keep slots for others.
     pub(crate) is_crowded: bool,
     /// Whether what is due was left for want of slots.
@@ -73,17 +77,20 @@ impl Claiming {
         if has_home || steal {
             self.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
         }
-        if steal {
-            self.claim(taken, self.share.others(), STEAL_AFTER).await?;
+        let longest = self.wakes.longest_pause(self.sleep);
+        let mut steal_in = longest;
+        if steal && let Some(late) = self.claim(taken, self.share.others(), STEAL_AFTER).await?.next {
+            steal_in = late.since(self.link.now()).clamp(STEAL_AFTER, longest.max(STEAL_AFTER));
         }
         let pause = match found.next.map(|next| (next - MARGIN).since(self.link.now())) {
             Some(Duration::ZERO) if found.count == 0 => CONTENDED,
-            Some(until) => until.min(self.sleep),
-            None => self.sleep,
+            Some(until) => until.min(longest),
+            None => longest,
         };
         let pause = found.left.map_or(pause, |left| left.min(pause));
         let is_crowded = found.left.is_some();
-        Ok(Looked { next: found.next, pause, is_crowded, is_behind: pause.is_zero() || is_crowded })
+        let is_behind = pause.is_zero() || is_crowded;
+        Ok(Looked { next: found.next, pause, steal_in, is_crowded, is_behind })
     }
 
     /// Claims from these partitions and sets the claims to work.

@@ -20,6 +20,7 @@ use crate::passes::{HeldPass, Passes};
 use crate::pools::Pools;
 use crate::runtime::Runtime;
 use crate::slots::Slots;
+use crate::wakes::Wakes;
 
 /// The most passes taken at once.
 const MAX_BATCH: usize = 100;
@@ -65,6 +66,7 @@ pub(crate) struct Gated {
     pub(crate) fair: Arc<Fair>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) passes: Arc<Passes>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) holding: Arc<Holding>,
     /// Told to stop.
     pub(crate) stopping: CancellationToken,
@@ -83,6 +85,7 @@ impl Gated {
                 tokio::select! {
                     biased;
                     () = self.passes.freed.notified() => true,
+                    () = self.wakes.gated() => false,
                     () = tokio::time::sleep(pause) => false,
                 }
             };

@@ -37,6 +37,7 @@ mod share;
 mod slots;
 mod strain;
 mod waiting;
+mod wakes;
 #[cfg(test)]
 mod workbench;
 
@@ -64,10 +65,11 @@ use crate::passes::Passes;
 use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::scheduler::Scheduler;
-use crate::settling::Settler;
+use crate::settling::{Settler, Settling};
 use crate::share::Share;
 use crate::slots::Slots;
 use crate::waiting::Waiting;
+use crate::wakes::Wakes;
 
 pub use runtime::{Runtime, Tokio};
 
@@ -153,6 +155,7 @@ impl Worker {
         let calls = TaskTracker::new();
         let waiting = Waiting::new(link.clone(), slots.clone(), share.clone(), settler.clone(), stop.clone());
         let waiting = Arc::new(waiting);
+        let wakes = Arc::new(Wakes::new(link.clone(), share.clone(), stop.clone()));
         let holding = Arc::new(Holding {
             me,
             link: link.clone(),
@@ -178,6 +181,7 @@ impl Worker {
             slots: slots.clone(),
             share: share.clone(),
             waiting: waiting.clone(),
+            wakes: wakes.clone(),
             runtime: runtime.clone(),
             stopping: stop.clone(),
         };
@@ -190,6 +194,7 @@ impl Worker {
             fair: fair.clone(),
             share,
             pools: pools.clone(),
+            wakes: wakes.clone(),
             holding: holding.clone(),
         };
         let scheduler = Scheduler {
@@ -199,6 +204,7 @@ impl Worker {
             fair: fair.clone(),
             pools: pools.clone(),
             waiting: waiting.clone(),
+            wakes: wakes.clone(),
             claiming,
             holding: holding.clone(),
             stopping: stop.clone(),
@@ -213,8 +219,17 @@ impl Worker {
             fair,
             pools: pools.clone(),
             passes: passes.clone(),
+            wakes: wakes.clone(),
             holding: holding.clone(),
             stopping: stop.clone(),
+        };
+
+        let settling = Settling {
+            link: link.clone(),
+            runtime: runtime.clone(),
+            registry: registry.clone(),
+            waiting: waiting.clone(),
+            wakes: wakes.clone(),
         };
 
         // These go on until the last claim is settled.
@@ -229,10 +244,11 @@ impl Worker {
         help(Box::pin(renewing::run(link.clone(), registry.clone())));
         help(Box::pin(renewing::keep_fences(registry.clone())));
         help(Box::pin(meter::run(meter.clone(), me, capacity, link.clone(), registry.clone())));
-        help(Box::pin(waiting::ask_for_edits(waiting.clone(), me)));
+        help(Box::pin(waiting::ask_for_edits(waiting, me)));
+        help(Box::pin(wakes::run(wakes)));
         help(Box::pin(pools::run(pools)));
         help(Box::pin(passes::run(passes.clone(), link.clone(), to_free)));
-        help(Box::pin(settling::run(link.clone(), registry.clone(), waiting, to_settle)));
+        help(Box::pin(settling.run(to_settle)));
         let claimers = TaskTracker::new();
         runtime.spawn(Box::pin(claimers.track_future(scheduler.run())));
         runtime.spawn(Box::pin(claimers.track_future(gated.run())));

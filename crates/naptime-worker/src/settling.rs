@@ -1,21 +1,25 @@
-//! Ends claims. What queued up while the last write was under way goes out as one, with what comes a moment later.
+//! Ends claims. What queued up while earlier writes were under way goes out as one, with what comes a moment later.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{Claim, Settled};
 use naptime_store::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use crate::held::{Held, Registry};
 use crate::link::Link;
 use crate::outage::backoff;
+use crate::runtime::Runtime;
 use crate::slots::Slots;
 use crate::waiting::Waiting;
+use crate::wakes::Wakes;
 
 /// The most claims settled by one write.
 const MAX_BATCH: usize = 300;
+/// The most batches written at a time: while one is on its way to a majority, the next is worked on.
+const AT_ONCE: usize = 2;
 /// How long the first of a batch waits for others, while there are slots enough. Each batch costs the database two
 /// round trips and two syncs to its disk, however small it is.
 const GATHER: Duration = Duration::from_millis(15);
@@ -28,7 +32,7 @@ pub(crate) struct Settler(mpsc::UnboundedSender<(Held, Settled)>);
 pub(crate) type ToSettle = mpsc::UnboundedReceiver<(Held, Settled)>;
 
 impl Settler {
-    /// The hand that gives, and the one that takes, for [`run`].
+    /// The hand that gives, and the one that takes, for [`Settling`].
     pub(crate) fn new() -> (Self, ToSettle) {
         // Not bounded: no more can be sent than there are slots, and claims that wait.
         let (sender, to_settle) = mpsc::unbounded_channel();
@@ -42,23 +46,47 @@ impl Settler {
     }
 }
 
-/// Settles whatever comes, each until it is acknowledged, and has the claims wait that hold jobs over. While work waits for
-/// slots, no batch waits for more.
-pub(crate) async fn run(link: Link, registry: Registry, waiting: Arc<Waiting>, mut to_settle: ToSettle) {
-    let mut batch = Vec::new();
-    while to_settle.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        gather(&waiting.slots, &mut to_settle, &mut batch).await;
-        let (held, done): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+/// Ends claims, and has those wait that hold jobs over.
+#[derive(Clone)]
+pub(crate) struct Settling {
+    pub(crate) link: Link,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) registry: Registry,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) wakes: Arc<Wakes>,
+}
+
+impl Settling {
+    /// Settles whatever comes, each until it is acknowledged. While work waits for slots, no batch waits for more.
+    pub(crate) async fn run(self, mut to_settle: ToSettle) {
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        while let Ok(permit) = at_once.clone().acquire_owned().await {
+            let mut batch = Vec::new();
+            if to_settle.recv_many(&mut batch, MAX_BATCH).await == 0 {
+                break;
+            }
+            gather(&self.waiting.slots, &mut to_settle, &mut batch).await;
+            let here = self.clone();
+            self.runtime.spawn(Box::pin(async move {
+                here.end(batch).await;
+                drop(permit);
+            }));
+        }
+    }
+
+    async fn end(&self, batch: Vec<(Held, Settled)>) {
+        let (held, done): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // A request that was given up may have taken effect, so leases count from the first.
         let sent = Instant::now();
-        let held_over = match settle(&link, &done).await {
+        let held_over = match settle(&self.link, &done).await {
             Ok(held_over) => held_over,
-            Err(_) => settle_each(&link, &done).await,
+            Err(_) => settle_each(&self.link, &done).await,
         };
+        self.wakes.note_settled(&done, &held_over.iter().map(|claim| claim.job.id).collect());
         for claim in held_over {
-            let until = Instant::now() + link.until(claim.lock.at);
-            let held = registry.hold_over(&claim, sent, until);
-            waiting.add(claim, held);
+            let until = Instant::now() + self.link.until(claim.lock.at);
+            let held = self.registry.hold_over(&claim, sent, until);
+            self.waiting.add(claim, held);
         }
         drop(held);
     }

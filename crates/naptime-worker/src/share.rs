@@ -16,12 +16,15 @@ struct Known {
 }
 
 impl Share {
-    /// Takes note of who lives.
-    pub(crate) fn update(&self, me: WorkerId, living: &[Peer]) {
+    /// Takes note of who lives. Returns whether this worker has other partitions than before.
+    pub(crate) fn update(&self, me: WorkerId, living: &[Peer]) -> bool {
         let ids: Vec<WorkerId> = living.iter().map(|peer| peer.id).collect();
         let home = home_partitions(me, &ids);
         let others_have_room = living.iter().any(|peer| peer.id != me && peer.has_room);
-        *self.lock() = Known { home, others_have_room };
+        let mut known = self.lock();
+        let has_changed = known.home != home;
+        *known = Known { home, others_have_room };
+        has_changed
     }
 
     /// This worker's own.

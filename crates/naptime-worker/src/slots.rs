@@ -40,6 +40,7 @@ pub(crate) struct Slot {
 pub(crate) const LARGEST: usize = naptime_core::request::MAX_BODY + naptime_core::request::MAX_HEADER_BYTES;
 /// A small request.
 pub(crate) const SMALL: usize = 1024;
+const OPEN: &str = "the semaphore is never closed";
 
 impl Slots {
     pub(crate) fn new(capacity: u32, max_bytes: usize) -> Self {
@@ -51,8 +52,7 @@ impl Slots {
     /// How many slots may be taken now.
     pub(crate) fn free(&self) -> usize {
         let free = self.claims.available_permits();
-        let taken = (self.capacity as usize).saturating_sub(free);
-        self.strain.slots().map_or(free, |slots| free.min((slots as usize).saturating_sub(taken)))
+        self.strain.slots().map_or(free, |slots| free.min((slots as usize).saturating_sub(self.taken())))
     }
 
     /// So many slots that it is worth while to wait for them.
@@ -81,27 +81,45 @@ impl Slots {
 
     /// Waits until so many slots are free, and room for the largest request.
     pub(crate) async fn some_free(&self, count: usize) {
-        const FITS: &str = "the semaphore is never closed";
         let count = u32::try_from(count).unwrap_or(u32::MAX).min(self.capacity);
         loop {
-            let claims = self.claims.acquire_many(count).await.expect(FITS);
-            let bytes = self.bytes.acquire_many(u32::try_from(LARGEST).unwrap_or(u32::MAX)).await.expect(FITS);
+            let claims = self.claims.acquire_many(count).await.expect(OPEN);
+            let bytes = self.bytes.acquire_many(u32::try_from(LARGEST).unwrap_or(u32::MAX)).await.expect(OPEN);
             drop((claims, bytes));
-            if self.free() > 0 {
+            // Somebody else may have waited for them, too.
+            if self.free() >= count as usize {
                 return;
             }
-            tokio::time::sleep(STRAINED_LOOK).await;
+            if self.strain.slots().is_some() {
+                tokio::time::sleep(STRAINED_LOOK).await;
+            }
         }
     }
 
-    /// Takes slots as soon as there is one.
+    /// Takes slots that are free, but no more than `most`, as soon as there is one. What it waits for it keeps, or else
+    /// several that wait would hand one slot round among them.
     pub(crate) async fn take_up_to(&self, most: usize) -> Taken {
-        loop {
-            self.some_free(1).await;
-            if let Some(taken) = self.try_take(most) {
-                return taken;
+        let mut claims = loop {
+            let claim = self.claims.clone().acquire_owned().await.expect(OPEN);
+            let may_be_taken = self.strain.slots().is_none_or(|slots| self.taken() <= slots as usize);
+            if may_be_taken {
+                break claim;
             }
+            drop(claim);
+            tokio::time::sleep(STRAINED_LOOK).await;
+        };
+        let largest = u32::try_from(LARGEST).unwrap_or(u32::MAX);
+        let mut bytes = self.bytes.clone().acquire_many_owned(largest).await.expect(OPEN);
+        if let Some(more) = self.try_take(most.saturating_sub(1)) {
+            claims.merge(more.claims);
+            bytes.merge(more.bytes);
         }
+        Taken { claims, bytes }
+    }
+
+    /// How many slots are taken.
+    fn taken(&self) -> usize {
+        (self.capacity as usize).saturating_sub(self.claims.available_permits())
     }
 
     /// Notes whether work that is due waits for slots.

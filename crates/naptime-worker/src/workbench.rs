@@ -29,10 +29,11 @@ use crate::pools::Pools;
 use crate::presence::Presence;
 use crate::runtime::{Runtime, Tokio};
 use crate::scheduler::Scheduler;
-use crate::settling::{self, Settler, ToSettle};
+use crate::settling::{Settler, Settling, ToSettle};
 use crate::share::Share;
 use crate::slots::Slots;
 use crate::waiting::Waiting;
+use crate::wakes::Wakes;
 
 /// When tests begin: 2026-11-02T03:04:05.006Z.
 pub(crate) const BEGINNING: Time = Time::from_millis(1_793_588_645_006);
@@ -47,6 +48,7 @@ pub(crate) struct Workbench {
     pub(crate) registry: Registry,
     pub(crate) fair: Arc<Fair>,
     pub(crate) waiting: Arc<Waiting>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) share: Arc<Share>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) passes: Arc<Passes>,
@@ -97,6 +99,7 @@ impl Workbench {
         let (stopping, cutting) = (CancellationToken::new(), CancellationToken::new());
         let waiting = Waiting::new(link.clone(), slots.clone(), share.clone(), settler.clone(), stopping.clone());
         let waiting = Arc::new(waiting);
+        let wakes = Arc::new(Wakes::new(link.clone(), share.clone(), stopping.clone()));
         let holding = Arc::new(Holding {
             me,
             link: link.clone(),
@@ -122,6 +125,7 @@ impl Workbench {
             registry,
             fair,
             waiting,
+            wakes,
             share,
             pools,
             passes,
@@ -143,6 +147,7 @@ impl Workbench {
             fair: self.fair.clone(),
             share: self.share.clone(),
             pools: self.pools.clone(),
+            wakes: self.wakes.clone(),
             holding: self.holding.clone(),
         };
         Scheduler {
@@ -152,6 +157,7 @@ impl Workbench {
             fair: self.fair.clone(),
             pools: self.pools.clone(),
             waiting: self.waiting.clone(),
+            wakes: self.wakes.clone(),
             claiming,
             holding: self.holding.clone(),
             stopping: self.stopping.clone(),
@@ -160,7 +166,14 @@ impl Workbench {
 
     /// The loop that settles, to be run.
     pub(crate) fn settling(&self, to_settle: ToSettle) -> impl Future<Output = ()> + use<> {
-        settling::run(self.link.clone(), self.registry.clone(), self.waiting.clone(), to_settle)
+        let settling = Settling {
+            link: self.link.clone(),
+            runtime: Arc::new(Tokio),
+            registry: self.registry.clone(),
+            waiting: self.waiting.clone(),
+            wakes: self.wakes.clone(),
+        };
+        settling.run(to_settle)
     }
 
     /// The loop that claims jobs of pools with limits, to be run.
@@ -175,6 +188,7 @@ impl Workbench {
             fair: self.fair.clone(),
             pools: self.pools.clone(),
             passes: self.passes.clone(),
+            wakes: self.wakes.clone(),
             holding: self.holding.clone(),
             stopping: self.stopping.clone(),
         }

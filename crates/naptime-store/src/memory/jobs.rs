@@ -11,7 +11,9 @@ use crate::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, R
 #[async_trait]
 impl Jobs for MemoryStore {
     async fn insert(&self, new: Vec<NewJob>) -> Result<Vec<Added>> {
-        Ok(self.with(|state, now| new.into_iter().map(|new| state.add(new, now)).collect()))
+        let added = self.with(|state, now| new.into_iter().map(|new| state.add(new, now)).collect());
+        self.wake_up();
+        Ok(added)
     }
 
     async fn get(&self, id: JobId) -> Result<Job> {
@@ -27,7 +29,9 @@ impl Jobs for MemoryStore {
     }
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
-        self.with(|state, now| state.edit(id, expect, |_| Ok(edit), now))
+        let edited = self.with(|state, now| state.edit(id, expect, |_| Ok(edit), now));
+        self.wake_up();
+        edited
     }
 }
 

@@ -1,6 +1,7 @@
 //! Due work as workers see it: claim, renew, settle, heartbeat.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Peer, Pool, Settled, Time, WorkerId};
@@ -45,10 +46,31 @@ impl Queue for MemoryStore {
         })
     }
 
+    async fn woken(&self, seen: u64) -> Result<u64> {
+        loop {
+            let woken = self.inner.woken.notified();
+            let wakes = self.try_with(|state, _| state.wakes)?;
+            if wakes != seen {
+                return Ok(wakes);
+            }
+            if tokio::time::timeout(WAITS, woken).await.is_err() {
+                return Ok(seen);
+            }
+        }
+    }
+
+    async fn wake(&self) -> Result<()> {
+        self.wake_up();
+        Ok(())
+    }
+
     async fn leave(&self, me: WorkerId) -> Result<()> {
         self.try_with(|state, _| state.workers.leave(me))
     }
 }
+
+/// How long it is waited for a wake at a time.
+const WAITS: Duration = Duration::from_secs(2);
 
 /// What there is to claim.
 #[derive(Default)]

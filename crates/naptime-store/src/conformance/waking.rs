@@ -1,0 +1,52 @@
+//! Work that comes wakes workers that sleep.
+
+use std::time::Duration;
+
+use naptime_core::Edit;
+use tokio::time::timeout;
+
+use super::Backend;
+use super::case::{Case, due_at};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// How soon a worker is told.
+const SOON: Duration = Duration::from_secs(10);
+
+/// Waits until a worker is told of something, if something is done meanwhile.
+async fn told<B: Backend>(case: &Case<B>, seen: u64, meanwhile: impl Future<Output = ()>) -> u64 {
+    let told = async {
+        loop {
+            let now = case.store.woken(seen).await.expect("an answer");
+            if now != seen {
+                return now;
+            }
+        }
+    };
+    timeout(SOON, async { tokio::join!(told, meanwhile).0 }).await.expect("somebody is told")
+}
+
+pub async fn who_makes_work_due_wakes_workers<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let other = case.backend.another().await;
+    let add = async |after: Duration| {
+        let new = due_at(case.now().await + after);
+        let id = new.id;
+        other.insert(vec![new]).await.expect("added");
+        id
+    };
+    // What was before may be told once more.
+    let mut seen = told(&case, 0, async {
+        let _ = add(SECOND).await;
+    })
+    .await;
+    for _ in 0..3 {
+        seen = case.store.woken(seen).await.expect("an answer");
+    }
+    seen = told(&case, seen, async {
+        let _ = add(SECOND).await;
+    })
+    .await;
+    let later = add(3600 * SECOND).await;
+    seen = told(&case, seen, async { other.edit(later, None, Edit::CallNow).await.map(drop).expect("edited") }).await;
+    told(&case, seen, async { other.wake().await.expect("woken") }).await;
+}

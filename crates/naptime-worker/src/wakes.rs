@@ -1,0 +1,175 @@
+//! Wakes whoever looks for work: some may be due earlier than the last look foresaw.
+//!
+//! While the store tells when somebody adds a job or makes one due, an idle worker looks only as often as it takes to see
+//! all that is due in time. What it leaves to others itself, and is due soon, it tells the others in the same way.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use naptime_core::{JobId, Settled, Then, Time};
+use naptime_store::{SIGHT, is_soon};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::link::Link;
+use crate::outage::backoff;
+use crate::share::Share;
+
+/// Wakes whoever looks for work.
+pub(crate) struct Wakes {
+    link: Link,
+    share: Arc<Share>,
+    stopping: CancellationToken,
+    /// Whether the store tells of what comes.
+    are_told: AtomicBool,
+    /// By when the scheduler is to look.
+    look_by: Mutex<Option<Time>>,
+    scheduler: Notify,
+    gated: Notify,
+    /// Work that is due soon was left to others.
+    left: Notify,
+}
+
+impl Wakes {
+    pub(crate) fn new(link: Link, share: Arc<Share>, stopping: CancellationToken) -> Self {
+        let [scheduler, gated, left] = [(); 3].map(|()| Notify::new());
+        let are_told = AtomicBool::new(false);
+        Self { link, share, stopping, are_told, look_by: Mutex::default(), scheduler, gated, left }
+    }
+
+    /// The longest pause between two looks, if it is `unless_told` while nobody tells what comes.
+    pub(crate) fn longest_pause(&self, unless_told: Duration) -> Duration {
+        if self.are_told.load(Ordering::Relaxed) { SIGHT } else { unless_told }
+    }
+
+    /// Has the scheduler look in time for what is due then.
+    pub(crate) fn look_by(&self, at: Time) {
+        let mut look_by = self.look_by.lock().unwrap_or_else(PoisonError::into_inner);
+        *look_by = Some(look_by.map_or(at, |before| before.min(at)));
+        self.scheduler.notify_one();
+    }
+
+    /// By when the scheduler was asked to look since it asked last.
+    pub(crate) fn take(&self) -> Option<Time> {
+        self.look_by.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until the scheduler is asked to look.
+    pub(crate) async fn scheduler(&self) {
+        self.scheduler.notified().await;
+    }
+
+    /// Waits until there may be work of pools with limits.
+    pub(crate) async fn gated(&self) {
+        self.gated.notified().await;
+    }
+
+    /// Takes note of when settled jobs are due, but for those that are held over.
+    pub(crate) fn note_settled(&self, done: &[Settled], held_over: &HashSet<JobId>) {
+        let now = self.link.now();
+        for settled in done.iter().filter(|settled| !held_over.contains(&settled.claim.job)) {
+            let due = match settled.then {
+                Then::Next { due, .. } => due,
+                Then::Retry { after } => Some(now + after),
+                Then::Keep | Then::GiveBack => Some(now),
+            };
+            let Some(due) = due.filter(|_| is_soon(due, now)) else { continue };
+            if self.share.is_home(settled.claim.job.partition()) && !self.stopping.is_cancelled() {
+                self.look_by(due);
+            } else {
+                self.left.notify_one();
+            }
+        }
+    }
+}
+
+/// Follows what the store tells, and tells it what is left to others.
+pub(crate) async fn run(wakes: Arc<Wakes>) {
+    let follow = async {
+        let (mut seen, mut failures) = (0, 0);
+        loop {
+            let woken = wakes.link.woken(seen).await;
+            wakes.are_told.store(woken.is_ok(), Ordering::Relaxed);
+            if woken.as_ref().ok() != Some(&seen) {
+                wakes.look_by(wakes.link.now());
+                wakes.gated.notify_one();
+            }
+            match woken {
+                Ok(now) => (seen, failures) = (now, 0),
+                Err(error) => {
+                    tracing::debug!(%error, "nobody tells what comes, so it is looked for more often");
+                    failures += 1;
+                    tokio::time::sleep(backoff(failures)).await;
+                }
+            }
+        }
+    };
+    let tell = async {
+        loop {
+            wakes.left.notified().await;
+            if let Err(error) = wakes.link.wake().await {
+                tracing::debug!(%error, "cannot wake other workers");
+            }
+        }
+    };
+    tokio::join!(follow, tell);
+}
+
+#[cfg(test)]
+mod tests {
+    use naptime_core::{Edit, Schedule};
+    use naptime_store::{Jobs, Refusal};
+
+    use super::*;
+    use crate::workbench::Workbench;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A worker that has had nothing to do for a while, in which the store tells what comes.
+    async fn idle() -> Workbench {
+        let mut bench = Workbench::with_slots(10).await;
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(bench.settling(to_settle));
+        tokio::spawn(run(bench.wakes.clone()));
+        tokio::spawn(bench.scheduler().run());
+        tokio::time::sleep(10 * SECOND + SECOND / 3).await;
+        bench
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_is_due_at_once_wakes_a_worker_that_looks_rarely() {
+        let bench = idle().await;
+        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SIGHT);
+        let id = bench.once("http://a.test/", Duration::ZERO).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(bench.calls().len(), 1);
+        tokio::time::sleep(SECOND / 2).await;
+        bench.store.edit(id, None, Edit::CallNow).await.expect("it is there");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(bench.calls().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_again_before_the_next_look_is_called_in_time() {
+        let bench = idle().await;
+        // Longer than what is held over.
+        *bench.target.takes.lock().expect("no panic") = Duration::from_millis(400);
+        bench.add("http://a.test/", Schedule::aligned(SECOND)).await;
+        tokio::time::sleep(10 * SECOND).await;
+        let calls = bench.calls();
+        assert!(calls.len() >= 9 && calls.windows(2).all(|two| two[1] - two[0] == 1_000), "{calls:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_nobody_tells_looks_often() {
+        let bench = idle().await;
+        bench.store.refuse(Some(Refusal::NoPrimary));
+        tokio::time::sleep(10 * SECOND).await;
+        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SECOND / 4);
+        bench.store.refuse(None);
+        tokio::time::sleep(10 * SECOND).await;
+        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SIGHT);
+    }
+}
