@@ -18,8 +18,10 @@ use crate::wakes::Wakes;
 
 /// The most claims settled by one write.
 const MAX_BATCH: usize = 300;
-/// The most batches written at a time: while one is on its way to a majority, the next is worked on.
-const AT_ONCE: usize = 2;
+/// The most batches written at a time, and how many claims a second one is worth its costs for: while one is on its way
+/// to a majority, the other is worked on.
+const LANES: u32 = 2;
+const WORTH: usize = 150;
 /// How long the first of a batch waits for others, while there are slots enough. Each batch costs the database two
 /// round trips and two syncs to its disk, however small it is.
 const GATHER: Duration = Duration::from_millis(15);
@@ -57,19 +59,20 @@ pub(crate) struct Settling {
 }
 
 impl Settling {
-    /// Settles whatever comes, each until it is acknowledged. While work waits for slots, no batch waits for more.
+    /// Settles whatever comes, each until it is acknowledged. While work waits for slots, no batch waits for more, unless
+    /// another is under way.
     pub(crate) async fn run(self, mut to_settle: ToSettle) {
-        let at_once = Arc::new(Semaphore::new(AT_ONCE));
-        while let Ok(permit) = at_once.clone().acquire_owned().await {
-            let mut batch = Vec::new();
-            if to_settle.recv_many(&mut batch, MAX_BATCH).await == 0 {
-                break;
-            }
+        let lanes = Arc::new(Semaphore::new(LANES as usize));
+        let mut batch = Vec::new();
+        while to_settle.recv_many(&mut batch, MAX_BATCH).await > 0 {
             gather(&self.waiting.slots, &mut to_settle, &mut batch).await;
-            let here = self.clone();
+            fill(&lanes, &mut to_settle, &mut batch).await;
+            // It is never closed.
+            let Ok(lane) = lanes.clone().acquire_owned().await else { break };
+            let (here, batch) = (self.clone(), std::mem::take(&mut batch));
             self.runtime.spawn(Box::pin(async move {
                 here.end(batch).await;
-                drop(permit);
+                drop(lane);
             }));
         }
     }
@@ -100,6 +103,22 @@ async fn gather(slots: &Slots, to_settle: &mut ToSettle, batch: &mut Vec<(Held, 
         // All have gone, or the time is up.
         if !timeout_at(end, to_settle.recv_many(batch, room)).await.is_ok_and(|more| more > 0) {
             break;
+        }
+    }
+}
+
+/// Adds to the batch what comes while another is under way, until it is worth a lane of its own.
+async fn fill(lanes: &Semaphore, to_settle: &mut ToSettle, batch: &mut Vec<(Held, Settled)>) {
+    while batch.len() < WORTH && lanes.available_permits() < LANES as usize {
+        let room = MAX_BATCH - batch.len();
+        tokio::select! {
+            biased;
+            more = to_settle.recv_many(batch, room) => {
+                if more == 0 {
+                    break;
+                }
+            }
+            all = lanes.acquire_many(LANES) => drop(all),
         }
     }
 }
