@@ -115,7 +115,7 @@ impl Temporary {
             }
             Outcome::ConnectionReset => self.connection,
             Outcome::Interrupted | Outcome::Lost => true,
-            Outcome::Ok | Outcome::BlockedAddress | Outcome::InvalidResponse => false,
+            Outcome::Ok | Outcome::BlockedAddress | Outcome::InvalidResponse | Outcome::Unknown(_) => false,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The record of one claim.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{JobId, Time, Token, WorkerId};
 
@@ -61,8 +64,7 @@ pub fn with_note(message: &str, note: &str) -> String {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The target answered with a status that means success: any 2xx, unless the job says otherwise.
     Ok,
@@ -90,10 +92,12 @@ pub enum Outcome {
     Interrupted,
     /// The worker was gone before it could say how the call ended, or whether it left.
     Lost,
+    /// One that this version does not know: a later one has written it. It is shown by its name.
+    Unknown(&'static str),
 }
 
 impl Outcome {
-    /// All of them.
+    /// All that this version writes.
     pub const ALL: [Outcome; 13] = [
         Self::Ok,
         Self::Failed,
@@ -126,23 +130,61 @@ impl Outcome {
             Self::InvalidResponse => "invalid_response",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
+            Self::Unknown(name) => name,
         }
     }
 
     /// Whether it says something of the target: a call that was cut or lost here says nothing of it.
     pub fn is_targets(self) -> bool {
-        !matches!(self, Self::Interrupted | Self::Lost)
+        !matches!(self, Self::Interrupted | Self::Lost | Self::Unknown(_))
     }
 
-    /// The outcome of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.as_str() == name)
+    /// The outcome that is stored by this name.
+    pub fn stored(name: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|outcome| outcome.as_str() == name);
+        known.unwrap_or_else(|| Self::Unknown(lasting(name)))
     }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self::stored(&name))
+    }
+}
+
+/// The same text for as long as the program runs. Each is kept once, and they are few: the names that later versions
+/// have for outcomes.
+fn lasting(name: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(&known) = names.get(name) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into());
+    names.insert(name);
+    name
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outcome_of_a_later_version_is_read_and_written_as_it_is() {
+        for known in Outcome::ALL {
+            assert_eq!(Outcome::stored(known.as_str()), known);
+        }
+        let later: Outcome = serde_json::from_str(r#""teapot""#).expect("it is read");
+        assert_eq!((later, later.as_str()), (Outcome::stored("teapot"), "teapot"));
+        assert_eq!(serde_json::to_string(&later).expect("it is written"), r#""teapot""#);
+        assert!(!Outcome::ALL.contains(&later) && !later.is_targets());
+    }
 
     #[test]
     fn a_note_is_kept_whole_whatever_the_answer_says() {

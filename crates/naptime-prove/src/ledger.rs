@@ -85,8 +85,10 @@ struct Occurrence {
     runs: usize,
     /// Those of them that tell of an answer.
     answered: usize,
-    /// Those of them that ended well.
+    /// Those of them that ended well: those of the schedule, and those of a call that somebody asked for at that moment,
+    /// which has a key of its own.
     well: usize,
+    asked_well: usize,
 }
 
 #[derive(Default)]
@@ -113,7 +115,8 @@ impl Audit {
             let occurrence = occurrences.entry(run.due).or_default();
             occurrence.runs += 1;
             occurrence.answered += usize::from(run.status.is_some());
-            occurrence.well += usize::from(run.outcome == Outcome::Ok);
+            let well = if run.manual { &mut occurrence.asked_well } else { &mut occurrence.well };
+            *well += usize::from(run.outcome == Outcome::Ok);
             self.ledger.runs += 1;
             self.ledger.lost_runs += usize::from(run.outcome == Outcome::Lost);
             if !tokens.insert(run.token) {
@@ -131,9 +134,11 @@ impl Audit {
                     format!("{path}: due {}, {} runs with an answer, {} calls", show(*due), it.answered, it.calls)
                 });
             }
-            for _ in 1..it.well {
-                self.faults
-                    .note("repeated_runs", || format!("{path}: due {}, ended well {} times", show(*due), it.well));
+            for well in [it.well, it.asked_well] {
+                for _ in 1..well {
+                    self.faults
+                        .note("repeated_runs", || format!("{path}: due {}, ended well {well} times", show(*due)));
+                }
             }
         }
         self.count(entry, job, &occurrences);
@@ -151,7 +156,9 @@ impl Audit {
         }
         let over = over(&job.spec.schedule, entry.first, job.state.due);
         // One that ended well is done with, so it is not due any more.
-        let is_over = |(due, it): &(&Time, &Occurrence)| job.state.due.is_none_or(|next| **due < next) || it.well > 0;
+        let is_over = |(due, it): &(&Time, &Occurrence)| {
+            job.state.due.is_none_or(|next| **due < next) || it.well + it.asked_well > 0
+        };
         let called = occurrences.iter().filter(is_over).count() as u64;
         if over != Some(counters.settled + counters.missed) || called != counters.settled {
             self.faults.note("unaccounted", || {

@@ -2,7 +2,6 @@
 
 use naptime_core::{JobId, Outcome, Run, Time, Token};
 use naptime_store::{MAX_RUNS, Page, PageRef, Position};
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::fault::Fault;
@@ -72,7 +71,6 @@ fn trim(connection: &Connection, job: JobId) -> Result<usize, Fault> {
 
 fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     let outcome: String = row.get("outcome")?;
-    let unknown = || format!("unknown outcome {outcome}").into();
     Ok(Run {
         token: uuid(row, "token")?.into(),
         job: uuid(row, "job")?.into(),
@@ -80,8 +78,7 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         due: time(row, "due")?,
         started: time(row, "started")?,
         finished: time(row, "finished")?,
-        outcome: Outcome::from_name(&outcome)
-            .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, unknown()))?,
+        outcome: Outcome::stored(&outcome),
         status: row.get("status")?,
         message: row.get("message")?,
         attempt: row.get("attempt")?,

@@ -115,6 +115,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::InvalidResponse => "invalid response",
         Outcome::Interrupted => "interrupted",
         Outcome::Lost => "lost",
+        Outcome::Unknown(name) => name,
     }
 }
 
@@ -122,7 +123,7 @@ pub(crate) fn outcome(outcome: Outcome) -> &'static str {
 pub(crate) fn tone(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Ok => "good",
-        Outcome::Interrupted | Outcome::Lost => "warn",
+        Outcome::Interrupted | Outcome::Lost | Outcome::Unknown(_) => "warn",
         _ => "bad",
     }
 }

@@ -76,7 +76,7 @@ impl Scheduler {
         let mut store = Known { last: Looked::default(), look_at: now, failures: 0, steal_at, steals: false };
         let mut look: Option<Look<'_>> = None;
         loop {
-            self.waiting.give_back_unplanned();
+            self.waiting.give_back_misplaced();
             if look.is_none() {
                 // What was asked for during a look, that look may have missed.
                 if let Some(by) = self.wakes.take() {
@@ -231,6 +231,22 @@ mod tests {
         assert!(total >= 200, "the slot is in use: {counts:?}");
         assert_eq!(counts.len(), 10, "all are called: {counts:?}");
         assert!(counts.iter().all(|count| count.abs_diff(total / 10) <= total / 20), "as often: {counts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_in_vain_for_a_slot_is_given_back() {
+        let mut bench = Workbench::with_slots(1).await;
+        let id = bench.add("http://a.test/", Schedule::aligned(SECOND)).await;
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(bench.settling(to_settle));
+        tokio::spawn(waiting::ask_for_edits(bench.waiting.clone(), bench.me));
+        tokio::spawn(bench.scheduler().run());
+        tokio::time::sleep(3 * SECOND).await;
+        let _in_use = bench.slots.take_up_to(1).await;
+        tokio::time::sleep(5 * SECOND).await;
+        assert_eq!(bench.waiting.len(), 1);
+        tokio::time::sleep(8 * SECOND).await;
+        assert_eq!((bench.waiting.len(), bench.job(id).state.lock.is_none()), (0, true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,6 +26,8 @@ const MAX: usize = 10_000;
 /// The longest call after which a job is held over: calls that take longer are in the way of others, and share the slots
 /// by what is claimed.
 const LONGEST_CALL: Duration = Duration::from_millis(250);
+/// How long a claim waits for a slot once its time has come.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the store is asked for edits while claims wait, and how long the answer counts.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 const COUNTS_FOR: Duration = Duration::from_millis(100);
@@ -136,16 +138,20 @@ impl Waiting {
         }
     }
 
-    /// Gives back what waits for longer than a job is held over: the store's clock was set back, and the job is planned
-    /// anew.
-    pub(crate) fn give_back_unplanned(&self) {
-        let latest = self.link.now() + HOLDS_OVER + CLOCK_TOLERANCE;
-        let last = self.state().claims.keys().next_back().map(|&(at, _)| at);
-        if last.is_some_and(|last| last > latest) {
-            let late: BTreeSet<ClaimRef> =
-                self.state().claims.keys().filter(|(at, _)| *at > latest).map(|&(_, claim)| claim).collect();
-            self.give_back(|claim| late.contains(claim));
-        }
+    /// Gives back what has waited in vain for a slot, so that it does not look as if it were being called; and what waits
+    /// for longer than a job is held over: the store's clock was set back, and the job is planned anew.
+    pub(crate) fn give_back_misplaced(&self) {
+        let now = self.link.now();
+        let is_misplaced = |at: Time| at + PATIENCE < now || at > now + HOLDS_OVER + CLOCK_TOLERANCE;
+        let misplaced: BTreeSet<ClaimRef> = {
+            let state = self.state();
+            let ends = [state.claims.keys().next(), state.claims.keys().next_back()];
+            if !ends.into_iter().flatten().any(|(at, _)| is_misplaced(*at)) {
+                return;
+            }
+            state.claims.keys().filter(|(at, _)| is_misplaced(*at)).map(|&(_, claim)| claim).collect()
+        };
+        self.give_back(|claim| misplaced.contains(claim));
     }
 
     /// Waits until what waits has changed, or may begin.

@@ -158,6 +158,11 @@ fn an_occurrence_ends_well_once() {
         books.runs[0].outcome = Outcome::Interrupted;
     };
     check(failed, &[]);
+    let asked = |books: &mut Books| {
+        again(Some(fresh))(books);
+        books.runs[0].manual = true;
+    };
+    check(asked, &[]);
 }
 
 #[test]
