@@ -112,8 +112,7 @@ impl Scheduler {
     /// Looks at the store, if it is time and there are slots for it.
     fn look(&self, store: &mut Known) -> Option<Look<'_>> {
         let free = self.slots.free();
-        let waits_for_several = free < self.several(store) && store.look_at.elapsed() < SEVERAL;
-        if !store.is_ripe() || waits_for_several {
+        if !store.is_ripe() || free < self.several(store) {
             return None;
         }
         let soon = if self.is_first(store) { 0 } else { self.waiting.count_until(self.link.now() + SOON, free) };
@@ -149,9 +148,10 @@ impl Scheduler {
         store.last.next.is_some_and(|next| self.waiting.first().is_none_or(|first| next <= first))
     }
 
-    /// How many slots a look waits for.
+    /// How many slots a look waits for: not for long, since under strain there may never be several.
     fn several(&self, store: &Known) -> usize {
-        if store.last.is_behind && self.is_first(store) { self.slots.several() } else { 1 }
+        let is_worth_it = store.last.is_behind && self.is_first(store) && store.look_at.elapsed() < SEVERAL;
+        if is_worth_it { self.slots.several() } else { 1 }
     }
 
     /// When there is something to do, if nothing happens before.
@@ -201,6 +201,7 @@ mod tests {
     use naptime_core::Schedule;
 
     use super::*;
+    use crate::call::LocalFault;
     use crate::waiting;
     use crate::workbench::Workbench;
 
@@ -247,6 +248,23 @@ mod tests {
         assert_eq!(bench.waiting.len(), 1);
         tokio::time::sleep(8 * SECOND).await;
         assert_eq!((bench.waiting.len(), bench.job(id).state.lock.is_none()), (0, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_under_strain_uses_the_few_slots_it_has() {
+        let mut bench = Workbench::with_slots(80).await;
+        *bench.target.takes.lock().expect("no panic") = SECOND / 10;
+        for number in 0..80 {
+            bench.once(&format!("http://a.test/{number}"), Duration::ZERO).await;
+        }
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(bench.settling(to_settle));
+        bench.slots.strain.note(LocalFault::NoDescriptors, 4);
+        tokio::spawn(bench.scheduler().run());
+        // One second in which nothing is claimed, and one in which two slots are in use, or a few more.
+        tokio::time::sleep(2 * SECOND).await;
+        let calls = bench.calls().len();
+        assert!((10..60).contains(&calls), "{calls} calls");
     }
 
     #[tokio::test(start_paused = true)]
