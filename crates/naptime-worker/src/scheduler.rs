@@ -25,7 +25,7 @@ use crate::waiting::Waiting;
 use crate::wakes::Wakes;
 
 /// How long before its time a claim that waits gets its slot, so that several do at once.
-const EARLY: Duration = Duration::from_millis(10);
+pub(crate) const EARLY: Duration = Duration::from_millis(10);
 /// How long before their time slots are kept for claims that wait, while the store is looked at.
 const SOON: Duration = Duration::from_millis(50);
 /// How long a look at the store waits for several slots to be free, if more is due there than there are slots. A look

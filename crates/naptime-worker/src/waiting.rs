@@ -14,9 +14,11 @@ use naptime_core::{Claim, ClaimRef, Run, Then, Time, WorkerId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::LOOKAHEAD;
 use crate::held::Held;
 use crate::link::Link;
 use crate::outage::backoff;
+use crate::scheduler::EARLY;
 use crate::settling::Settler;
 use crate::share::Share;
 use crate::slots::{SMALL, Slots};
@@ -28,9 +30,10 @@ const MAX: usize = 10_000;
 const LONGEST_CALL: Duration = Duration::from_millis(250);
 /// How long a claim waits for a slot once its time has come.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the store is asked for edits while claims wait, and how long the answer counts.
+/// How often the store is asked for edits while claims wait.
 const ASK_EVERY: Duration = Duration::from_millis(50);
-const COUNTS_FOR: Duration = Duration::from_millis(100);
+/// How long before its call it may have been asked, less the time that a claim has its slot before that.
+const COUNTS_FOR: Duration = LOOKAHEAD.saturating_sub(EARLY);
 
 /// Claims that hold jobs over.
 pub(crate) struct Waiting {
