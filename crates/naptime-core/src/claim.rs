@@ -159,8 +159,10 @@ impl Job {
         // If it is another plan, an edit has set `due`, and it stays as set.
         let same_plan = self.plan == lock.plan;
         let state = &mut self.state;
-        // A request that came during the call is still to be answered.
-        if settled.then != Then::GiveBack && state.asked_at == lock.asked_at {
+        // A request that came during the call is still to be answered, and so is one that this claim took on and then
+        // found the recorded run of the occurrence to settle first.
+        let answered = settled.then != Then::GiveBack && settled.run.as_ref().is_none_or(|run| run.manual);
+        if answered && state.asked_at == lock.asked_at {
             state.asked_at = None;
         }
         let (mut done, mut missed) = (0, 0);
@@ -306,13 +308,16 @@ impl Claim {
         lost.iter().enumerate().filter_map(run).collect()
     }
 
-    /// Takes over a run that an earlier claim did record, if it answers for what this claim is for.
+    /// Takes over a run that an earlier claim did record, if it answers for what this claim found: the occurrence owed,
+    /// or the call that was asked for. If there are runs of both, the claim ends with that of the occurrence.
     pub fn take_over(&mut self, run: Run) {
         let lock = &self.lock;
-        let same = |lost: &Lost| {
-            lost.token == run.token && (lost.plan, lost.due, lost.asked_at) == (lock.plan, lock.due, lock.asked_at)
+        let is_answer = |lost: &Lost| {
+            let same_request = lost.asked_at.is_none_or(|asked| lock.asked_at == Some(asked));
+            lost.token == run.token && (lost.plan, lost.due) == (lock.plan, lock.due) && same_request
         };
-        if run.outcome != Outcome::Lost && lock.lost.iter().any(same) {
+        let is_second = self.recorded.is_some() && run.manual;
+        if run.outcome != Outcome::Lost && lock.lost.iter().any(is_answer) && !is_second {
             self.recorded = Some(run);
         }
     }

@@ -250,6 +250,7 @@ impl World {
                 assert!(at >= due, "called early");
                 if counted && !manual {
                     assert!(self.tries <= attempts, "{} tries of {attempts}", self.tries);
+                    self.check_unanswered(claim);
                 }
                 self.now = self.now.max(at);
                 let run = Run {
@@ -279,6 +280,21 @@ impl World {
                 }
                 claim.settled_uncalled(then)
             }
+        }
+    }
+
+    /// No claim of the occurrence recorded a run from which nobody has settled: it is called again for want of an answer
+    /// only, or because that answer asks for a retry.
+    fn check_unanswered(&self, claim: &Claim) {
+        for earlier in self.claims.iter().filter_map(|held| held.claim.as_ref()) {
+            let same = earlier.lock.token != claim.lock.token
+                && (earlier.lock.plan, earlier.lock.due) == (claim.lock.plan, claim.lock.due);
+            let Some(run) = self.recorded.get(&earlier.lock.token).filter(|run| same && !run.manual) else { continue };
+            let settled = self.claims.iter().filter_map(|held| held.settled.as_ref());
+            let is_settled = settled.into_iter().any(|it| {
+                it.claim.token == run.token || it.run.as_ref().is_some_and(|settled| settled.token == run.token)
+            });
+            assert!(run.outcome == Outcome::Lost || is_settled, "7: called again though its run was recorded");
         }
     }
 
