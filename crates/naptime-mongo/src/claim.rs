@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint, ReturnDocument};
 use naptime_core::{Claim, Job, JobId, Pool, Then, Time, Token};
-use naptime_store::{Queue, Result, Rooms, SIGHT, Taken, Want};
+use naptime_store::{Queue, Result, Rooms, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
@@ -132,7 +132,7 @@ impl MongoStore {
     /// Of other workers' partitions it is only told that there is more within sight, where that is more than wanted.
     async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<(Vec<Candidate>, bool)> {
         let at_home = want.late.is_zero();
-        let filter = until(want, horizon + SIGHT);
+        let filter = until(want, horizon + want.sight());
         if !(at_home && self.dense.load(Ordering::Relaxed)) {
             let mut found = self.candidates(filter.clone(), by_index(schema::peek(), limit, false)).await?;
             if found.len() < limit {

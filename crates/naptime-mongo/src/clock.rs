@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mongodb::Database;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, DateTime, doc};
 use naptime_core::Time;
 use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_store::Result;
@@ -14,8 +14,10 @@ use tokio::time::Instant;
 
 use crate::command;
 
-/// How often the server's time is read.
+/// How often it is seen to that the server's time is read. What else is asked of the server tells it, too.
 const READ_EVERY: Duration = Duration::from_secs(2);
+/// How old the last reading may be by then.
+const FRESH: Duration = Duration::from_secs(3);
 /// How many readings count. The best of several is nearer to the truth, since each is late by its way back; old ones
 /// must go, so that a server clock that goes slower than this machine's is followed.
 const READINGS: usize = 8;
@@ -28,12 +30,14 @@ pub(crate) struct ServerClock {
     start: Instant,
     /// For each reading, the server's time at `start` in microseconds, as far as the reading proves it.
     readings: Mutex<VecDeque<i64>>,
+    /// When the last one was made, in microseconds from `start`.
+    read_at: AtomicI64,
     offset: Arc<AtomicI64>,
 }
 
 impl ServerClock {
     pub(crate) fn new(offset: Arc<AtomicI64>) -> Self {
-        Self { start: Instant::now(), readings: Mutex::default(), offset }
+        Self { start: Instant::now(), readings: Mutex::default(), read_at: AtomicI64::new(0), offset }
     }
 
     /// A lower bound of the server's time.
@@ -50,7 +54,7 @@ impl ServerClock {
     fn micros(&self) -> i64 {
         let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let at_start = readings.iter().max().copied().unwrap_or(0);
-        at_start + micros(self.start.elapsed()) + self.offset.load(Ordering::Relaxed) * 1000
+        at_start + self.elapsed() + self.offset.load(Ordering::Relaxed) * 1000
     }
 
     /// The server's time in a pipeline or `$expr`.
@@ -61,7 +65,7 @@ impl ServerClock {
         }
     }
 
-    /// Reads the time now, and from now on every two seconds for as long as this clock is in use.
+    /// Reads the time now, and from now on every few seconds for as long as this clock is in use.
     pub(crate) async fn keep_reading(self: &Arc<Self>, db: &Database) -> Result<()> {
         for _ in 0..3 {
             self.read(db).await?;
@@ -72,6 +76,9 @@ impl ServerClock {
             loop {
                 tokio::time::sleep(READ_EVERY).await;
                 let Some(clock) = clock.upgrade() else { return };
+                if clock.elapsed() - clock.read_at.load(Ordering::Relaxed) < micros(FRESH) {
+                    continue;
+                }
                 // Without an answer the estimate goes on from the last one.
                 match clock.read(&db).await {
                     Ok(()) => failing = false,
@@ -87,13 +94,24 @@ impl ServerClock {
     }
 
     async fn read(&self, db: &Database) -> Result<()> {
-        let before = micros(self.start.elapsed());
+        let asked_at = self.elapsed();
         let reply = command::run(db, doc! {"hello": 1}).await?;
-        let after = micros(self.start.elapsed());
-        if let Ok(time) = reply.get_datetime("localTime") {
-            self.take(time.timestamp_millis() * 1000, before, after);
-        }
+        self.note(reply.get_datetime("localTime").ok(), asked_at);
         Ok(())
+    }
+
+    /// What went by since this clock was made, in microseconds.
+    pub(crate) fn elapsed(&self) -> i64 {
+        micros(self.start.elapsed())
+    }
+
+    /// Takes note of the server's time in an answer that came just now, to what was asked when so much had
+    /// [elapsed](Self::elapsed).
+    pub(crate) fn note(&self, server: Option<&DateTime>, asked_at: i64) {
+        let Some(server) = server else { return };
+        let answered_at = self.elapsed();
+        self.read_at.store(answered_at, Ordering::Relaxed);
+        self.take(server.timestamp_millis() * 1000, asked_at, answered_at);
     }
 
     /// Takes in what the server's clock said between these moments of this machine's, all in microseconds. If that is

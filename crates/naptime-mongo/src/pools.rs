@@ -149,6 +149,7 @@ impl Pools for MongoStore {
                 if let Err(error) = self.regate(pool.as_str(), gate).await {
                     tracing::debug!(%pool, %error, "the workers go on with what is left of a change of a pool");
                 }
+                self.wake_workers();
                 return Ok(after);
             }
         }

@@ -83,9 +83,12 @@ impl Queue for MongoStore {
             "$expr": {"$gt": ["$seen_at", {"$subtract": [&now, millis(DEAD_AFTER)]}]},
         };
         let workers = self.workers.clone();
-        let shown = doc! {"capacity": 1, "held": 1};
+        let shown = doc! {"capacity": 1, "held": 1, "now": "$$NOW"};
+        let asked_at = self.clock.elapsed();
         let living = async move { workers.find(alive).projection(shown).await?.try_collect::<Vec<_>>().await };
-        Ok(command::bounded(living).await?.iter().filter_map(peer).collect())
+        let living = command::bounded(living).await?;
+        self.clock.note(living.first().and_then(|worker| worker.get_datetime("now").ok()), asked_at);
+        Ok(living.iter().filter_map(peer).collect())
     }
 
     async fn woken(&self, seen: u64) -> Result<u64> {

@@ -41,9 +41,15 @@ impl MongoStore {
     /// Wakes workers if one of these jobs is due soon.
     pub(crate) fn wake_if_soon<'a>(&self, jobs: impl IntoIterator<Item = &'a Job>) {
         let now = self.now();
-        let is_due_soon = jobs.into_iter().any(|job| is_soon(job.state.claim_at, now));
-        // One that has not been sent yet is for this job, too.
-        if !is_due_soon || self.wakes.is_pending.swap(true, Ordering::AcqRel) {
+        if jobs.into_iter().any(|job| is_soon(job.state.claim_at, now)) {
+            self.wake_workers();
+        }
+    }
+
+    /// Wakes workers in a moment. If that fails, they find out for themselves some seconds later.
+    pub(crate) fn wake_workers(&self) {
+        // One that has not been sent yet is for this reason, too.
+        if self.wakes.is_pending.swap(true, Ordering::AcqRel) {
             return;
         }
         let store = self.clone();

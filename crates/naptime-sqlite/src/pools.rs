@@ -51,7 +51,7 @@ impl Pools for SqliteStore {
 
     async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings> {
         let pool = pool.clone();
-        self.write(move |connection, now| {
+        let changed = self.write(move |connection, now| {
             let mut settings = find(connection, &pool)?.ok_or(Error::NotFound)?;
             if expect.is_some_and(|expect| expect != settings.rev) {
                 return Err(Error::Stale(settings.rev).into());
@@ -61,8 +61,10 @@ impl Pools for SqliteStore {
                 write(connection, &settings, was_gated)?;
             }
             Ok(settings)
-        })
-        .await
+        });
+        let changed = changed.await;
+        self.wake_up();
+        changed
     }
 
     async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()> {

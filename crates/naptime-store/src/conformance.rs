@@ -175,7 +175,7 @@ macro_rules! conformance {
                 edits_of_what_is_held_are_told
             }
             waking {
-                who_makes_work_due_wakes_workers
+                who_makes_work_due_or_changes_a_pool_wakes_workers
             }
             occurrences {
                 every_occurrence_is_settled_or_missed

@@ -37,7 +37,7 @@ pub use page::{Page, PageRef, Position};
 pub use plan::Planning;
 pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
 pub use probe::Probe;
-pub use queue::{Queue, SIGHT, Taken, Want, is_soon};
+pub use queue::{Queue, SIGHT, SIGHT_OF_OTHERS, Taken, Want, is_soon};
 pub use queued::{Queued, QueuedQuery, Treated, Treatment};
 pub use repairs::{Repairs, SetBack};
 pub use rooms::Rooms;

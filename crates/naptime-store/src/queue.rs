@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use naptime_core::job::MIN_LEASE;
 use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Peer, Pool, Settled, Time, Token, WorkerId};
 
 use crate::{Clock, Result, Rooms};
@@ -28,9 +29,9 @@ pub trait Queue: Clock {
     /// Says that this worker lives, and returns those who do and are not [stopping](Heartbeat::stopping).
     async fn beat(&self, me: &Heartbeat) -> Result<Vec<Peer>>;
 
-    /// Waits until work may have come that is due earlier than a look foresaw: somebody added a job or made one due, and
-    /// it is due within [`SIGHT`], or [`Queue::wake`] was called. Returns a number that differs from `seen` then, and
-    /// `seen` if nothing came for some seconds.
+    /// Waits until a worker has reason to look again: somebody added a job or made one due, and it is due within
+    /// [`SIGHT`], or the settings of a pool were changed, or [`Queue::wake`] was called. Returns a number that differs
+    /// from `seen` then, and `seen` if nothing came for some seconds.
     ///
     /// # Errors
     /// If nobody can tell for now, and it has to be looked often.
@@ -45,6 +46,9 @@ pub trait Queue: Clock {
 
 /// How far ahead a claim sees at least, from the end of its lookahead on: no worker waits longer without another look.
 pub const SIGHT: Duration = Duration::from_secs(2);
+/// The same for a claim of what others are late with. They look there themselves, and are woken for what comes. Should
+/// one of them die, its claims are found in time: those made after a look last until the next look at least.
+pub const SIGHT_OF_OTHERS: Duration = MIN_LEASE;
 
 /// Whether workers are to be woken for a job that can be claimed then: they may not look before.
 pub fn is_soon(claim_at: Option<Time>, now: Time) -> bool {
@@ -74,13 +78,20 @@ pub struct Want {
     pub rooms: Rooms,
 }
 
+impl Want {
+    /// How far ahead this claim sees at least.
+    pub fn sight(&self) -> Duration {
+        if self.late.is_zero() { SIGHT } else { SIGHT_OF_OTHERS }
+    }
+}
+
 /// What was claimed.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// The claims.
     pub claims: Vec<Claim>,
-    /// When the next job of these partitions can be claimed, as far as known; none if there is nothing further within
-    /// [`SIGHT`]. May be in the past: there is more than was taken. Jobs that were passed over don't count.
+    /// When the next job of these partitions can be claimed, as far as known; none if there is nothing further in
+    /// [sight](Want::sight). May be in the past: there is more than was taken. Jobs that were passed over don't count.
     pub next: Option<Time>,
     /// The pool of which jobs were passed over for want of [`Rooms`], while there were slots for them.
     pub passed_over: Option<Pool>,

@@ -78,9 +78,9 @@ impl Claiming {
             self.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
         }
         let longest = self.wakes.longest_pause(self.sleep);
-        let mut steal_in = longest;
+        let mut steal_in = self.wakes.longest_pause_for_others(self.sleep).max(STEAL_AFTER);
         if steal && let Some(late) = self.claim(taken, self.share.others(), STEAL_AFTER).await?.next {
-            steal_in = late.since(self.link.now()).clamp(STEAL_AFTER, longest.max(STEAL_AFTER));
+            steal_in = late.since(self.link.now()).clamp(STEAL_AFTER, steal_in);
         }
         let pause = match found.next.map(|next| (next - MARGIN).since(self.link.now())) {
             Some(Duration::ZERO) if found.count == 0 => CONTENDED,

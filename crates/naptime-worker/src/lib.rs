@@ -245,8 +245,8 @@ impl Worker {
         help(Box::pin(renewing::keep_fences(registry.clone())));
         help(Box::pin(meter::run(meter.clone(), me, capacity, link.clone(), registry.clone())));
         help(Box::pin(waiting::ask_for_edits(waiting, me)));
+        help(Box::pin(pools::run(pools, wakes.clone())));
         help(Box::pin(wakes::run(wakes)));
-        help(Box::pin(pools::run(pools)));
         help(Box::pin(passes::run(passes.clone(), link.clone(), to_free)));
         help(Box::pin(settling.run(to_settle)));
         let claimers = TaskTracker::new();

@@ -13,9 +13,12 @@ use tokio::sync::watch;
 use crate::link::Link;
 use crate::outage::backoff;
 use crate::presence::Presence;
+use crate::wakes::Wakes;
 
-/// How often the settings are read.
+/// How often the settings are read at most, and while the store does not tell of changes.
 const EVERY: Duration = Duration::from_secs(2);
+/// How often they are read at least.
+const SELDOM: Duration = Duration::from_secs(10);
 
 /// The pools that are not as all others, as last read.
 pub(crate) struct Pools {
@@ -74,11 +77,15 @@ impl Pools {
     }
 }
 
-/// Reads the settings every two seconds.
-pub(crate) async fn run(pools: Arc<Pools>) {
+/// Reads the settings when they may have changed.
+pub(crate) async fn run(pools: Arc<Pools>, wakes: Arc<Wakes>) {
     let mut failures = 0;
     loop {
         failures = if pools.refresh().await.is_ok() { 0 } else { failures + 1 };
         tokio::time::sleep(if failures == 0 { EVERY } else { backoff(failures) }).await;
+        if failures == 0 && wakes.are_told() {
+            // If nobody told of a change until then, they are read all the same.
+            let _ = tokio::time::timeout(SELDOM - EVERY, wakes.pools()).await;
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use naptime_core::{JobId, Settled, Then, Time};
-use naptime_store::{SIGHT, is_soon};
+use naptime_store::{SIGHT, SIGHT_OF_OTHERS, is_soon};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -28,20 +28,31 @@ pub(crate) struct Wakes {
     look_by: Mutex<Option<Time>>,
     scheduler: Notify,
     gated: Notify,
+    pools: Notify,
     /// Work that is due soon was left to others.
     left: Notify,
 }
 
 impl Wakes {
     pub(crate) fn new(link: Link, share: Arc<Share>, stopping: CancellationToken) -> Self {
-        let [scheduler, gated, left] = [(); 3].map(|()| Notify::new());
+        let [scheduler, gated, pools, left] = [(); 4].map(|()| Notify::new());
         let are_told = AtomicBool::new(false);
-        Self { link, share, stopping, are_told, look_by: Mutex::default(), scheduler, gated, left }
+        Self { link, share, stopping, are_told, look_by: Mutex::default(), scheduler, gated, pools, left }
     }
 
     /// The longest pause between two looks, if it is `unless_told` while nobody tells what comes.
     pub(crate) fn longest_pause(&self, unless_told: Duration) -> Duration {
-        if self.are_told.load(Ordering::Relaxed) { SIGHT } else { unless_told }
+        if self.are_told() { SIGHT } else { unless_told }
+    }
+
+    /// The same between two looks at others' partitions.
+    pub(crate) fn longest_pause_for_others(&self, unless_told: Duration) -> Duration {
+        if self.are_told() { SIGHT_OF_OTHERS } else { unless_told }
+    }
+
+    /// Whether the store tells of what comes.
+    pub(crate) fn are_told(&self) -> bool {
+        self.are_told.load(Ordering::Relaxed)
     }
 
     /// Has the scheduler look in time for what is due then.
@@ -64,6 +75,11 @@ impl Wakes {
     /// Waits until there may be work of pools with limits.
     pub(crate) async fn gated(&self) {
         self.gated.notified().await;
+    }
+
+    /// Waits until settings of pools may have changed.
+    pub(crate) async fn pools(&self) {
+        self.pools.notified().await;
     }
 
     /// Takes note of when settled jobs are due, but for those that are held over.
@@ -95,6 +111,7 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
             if woken.as_ref().ok() != Some(&seen) {
                 wakes.look_by(wakes.link.now());
                 wakes.gated.notify_one();
+                wakes.pools.notify_one();
             }
             match woken {
                 Ok(now) => (seen, failures) = (now, 0),

@@ -8,7 +8,7 @@ use naptime_core::{Duty, Edit, JobId, Lock, NewJob, Partition};
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, about, due_at, ids, new_job, want};
-use crate::{SIGHT, Want};
+use crate::{SIGHT, SIGHT_OF_OTHERS, Want};
 
 pub async fn nothing_is_claimed_early<B: Backend>() {
     let case = Case::<B>::new().await;
@@ -27,6 +27,10 @@ pub async fn nothing_is_claimed_early<B: Backend>() {
     case.advance_to(due - SECONDS).await;
     assert!(case.claim().await.is_empty(), "5 s early");
     assert_eq!(case.get(job.id).await, job, "looking changes nothing");
+    let late = Duration::from_millis(250);
+    case.advance_to(due + late - SIGHT_OF_OTHERS).await;
+    let taken = case.store.claim(&Want { late, ..want() }).await.expect("nothing to claim");
+    assert!(taken.next.is_some_and(|next| next <= due + late), "whose it is not sees it from afar: {:?}", taken.next);
     case.advance_to(due - SIGHT).await;
     let taken = case.store.claim(&want()).await.expect("nothing to claim");
     assert!(taken.claims.is_empty());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naptime_core::Edit;
+use naptime_core::{Edit, PoolChange};
 use tokio::time::timeout;
 
 use super::Backend;
@@ -25,7 +25,7 @@ async fn told<B: Backend>(case: &Case<B>, seen: u64, meanwhile: impl Future<Outp
     timeout(SOON, async { tokio::join!(told, meanwhile).0 }).await.expect("somebody is told")
 }
 
-pub async fn who_makes_work_due_wakes_workers<B: Backend>() {
+pub async fn who_makes_work_due_or_changes_a_pool_wakes_workers<B: Backend>() {
     let case = Case::<B>::new().await;
     let other = case.backend.another().await;
     let add = async |after: Duration| {
@@ -48,5 +48,8 @@ pub async fn who_makes_work_due_wakes_workers<B: Backend>() {
     .await;
     let later = add(3600 * SECOND).await;
     seen = told(&case, seen, async { other.edit(later, None, Edit::CallNow).await.map(drop).expect("edited") }).await;
-    told(&case, seen, async { other.wake().await.expect("woken") }).await;
+    seen = told(&case, seen, async { other.wake().await.expect("woken") }).await;
+    let pool = case.get(later).await.spec.endpoint.pool().clone();
+    let change = PoolChange { active: Some(false), ..PoolChange::default() };
+    told(&case, seen, async { other.change_pool(&pool, None, change).await.map(drop).expect("changed") }).await;
 }

@@ -54,13 +54,15 @@ impl Pools for MemoryStore {
     }
 
     async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings> {
-        self.with(|state, now| {
+        let changed = self.with(|state, now| {
             let settings = state.pools.expect(pool, expect)?;
             settings.change(change, now);
             let settings = settings.clone();
             state.follow_pool(pool);
             Ok(settings)
-        })
+        });
+        self.wake_up();
+        changed
     }
 
     async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()> {
