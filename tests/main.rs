@@ -23,6 +23,7 @@ mod scenarios {
     mod events;
     mod forms;
     mod full_disk;
+    mod idle;
     mod import;
     mod import_dumps;
     mod invariants;
