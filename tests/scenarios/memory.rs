@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Endpoint, JobId, NewJob, Partition, Pool, PoolChange, Schedule, Spec};
+use naptime_core::{Endpoint, JobId, NewJob, Partition, Pool, PoolChange, Rooms, Schedule, Spec};
 use naptime_store::conformance::Backend;
 use naptime_store::memory::{HeldPass, MemoryStore};
 use naptime_store::pools::START_LASTS;
-use naptime_store::{Clock, Freed, Gates, Jobs, Pools, Queue, Rooms, Store, Take, Taken, Want};
+use naptime_store::{Clock, Freed, Gates, Jobs, Pools, Queue, Store, Take, Taken, Want};
 use uuid::Uuid;
 
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);

@@ -9,9 +9,9 @@ use futures::future::join_all;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Hint, IndexOptions};
-use naptime_core::{Job, Outcome, Partition, Pool, Stage, Then, Time};
+use naptime_core::{Job, Outcome, Partition, Pool, Rooms, Stage, Then, Time};
 use naptime_mongo::{MongoStore, OpenError, Options};
-use naptime_store::{Clock, Gates, History, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rooms, Slas, Want};
+use naptime_store::{Clock, Gates, History, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Slas, Want};
 use naptime_tests::mongo::{self, Database};
 use uuid::Uuid;
 

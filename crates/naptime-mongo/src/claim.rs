@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint, ReturnDocument};
-use naptime_core::{Claim, Job, JobId, Pool, Then, Time, Token};
-use naptime_store::{Queue, Result, Rooms, Taken, Want};
+use naptime_core::{Candidate, Claim, Job, JobId, Pick, Picked, Then, Time, Token};
+use naptime_store::{Queue, Result, Taken, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
@@ -29,7 +29,7 @@ pub(crate) type Doubtful = Mutex<Vec<(Token, Vec<JobId>)>>;
 
 /// What the index tells of a job.
 #[derive(Deserialize)]
-struct Candidate {
+struct Entry {
     _id: Uuid,
     claim_at: DateTime,
     size: i64,
@@ -38,33 +38,26 @@ struct Candidate {
     pool: String,
 }
 
-impl Candidate {
-    fn id(&self) -> JobId {
-        self._id.to_uuid_1().into()
+impl Entry {
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            job: self._id.to_uuid_1().into(),
+            claim_at: time(self.claim_at),
+            size: usize::try_from(self.size).unwrap_or(usize::MAX),
+            pool: &self.pool,
+        }
     }
-}
-
-/// The jobs to lock.
-struct Picked {
-    jobs: Vec<Candidate>,
-    /// When the next one after them can be claimed.
-    next: Option<Time>,
-    /// The first that was passed over because its pool has no room, if that leaves slots.
-    passed_over: Option<Candidate>,
-    rooms: Rooms,
-    bytes: usize,
 }
 
 impl MongoStore {
     pub(crate) async fn claim_due(&self, want: &Want) -> Result<Taken> {
         self.give_back_doubtful().await?;
-        let Picked { jobs: candidates, next: after, passed_over, .. } = self.peek(want).await?;
-        let passed_over = passed_over.and_then(|first| Pool::parse(&first.pool).ok());
+        let Picked { jobs: picked, next: after, passed_over } = self.peek(want).await?;
         let after = after.map(|at| at + want.late);
-        if candidates.is_empty() {
+        if picked.is_empty() {
             return Ok(Taken { claims: Vec::new(), next: after, passed_over });
         }
-        let ids: Vec<JobId> = candidates.iter().map(Candidate::id).collect();
+        let ids: Vec<JobId> = picked.iter().map(|(id, _)| *id).collect();
         let jobs = match self.lock(want, &ids).await {
             Ok(jobs) => jobs,
             // The lock may have been taken, or may be yet: no call until that is settled.
@@ -76,8 +69,8 @@ impl MongoStore {
         let claims: Vec<Claim> = jobs.into_iter().filter_map(claimed).collect();
         // Others were faster, or the job is held until its lease ends within the lookahead.
         let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
-        let left = candidates.iter().find(|candidate| !taken.contains(&candidate.id()));
-        let next = left.map(|candidate| time(candidate.claim_at)).or(after);
+        let left = picked.iter().find(|(id, _)| !taken.contains(id));
+        let next = left.map(|(_, claim_at)| *claim_at).or(after);
         match self.record_lost(claims).await {
             Ok(claims) => Ok(Taken { claims, next, passed_over }),
             Err(error) => {
@@ -101,25 +94,25 @@ impl MongoStore {
             None => self.in_partitions(want, horizon, limit + 1).await?,
             Some(pool) => {
                 let filter = doc! {"gate": pool.as_str(), "claim_at": {"$gt": DateTime::from_millis(0)}};
-                (self.candidates(filter, by_index(by_gate(), limit + 1, true)).await?, true)
+                (self.entries(filter, by_index(by_gate(), limit + 1, true)).await?, true)
             }
         };
-        let mut picked =
-            Picked { jobs: Vec::new(), next: None, passed_over: None, rooms: want.rooms.clone(), bytes: 0 };
-        picked.pick(found, horizon, limit, want.bytes);
-        if !is_whole && picked.next.is_none() {
-            picked.next = Some(horizon);
-        }
-        if let (Some(first), Some(within)) = (&picked.passed_over, want.rooms.look_past()) {
-            let seen: HashSet<JobId> = picked.jobs.iter().map(Candidate::id).collect();
-            match self.past(&first.pool, want, horizon + within, limit + 1).await? {
-                Some(mut found) => {
-                    found.retain(|candidate| !seen.contains(&candidate.id()));
-                    picked.pick(found, horizon, limit, want.bytes);
+        let mut pick = Pick::new(horizon, limit, want.bytes, want.rooms.clone());
+        let _ = found.iter().all(|entry| pick.offer(entry.candidate()));
+        if let Some((pool, within)) = pick.look_past() {
+            let seen: HashSet<Uuid> = found.iter().map(|entry| entry._id).collect();
+            match self.past(pool, want, horizon + within, limit + 1).await? {
+                Some(behind) => {
+                    let mut unseen = behind.iter().filter(|entry| !seen.contains(&entry._id));
+                    let _ = unseen.all(|entry| pick.offer(entry.candidate()));
                 }
                 // There may be others.
-                None => picked.next = Some(horizon),
+                None => pick.leave(horizon),
             }
+        }
+        let mut picked = pick.end();
+        if !is_whole && picked.passed_over.is_none() {
+            picked.next = picked.next.or(Some(horizon));
         }
         Ok(picked)
     }
@@ -130,22 +123,22 @@ impl MongoStore {
     /// So all that is due within sight is read in any order, and only where that is more than wanted are the first of
     /// them asked for.
     /// Of other workers' partitions it is only told that there is more within sight, where that is more than wanted.
-    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<(Vec<Candidate>, bool)> {
+    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<(Vec<Entry>, bool)> {
         let at_home = want.late.is_zero();
         let filter = until(want, horizon + want.sight());
         if !(at_home && self.dense.load(Ordering::Relaxed)) {
-            let mut found = self.candidates(filter.clone(), by_index(schema::peek(), limit, false)).await?;
+            let mut found = self.entries(filter.clone(), by_index(schema::peek(), limit, false)).await?;
             if found.len() < limit {
-                found.sort_by_key(|candidate| (candidate.claim_at, candidate._id));
+                found.sort_by_key(|entry| (entry.claim_at, entry._id));
                 return Ok((found, true));
             }
         }
         if !at_home {
             // Others are busy, and to sort what they are about to do is dear.
-            let late = self.candidates(until(want, horizon), by_index(schema::peek(), limit, true)).await?;
+            let late = self.entries(until(want, horizon), by_index(schema::peek(), limit, true)).await?;
             return Ok((late, false));
         }
-        let found = self.candidates(filter, by_index(schema::peek(), limit, true)).await?;
+        let found = self.entries(filter, by_index(schema::peek(), limit, true)).await?;
         self.dense.store(found.len() == limit, Ordering::Relaxed);
         Ok((found, true))
     }
@@ -153,12 +146,12 @@ impl MongoStore {
     /// The first jobs of other pools than this; none if it takes too long to get to them.
     ///
     /// It reads past all jobs of that pool: 1 us for each, so 0.1 s where 100,000 are overdue.
-    async fn past(&self, pool: &str, want: &Want, horizon: Time, limit: usize) -> Result<Option<Vec<Candidate>>> {
+    async fn past(&self, pool: &str, want: &Want, horizon: Time, limit: usize) -> Result<Option<Vec<Entry>>> {
         let mut filter = until(want, horizon);
         filter.insert("pool", doc! {"$ne": pool});
         let mut options = by_index(schema::peek(), limit, true);
         options.max_time = Some(LONGEST_LOOK);
-        let due = self.due.clone_with_type::<Candidate>();
+        let due = self.due.clone_with_type::<Entry>();
         command::bounded(async move {
             let found = async { due.find(filter).with_options(options).await?.try_collect().await };
             match found.await {
@@ -170,8 +163,8 @@ impl MongoStore {
     }
 
     /// What the index tells of jobs, and no document.
-    async fn candidates(&self, filter: Document, options: FindOptions) -> Result<Vec<Candidate>> {
-        let due = self.due.clone_with_type::<Candidate>();
+    async fn entries(&self, filter: Document, options: FindOptions) -> Result<Vec<Entry>> {
+        let due = self.due.clone_with_type::<Entry>();
         command::bounded(async move { due.find(filter).with_options(options).await?.try_collect().await }).await
     }
 
@@ -197,35 +190,6 @@ impl MongoStore {
         filter.extend(guard);
         command::update(&self.db, "due", vec![Update::many(filter, set)]).await?;
         self.held([want.token], ids).await
-    }
-}
-
-impl Picked {
-    /// Picks what is due, has room in its pool, and fits. What comes after that tells when there is more.
-    fn pick(&mut self, found: Vec<Candidate>, horizon: Time, limit: usize, bytes: usize) {
-        let mut full = false;
-        for candidate in found {
-            let claim_at = time(candidate.claim_at);
-            if self.passed_over.as_ref().is_some_and(|first| first.pool == candidate.pool) {
-                continue;
-            }
-            let size = usize::try_from(candidate.size).unwrap_or(usize::MAX);
-            full = self.jobs.len() == limit || self.bytes.saturating_add(size) > bytes;
-            if full || claim_at > horizon {
-                self.next = Some(claim_at);
-                break;
-            }
-            if self.rooms.take(&candidate.pool) {
-                self.bytes += size;
-                self.jobs.push(candidate);
-            } else {
-                self.passed_over.get_or_insert(candidate);
-            }
-        }
-        if full || self.jobs.len() == limit {
-            let first = self.passed_over.take().map(|first| time(first.claim_at));
-            self.next = first.into_iter().chain(self.next).min();
-        }
     }
 }
 

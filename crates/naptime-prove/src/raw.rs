@@ -10,9 +10,11 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{CollectionOptions, WriteConcern};
 use naptime_core::worker::home_partitions;
-use naptime_core::{Claim, Endpoint, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then, Time, WorkerId};
+use naptime_core::{
+    Claim, Endpoint, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Spec, Then, Time, WorkerId,
+};
 use naptime_mongo::MongoStore;
-use naptime_store::{Clock, Jobs, Queue, Rooms, Want};
+use naptime_store::{Clock, Jobs, Queue, Want};
 use reqwest::Client;
 use tokio::task::JoinSet;
 use uuid::Uuid;

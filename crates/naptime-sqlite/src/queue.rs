@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Peer, Pool, Settled, Time, WorkerId};
+use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, JobId, Peer, Pick, Picked, Pool, Settled, Time, WorkerId};
 use naptime_store::{Configs, Error, Queue, Result, Taken, Want};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault::{Fault, corrupt};
 use crate::rows::uuid;
@@ -18,8 +18,8 @@ impl Queue for SqliteStore {
         // A look first, which nobody waits for: an idle worker writes nothing.
         let look = want.clone();
         let look = move |connection: &Connection, now: Time| {
-            let found = find(connection, &look, 1, now)?;
-            found.ids.is_empty().then(|| left(connection, &look, found)).transpose()
+            let picked = peek(connection, &look, 1, now)?;
+            Ok(picked.jobs.is_empty().then(|| left(&look, picked)))
         };
         if let Some(taken) = self.read(look).await? {
             return Ok(taken);
@@ -153,9 +153,9 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
 
 /// Claims what is wanted and can be had.
 fn take(connection: &Connection, want: &Want, configs: &Configs, now: Time) -> std::result::Result<Taken, Fault> {
-    let peeked = find(connection, want, want.slots, now)?;
+    let picked = peek(connection, want, usize::MAX, now)?;
     let mut claims = Vec::new();
-    for &id in &peeked.ids {
+    for &(id, _) in &picked.jobs {
         let Some(mut found) = readable(id, due::find(connection, id, |rev| configs.get(id, rev), rows::find))? else {
             due::set_aside(connection, id, now + ASIDE)?;
             continue;
@@ -174,68 +174,42 @@ fn take(connection: &Connection, want: &Want, configs: &Configs, now: Time) -> s
         }
         claims.push(claim);
     }
-    Ok(Taken { claims, ..left(connection, want, peeked)? })
+    Ok(Taken { claims, ..left(want, picked) })
 }
 
 /// What is told of the jobs that are left.
-fn left(connection: &Connection, want: &Want, found: Found) -> std::result::Result<Taken, Fault> {
-    let next = if found.passed_over.is_some() { found.next } else { first_behind(connection, gate(want))? };
-    Ok(Taken { claims: Vec::new(), next: next.map(|at| at + want.late), passed_over: found.passed_over })
-}
-
-/// What there is to claim.
-#[derive(Default)]
-struct Found {
-    /// The first jobs that are due, as many as fit.
-    ids: Vec<JobId>,
-    /// The pool of which jobs were passed over, if that leaves slots.
-    passed_over: Option<Pool>,
-    /// In that case, and if it was looked for: the first job of another pool that is not due yet.
-    next: Option<Time>,
+fn left(want: &Want, picked: Picked) -> Taken {
+    let next = picked.next.map(|at| at + want.late);
+    Taken { claims: Vec::new(), next, passed_over: picked.passed_over }
 }
 
 /// Finds what to claim, or the first of it, if that is `enough`. Reads the index alone: as many entries as there are
-/// slots, or as many as it takes to look past a pool: 50 ms where 100,000 are overdue.
-fn find(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::result::Result<Found, Fault> {
+/// slots and one, or as many as it takes to look past a pool: 50 ms where 100,000 are overdue.
+fn peek(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::result::Result<Picked, Fault> {
     const SQL: &str = "SELECT id, claim_at, held, size, pool FROM due INDEXED BY due_peek
-        WHERE gate = :gate AND claim_at <= :until ORDER BY claim_at, id";
+        WHERE gate = ?1 AND claim_at IS NOT NULL ORDER BY claim_at, id";
     // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
     let (idle, held) =
         if want.late.is_zero() { (now + want.lookahead, now) } else { (now - want.late, now - want.late) };
-    let look_past = want.rooms.look_past();
-    let until = idle + look_past.unwrap_or_default();
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query(named_params! { ":gate": gate(want), ":until": until.millis() })?;
-    let (mut found, mut rooms) = (Found::default(), want.rooms.clone());
-    let (mut bytes, mut looked_at) = (0_usize, 0);
-    while found.ids.len() < enough.min(want.slots) && (looked_at < want.slots || look_past.is_some()) {
-        let Some(row) = rows.next()? else { return Ok(found) };
+    let mut rows = statement.query([gate(want)])?;
+    let mut pick = Pick::new(idle, want.slots, want.bytes, want.rooms.clone());
+    while pick.count() < enough
+        && let Some(row) = rows.next()?
+    {
         let claim_at = rows::time(row, "claim_at")?;
-        let is_due = claim_at <= idle;
-        if is_due && claim_at > held && row.get("held")? {
+        if claim_at <= idle && claim_at > held && row.get("held")? {
+            pick.leave(claim_at);
             continue;
         }
-        if !is_due && found.passed_over.is_none() {
-            return Ok(found);
-        }
-        looked_at += 1;
+        let job = uuid(row, "id")?.into();
+        let size = usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX);
         let pool = row.get_ref("pool")?.as_str().map_err(rusqlite::Error::from)?;
-        if !rooms.take(pool) {
-            found.passed_over = found.passed_over.or_else(|| Pool::parse(pool).ok());
-            continue;
+        if !pick.offer(Candidate { job, claim_at, size, pool }) {
+            break;
         }
-        if !is_due {
-            found.next = Some(claim_at);
-            return Ok(found);
-        }
-        bytes = bytes.saturating_add(usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX));
-        if bytes > want.bytes {
-            return Ok(Found { passed_over: None, ..found });
-        }
-        found.ids.push(uuid(row, "id")?.into());
     }
-    let passed_over = found.passed_over.filter(|_| found.ids.len() < want.slots);
-    Ok(Found { passed_over, ..found })
+    Ok(pick.end())
 }
 
 /// When the first job that carries this gate can be claimed.

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use naptime_core::{
-    Claim, Job, JobId, Outcome, Partition, Plan, Pool, Request, Rev, Run, Spec, Stage, State, Then, Time,
+    Claim, Job, JobId, Outcome, Partition, Plan, Pool, Request, Rev, Rooms, Run, Spec, Stage, State, Then, Time,
 };
 use naptime_sqlite::{Options, SqliteStore};
 use naptime_store::{
-    Added, Clock, Gates, History, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rooms, Rules,
-    Slas, Want,
+    Added, Clock, Gates, History, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rules, Slas,
+    Want,
 };
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;

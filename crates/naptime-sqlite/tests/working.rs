@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use naptime_core::{Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Run, Schedule, Spec, Then};
+use naptime_core::{
+    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Spec, Then,
+};
 use naptime_sqlite::{LockError, Options, SqliteStore};
-use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Rooms, Want};
+use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Want};
 use uuid::Uuid;
 
 fn open(path: &Path) -> SqliteStore {

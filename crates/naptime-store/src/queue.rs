@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::job::MIN_LEASE;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Peer, Pool, Settled, Time, Token, WorkerId};
+use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Peer, Pool, Rooms, Settled, Time, Token, WorkerId};
 
-use crate::{Clock, Result, Rooms};
+use crate::{Clock, Result};
 
 /// Due work as workers see it. What a worker gets.
 #[async_trait]

@@ -10,8 +10,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use naptime_core::{Pool, Time};
-use naptime_store::{Rooms, Taken};
+use naptime_core::{Pool, Rooms, Time};
+use naptime_store::Taken;
 use tokio::time::Instant;
 
 use crate::claiming::MARGIN;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use naptime_core::{PassId, Pool, Then, Time, WorkerId};
-use naptime_store::{Passes as Granted, Result, Rooms, Take, Want};
+use naptime_core::{PassId, Pool, Rooms, Then, Time, WorkerId};
+use naptime_store::{Passes as Granted, Result, Take, Want};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use naptime_core::pool::PASS_LEASE;
-use naptime_core::{Claim, ClaimRef, Pass, Pool};
-use naptime_store::Rooms;
+use naptime_core::{Claim, ClaimRef, Pass, Pool, Rooms};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{
-    Claim, Endpoint, Heartbeat, Job, JobId, NewJob, Outcome, Partition, Peer, Pool, PoolChange, Schedule, Spec, Time,
-    WorkerId,
+    Claim, Endpoint, Heartbeat, Job, JobId, NewJob, Outcome, Partition, Peer, Pool, PoolChange, Rooms, Schedule, Spec,
+    Time, WorkerId,
 };
 use naptime_store::memory::MemoryStore;
-use naptime_store::{Clock, Jobs, Pools as _, Queue, Rooms, Want};
+use naptime_store::{Clock, Jobs, Pools as _, Queue, Want};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

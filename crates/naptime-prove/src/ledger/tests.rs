@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use naptime_core::{Claim, Endpoint, NewJob, Partition, Spec, Token, WorkerId};
+use naptime_core::{Claim, Endpoint, NewJob, Partition, Rooms, Spec, Token, WorkerId};
 use naptime_sqlite::{Options, SqliteStore};
-use naptime_store::{Added, Clock, Jobs, Queue, Rooms, Want};
+use naptime_store::{Added, Clock, Jobs, Queue, Want};
 use uuid::Uuid;
 
 use super::*;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Run, Schedule, Settled, Spec, Then,
-    Time, Token, WorkerId,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled, Spec,
+    Then, Time, Token, WorkerId,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::Backend;
-use crate::{Added, PageRef, Rooms, Store, Want};
+use crate::{Added, PageRef, Store, Want};
 
 /// The period of most jobs here: long against how long a case runs.
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);

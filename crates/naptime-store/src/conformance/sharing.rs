@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use naptime_core::{Claim, Job, JobId, NewJob, Pool, PoolChange, Time};
+use naptime_core::{Claim, Job, JobId, NewJob, Pool, PoolChange, Rooms, Time};
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, due_at, endpoint, ids, want};
-use crate::{Rooms, Taken, Want};
+use crate::{Taken, Want};
 
 /// Each of these jobs is named by its pool, and due a millisecond after the one before.
 async fn add<B: Backend>(case: &Case<B>, first: Time, pools: &str) -> Vec<Job> {

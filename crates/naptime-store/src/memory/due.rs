@@ -55,16 +55,11 @@ impl Due {
         self.gated.get(pool)?.first().map(|(at, _)| *at)
     }
 
-    /// When the first of the jobs can be claimed that `want` is about.
-    pub(super) fn first(&self, want: &Want) -> Option<Time> {
-        self.wanted(want).filter_map(BTreeSet::first).map(|(at, _)| *at).min()
-    }
-
-    /// The jobs that `want` is about and that can be claimed by then, the earliest first.
-    pub(super) fn claimable_by<'a>(&'a self, want: &'a Want, by: Time) -> impl Iterator<Item = Entry> {
+    /// The jobs that `want` is about, the earliest first.
+    pub(super) fn entries<'a>(&'a self, want: &'a Want) -> impl Iterator<Item = Entry> {
         let mut merged = Merged::default();
-        self.wanted(want).filter(|set| set.first().is_some_and(|(at, _)| *at <= by)).for_each(|set| merged.add(set));
-        merged.take_while(move |(at, _)| *at <= by)
+        self.wanted(want).for_each(|set| merged.add(set));
+        merged
     }
 
     /// How many jobs of pools that are not gated can be claimed by then, up to `max`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Job, JobId, Peer, Pool, Settled, Time, WorkerId};
+use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, Job, Peer, Pick, Picked, Settled, Time, WorkerId};
 
 use super::{MemoryStore, State};
 use crate::{Queue, Result, Taken, Want};
@@ -72,22 +72,11 @@ impl Queue for MemoryStore {
 /// How long it is waited for a wake at a time.
 const WAITS: Duration = Duration::from_secs(2);
 
-/// What there is to claim.
-#[derive(Default)]
-struct Found {
-    /// The first jobs that are due, as many as fit.
-    ids: Vec<JobId>,
-    /// The pool of which jobs were passed over, if that leaves slots.
-    passed_over: Option<Pool>,
-    /// In that case, and if it was looked for: when the first job of another pool can be claimed.
-    next: Option<Time>,
-}
-
 impl State {
     fn claim(&mut self, want: &Want, now: Time) -> Taken {
-        let Found { ids, passed_over, next } = self.find(want, now);
-        let mut claims = Vec::with_capacity(ids.len());
-        for id in ids {
+        let Picked { jobs, next, passed_over } = self.peek(want, now);
+        let mut claims = Vec::with_capacity(jobs.len());
+        for (id, _) in jobs {
             let claim = |job: &mut Job| job.claim(want.worker, want.token, now, want.lookahead);
             let Some((true, job)) = self.jobs.change(id, claim) else { continue };
             let Some(lock) = job.state.lock.clone() else { continue };
@@ -101,51 +90,27 @@ impl State {
             }
             claims.push(claim);
         }
-        let next = if passed_over.is_some() { next } else { self.jobs.due().first(want) };
         Taken { claims, next: next.map(|at| at + want.late), passed_over }
     }
 
-    /// Finds what to claim. Reads as many entries of the index as there are slots, or as many as it takes to look past
-    /// a pool.
-    fn find(&self, want: &Want, now: Time) -> Found {
+    /// Finds what to claim.
+    fn peek(&self, want: &Want, now: Time) -> Picked {
         // A lookahead does not make a job late.
         let horizon = if want.late.is_zero() { now + want.lookahead } else { now - want.late };
-        let look_past = want.rooms.look_past();
-        let (mut found, mut rooms) = (Found::default(), want.rooms.clone());
-        let (mut bytes, mut looked_at) = (0_usize, 0);
-        for (at, id) in self.jobs.due().claimable_by(want, horizon + look_past.unwrap_or_default()) {
-            if found.ids.len() >= want.slots || (looked_at >= want.slots && look_past.is_none()) {
-                break;
-            }
-            let is_ahead = at > horizon;
-            if is_ahead && found.passed_over.is_none() {
-                break;
-            }
+        let mut pick = Pick::new(horizon, want.slots, want.bytes, want.rooms.clone());
+        for (claim_at, job) in self.jobs.due().entries(want) {
+            let Some(found) = self.jobs.get(job) else { continue };
             // The job is held, and its lease lasts.
-            let Some(job) = self.jobs.get(id).filter(|job| is_ahead || job.is_claimable(now, want.lookahead)) else {
-                continue;
-            };
-            looked_at += 1;
-            let pool = job.spec.endpoint.pool();
-            if !rooms.take(pool.as_str()) {
-                found.passed_over.get_or_insert_with(|| pool.clone());
+            if claim_at <= horizon && !found.is_claimable(now, want.lookahead) {
+                pick.leave(claim_at);
                 continue;
             }
-            if is_ahead {
-                found.next = Some(at);
+            let (size, pool) = (found.spec.request.size(), found.spec.endpoint.pool().as_str());
+            if !pick.offer(Candidate { job, claim_at, size, pool }) {
                 break;
             }
-            bytes = bytes.saturating_add(job.spec.request.size());
-            if bytes > want.bytes {
-                found.passed_over = None;
-                break;
-            }
-            found.ids.push(id);
         }
-        if found.ids.len() >= want.slots {
-            found.passed_over = None;
-        }
-        found
+        pick.end()
     }
 
     pub(super) fn record_runs(&mut self, done: &[Settled]) {

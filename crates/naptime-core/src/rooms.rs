@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use naptime_core::Pool;
+use crate::Pool;
 
 /// How many jobs of each pool a claim may take. By default as many as there are.
 ///
