@@ -21,6 +21,8 @@ use crate::world::BEGINNING;
 /// How long after a change of its settings the calls of a pool are not held against them: workers read them every two
 /// seconds, and what is in flight by then goes on.
 const UNSETTLED: Duration = Duration::from_secs(30);
+/// A claim made further ahead than this waits, and an edit that lies back as long keeps it from being called.
+const AHEAD: Duration = Duration::from_millis(100);
 
 /// The target of all calls.
 pub(crate) struct Target {
@@ -89,6 +91,13 @@ impl Target {
         let lock = stored.as_ref().and_then(|job| job.state.lock.clone());
         let lease = lock.as_ref().map_or(Duration::ZERO, |lock| lock.lease);
         let lease_ends = stored.as_ref().and_then(|job| job.state.claim_at).unwrap_or(now);
+        let waited = lock.as_ref().filter(|lock| lock.at > lock.since + AHEAD);
+        if let (Some(lock), Some(stored)) = (waited, &stored)
+            && stored.plan != lock.plan
+            && stored.updated_at + AHEAD < now
+        {
+            violation(format!("[4] {}: called though it was edited at {}", call.endpoint, stored.updated_at));
+        }
         if lock.is_none_or(|lock| lock.worker != line.worker) {
             violation(format!("[2] {}: called by {}, which does not hold it", call.endpoint, line.worker.name()));
         } else if lease_ends <= now {
