@@ -101,7 +101,7 @@ pub struct Deleted;
 impl NewJob {
     /// The job as it is first stored, added at `now`.
     pub fn into_job(self, now: Time) -> Job {
-        let due = self.active.then(|| self.spec.schedule.first(now));
+        let due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         let watch = self.spec.sla.filter(|_| self.active).map(|sla| Watch::new(sla, now));
         Job {
             id: self.id,
@@ -263,7 +263,7 @@ impl Job {
     /// Sets the occurrence owed from now on.
     pub(crate) fn replan(&mut self, now: Time) {
         self.plan = Plan(self.plan.0 + 1);
-        self.state.due = self.active.then(|| self.spec.schedule.first(now));
+        self.state.due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         self.state.attempt = 0;
         self.state.ended_at = None;
         if self.spec.schedule.is_once() {

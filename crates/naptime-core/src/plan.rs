@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::worker::Worker;
-use crate::{Schedule, Time};
+use crate::{Cron, Schedule, Time};
 
 /// How far the forecast looks ahead, in minutes: a day.
 pub const MINUTES: usize = 24 * 60;
@@ -38,8 +38,8 @@ pub struct Demand {
     left_to_count: usize,
     /// The rates of cron patterns, and the minutes that they are due in from a time on. Many jobs have the same one, and
     /// neither is cheap to find.
-    rates: HashMap<String, f64>,
-    patterns: HashMap<(String, Time), Vec<usize>>,
+    rates: HashMap<Cron, f64>,
+    patterns: HashMap<(Cron, Time), Vec<usize>>,
 }
 
 /// The capacity that there is.
@@ -106,7 +106,10 @@ impl Demand {
 
     /// Adds a job that is switched on and next due at `due`.
     pub fn add(&mut self, schedule: &Schedule, due: Time) {
-        let pattern = matches!(schedule, Schedule::Cron(_)).then(|| schedule.describe());
+        let pattern = match schedule {
+            Schedule::Cron(cron) => Some(cron.clone()),
+            _ => None,
+        };
         let rate = match &pattern {
             Some(pattern) => *self.rates.entry(pattern.clone()).or_insert_with(|| schedule.mean_rate()),
             None => schedule.mean_rate(),

@@ -34,10 +34,6 @@ use crate::duration::show;
 use crate::time::millis;
 use crate::{Invalid, JobId, Time};
 
-/// The most occurrences that are counted one by one: after a long outage of a `cron` or a `random`, `missed` and `owed`
-/// are this many if they are more.
-pub const MOST_COUNTED: u64 = 100_000;
-
 /// When a job is due. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -110,14 +106,14 @@ impl Schedule {
         Ok(Self::Every { period, anchor, jitter })
     }
 
-    /// The first occurrence of a job that is switched on at `now`.
-    pub fn first(&self, now: Time) -> Time {
+    /// The first occurrence of a job that is switched on at `now`; none at the end of the calendar, and of a cron pattern
+    /// that cannot be read any more.
+    pub fn first(&self, now: Time) -> Option<Time> {
         match self {
-            Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).first(now),
-            // There is none only at the end of the calendar.
-            Self::Cron(cron) => cron.after(now).unwrap_or(now),
-            Self::Random(random) => random.after(now).unwrap_or(now),
-            Self::Once { at } => now.max(*at),
+            Self::Every { period, anchor, jitter } => Some(Grid::new(*period, *anchor, *jitter).first(now)),
+            Self::Cron(cron) => cron.after(now),
+            Self::Random(random) => random.after(now),
+            Self::Once { at } => Some(now.max(*at)),
         }
     }
 
@@ -128,8 +124,8 @@ impl Schedule {
     pub fn next(&self, due: Time, now: Time) -> Next {
         match self {
             Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).next(due, now),
-            Self::Cron(cron) => next_by(|at| cron.after(at), due, now),
-            Self::Random(random) => next_by(|at| random.after(at), due, now),
+            Self::Cron(cron) => cron.next(due, now),
+            Self::Random(random) => random.next(due, now),
             Self::Once { .. } => Next { due: None, missed: 0 },
         }
     }
@@ -139,14 +135,15 @@ impl Schedule {
         match self {
             _ if due > now => 0,
             Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).owed(due, now),
-            Self::Cron(_) | Self::Random(_) => (1 + self.next(due, now).missed).min(MOST_COUNTED),
+            Self::Cron(cron) => 1 + cron.count(due, now),
+            Self::Random(random) => 1 + random.count(due, now),
             Self::Once { .. } => 1,
         }
     }
 
     /// The next `n` occurrences of a job that is switched on at `now`, fewer if there are no more.
     pub fn upcoming(&self, now: Time, n: usize) -> Vec<Time> {
-        iter::successors(Some(self.first(now)), |due| self.next(*due, *due).due).take(n).collect()
+        iter::successors(self.first(now), |due| self.next(*due, *due).due).take(n).collect()
     }
 
     /// Calls per second in the long run; of a `once`, 0.
@@ -228,18 +225,14 @@ impl Schedule {
     }
 }
 
-/// What follows `due` where `after` gives the first occurrence later than a time.
-fn next_by(after: impl Fn(Time) -> Option<Time>, due: Time, now: Time) -> Next {
-    let mut next = after(due);
-    let mut missed = 0;
-    while let Some(at) = next.filter(|at| *at <= now) {
-        missed += 1;
-        if missed == MOST_COUNTED {
-            return Next { due: after(now), missed };
-        }
-        next = after(at);
+/// What follows `due` where `after` gives the first occurrence later than a time, and `count` how many there are from
+/// `due` to `now`.
+fn next_by(after: impl Fn(Time) -> Option<Time>, count: impl Fn() -> u64, due: Time, now: Time) -> Next {
+    let next = after(due);
+    if next.is_some_and(|next| next <= now) {
+        return Next { due: after(now), missed: count() };
     }
-    Next { due: next, missed }
+    Next { due: next, missed: 0 }
 }
 
 /// A number from 0 to `below - 1`, evenly spread, that depends on nothing but the arguments: the same everywhere, for

@@ -74,7 +74,7 @@ impl Job {
             Schedule::Every { period, jitter, .. } => {
                 from + *period * 3 / 2 + jitter.map_or(Duration::ZERO, |jitter| jitter.within)
             }
-            Schedule::Cron(_) | Schedule::Random(_) => self.spec.schedule.first(from),
+            Schedule::Cron(_) | Schedule::Random(_) => self.spec.schedule.first(from).unwrap_or(from),
             // That is the user's, however far ahead.
             Schedule::Once { at } => from.max(*at),
         }

@@ -172,7 +172,7 @@ mod tests {
             (0..10_000_u128).map(move |n| {
                 let id = JobId::from(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 + n));
                 let schedule = if align { Schedule::aligned(5 * MINUTE) } else { Schedule::every(5 * MINUTE, id) };
-                let due = schedule.first(NOON);
+                let due = schedule.first(NOON).expect("it recurs");
                 (schedule, due)
             })
         };

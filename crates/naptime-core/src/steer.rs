@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn only_what_recurs_in_a_period_takes_another() {
-        let cron: Schedule = Schedule::Cron(Cron::parse("0 0 * * *", Zone::UTC).expect("cron"));
+        let cron: Schedule = Schedule::Cron(Cron::parse("0 0 * * *", Zone::UTC, 0).expect("cron"));
         for (schedule, steer) in [(every(MINUTE), None), (cron, limits())] {
             let (claim, run) = called(schedule, steer);
             assert_eq!(claim.steered(&run, Some("2m"), None), Ok(None));

@@ -90,23 +90,28 @@ impl Reader<'_> {
 
     fn cron(&mut self, draft: &Draft) -> Option<Schedule> {
         let zone = self.zone(draft);
-        let text = match (&draft.cron, self.old.map(|old| &old.schedule)) {
-            (Some(text), _) => text,
-            (None, Some(Schedule::Cron(old))) => old.text(),
-            _ => return None,
+        let old = match self.old.map(|old| &old.schedule) {
+            Some(Schedule::Cron(old)) => Some(old),
+            _ => None,
         };
-        let cron = self.note(Cron::parse(text, zone.clone().unwrap_or(Zone::UTC)));
-        if draft.cron.is_some() && cron.is_some() {
-            self.cron_often(text);
+        let text = draft.cron.as_deref().or(old.map(Cron::text))?;
+        let seed = old.and_then(Cron::seed).unwrap_or(self.id.hash());
+        let cron = self.note(Cron::parse(text, zone.clone().unwrap_or(Zone::UTC), seed));
+        if let Some(cron) = cron.as_ref().filter(|_| draft.cron.is_some()) {
+            self.cron_often(cron.text(), seed);
         }
-        zone?;
-        cron.map(Schedule::Cron)
+        let (zone, cron) = (zone?, cron?);
+        if matches!(draft.tz, Some(Some(_))) && *cron.zone() != zone {
+            let detail = format!("the pattern is in {} already; say one of them", cron.zone());
+            self.faults.push(Invalid::new("tz", "conflict", detail));
+        }
+        Some(Schedule::Cron(cron))
     }
 
     /// A pattern may come no more often than the shortest period allows.
-    fn cron_often(&mut self, text: &str) {
+    fn cron_often(&mut self, text: &str, seed: u64) {
         // In UTC no change of the clock comes between.
-        let Ok(cron) = Cron::parse(text, Zone::UTC) else { return };
+        let Ok(cron) = Cron::parse(text, Zone::UTC, seed) else { return };
         let (closest, _) = gaps(&Schedule::Cron(cron));
         if closest < self.rules.min_period {
             let (closest, min) = (duration::show(closest), duration::show(self.rules.min_period));

@@ -84,7 +84,7 @@ fn steps_are_sums_of_minutes() {
 
 #[test]
 fn a_cron_of_every_other_second_is_spread() {
-    let cron = crate::Cron::parse("*/2 * * * * *", crate::Zone::UTC).expect("a pattern");
+    let cron = crate::Cron::parse("*/2 * * * * *", crate::Zone::UTC, 0).expect("a pattern");
     let demand = demand(&[(Schedule::Cron(cron), NOW)]);
     let total: f64 = per_minute(&demand).iter().sum();
     assert!((total - 43_200.0).abs() < 60.0, "{total}");
@@ -92,9 +92,9 @@ fn a_cron_of_every_other_second_is_spread() {
 
 #[test]
 fn jobs_of_one_pattern_are_counted_each() {
-    let daily = crate::Cron::parse("30 12 * * *", crate::Zone::UTC).expect("a pattern");
+    let daily = crate::Cron::parse("30 12 * * *", crate::Zone::UTC, 0).expect("a pattern");
     let schedule = Schedule::Cron(daily);
-    let due = schedule.first(NOW);
+    let due = schedule.first(NOW).expect("it recurs");
     // The last one is late.
     let counts = per_minute(&demand(&[(schedule.clone(), due), (schedule.clone(), due), (schedule, NOW)]));
     let found: Vec<(usize, f64)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0.0).collect();

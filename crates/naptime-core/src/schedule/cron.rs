@@ -1,27 +1,35 @@
 //! When a cron pattern says so, in a time zone.
 
+mod dates;
+mod dialect;
+mod field;
+mod pattern;
+mod read;
+mod set;
+mod times;
+
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use croner::errors::CronError;
-use croner::parser::{CronParser, Seconds, Year};
-use croner::{CronPattern, Weekday};
-use jiff::civil::{Date, date};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Zone;
-use super::zone::time;
+use self::pattern::Pattern;
+use super::{Next, Zone};
+use crate::request::excerpt;
 use crate::{Invalid, Time};
 
-/// The longest pattern, in characters.
-const MAX_PATTERN: usize = 200;
+/// A moment from which on a pattern is searched for its first time, to see that there is one: 2000-01-01.
+const SEARCHED_FROM: i64 = 946_684_800;
 
 /// A cron pattern and the time zone it is read in. Cheap to clone.
 ///
-/// When the clocks change, it depends on the field of the hour. Where hours are named (`30 2 * * *`), each local time
-/// comes once: what falls into the gap comes right after it, all at once, and of a repeated hour only the first counts.
-/// Where any hour will do (`*/5 * * * *`, `0 */2 * * *`), it goes by the clock: nothing comes in a gap, and a repeated
-/// hour counts twice.
+/// Times and days are those of Vixie's cron. A day must match both fields of the day if one of them begins with `*`;
+/// else one of the two is enough. When the clocks change, a pattern whose minute or hour begins with `*` goes by what
+/// they show: nothing comes in an hour that is skipped, and an hour that is repeated counts twice. Any other pattern has
+/// each local time once: what falls into the gap comes right after it, all at once, and of two equal hours only the
+/// first counts.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "Text")]
 pub struct Cron(Arc<Parts>);
@@ -29,9 +37,10 @@ pub struct Cron(Arc<Parts>);
 struct Parts {
     text: String,
     zone: Zone,
-    cron: croner::Cron,
-    /// Whether each local time comes exactly once.
-    hours_named: bool,
+    /// Of a pattern with `H` only.
+    seed: Option<u64>,
+    /// If it cannot be read any more: why.
+    pattern: Result<Pattern, Invalid>,
 }
 
 /// What a [`Cron`] is stored as.
@@ -39,26 +48,38 @@ struct Parts {
 struct Text {
     cron: String,
     tz: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
 }
 
 impl Cron {
-    /// Reads a pattern of five fields, or of six with seconds first, or a nickname like `@hourly`.
+    /// Reads a pattern of five fields, or of six with seconds first, or a nickname like `@hourly`. `TZ=Europe/Berlin` or
+    /// `CRON_TZ=Europe/Berlin` before it takes the place of `zone`. What `H` stands for is derived from `seed`.
     ///
     /// # Errors
-    /// At `cron`, if it is no such pattern (`bad_cron`), or one that no day ever matches (`never`).
-    pub fn parse(text: &str, zone: Zone) -> Result<Self, Invalid> {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let cron = read(&text).map_err(|reason| {
-            let text = crate::request::excerpt(&text, 60);
-            Invalid::new("cron", "bad_cron", format!("`{text}` is not a cron pattern: {reason}"))
-        })?;
-        // A search in local time ends where croner's years do, so this takes a while for those that never come.
-        if cron.find_next_occurrence(&date(2000, 1, 1).at(0, 0, 0, 0), true).is_err() {
-            return Err(Invalid::new("cron", "never", format!("`{text}` never comes: no day matches it")));
+    /// At `cron`, if it is no such pattern (`bad_cron`), names no time zone (`unknown_zone`), or never comes (`never`).
+    pub fn parse(text: &str, zone: Zone, seed: u64) -> Result<Self, Invalid> {
+        let mut words = text.split_whitespace().peekable();
+        let named = words.next_if(|word| word.starts_with("TZ=") || word.starts_with("CRON_TZ="));
+        let zone = match named.and_then(|word| word.split_once('=')) {
+            Some((_, name)) => Zone::parse(name).map_err(|fault| Invalid { field: "cron".into(), ..fault })?,
+            None => zone,
+        };
+        let text = words.collect::<Vec<_>>().join(" ");
+        let pattern = read::read(&text, seed).map_err(|detail| Invalid::new("cron", "bad_cron", detail))?;
+        if pattern.after(&zone, SEARCHED_FROM).is_none() {
+            let detail = format!("`{}` never comes: no day matches it", excerpt(&text, 60));
+            return Err(Invalid::new("cron", "never", detail));
         }
-        let hours = &cron.pattern.hours;
-        let hours_named = !hours.from_wildcard && hours.values().len() < 24;
-        Ok(Self(Arc::new(Parts { text, zone, cron, hours_named })))
+        let seed = read::is_hashed(&text).then_some(seed);
+        Ok(Self(Arc::new(Parts { text, zone, seed, pattern: Ok(pattern) })))
+    }
+
+    /// Takes back what was stored. A pattern that was accepted once and cannot be read any more keeps its text, has a
+    /// [`Cron::fault`], and never comes again.
+    pub fn stored(text: &str, zone: Zone, seed: Option<u64>) -> Self {
+        Self::parse(text, zone.clone(), seed.unwrap_or(0))
+            .unwrap_or_else(|fault| Self(Arc::new(Parts { text: text.to_owned(), zone, seed, pattern: Err(fault) })))
     }
 
     /// The pattern as it was written.
@@ -71,81 +92,73 @@ impl Cron {
         &self.0.zone
     }
 
-    /// The first occurrence later than `at`; none if that is thousands of years ahead.
+    /// What `H` is derived from; none if there is no `H` in the pattern.
+    pub fn seed(&self) -> Option<u64> {
+        self.0.seed
+    }
+
+    /// Why a pattern that was stored by an earlier version cannot be read any more.
+    pub fn fault(&self) -> Option<&Invalid> {
+        self.0.pattern.as_ref().err()
+    }
+
+    /// The first occurrence later than `at`; none if there is none in 400 years.
     pub(super) fn after(&self, at: Time) -> Option<Time> {
-        let Parts { zone, cron, hours_named, .. } = &*self.0;
-        let clock = zone.clock(at)?;
-        if !hours_named {
-            return Some(time(cron.find_next_occurrence(&clock, false).ok()?.timestamp()));
-        }
-        // croner does so for patterns of a single time only, so it is asked for local times, without a zone.
-        let mut wall = clock.datetime();
-        loop {
-            wall = cron.find_next_occurrence(&wall, false).ok()?;
-            let next = zone.first(wall)?;
-            // Within the second of two equal hours, the local times up to its end have been.
-            if next > at {
-                return Some(next);
-            }
-        }
+        let next = self.pattern()?.after(self.zone(), seconds(at))?;
+        // There are no later years than jiff's.
+        Timestamp::from_second(next).ok().map(|next| Time::from_millis(next.as_millisecond()))
+    }
+
+    /// What follows the occurrence `due`, whose call begins at `now`.
+    pub(super) fn next(&self, due: Time, now: Time) -> Next {
+        super::next_by(|at| self.after(at), || self.count(due, now), due, now)
+    }
+
+    /// The occurrences later than `after`, up to and including `until`.
+    pub(super) fn count(&self, after: Time, until: Time) -> u64 {
+        self.pattern().map_or(0, |pattern| pattern.count(self.zone(), seconds(after), seconds(until)))
     }
 
     /// Occurrences per second in the long run.
     pub(super) fn mean_rate(&self) -> f64 {
-        let pattern = &self.0.cron.pattern;
-        let counts = [&pattern.seconds, &pattern.minutes, &pattern.hours].map(|field| field.values().len());
-        let per_day: usize = counts.iter().product();
-        per_day as f64 * share_of_days(pattern) / 86_400.0
+        self.pattern().map_or(0.0, Pattern::mean_rate)
+    }
+
+    fn pattern(&self) -> Option<&Pattern> {
+        self.0.pattern.as_ref().ok()
+    }
+
+    fn identity(&self) -> (&str, &str, Option<u64>) {
+        (self.text(), self.zone().name(), self.seed())
     }
 }
 
-fn read(text: &str) -> Result<croner::Cron, String> {
-    const HELP: &str = "write five fields (minute, hour, day, month, weekday) like 0 9 * * MON-FRI, or six with the \
-                        seconds first, or @hourly";
-    if text.chars().count() > MAX_PATTERN {
-        return Err(format!("longer than {MAX_PATTERN} characters"));
-    }
-    // croner passes over empty items, and takes a field of nothing else for one that never matches.
-    if text.split(' ').flat_map(|field| field.split(',')).any(str::is_empty) {
-        return Err(if text.is_empty() { HELP.to_owned() } else { "an item of a list is empty".to_owned() });
-    }
-    let text = if text.eq_ignore_ascii_case("@midnight") { "@daily" } else { text };
-    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-    parser.parse(text).map_err(|error| match error {
-        CronError::ComponentError(reason) => reason.trim_end_matches('.').to_owned(),
-        CronError::IllegalCharacters(_) => format!("it holds a character or a name that has no meaning there; {HELP}"),
-        _ => HELP.to_owned(),
-    })
-}
-
-/// The share of days that match the pattern, by a whole cycle of weekdays and leap years.
-fn share_of_days(pattern: &CronPattern) -> f64 {
-    const FROM: Date = date(2001, 1, 1);
-    const DAYS: u16 = 28 * 365 + 7;
-    if pattern.is_dom_wildcard() && pattern.is_dow_wildcard() && pattern.months.values().len() == 12 {
-        return 1.0;
-    }
-    let matches = |date: &Date| {
-        let (year, month, day) = (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs());
-        let weekday = Weekday::from_days_from_sunday(date.weekday().to_sunday_zero_offset().unsigned_abs().into());
-        pattern.month_match(month.into()).unwrap_or(false)
-            && pattern.day_match(year, month.into(), day.into(), weekday).unwrap_or(false)
-    };
-    let matching = FROM.series(jiff::Span::new().days(1)).take(DAYS.into()).filter(matches).count();
-    matching as f64 / f64::from(DAYS)
+/// The second that a moment is in. Occurrences are at the beginning of one.
+fn seconds(at: Time) -> i64 {
+    at.millis().div_euclid(1000)
 }
 
 impl PartialEq for Cron {
     fn eq(&self, other: &Self) -> bool {
-        (self.text(), self.zone()) == (other.text(), other.zone())
+        self.identity() == other.identity()
     }
 }
 
 impl Eq for Cron {}
 
+impl Hash for Cron {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
 impl fmt::Display for Cron {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.text(), self.zone())
+        write!(f, "{} ({})", self.text(), self.zone())?;
+        match self.fault() {
+            Some(fault) => write!(f, ", which cannot be read any more: {}", fault.detail),
+            None => Ok(()),
+        }
     }
 }
 
@@ -158,12 +171,12 @@ impl fmt::Debug for Cron {
 impl TryFrom<Text> for Cron {
     type Error = Invalid;
     fn try_from(text: Text) -> Result<Self, Invalid> {
-        Self::parse(&text.cron, Zone::parse(&text.tz)?)
+        Ok(Self::stored(&text.cron, Zone::parse(&text.tz)?, text.seed))
     }
 }
 
 impl From<Cron> for Text {
     fn from(cron: Cron) -> Self {
-        Self { cron: cron.text().to_owned(), tz: cron.zone().name().to_owned() }
+        Self { cron: cron.text().to_owned(), tz: cron.zone().name().to_owned(), seed: cron.seed() }
     }
 }

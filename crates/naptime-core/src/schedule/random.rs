@@ -6,7 +6,7 @@ use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::{Days, Window, Zone, draw};
+use super::{Days, Next, Window, Zone, draw};
 use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
 use crate::time::millis;
 use crate::{Invalid, Time};
@@ -106,6 +106,26 @@ impl Random {
         }
     }
 
+    /// What follows the moment `due`, whose call begins at `now`.
+    pub(super) fn next(&self, due: Time, now: Time) -> Next {
+        super::next_by(|at| self.after(at), || self.count(due, now), due, now)
+    }
+
+    /// The moments later than `after`, up to and including `until`.
+    pub(super) fn count(&self, after: Time, until: Time) -> u64 {
+        let day = |at| Some(i64::from(EPOCH.until(self.zone.clock(at)?.date()).ok()?.get_days()));
+        let (Some(first), Some(last)) = (day(after), day(until)) else { return 0 };
+        match self.slot_days() {
+            // Where clocks are put back over midnight, a moment can be shown on the day before its own.
+            None => (first..=last + 1).map(|day| self.count_on(day, after, until)).sum(),
+            Some(days) => {
+                let slots = first.div_euclid(days)..=(last + 1).div_euclid(days);
+                let moments = slots.filter_map(|slot| self.moment(slot, days));
+                moments.filter(|moment| *moment > after && *moment <= until).count() as u64
+            }
+        }
+    }
+
     /// Occurrences per second in the long run.
     pub(super) fn mean_rate(&self) -> f64 {
         let allowed = f64::from(self.days.count()) / 7.0;
@@ -129,19 +149,41 @@ impl Random {
         if !self.allows(day) {
             return None;
         }
-        let (start, end) = self.span(day)?;
-        let period = millis(self.period);
-        let first = (at.millis() - start).max(0) / period;
-        let moment = |slot: i64| {
-            let from = start + slot * period;
-            let length = period.min(end - from).max(1);
-            Time::from_millis(from + draw(self.seed, day, slot, length))
-        };
+        let span = self.span(day)?;
+        let first = self.slot_of(span, at);
         // The slot that `at` is in may be over.
-        (first..=first + 1)
-            .filter(|slot| *slot == 0 || start + slot * period < end)
-            .map(moment)
-            .find(|moment| *moment > at)
+        let slots = first..(first + 2).min(self.slots(span));
+        slots.map(|slot| self.moment_on(day, span, slot)).find(|moment| *moment > at)
+    }
+
+    /// How many moments in slots of that day are later than `after` and not later than `until`.
+    fn count_on(&self, day: i64, after: Time, until: Time) -> u64 {
+        let Some(span) = self.span(day).filter(|_| self.allows(day)) else { return 0 };
+        // The moments before a slot are as many as its number.
+        let up_to = |at: Time| {
+            let slot = self.slot_of(span, at);
+            let is_over = slot < self.slots(span) && self.moment_on(day, span, slot) <= at;
+            slot.min(self.slots(span)) + i64::from(is_over)
+        };
+        u64::try_from(up_to(until) - up_to(after)).unwrap_or(0)
+    }
+
+    /// How many slots there are in the span of a day.
+    fn slots(&self, (start, end): (i64, i64)) -> i64 {
+        let period = millis(self.period);
+        ((end - start + period - 1) / period).max(1)
+    }
+
+    /// The number of the slot that `at` is in, if its day is long enough.
+    fn slot_of(&self, (start, _): (i64, i64), at: Time) -> i64 {
+        (at.millis() - start).max(0) / millis(self.period)
+    }
+
+    fn moment_on(&self, day: i64, (start, end): (i64, i64), slot: i64) -> Time {
+        let period = millis(self.period);
+        let from = start + slot * period;
+        let length = period.min(end - from).max(1);
+        Time::from_millis(from + draw(self.seed, day, slot, length))
     }
 
     /// The moment of a slot of whole days.

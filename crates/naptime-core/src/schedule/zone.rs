@@ -14,6 +14,15 @@ use crate::{Invalid, Time};
 #[derive(Clone)]
 pub struct Zone(TimeZone);
 
+/// A time in which the clocks of a zone are not changed.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch {
+    /// How many seconds they are ahead of UTC.
+    pub(super) offset: i64,
+    /// The moment when they are changed next, in seconds since 1970; `i64::MAX` if they never are.
+    pub(super) end: i64,
+}
+
 impl Zone {
     /// Coordinated universal time.
     pub const UTC: Self = Self(TimeZone::UTC);
@@ -45,6 +54,26 @@ impl Zone {
     /// The moment as a clock in this zone shows it; none outside the years -9999 to 9999.
     pub(super) fn clock(&self, at: Time) -> Option<Zoned> {
         Some(Timestamp::from_millisecond(at.millis()).ok()?.to_zoned(self.0.clone()))
+    }
+
+    /// The stretch without a change of the clocks that holds a moment, in seconds since 1970; none outside the years
+    /// -9999 to 9999.
+    pub(super) fn stretch(&self, at: i64) -> Option<Stretch> {
+        let at = Timestamp::from_second(at).ok()?;
+        let end = self.0.following(at).next().map_or(i64::MAX, |change| change.timestamp().as_second());
+        Some(Stretch { offset: self.offset(at), end })
+    }
+
+    /// What the clocks would have shown at their last change, up to and including `at`, without it: all local times
+    /// before that had come. In seconds, as if the zone were UTC; none if they were never changed.
+    pub(super) fn shown_before(&self, at: i64) -> Option<i64> {
+        let later = Timestamp::from_second(at.checked_add(1)?).ok()?;
+        let change = self.0.preceding(later).next()?.timestamp().as_second();
+        Some(change + self.offset(Timestamp::from_second(change - 1).ok()?))
+    }
+
+    fn offset(&self, at: Timestamp) -> i64 {
+        self.0.to_offset(at).seconds().into()
     }
 
     /// The first moment that a clock in this zone shows `wall`. If it never does, because the clocks are put forward

@@ -21,7 +21,7 @@ fn every(period: Duration) -> Schedule {
 }
 
 fn cron(pattern: &str) -> Schedule {
-    Schedule::Cron(Cron::parse(pattern, Zone::UTC).expect("a pattern"))
+    Schedule::Cron(Cron::parse(pattern, Zone::UTC, 0).expect("a pattern"))
 }
 
 /// What is recorded of a call that ended well at `finished`.
@@ -37,7 +37,7 @@ fn what_a_right_clock_planned_stays() {
     for schedule in [every(SECOND), every(90 * DAY), cron("0 3 1 1 *"), cron("* * * * *")] {
         let mut job = job(schedule.clone(), NOW - HOUR);
         for now in [NOW - HOUR, NOW - 4 * SECOND] {
-            job.state.due = Some(schedule.first(NOW - HOUR));
+            job.state.due = schedule.first(NOW - HOUR);
             job.state.claim_at = job.state.due;
             assert_eq!(job.after_set_back(now.max(NOW - HOUR)), None, "{schedule:?}");
         }
@@ -55,7 +55,7 @@ fn what_is_due_too_far_ahead_is_planned_anew() {
     for schedule in [every(SECOND), every(30 * DAY), cron("0 3 1 1 *"), cron("* * * * *")] {
         let wrong = job(schedule.clone(), NOW + WRONG_BY);
         let right = wrong.after_set_back(NOW).unwrap_or_else(|| panic!("{schedule:?} stays"));
-        assert_eq!(right.state.due, Some(schedule.first(NOW)));
+        assert_eq!(right.state.due, schedule.first(NOW));
         assert_eq!(right.state.claim_at, right.state.due);
         assert_eq!((right.created_at, right.updated_at), (NOW, NOW));
         assert!(right.rev > wrong.rev && right.plan > wrong.plan);

@@ -10,10 +10,28 @@ use super::{date, duration, millis, time};
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(super) enum ScheduleDocument {
-    Every { period_ms: i64, anchor: DateTime, jitter: Option<JitterDocument> },
-    Cron { cron: String, tz: String },
-    Random { period_ms: i64, window: Option<Window>, days: Days, tz: String, seed: i64 },
-    Once { at: DateTime },
+    Every {
+        period_ms: i64,
+        anchor: DateTime,
+        jitter: Option<JitterDocument>,
+    },
+    Cron {
+        cron: String,
+        tz: String,
+        /// Of patterns with `H` only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seed: Option<i64>,
+    },
+    Random {
+        period_ms: i64,
+        window: Option<Window>,
+        days: Days,
+        tz: String,
+        seed: i64,
+    },
+    Once {
+        at: DateTime,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -30,9 +48,11 @@ pub(super) fn schedule(schedule: &Schedule) -> ScheduleDocument {
             jitter: jitter
                 .map(|jitter| JitterDocument { within_ms: millis(jitter.within), seed: jitter.seed.cast_signed() }),
         },
-        Schedule::Cron(cron) => {
-            ScheduleDocument::Cron { cron: cron.text().to_owned(), tz: cron.zone().name().to_owned() }
-        }
+        Schedule::Cron(cron) => ScheduleDocument::Cron {
+            cron: cron.text().to_owned(),
+            tz: cron.zone().name().to_owned(),
+            seed: cron.seed().map(u64::cast_signed),
+        },
         Schedule::Random(random) => ScheduleDocument::Random {
             period_ms: millis(random.period()),
             window: random.window(),
@@ -55,7 +75,9 @@ fn parse(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
             anchor: time(anchor),
             jitter: jitter.map(|d| Jitter { within: duration(d.within_ms), seed: d.seed.cast_unsigned() }),
         },
-        ScheduleDocument::Cron { cron, tz } => Schedule::Cron(Cron::parse(&cron, Zone::parse(&tz)?)?),
+        ScheduleDocument::Cron { cron, tz, seed } => {
+            Schedule::Cron(Cron::stored(&cron, Zone::parse(&tz)?, seed.map(i64::cast_unsigned)))
+        }
         ScheduleDocument::Random { period_ms, window, days, tz, seed } => {
             let (period, zone) = (duration(period_ms), Zone::parse(&tz)?);
             Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)

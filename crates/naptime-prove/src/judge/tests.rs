@@ -369,7 +369,7 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
         Schedule::Random(Random::new(period, None, Days::ALL, Zone::UTC, seed).unwrap())
     });
     let cron = prop::sample::select(vec!["*/7 * * * * *", "30 * * * * *", "* * * * *", "0 9 * * *"])
-        .prop_map(|text| Schedule::Cron(Cron::parse(text, Zone::UTC).unwrap()));
+        .prop_map(|text| Schedule::Cron(Cron::parse(text, Zone::UTC, 0).unwrap()));
     let once = (-10_000..100_000_i64).prop_map(|ms| Schedule::Once { at: at(ms) });
     prop_oneof![every, random, cron, once]
 }

@@ -82,7 +82,7 @@ pub async fn what_was_planned_by_a_wrong_clock_is_planned_anew<B: Backend>() {
         }
         let mut cron = new_job();
         cron.active = true;
-        cron.spec.schedule = Schedule::Cron(Cron::parse("0 * * * *", Zone::UTC).expect("a pattern"));
+        cron.spec.schedule = Schedule::Cron(Cron::parse("0 * * * *", Zone::UTC, 0).expect("a pattern"));
         let cron = case.add(cron).await;
         let mut once = new_job();
         once.active = true;

@@ -63,7 +63,7 @@ fn moments_are_spread_over_their_slots() {
 #[test]
 fn a_window_that_the_clock_skips_is_one_moment_after_the_gap() {
     let daily = Schedule::Random(random(DAY, "02:10-02:50", "sun", "Europe/Berlin", 1).expect("valid"));
-    assert_eq!(daily.first(time("2026-03-28T12:00:00Z")), time("2026-03-29T01:00:00Z"));
+    assert_eq!(daily.first(time("2026-03-28T12:00:00Z")), Some(time("2026-03-29T01:00:00Z")));
     let often = Schedule::Random(random(10 * MINUTE, "02:10-02:50", "sun", "Europe/Berlin", 1).expect("valid"));
     let upcoming = often.upcoming(time("2026-03-28T12:00:00Z"), 2);
     assert_eq!(upcoming[0], time("2026-03-29T01:00:00Z"));
@@ -77,7 +77,7 @@ fn a_day_of_23_or_25_hours_has_as_many_slots() {
         ("Europe/Berlin", "2026-03-28T23:00:00Z", 23),
         ("Europe/Berlin", "2026-10-24T22:00:00Z", 25),
         ("Europe/Berlin", "2026-06-06T22:00:00Z", 24),
-        ("America/Havana", "2026-11-01T04:00:00Z", 25),
+        ("America/Havana", "2028-11-05T04:00:00Z", 25),
     ] {
         let hourly = Schedule::Random(random(HOUR, "", "sun", name, 5).expect("valid"));
         let start = time(midnight);
