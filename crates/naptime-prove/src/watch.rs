@@ -122,7 +122,7 @@ pub(crate) async fn all_called(
 fn last_due(schedule: &Schedule, from: Time, to: Time) -> Option<Time> {
     let Schedule::Every { period, .. } = schedule else { return None };
     // The first that is not before `to`, and the one before it.
-    let last = schedule.first(to - Duration::from_millis(1)) - *period;
+    let last = schedule.first(to - Duration::from_millis(1))? - *period;
     (last >= from).then_some(last)
 }
 

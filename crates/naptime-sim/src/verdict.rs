@@ -54,7 +54,7 @@ fn misplaced(world: &World, arrivals: &[Arrival], until: Time) -> Vec<Fault> {
         let job = &scenario.jobs[number];
         let schedule = schedule(job, world.job_id(number));
         // The judge counts from the beginning; a job that is added later may not have been due since.
-        let is_due = || schedule.first(BEGINNING + job.added) + WAITS < until;
+        let is_due = || schedule.first(BEGINNING + job.added).is_some_and(|first| first + WAITS < until);
         let owes = is_plain[number] && (calls.iter().any(|call| call.endpoint == number) || is_due());
         if owes { schedule } else { never.clone() }
     };
@@ -102,7 +102,8 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
             .filter(|call| call.endpoint == number)
             .map(|call| Arrival { endpoint: 0, ..*call })
             .collect();
-        let first = spec(job, number, id).schedule.first(BEGINNING + job.added);
+        // Every schedule of a scenario has an occurrence.
+        let Some(first) = spec(job, number, id).schedule.first(BEGINNING + job.added) else { continue };
         match ledger::compare(&world.store, &[(id, first)], &calls).await {
             Ok(ledger) => {
                 let is_edited = job.is_edited || spec(job, number, id).steer.is_some();

@@ -83,7 +83,7 @@ async fn the_next_calls_are_shown_while_one_types() {
     let second = visit.shows_times("a quarter past five", |time| time.ends_with(" 05:15:00 JST")).await;
     assert_ne!(first, second);
     visit.types("cron", "61 5 * * *").await;
-    visit.sees("what is wrong", "//*[@id = 'preview']//p[contains(., 'is not a cron pattern')]").await;
+    visit.sees("what is wrong", "//*[@id = 'preview']//p[contains(., 'minute 61: from 0 to 59')]").await;
     assert!(visit.times(SHOWN).await.is_empty());
     visit.types("cron", "* * * * * *").await;
     visit.types("tz", "America/New_York").await;

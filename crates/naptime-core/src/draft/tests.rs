@@ -143,6 +143,9 @@ fn each_kind_of_timing_is_read() {
     check(&[("every", "5m"), ("jitter", "-"), ("window", "-"), ("days", "-"), ("tz", "-")], "every 5m");
     check(&[("cron", " 0 9 * *  MON-FRI")], "cron 0 9 * * MON-FRI (UTC)");
     check(&[("cron", "@hourly"), ("tz", "europe/berlin")], "cron @hourly (Europe/Berlin)");
+    check(&[("cron", "TZ=Europe/Berlin @hourly")], "cron @hourly (Europe/Berlin)");
+    check(&[("cron", "CRON_TZ=Europe/Berlin 0 9 * * *"), ("tz", "europe/berlin")], "cron 0 9 * * * (Europe/Berlin)");
+    check(&[("cron", "H H * * *")], "cron H H * * * (UTC)");
     check(&[("random", "1h")], "at random once in each 1h (UTC)");
     check(
         &[("random", "1h"), ("window", "09:00-17:00"), ("days", "mon-fri"), ("tz", "Europe/Berlin")],
@@ -169,6 +172,9 @@ fn faults_of_timing_are_at_their_fields() {
     check(&[("every", "5m"), ("jitter", "soon")], &[("jitter", "not_a_duration")]);
     check(&[("cron", "0 0 31 2 *")], &[("cron", "never")]);
     check(&[("cron", "often"), ("tz", "Europe/Foobar")], &[("tz", "unknown_zone"), ("cron", "bad_cron")]);
+    check(&[("cron", "TZ=Mars @hourly")], &[("cron", "unknown_zone")]);
+    check(&[("cron", "TZ=Europe/Berlin @hourly"), ("tz", "Asia/Tokyo")], &[("tz", "conflict")]);
+    check(&[("cron", "@every 5m")], &[("cron", "bad_cron")]);
     check(&[("random", "1ms")], &[("random", "out_of_range")]);
     check(&[("random", "36h")], &[("random", "not_whole_days")]);
     check(&[("random", "2h"), ("window", "09:00-10:00")], &[("window", "too_narrow")]);
@@ -230,6 +236,7 @@ fn a_change_of_timing_changes_what_it_names() {
     check(cron, &[("every", "5m"), ("align", "true")], "every 5m, on round times");
     check(cron, &[("tz", "Asia/Tokyo")], "cron 0 9 * * * (Asia/Tokyo)");
     check(cron, &[("cron", "0 8 * * *")], "cron 0 8 * * * (Europe/Berlin)");
+    check(cron, &[("cron", "TZ=Asia/Tokyo 0 8 * * *")], "cron 0 8 * * * (Asia/Tokyo)");
     check(random, &[("window", "-"), ("tz", "-")], "at random once in each 1h, Mon-Fri (UTC)");
     check(random, &[("random", "2h"), ("days", "-")], "at random once in each 2h, 09:00-17:00 (Europe/Berlin)");
     check(every, &[("cron", "@daily")], "cron @daily (UTC)");
@@ -250,6 +257,10 @@ fn a_change_of_timing_changes_what_it_names() {
         assert_eq!(schedule.as_ref(), Some(&old));
     }
     let old = job(Draft { url: minimal().url, ..said(every) });
+    // What `H` stands for stays.
+    let hashed = |pattern| Schedule::Cron(crate::Cron::parse(pattern, crate::Zone::UTC, 99).unwrap());
+    let copied = Job { spec: Spec { schedule: hashed("H H * * *"), ..Spec::clone(&old.spec) }.into(), ..old.clone() };
+    assert_eq!(change(said(&[("cron", "H 9 * * *")]), &copied).unwrap().schedule, Some(hashed("H 9 * * *")));
     let moved = Schedule::Every { period: Duration::from_secs(300), anchor: Time::from_millis(123), jitter: None };
     let old = Job { spec: Spec { schedule: moved.clone(), ..Spec::clone(&old.spec) }.into(), ..old };
     assert_eq!(change(said(&[("every", "300s")]), &old).unwrap().schedule, Some(moved.clone()), "its grid is kept");

@@ -176,12 +176,12 @@ impl Endpoint<'_> {
 pub(super) fn occurrences(schedule: &Schedule, from: Time, to: Time) -> impl Iterator<Item = Time> + use<> {
     let first = match schedule {
         Schedule::Once { at } => Some(*at).filter(|at| *at >= from),
-        _ => Some(schedule.first(from - Duration::from_millis(1))),
+        _ => schedule.first(from - Duration::from_millis(1)),
     };
     let schedule = schedule.clone();
     std::iter::successors(first, move |due| schedule.next(*due, *due).due).take_while(move |due| *due < to)
 }
 
 fn is_occurrence(schedule: &Schedule, due: Time) -> bool {
-    schedule.first(due - Duration::from_millis(1)) == due
+    schedule.first(due - Duration::from_millis(1)) == Some(due)
 }

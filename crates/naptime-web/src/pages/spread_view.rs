@@ -34,10 +34,11 @@ impl Among {
     /// it is no `every`.
     pub(super) async fn find(app: &App, schedule: &Schedule, old: Option<&Job>) -> Option<Self> {
         let Schedule::Every { period, jitter, .. } = schedule else { return None };
+        let first = schedule.first(app.now())?;
         let spread = app.planner.planned(&app.store, PATIENCE).await.map(|planned| {
             // What was changed since was added up as it was before.
             let counted = old.filter(|old| old.updated_at <= planned.as_of && is_every(&old.spec.schedule, *period));
-            planned.moments.spread(*period, schedule.first(app.now()), counted.and_then(|old| old.state.due))
+            planned.moments.spread(*period, first, counted.and_then(|old| old.state.due))
         });
         Some(Self { period: *period, aligned: schedule.is_aligned(), jittered: jitter.is_some(), spread })
     }

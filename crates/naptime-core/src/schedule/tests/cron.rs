@@ -1,6 +1,9 @@
 //! `cron`: what is read, and what comes when the clocks change.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::{Claim, Duty, Endpoint, NewJob, Spec, Then, Token, WorkerId};
 
 mod faults;
 mod hashed;
@@ -118,7 +121,8 @@ fn reads_what_people_write() {
 fn a_star_decides_how_days_are_combined() {
     let noon = "2026-01-01T12:00:00Z";
     let utc = |text: &str, expect: [&str; 3]| {
-        check(text, "UTC", noon, &expect.map(|day| format!("{day}T00:00+00:00")).each_ref().map(String::as_str))
+        let expect = expect.map(|day| format!("{day}T00:00+00:00"));
+        check(text, "UTC", noon, &expect.each_ref().map(String::as_str));
     };
     // Mondays on odd days, and the first Sunday.
     utc("0 0 */2 * MON", ["05", "19", "09"]);
@@ -157,6 +161,25 @@ fn what_was_stored_reads_even_if_it_is_refused_now() {
     assert_eq!(serde_json::to_string(&refused).expect("JSON"), json, "as it was");
     assert!(read(r#"{"cron":{"cron":"0 0 31 2 *","tz":"UTC"}}"#).is_ok());
     assert!(read(r#"{"cron":{"cron":"@daily","tz":"Foobar"}}"#).is_err());
+}
+
+#[test]
+fn a_job_whose_pattern_is_refused_now_is_not_called_in_a_loop() {
+    let stored = Schedule::Cron(Cron::stored("MON 9 * * *", Zone::UTC, None));
+    let (id, now) = (JobId::from(uuid::Uuid::from_u128(1)), time("2026-01-01T12:00:00Z"));
+    let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), stored.clone());
+    let mut job = NewJob { id, spec, active: true }.into_job(now);
+    assert_eq!((job.state.due, job.state.claim_at), (None, None), "switched on, nothing is due");
+    // What an earlier version planned is called, and nothing after it.
+    (job.state.due, job.state.claim_at) = (Some(now), Some(now));
+    let (worker, token) = (WorkerId::from(uuid::Uuid::from_u128(2)), Token::from(uuid::Uuid::from_u128(3)));
+    assert!(job.claim(worker, token, now, Duration::ZERO));
+    let lock = job.state.lock.clone().expect("held");
+    let claim = Claim { job: Arc::new(job.clone()), lock, recorded: None };
+    assert!(matches!(claim.duty(), Duty::Call { .. }));
+    let Next { due, missed } = stored.next(now, now);
+    assert!(job.settle(&claim.settled(None, Then::Next { due, missed }), now));
+    assert_eq!((job.state.due, job.state.claim_at), (None, None));
 }
 
 #[test]
