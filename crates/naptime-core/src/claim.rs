@@ -12,7 +12,7 @@ use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, Wor
 pub const HOLDS_OVER: Duration = Duration::from_secs(3);
 
 /// A claim that is made further ahead of its call than this holds its job over.
-const AHEAD: Duration = Duration::from_millis(100);
+pub const AHEAD: Duration = Duration::from_millis(100);
 
 /// A job locked for one worker.
 #[derive(Clone, Debug, PartialEq, Eq)]

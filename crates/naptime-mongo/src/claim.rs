@@ -111,7 +111,7 @@ impl MongoStore {
             }
         }
         let mut picked = pick.end();
-        if !is_whole && picked.passed_over.is_none() {
+        if !is_whole {
             picked.next = picked.next.or(Some(horizon));
         }
         Ok(picked)

@@ -138,6 +138,7 @@ impl MongoStore {
     pub async fn connect(uri: &str, options: Options) -> std::result::Result<Self, OpenError> {
         let mut client = ClientOptions::parse(uri).await?;
         client.app_name.get_or_insert_with(|| "naptime".to_owned());
+        // Elections are told at once, whatever this is.
         client.heartbeat_freq.get_or_insert(Duration::from_secs(5));
         client.server_selection_timeout.get_or_insert(Duration::from_secs(3));
         client.connect_timeout.get_or_insert(Duration::from_secs(3));

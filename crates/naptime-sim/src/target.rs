@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use naptime_core::claim::AHEAD;
 use naptime_core::pool::PASS_LEASE;
 use naptime_core::{JobId, Outcome, PoolSettings, Run, Time, WorkerId};
 use naptime_prove::Arrival;
@@ -21,8 +22,6 @@ use crate::world::BEGINNING;
 /// How long after a change of its settings the calls of a pool are not held against them: workers read them every two
 /// seconds, and what is in flight by then goes on.
 const UNSETTLED: Duration = Duration::from_secs(30);
-/// A claim made further ahead than this waits, and an edit that lies back as long keeps it from being called.
-const AHEAD: Duration = Duration::from_millis(100);
 
 /// The target of all calls.
 pub(crate) struct Target {
@@ -94,6 +93,7 @@ impl Target {
         let waited = lock.as_ref().filter(|lock| lock.at > lock.since + AHEAD);
         if let (Some(lock), Some(stored)) = (waited, &stored)
             && stored.plan != lock.plan
+            // It was asked for edits within that time.
             && stored.updated_at + AHEAD < now
         {
             violation(format!("[4] {}: called though it was edited at {}", call.endpoint, stored.updated_at));

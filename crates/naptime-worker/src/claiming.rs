@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{Claim, Partition, Then, Time, WorkerId};
-use naptime_store::{Result, SIGHT, Want};
+use naptime_store::{Result, SIGHT, SIGHT_OF_OTHERS, Want};
 use tokio::time::Instant;
 
 use crate::LOOKAHEAD;
@@ -77,8 +77,8 @@ impl Claiming {
         if has_home || steal {
             self.fair.note_ordinary(found.count > 0 || soon || found.left.is_some());
         }
-        let longest = self.wakes.longest_pause(self.sleep);
-        let mut steal_in = self.wakes.longest_pause_for_others(self.sleep).max(STEAL_AFTER);
+        let longest = self.wakes.longest_pause(SIGHT, self.sleep);
+        let mut steal_in = self.wakes.longest_pause(SIGHT_OF_OTHERS, self.sleep).max(STEAL_AFTER);
         if steal && let Some(late) = self.claim(taken, self.share.others(), STEAL_AFTER).await?.next {
             steal_in = late.since(self.link.now()).clamp(STEAL_AFTER, steal_in);
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use naptime_core::{JobId, Settled, Then, Time};
-use naptime_store::{SIGHT, SIGHT_OF_OTHERS, is_soon};
+use naptime_store::is_soon;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -40,14 +40,9 @@ impl Wakes {
         Self { link, share, stopping, are_told, look_by: Mutex::default(), scheduler, gated, pools, left }
     }
 
-    /// The longest pause between two looks, if it is `unless_told` while nobody tells what comes.
-    pub(crate) fn longest_pause(&self, unless_told: Duration) -> Duration {
-        if self.are_told() { SIGHT } else { unless_told }
-    }
-
-    /// The same between two looks at others' partitions.
-    pub(crate) fn longest_pause_for_others(&self, unless_told: Duration) -> Duration {
-        if self.are_told() { SIGHT_OF_OTHERS } else { unless_told }
+    /// The longest pause between two looks that see so far, if it is `unless_told` while nobody tells what comes.
+    pub(crate) fn longest_pause(&self, sight: Duration, unless_told: Duration) -> Duration {
+        if self.are_told() { sight } else { unless_told }
     }
 
     /// Whether the store tells of what comes.
@@ -137,7 +132,7 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
 #[cfg(test)]
 mod tests {
     use naptime_core::{Edit, Schedule};
-    use naptime_store::{Jobs, Refusal};
+    use naptime_store::{Jobs, Refusal, SIGHT};
 
     use super::*;
     use crate::workbench::Workbench;
@@ -158,7 +153,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_job_that_is_due_at_once_wakes_a_worker_that_looks_rarely() {
         let bench = idle().await;
-        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SIGHT);
+        assert_eq!(bench.wakes.longest_pause(SIGHT, SECOND / 4), SIGHT);
         let id = bench.once("http://a.test/", Duration::ZERO).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(bench.calls().len(), 1);
@@ -184,9 +179,9 @@ mod tests {
         let bench = idle().await;
         bench.store.refuse(Some(Refusal::NoPrimary));
         tokio::time::sleep(10 * SECOND).await;
-        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SECOND / 4);
+        assert_eq!(bench.wakes.longest_pause(SIGHT, SECOND / 4), SECOND / 4);
         bench.store.refuse(None);
         tokio::time::sleep(10 * SECOND).await;
-        assert_eq!(bench.wakes.longest_pause(SECOND / 4), SIGHT);
+        assert_eq!(bench.wakes.longest_pause(SIGHT, SECOND / 4), SIGHT);
     }
 }

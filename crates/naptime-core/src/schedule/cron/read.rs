@@ -119,9 +119,10 @@ fn weekdays(field: Field<'_>) -> Result<Weekdays, String> {
     let mut weekdays = Weekdays::default();
     for item in field.items()? {
         if let Some((day, nth)) = item.split_once('#') {
-            let nth = nth.parse::<usize>().ok().filter(|nth| (1..=5).contains(nth));
-            let nth = nth.ok_or_else(|| format!("weekday {item}: behind `#` comes a number from 1 to 5"))?;
-            weekdays.nth[nth - 1].extend([single(field, item, day)?]);
+            // Compared as text, since a number could be read with a sign before it.
+            let place = ["1", "2", "3", "4", "5"].iter().position(|place| *place == nth);
+            let place = place.ok_or_else(|| format!("weekday {item}: behind `#` comes a number from 1 to 5"))?;
+            weekdays.nth[place].extend([single(field, item, day)?]);
         } else if let Some(day) = item.strip_suffix(['L', 'l']).filter(|_| !Part::is_name(item)) {
             weekdays.last.extend([single(field, item, day)?]);
         } else {

@@ -49,6 +49,7 @@ fn numbers_have_bounds() {
     check("* * * * 8", "weekday 8: from 0 to 7");
     check("* * * * 8L", "weekday 8: from 0 to 7");
     check("* * * * 1#6", "weekday 1#6: behind `#` comes a number from 1 to 5");
+    check("* * * * 1#+2", "weekday 1#+2: behind `#` comes a number from 1 to 5");
     check("99999999999 * * * *", "minute 99999999999: from 0 to 59");
     check("*/0 * * * *", "step 0 of the minute: from 1 to 60; a longer period is written as `every`");
     check("*/90 * * * *", "step 90 of the minute: from 1 to 60; a longer period is written as `every`");
