@@ -8,7 +8,8 @@ use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
 use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Then, Time};
 
 /// The limits within which a target may set its period (`Naptime-Every: 2m` on a successful answer) and ask to be left
-/// alone (`Retry-After`, on 429, 503 and whatever status is tried again). What it asks beyond them is taken as the limit.
+/// alone (`Retry-After`, on 429, 503 and whatever status is tried again). A bare number is seconds in both headers. What
+/// the target asks beyond the limits is taken as the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Steer {
     /// The shortest period.
@@ -71,7 +72,7 @@ impl Claim {
         let job = &self.job;
         let Some(limits) = job.spec.steer else { return Ok(None) };
         if let Some(every) = every {
-            let period = duration::parse("Naptime-Every", every)?.clamp(limits.min, limits.max);
+            let period = duration::parse_seconds("Naptime-Every", every)?.clamp(limits.min, limits.max);
             return Ok(with_period(job, period).map(Steered::Schedule));
         }
         // There is nothing to put off of a job that is called once: it is tried again, or not.
@@ -182,7 +183,7 @@ mod tests {
             assert_eq!(steered, expect.map(|period| period.map(|period| Steered::Schedule(every(period)))), "{text:?}");
         };
         check("2m", Ok(Some(2 * MINUTE)));
-        check("120000", Ok(Some(2 * MINUTE)));
+        check("120", Ok(Some(2 * MINUTE)));
         check("1s", Ok(Some(Duration::from_secs(10))));
         check("0s", Ok(Some(Duration::from_secs(10))));
         check("900 days", Ok(Some(60 * MINUTE)));

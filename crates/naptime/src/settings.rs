@@ -82,7 +82,7 @@ impl StoreSettings {
         };
         let days = |days: u64| Duration::from_secs(days * 86_400);
         let retention = faults.read("NAPTIME_RETENTION", args.naptime_retention.as_ref(), days(7), |text| {
-            duration::parse_within("retention", text, Duration::from_secs(60), days(3660))
+            duration::parse_setting("retention", text, Duration::from_secs(60), days(3660))
         });
         Self { backend, retention, environment: environment(args.naptime_env.as_ref(), faults) }
     }
@@ -166,7 +166,7 @@ impl Rules {
         Self {
             networks,
             min_period: faults.read("NAPTIME_MIN_PERIOD", args.naptime_min_period.as_ref(), MIN_PERIOD, |text| {
-                duration::parse_within("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
+                duration::parse_setting("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
             }),
         }
     }
@@ -257,7 +257,7 @@ pub(crate) fn worker(
     let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
     // A longer sleep would break what is promised of killed workers and of "call now".
     let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), Duration::from_millis(250), |text| {
-        duration::parse_within("sleep", text, shortest, longest)
+        duration::parse_setting("sleep", text, shortest, longest)
     });
     naptime_worker::Settings { capacity, sleep, networks, host: host_name() }
 }

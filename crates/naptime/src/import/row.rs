@@ -193,12 +193,10 @@ impl Row {
         Ok(pairs.into_iter().collect())
     }
 
-    /// A bare number is seconds, as elsewhere than here.
+    /// A bare number is seconds.
     fn timeout(&self) -> Result<Option<String>, Invalid> {
         let Some(text) = self.get("timeout").map(str::trim) else { return Ok(None) };
-        let seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let text = if seconds { format!("{text}s") } else { text.to_owned() };
-        duration::parse("timeout", &text).map(|_| Some(text))
+        duration::parse_seconds("timeout", text).map(|timeout| Some(duration::show(timeout)))
     }
 
     /// RFC 3339, or as databases write it, in UTC.
