@@ -5,6 +5,7 @@
 //!
 //! Start with [`state`], the state machine of a job.
 
+pub mod at;
 pub mod claim;
 pub mod draft;
 pub mod duration;
@@ -40,6 +41,7 @@ pub mod time;
 pub mod transport;
 pub mod worker;
 
+pub use at::read_at;
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
 pub use draft::once::{Once, OnceDraft};
 pub use draft::{Draft, RawHeaders, RawLimits, Rules};

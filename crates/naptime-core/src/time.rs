@@ -43,6 +43,13 @@ pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+impl From<Timestamp> for Time {
+    /// What is shorter than a millisecond is cut off.
+    fn from(timestamp: Timestamp) -> Self {
+        Self(timestamp.as_millisecond())
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Time;
     fn add(self, duration: Duration) -> Time {
@@ -76,7 +83,7 @@ impl fmt::Debug for Time {
 impl FromStr for Time {
     type Err = jiff::Error;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.parse::<Timestamp>()?.as_millisecond()))
+        text.parse::<Timestamp>().map(Self::from)
     }
 }
 

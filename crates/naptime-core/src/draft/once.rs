@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Draft, Rules};
-use crate::{Endpoint, Invalid, JobId, NewJob, Schedule, Spec, Time, duration};
+use crate::{Endpoint, Invalid, JobId, NewJob, Schedule, Spec, Time, duration, read_at};
 
 /// How long a call of a one-off job may take, unless it says otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -16,7 +16,7 @@ pub const FURTHEST: Duration = Duration::from_secs(3653 * 24 * 3600);
 pub struct OnceDraft {
     /// What it has in common with others. Its fields of when, `active`, `sla` and `steer` have no say.
     pub draft: Draft,
-    /// When it is to be called, as RFC 3339.
+    /// When it is to be called, as [`read_at`] reads it.
     pub at: Option<String>,
     /// How long from now it is to be called.
     pub after: Option<String>,
@@ -92,11 +92,7 @@ impl OnceDraft {
             (None, None) => Ok(now),
             (None, Some(text)) => Ok(now + duration::parse_within("in", text, Duration::ZERO, FURTHEST)?),
             (Some(text), None) => {
-                let at: Time = text.trim().parse().map_err(|_| {
-                    let shown = crate::request::excerpt(text, 40);
-                    let detail = format!("`{shown}` is not a time; write it like 2030-01-31T09:00:00Z");
-                    Invalid::new("at", "not_a_time", detail)
-                })?;
+                let at = read_at(text, None)?;
                 if at > now + FURTHEST {
                     return Err(Invalid::new("at", "out_of_range", "that is more than ten years ahead"));
                 }
@@ -147,7 +143,7 @@ mod tests {
         assert_eq!(time(after("0")), once(0, false));
         let fault = |field: &str, code| Err(vec![(field.to_owned(), code)]);
         assert_eq!(at("tomorrow").map(drop), fault("at", "not_a_time"));
-        assert_eq!(at("2026-01-02T03:04:06").map(drop), fault("at", "not_a_time"), "of which zone?");
+        assert_eq!(at("2026-01-02T03:04:06").map(drop), fault("at", "ambiguous"), "of which zone?");
         assert_eq!(at("2036-01-04T00:00:00Z").map(drop), fault("at", "out_of_range"));
         assert_eq!(after("3654d").map(drop), fault("in", "out_of_range"));
         assert_eq!(after("-5m").map(drop), fault("in", "not_a_duration"));

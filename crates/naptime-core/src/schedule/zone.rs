@@ -52,7 +52,7 @@ impl Zone {
     }
 
     /// The moment as a clock in this zone shows it; none outside the years -9999 to 9999.
-    pub(super) fn clock(&self, at: Time) -> Option<Zoned> {
+    pub(crate) fn clock(&self, at: Time) -> Option<Zoned> {
         Some(Timestamp::from_millisecond(at.millis()).ok()?.to_zoned(self.0.clone()))
     }
 
@@ -74,6 +74,12 @@ impl Zone {
 
     fn offset(&self, at: Timestamp) -> i64 {
         self.0.to_offset(at).seconds().into()
+    }
+
+    /// The moment that is meant by a local time: the first of two. A local time that clocks leave out as they are put
+    /// forward is later by as much as they are. None outside the years -9999 to 9999.
+    pub(crate) fn moment(&self, wall: DateTime) -> Option<Time> {
+        self.0.to_ambiguous_timestamp(wall).compatible().ok().map(Time::from)
     }
 
     /// The first moment that a clock in this zone shows `wall`. If it never does, because the clocks are put forward
