@@ -34,6 +34,9 @@ fn schedules() -> Vec<Schedule> {
         random(DAY / 1440, None, "mon-sun", "America/New_York"),
         random(DAY, Some("09:00-17:00"), "mon", "Australia/Lord_Howe"),
         random(30 * DAY, Some("09:00-17:00"), "mon-fri", "Europe/Berlin"),
+        random(DAY / 24, Some("09:00-12:00, 14:00-17:00, 22:00-02:00"), "mon-fri", "Europe/Berlin"),
+        random(DAY * 23 / 24, None, "mon-sun", "Europe/Berlin"),
+        random(DAY * 7 / 24, Some("09:00-17:00"), "mon", "America/New_York"),
     ]
 }
 

@@ -59,7 +59,7 @@ pub use retry::{Retry, Temporary};
 pub use rooms::Rooms;
 pub use rule::{Action, RetryTemplate, Rule, SteerTemplate, Template};
 pub use run::{Outcome, Run};
-pub use schedule::{Cron, Days, Jitter, Next, Random, Schedule, Window, Zone};
+pub use schedule::{Cron, Days, Jitter, Next, Random, Schedule, Windows, Zone};
 pub use sla::{Breach, Cause, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};

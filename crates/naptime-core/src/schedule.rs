@@ -2,7 +2,7 @@
 //!
 //! - `every`: once in each period, on a grid, with or without jitter.
 //! - `cron`: by a cron pattern in a time zone.
-//! - `random`: once at a random moment in each period, within a window of the day.
+//! - `random`: once at a random moment in each period, within windows of the day.
 //! - `once`: at one time.
 //!
 //! All of them are functions of the schedule and the time alone. What is random is derived from a seed, so whoever
@@ -11,10 +11,12 @@
 mod cron;
 mod days;
 mod every;
+mod list;
 mod random;
 #[cfg(test)]
 mod tests;
 mod window;
+mod windows;
 mod zone;
 
 use std::iter;
@@ -28,7 +30,7 @@ pub use self::days::Days;
 use self::every::Grid;
 pub use self::every::Jitter;
 pub use self::random::Random;
-pub use self::window::Window;
+pub use self::windows::Windows;
 pub use self::zone::Zone;
 use crate::duration::show;
 use crate::time::millis;
@@ -212,8 +214,8 @@ impl Schedule {
             Self::Cron(cron) => format!("cron {cron}"),
             Self::Random(random) => {
                 let mut words = format!("at random once in each {}", show(random.period()));
-                if let Some(window) = random.window() {
-                    words += &format!(", {window}");
+                if let Some(windows) = random.windows() {
+                    words += &format!(", {windows}");
                 }
                 if random.days() != Days::ALL {
                     words += &format!(", {}", random.days());

@@ -54,7 +54,7 @@ impl Timing {
             Schedule::Cron(cron) => Self { cron: Some(cron.text().to_owned()), ..common },
             Schedule::Random(random) => Self {
                 random: Some(duration::show(random.period())),
-                window: random.window().map(|window| window.to_string()),
+                window: random.windows().map(ToString::to_string),
                 days: Some(random.days()).filter(|days| *days != Days::ALL).map(names),
                 ..common
             },

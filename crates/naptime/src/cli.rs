@@ -258,10 +258,10 @@ pub(crate) struct AddArgs {
     /// In place of --every, once at a random moment in each of these: 1h, 1d
     #[arg(long, value_name = "PERIOD")]
     pub(crate) random: Option<String>,
-    /// The part of the day, such as 09:00-17:00; with --random
+    /// The parts of the day, such as 09:00-17:00, 22:00-02:00 or 9-12,14-17; with --random
     #[arg(long, value_name = "FROM-TO")]
     pub(crate) window: Option<String>,
-    /// The weekdays, such as mon-fri or sat,sun; with --random
+    /// The weekdays, such as mon-fri, sat,sun or weekend; with --random
     #[arg(long)]
     pub(crate) days: Option<String>,
     /// The time zone, such as Europe/Berlin; with --cron and --random [default: UTC]

@@ -178,7 +178,7 @@ fn faults_of_timing_are_at_their_fields() {
     check(&[("random", "1ms")], &[("random", "out_of_range")]);
     check(&[("random", "36h")], &[("random", "not_whole_days")]);
     check(&[("random", "2h"), ("window", "09:00-10:00")], &[("window", "too_narrow")]);
-    check(&[("random", "1h"), ("window", "17:00-09:00")], &[("window", "ends_before_it_starts")]);
+    check(&[("random", "1h"), ("window", "09:00-09:00")], &[("window", "no_length")]);
     check(
         &[("random", "x"), ("window", "x"), ("days", "x"), ("tz", "x")],
         &[("random", "not_a_duration"), ("window", "not_a_window"), ("days", "not_a_weekday"), ("tz", "unknown_zone")],

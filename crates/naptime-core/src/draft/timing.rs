@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Draft, Reader};
 use crate::duration::{self, MAX_PERIOD};
-use crate::{Change, Cron, Days, Invalid, Random, Schedule, Time, Window, Zone};
+use crate::{Change, Cron, Days, Invalid, Random, Schedule, Time, Windows, Zone};
 
 /// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
 const SAMPLE: usize = 100;
@@ -129,9 +129,9 @@ impl Reader<'_> {
             Some(text) => self.note(duration::parse_within("random", text, self.rules.min_period, MAX_PERIOD)),
             None => old.map(Random::period),
         };
-        let window = match &draft.window {
-            Some(text) => self.note(text.as_deref().map(str::parse::<Window>).transpose()),
-            None => Some(old.and_then(Random::window)),
+        let windows = match &draft.window {
+            Some(text) => self.note(text.as_deref().map(str::parse::<Windows>).transpose()),
+            None => Some(old.and_then(Random::windows).cloned()),
         };
         let days = match &draft.days {
             Some(Some(items)) => self.note(Days::parse_list(items.iter().map(String::as_str))),
@@ -140,7 +140,7 @@ impl Reader<'_> {
         };
         let zone = self.zone(draft);
         let seed = old.map_or(self.id.hash(), Random::seed);
-        self.note(Random::new(period?, window?, days?, zone?, seed)).map(Schedule::Random)
+        self.note(Random::new(period?, windows?, days?, zone?, seed)).map(Schedule::Random)
     }
 
     /// The zone that is said, or else the one there is already, or else UTC.

@@ -1,22 +1,31 @@
 //! Once at a random moment in each period, as people do things.
 
+mod slots;
+mod spans;
+
 use std::time::Duration;
 
-use jiff::civil::{Date, date};
-use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 
-use super::{Days, Next, Window, Zone, draw};
+use self::slots::{Slots, Span};
+use self::spans::EPOCH;
+use super::{Days, Next, Windows, Zone, draw};
 use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
 use crate::time::millis;
 use crate::{Invalid, Time};
 
-/// Once at a random moment in each period, within a window of the day, on given weekdays, in a time zone.
+/// Once at a random moment in each period, within windows of the day, on given weekdays, in a time zone.
 ///
-/// Time is cut into slots, and each has one moment, derived from the seed and the number of the slot, so it is the same
-/// in every process and after every restart. A period below one day cuts the window of each allowed day into slots from
-/// its start; the last one is as long as what is left. Otherwise the slots are as many whole days, counted from a
-/// Monday, and the moment is in the window of one of the allowed days among them; a slot without any has no moment.
+/// Time is cut into slots as long as the period. Each slot has one moment, drawn evenly from the part of it that is within
+/// the windows of the allowed days; a slot without such a part has none. The moment is derived from the seed and the
+/// number of the slot, so it is the same in every process and after every restart. A window belongs to the day on which
+/// it starts. Where the slots lie depends on the period:
+///
+/// - A period that divides a day (10m, 1h, 8h): from the start of the first window of each day, anew each day.
+/// - A period of whole days: by the calendar, counted from Monday, 1970-01-05, so slots of 7d are weeks. One of the
+///   allowed days in the slot is drawn, and a moment in the windows of that day, also if it is past midnight.
+/// - Any other, which is shorter than a day (7h, 23h): one after the other without regard to days, from 00:00 on Monday,
+///   1970-01-05, in the zone. Each is as long as the period, so a change of the clocks moves them on the clock.
 ///
 /// When the clocks change, a day is as long as it is: a window of a whole day has 23 or 25 slots of an hour. A window
 /// that is skipped altogether is one moment right after the gap.
@@ -24,7 +33,7 @@ use crate::{Invalid, Time};
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Random {
     period: Duration,
-    window: Option<Window>,
+    windows: Option<Windows>,
     days: Days,
     zone: Zone,
     seed: u64,
@@ -35,37 +44,51 @@ pub struct Random {
 struct Fields {
     #[serde(with = "crate::duration::text")]
     period: Duration,
-    window: Option<Window>,
+    window: Option<Windows>,
     days: Days,
     tz: String,
     seed: u64,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The day that days are counted from: a Monday, so that slots of seven days are calendar weeks.
-const EPOCH: Date = date(1970, 1, 5);
+
+/// How time is cut into slots.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// Each day from the start of its first window.
+    EachDay,
+    /// By the calendar, so many days each.
+    Days(i64),
+    /// One after the other, days or not.
+    Through,
+}
 
 impl Random {
-    /// Once in each `period`. Without a window it is the whole day.
+    /// Once in each `period`. Without windows it is the whole day.
     ///
     /// # Errors
     /// At `random`, if the period is out of bounds (`out_of_range`) or longer than a day and not of whole days
-    /// (`not_whole_days`); at `window`, if it is narrower than a period below one day (`too_narrow`).
-    pub fn new(period: Duration, window: Option<Window>, days: Days, zone: Zone, seed: u64) -> Result<Self, Invalid> {
+    /// (`not_whole_days`); at `window`, if the windows are together shorter than a period below one day (`too_narrow`).
+    pub fn new(period: Duration, windows: Option<Windows>, days: Days, zone: Zone, seed: u64) -> Result<Self, Invalid> {
+        let shown = duration::show(period);
         if period < SHORTEST_PERIOD || period > MAX_PERIOD {
             let bounds = (duration::show(SHORTEST_PERIOD), duration::show(MAX_PERIOD));
             let detail = format!("the period may be from {} to {}", bounds.0, bounds.1);
             return Err(Invalid::new("random", "out_of_range", detail));
         }
         if period >= DAY && millis(period) % millis(DAY) != 0 {
-            let detail = format!("{} is longer than a day, so it must be whole days", duration::show(period));
+            let days = millis(period) / millis(DAY);
+            let detail =
+                format!("{shown} is longer than a day, so it must be whole days; write {days}d or {}d", days + 1);
             return Err(Invalid::new("random", "not_whole_days", detail));
         }
-        if let Some(window) = window.filter(|window| period < DAY && window.length() < period) {
-            let detail = format!("{window} is narrower than the period of {}", duration::show(period));
+        if let Some(windows) = windows.as_ref().filter(|windows| period < DAY && windows.length() < period) {
+            let length = duration::show(windows.length());
+            let detail =
+                format!("`{windows}` is {length} a day, shorter than the period of {shown}; write 1d for once a day");
             return Err(Invalid::new("window", "too_narrow", detail));
         }
-        Ok(Self { period, window, days, zone, seed })
+        Ok(Self { period, windows, days, zone, seed })
     }
 
     /// How often, in words of its own: there is one call in each.
@@ -73,9 +96,9 @@ impl Random {
         self.period
     }
 
-    /// The part of the day; none if it is all of it.
-    pub fn window(&self) -> Option<Window> {
-        self.window
+    /// The parts of the day; none if it is all of it.
+    pub fn windows(&self) -> Option<&Windows> {
+        self.windows.as_ref()
     }
 
     /// The weekdays.
@@ -95,13 +118,20 @@ impl Random {
 
     /// The first moment later than `at`; none at the end of the calendar.
     pub(super) fn after(&self, at: Time) -> Option<Time> {
-        let today = i64::from(EPOCH.until(self.zone.clock(at)?.date()).ok()?.get_days());
-        // Among eight slots, of which the first may be over, at least one has an allowed day.
-        match self.slot_days() {
-            None => (today..=today + 7).find_map(|day| self.after_on(day, at)),
-            Some(days) => {
-                let slot = today.div_euclid(days);
-                (slot..=slot + 7).filter_map(|slot| self.moment(slot, days)).find(|moment| *moment > at)
+        let from = self.day_of_window(at.millis())?;
+        // The first two days or slots may be over. Of the seven after them, at least one has an allowed day.
+        match self.cut() {
+            Cut::EachDay => (from..=from + 8).find_map(|day| self.after_on(day, at)),
+            Cut::Days(days) => {
+                let slot = from.div_euclid(days);
+                (slot..=slot + 8).filter_map(|slot| self.moment_of_days(slot, days)).find(|moment| *moment > at)
+            }
+            Cut::Through => {
+                let slots = self.slots_through()?;
+                let slot = slots.number(at.millis());
+                let moment = self.moment_through(slots, slot).filter(|moment| *moment > at);
+                let next = || slots.after(slot, (from..=from + 9).flat_map(|day| self.spans(day)));
+                moment.or_else(|| self.moment_through(slots, next()?))
             }
         }
     }
@@ -113,105 +143,121 @@ impl Random {
 
     /// The moments later than `after`, up to and including `until`.
     pub(super) fn count(&self, after: Time, until: Time) -> u64 {
-        let day = |at| Some(i64::from(EPOCH.until(self.zone.clock(at)?.date()).ok()?.get_days()));
-        let (Some(first), Some(last)) = (day(after), day(until)) else { return 0 };
-        match self.slot_days() {
-            // Where clocks are put back over midnight, a moment can be shown on the day before its own.
-            None => (first..=last + 1).map(|day| self.count_on(day, after, until)).sum(),
-            Some(days) => {
-                let slots = first.div_euclid(days)..=(last + 1).div_euclid(days);
-                let moments = slots.filter_map(|slot| self.moment(slot, days));
-                moments.filter(|moment| *moment > after && *moment <= until).count() as u64
+        let days = self.day_of_window(after.millis()).zip(self.day(until.millis()));
+        let Some((first, last)) = days.filter(|_| after < until) else { return 0 };
+        // Where clocks are put back over midnight, a moment can be shown on the day before its own.
+        let days = first..=last + 1;
+        let count = match self.cut() {
+            Cut::EachDay => days.map(|day| self.count_on(day, after, until)).sum(),
+            Cut::Days(length) => {
+                let slots = days.start().div_euclid(length)..=days.end().div_euclid(length);
+                let moments = slots.filter_map(|slot| self.moment_of_days(slot, length));
+                moments.filter(|moment| *moment > after && *moment <= until).count() as i64
             }
-        }
+            Cut::Through => {
+                let Some(slots) = self.slots_through() else { return 0 };
+                let (from, to) = (slots.number(after.millis()), slots.number(until.millis()));
+                let is_over = |slot, at| self.moment_through(slots, slot).is_some_and(|moment| moment <= at);
+                slots.count(days.flat_map(|day| self.spans(day)), from..to) + i64::from(is_over(to, until))
+                    - i64::from(is_over(from, after))
+            }
+        };
+        u64::try_from(count).unwrap_or(0)
     }
 
     /// Occurrences per second in the long run.
     pub(super) fn mean_rate(&self) -> f64 {
-        let allowed = f64::from(self.days.count()) / 7.0;
-        let Some(days) = self.slot_days() else {
-            let window = self.window.unwrap_or(Window::DAY).length();
-            let slots = window.as_millis().div_ceil(self.period.as_millis().max(1));
-            return slots as f64 * allowed / DAY.as_secs_f64();
-        };
-        // Slots of less than a week begin on every weekday equally often.
-        let with_moment = (0..7).filter(|start| (*start..start + days).any(|day| self.allows(day))).count();
-        with_moment as f64 / 7.0 / self.period.as_secs_f64()
-    }
-
-    /// The days of a slot, if the period is at least one.
-    fn slot_days(&self) -> Option<i64> {
-        (self.period >= DAY).then(|| millis(self.period) / millis(DAY))
-    }
-
-    /// The first moment later than `at` in a slot of that day.
-    fn after_on(&self, day: i64, at: Time) -> Option<Time> {
-        if !self.allows(day) {
-            return None;
+        let allowed = (0..7).filter(|day| self.allows(*day));
+        let (period, day) = (millis(self.period), millis(DAY));
+        match self.cut() {
+            Cut::EachDay => {
+                let slots = Slots { origin: self.usual_spans(0).next().unwrap_or_default().0, period };
+                let of_a_day = slots.count(self.usual_spans(0), 0..i64::MAX);
+                of_a_day as f64 * allowed.count() as f64 / 7.0 / DAY.as_secs_f64()
+            }
+            Cut::Days(days) => {
+                // Slots of less than a week begin on every weekday equally often.
+                let with_moment = (0..7).filter(|start| (*start..start + days).any(|day| self.allows(day))).count();
+                with_moment as f64 / 7.0 / self.period.as_secs_f64()
+            }
+            Cut::Through => {
+                // Slots begin equally often at each multiple of `step` in the week, and hold a part of a span if they
+                // begin less than a period before it, or in it.
+                let step = gcd(period, 7 * day);
+                let starts = Slots { origin: 0, period: step };
+                let weeks = |count: i64| {
+                    let days = (0..count * 7).filter(|day| self.allows(*day));
+                    let spans =
+                        days.flat_map(|day| self.usual_spans(day)).map(|(start, end)| (start + step - period, end));
+                    starts.count(spans, i64::MIN..i64::MAX)
+                };
+                // The second week overlaps with the one before, as all do.
+                (weeks(2) - weeks(1)) as f64 * step as f64 / (7 * day) as f64 / self.period.as_secs_f64()
+            }
         }
-        let span = self.span(day)?;
-        let first = self.slot_of(span, at);
-        // The slot that `at` is in may be over.
-        let slots = first..(first + 2).min(self.slots(span));
-        slots.map(|slot| self.moment_on(day, span, slot)).find(|moment| *moment > at)
     }
 
-    /// How many moments in slots of that day are later than `after` and not later than `until`.
-    fn count_on(&self, day: i64, after: Time, until: Time) -> u64 {
-        let Some(span) = self.span(day).filter(|_| self.allows(day)) else { return 0 };
-        // The moments before a slot are as many as its number.
+    fn cut(&self) -> Cut {
+        let (period, day) = (millis(self.period), millis(DAY));
+        match period {
+            _ if period >= day => Cut::Days(period / day),
+            _ if day % period == 0 => Cut::EachDay,
+            _ => Cut::Through,
+        }
+    }
+
+    /// The first moment later than `at` in the slots of that day.
+    fn after_on(&self, day: i64, at: Time) -> Option<Time> {
+        let (slots, spans) = self.slots_on(day)?;
+        let slot = slots.number(at.millis());
+        let moment = self.moment_on(day, slots, &spans, slot).filter(|moment| *moment > at);
+        moment.or_else(|| self.moment_on(day, slots, &spans, slots.after(slot, spans.iter().copied())?))
+    }
+
+    /// How many moments in the slots of that day are later than `after` and not later than `until`.
+    fn count_on(&self, day: i64, after: Time, until: Time) -> i64 {
+        let Some((slots, spans)) = self.slots_on(day) else { return 0 };
         let up_to = |at: Time| {
-            let slot = self.slot_of(span, at);
-            let is_over = slot < self.slots(span) && self.moment_on(day, span, slot) <= at;
-            slot.min(self.slots(span)) + i64::from(is_over)
+            let slot = slots.number(at.millis());
+            let is_over = self.moment_on(day, slots, &spans, slot).is_some_and(|moment| moment <= at);
+            slots.count(spans.iter().copied(), 0..slot.max(0)) + i64::from(is_over)
         };
-        u64::try_from(up_to(until) - up_to(after)).unwrap_or(0)
+        up_to(until) - up_to(after)
     }
 
-    /// How many slots there are in the span of a day.
-    fn slots(&self, (start, end): (i64, i64)) -> i64 {
-        let period = millis(self.period);
-        ((end - start + period - 1) / period).max(1)
+    /// The slots of a day, and its spans; none if it has none.
+    fn slots_on(&self, day: i64) -> Option<(Slots, Vec<Span>)> {
+        let spans = self.spans(day);
+        Some((Slots { origin: spans.first()?.0, period: millis(self.period) }, spans))
     }
 
-    /// The number of the slot that `at` is in, if its day is long enough.
-    fn slot_of(&self, (start, _): (i64, i64), at: Time) -> i64 {
-        (at.millis() - start).max(0) / millis(self.period)
+    fn moment_on(&self, day: i64, slots: Slots, spans: &[Span], slot: i64) -> Option<Time> {
+        slots.moment(slot, spans, |length| draw(self.seed, day, slot, length))
     }
 
-    fn moment_on(&self, day: i64, (start, end): (i64, i64), slot: i64) -> Time {
-        let period = millis(self.period);
-        let from = start + slot * period;
-        let length = period.min(end - from).max(1);
-        Time::from_millis(from + draw(self.seed, day, slot, length))
+    /// The slots that go through without regard to days.
+    fn slots_through(&self) -> Option<Slots> {
+        Some(Slots { origin: self.zone.first(EPOCH.at(0, 0, 0, 0))?.millis(), period: millis(self.period) })
+    }
+
+    fn moment_through(&self, slots: Slots, slot: i64) -> Option<Time> {
+        let days = self.day_of_window(slots.start(slot))?..=self.day(slots.start(slot + 1))? + 1;
+        let spans: Vec<Span> = days.flat_map(|day| self.spans(day)).collect();
+        slots.moment(slot, &spans, |length| draw(self.seed, slot, 0, length))
     }
 
     /// The moment of a slot of whole days.
-    fn moment(&self, slot: i64, days: i64) -> Option<Time> {
-        let allowed = |day: &i64| self.allows(*day);
-        let of_slot = slot * days..(slot + 1) * days;
-        let count = i64::try_from(of_slot.clone().filter(allowed).count()).ok().filter(|count| *count > 0)?;
+    fn moment_of_days(&self, slot: i64, days: i64) -> Option<Time> {
+        let allowed = (slot * days..(slot + 1) * days).filter(|day| self.allows(*day));
+        let count = i64::try_from(allowed.clone().count()).ok().filter(|count| *count > 0)?;
         let chosen = usize::try_from(draw(self.seed, slot, 0, count)).ok()?;
-        let (start, end) = self.span(of_slot.clone().filter(allowed).nth(chosen)?)?;
-        Some(Time::from_millis(start + draw(self.seed, slot, 1, (end - start).max(1))))
+        let spans = self.spans(allowed.clone().nth(chosen)?);
+        slots::moment(spans.iter().copied(), |length| draw(self.seed, slot, 1, length))
     }
+}
 
-    /// Where the window of a day starts and ends, in milliseconds since 1970.
-    fn span(&self, day: i64) -> Option<(i64, i64)> {
-        let midnight = EPOCH.checked_add(Span::new().try_days(day).ok()?).ok()?.at(0, 0, 0, 0);
-        let (start, end) = self.window.unwrap_or(Window::DAY).minutes();
-        let wall = |minutes: u16| midnight.checked_add(i64::from(minutes).minutes()).ok();
-        let first = self.zone.first(wall(start)?)?;
-        let end = self.zone.first(wall(end)?)?;
-        // Clocks that are put back over the start of the window would show times before it: then it starts over.
-        let last = if start == 0 { first } else { self.zone.last(wall(start)?)? };
-        let start = if last < end { last } else { first };
-        Some((start.millis(), end.millis()))
-    }
-
-    fn allows(&self, day: i64) -> bool {
-        u8::try_from(day.rem_euclid(7)).is_ok_and(|weekday| self.days.has(weekday))
-    }
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl TryFrom<Fields> for Random {
@@ -223,7 +269,7 @@ impl TryFrom<Fields> for Random {
 
 impl From<Random> for Fields {
     fn from(random: Random) -> Self {
-        let Random { period, window, days, zone, seed } = random;
-        Self { period, window, days, tz: zone.name().to_owned(), seed }
+        let Random { period, windows, days, zone, seed } = random;
+        Self { period, window: windows, days, tz: zone.name().to_owned(), seed }
     }
 }

@@ -1,7 +1,7 @@
 //! Schedules as documents.
 
 use mongodb::bson::DateTime;
-use naptime_core::{Cron, Days, Invalid, Jitter, Random, Schedule, Window, Zone};
+use naptime_core::{Cron, Days, Invalid, Jitter, Random, Schedule, Windows, Zone};
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub(super) enum ScheduleDocument {
     },
     Random {
         period_ms: i64,
-        window: Option<Window>,
+        window: Option<Windows>,
         days: Days,
         tz: String,
         seed: i64,
@@ -55,7 +55,7 @@ pub(super) fn schedule(schedule: &Schedule) -> ScheduleDocument {
         },
         Schedule::Random(random) => ScheduleDocument::Random {
             period_ms: millis(random.period()),
-            window: random.window(),
+            window: random.windows().cloned(),
             days: random.days(),
             tz: random.zone().name().to_owned(),
             seed: random.seed().cast_signed(),

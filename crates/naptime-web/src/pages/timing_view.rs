@@ -137,7 +137,7 @@ impl Form<'_> {
                         label { "To" input name="to" value=(fields.to) size="6" placeholder="24:00"
                             aria-invalid=[invalid("window")] aria-describedby=(window); }
                     }
-                    (self.below("window", "The part of the day, like 09:00 to 17:00; blank for all of it"))
+                    (self.below("window", "The part of the day, like 09:00 to 17:00 or 22:00 to 02:00; blank for all of it"))
                 }
                 fieldset #days .field.faulty[invalid("days").is_some()] {
                     legend { "Days" }

@@ -1,0 +1,73 @@
+//! Where the windows of a day lie in time.
+
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+
+use super::Random;
+use super::slots::Span;
+use crate::Time;
+use crate::schedule::Windows;
+use crate::schedule::window::{self, Window};
+
+/// The day that days are counted from: a Monday, so that slots of seven days are calendar weeks.
+pub(super) const EPOCH: Date = date(1970, 1, 5);
+
+const MILLIS_PER_DAY: i64 = 86_400_000;
+
+impl Random {
+    /// The windows of a day if it is allowed, as they are in its zone, in order and apart.
+    pub(super) fn spans(&self, day: i64) -> Vec<Span> {
+        if !self.allows(day) {
+            return Vec::new();
+        }
+        let mut spans: Vec<Span> = Vec::with_capacity(self.windows_of_day().len());
+        for (mut start, end) in self.windows_of_day().iter().filter_map(|window| self.span(day, *window)) {
+            // Two windows that the clocks skip are one moment.
+            start = start.max(spans.last().map_or(i64::MIN, |last| last.1));
+            if start < end {
+                spans.push((start, end));
+            }
+        }
+        spans
+    }
+
+    /// A window of a day.
+    fn span(&self, day: i64, window: Window) -> Option<Span> {
+        let midnight = EPOCH.checked_add(jiff::Span::new().try_days(day).ok()?).ok()?.at(0, 0, 0, 0);
+        let (start, end) = window.minutes();
+        let wall = |minutes: u16| midnight.checked_add(i64::from(minutes).minutes()).ok();
+        let first = self.zone.first(wall(start)?)?;
+        let end = self.zone.first(wall(end)?)?;
+        // Clocks that are put back over the start of the window would show times before it: then it starts over.
+        let last = if start == 0 { first } else { self.zone.last(wall(start)?)? };
+        let start = if last < end { last } else { first }.millis();
+        // A window that the clocks skip is one moment.
+        Some((start, end.millis().max(start + 1)))
+    }
+
+    /// The windows of a day without a change of the clocks, from midnight on the day 0.
+    pub(super) fn usual_spans(&self, day: i64) -> impl Iterator<Item = Span> {
+        let at = move |minutes: u16| day * MILLIS_PER_DAY + i64::from(minutes) * 60_000;
+        self.windows_of_day().iter().map(move |window| (at(window.minutes().0), at(window.minutes().1)))
+    }
+
+    fn windows_of_day(&self) -> &[Window] {
+        self.windows.as_ref().map_or(&[Window::DAY], Windows::as_slice)
+    }
+
+    /// The day that a clock shows, counted from [`EPOCH`].
+    pub(super) fn day(&self, at: i64) -> Option<i64> {
+        Some(EPOCH.until(self.zone.clock(Time::from_millis(at))?.date()).ok()?.get_days().into())
+    }
+
+    /// The first day whose windows may not be over: if one passes midnight, that is the day before.
+    pub(super) fn day_of_window(&self, at: i64) -> Option<i64> {
+        let passes_midnight = self.windows_of_day().iter().any(|window| window.minutes().1 > window::DAY);
+        Some(self.day(at)? - i64::from(passes_midnight))
+    }
+
+    /// Whether windows may start on that day.
+    pub(super) fn allows(&self, day: i64) -> bool {
+        u8::try_from(day.rem_euclid(7)).is_ok_and(|weekday| self.days.has(weekday))
+    }
+}
