@@ -158,8 +158,9 @@ impl Random {
                 let Some(slots) = self.slots_through() else { return 0 };
                 let (from, to) = (slots.number(after.millis()), slots.number(until.millis()));
                 let is_over = |slot, at| self.moment_through(slots, slot).is_some_and(|moment| moment <= at);
-                slots.count(days.flat_map(|day| self.spans(day)), from..to) + i64::from(is_over(to, until))
-                    - i64::from(is_over(from, after))
+                let first = self.day_of_window(slots.start(from)).unwrap_or(first);
+                let begun = slots.count((first..=last + 1).flat_map(|day| self.spans(day)), from..to);
+                begun + i64::from(is_over(to, until)) - i64::from(is_over(from, after))
             }
         };
         u64::try_from(count).unwrap_or(0)

@@ -288,6 +288,7 @@ proptest! {
             prop_assert!(slot > with_moment.last().copied(), "{at} is the second of its slot");
             with_moment.extend(slot);
         }
+        prop_assert_eq!(random.count(now, end - Duration::from_millis(1)), with_moment.len() as u64);
         // All windows and changes of the clock are at multiples of 5 min, so no part of a slot lies between two looks.
         let step = 5 * MINUTE;
         let looks = (0..).map(|n| now.floor(step) + n * step).take_while(|at| *at < end);
