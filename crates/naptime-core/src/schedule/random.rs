@@ -28,7 +28,8 @@ use crate::{Invalid, Time};
 ///   1970-01-05, in the zone. Each is as long as the period, so a change of the clocks moves them on the clock.
 ///
 /// When the clocks change, a day is as long as it is: a window of a whole day has 23 or 25 slots of an hour. A window
-/// that is skipped altogether is one moment right after the gap.
+/// that is skipped altogether is one moment right after the gap. One that starts at a time that comes twice starts the
+/// second time, if it ends later than that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Random {
