@@ -54,9 +54,12 @@ fn typed() -> Vec<Typed> {
         text("every", "out_of_range", "0s"),
         text("every", "out_of_range", "999ms"),
         text("every", "out_of_range", "366d 1ms"),
-        text("every", "out_of_range", "99999999999999999999"),
+        text("every", "out_of_range", "99999999999999999999s"),
+        text("every", "ambiguous", "30"),
+        text("every", "ambiguous", "5M"),
+        text("every", "ambiguous", "5 5m"),
         text("every", "not_a_duration", "-5s"),
-        text("every", "not_a_duration", "1.5s"),
+        text("every", "not_a_duration", "2 months"),
         text("every", "not_a_duration", "NaN"),
         text("every", "not_a_duration", "1e99"),
         text("every", "not_a_duration", "<b>soon</b>"),
@@ -104,53 +107,57 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     let mut cases: Vec<(&str, &str, Value)> =
         typed().into_iter().map(|(field, code, text, json)| (field, code, json.unwrap_or(json!(text)))).collect();
     let fields = ["url", "every", "method", "headers", "body", "timeout", "active", "sla", "name", "tags", "retry"];
-    let later = ["jitter", "align", "cron", "random", "window", "days", "tz", "success", "lease", "steer"];
+    // Those of another kind of timing are in conflict with this one, whatever they hold.
+    let later = ["jitter", "align", "success", "lease", "steer"];
     for field in fields.into_iter().chain(later) {
         let wrong = if field == "headers" { json!({"X-A": object}) } else { object.clone() };
-        let code = if matches!(field, "retry" | "steer") { "unknown_field" } else { "wrong_type" };
-        cases.push((field, code, wrong));
+        if !matches!(field, "retry" | "steer") {
+            cases.push((field, "wrong_type", wrong));
+        }
         cases.push((field, "wrong_type", json!([[null]])));
     }
     cases.extend([
-        ("url", "wrong_type", json!(null)),
+        ("url", "missing", json!(null)),
         ("url", "wrong_type", json!(5)),
-        ("every", "wrong_type", json!(null)),
         ("every", "out_of_range", json!(0)),
-        ("every", "out_of_range", json!(999)),
+        ("every", "ambiguous", json!(30)),
+        ("every", "ambiguous", json!(3600)),
+        ("every", "ambiguous", json!("3600")),
         ("every", "not_a_duration", json!(-5)),
         ("every", "not_a_duration", json!(1500.5)),
-        ("every", "not_a_duration", json!(1e99)),
-        ("timeout", "out_of_range", json!(3_600_001)),
+        ("every", "out_of_range", json!(1e99)),
+        ("timeout", "out_of_range", json!(3_601_000)),
         ("headers", "bad_value", json!({"X-A": "1\r\nX-B: 2"})),
         ("headers", "bad_name", json!({"X-A\r\nX-B": "1"})),
         ("headers", "bad_name", json!({"": "1"})),
         ("headers", "reserved", json!([["Idempotency-Key", "1"]])),
-        ("headers", "wrong_type", json!("X-A: 1")),
+        ("headers", "bad_line", json!("X-A")),
         ("headers", "wrong_type", json!([["X-A"]])),
         ("headers", "too_long", json!({"X-A": "x".repeat(20_000)})),
         ("method", "unknown_method", json!("BREW")),
         ("method", "unknown_method", json!("GET / HTTP/1.1\r\n")),
         ("active", "wrong_type", json!("yes")),
+        ("active", "wrong_type", json!(null)),
         ("name", "too_long", json!("x".repeat(101))),
         ("name", "bad_character", json!("a\0b")),
-        ("tags", "wrong_type", json!("a,b")),
         ("tags", "empty", json!([" "])),
         ("tags", "too_many", json!((0..21).map(|n| n.to_string()).collect::<Vec<_>>())),
         ("sla", "out_of_range", json!("1ms")),
         ("sla", "shorter_than_period", json!("4m")),
-        ("retry", "out_of_range", json!({"attempts": 0})),
-        ("retry", "out_of_range", json!({"attempts": 1e99})),
-        ("retry", "out_of_range", json!({"attempts": -1})),
-        ("retry", "out_of_range", json!({"backoff": "2h"})),
-        ("retry", "wrong_type", json!({"attempts": "3"})),
-        ("retry", "bad_status", json!({"on": "often"})),
-        ("retry", "wrong_type", json!({"on": [null]})),
+        ("retry.attempts", "out_of_range", json!({"attempts": 0})),
+        ("retry.attempts", "not_a_number", json!({"attempts": 1e99})),
+        ("retry.attempts", "out_of_range", json!({"attempts": -1})),
+        ("retry.backoff", "out_of_range", json!({"backoff": "2h"})),
+        ("retry.attempts", "not_a_number", json!({"attempts": "three"})),
+        ("retry.on", "bad_status", json!({"on": "often"})),
+        ("retry.on", "wrong_type", json!({"on": [null]})),
         ("success", "bad_status", json!([])),
         ("success", "bad_status", json!(["$ne"])),
-        ("steer", "missing", json!({"min": "30s"})),
+        ("steer.max", "missing", json!({"min": "30s"})),
+        ("retry.$ne", "unknown_field", json!({"$ne": null})),
         ("steer", "out_of_range", json!({"min": "1h", "max": "30s"})),
         ("steer", "out_of_range", json!({"min": "1ms", "max": "30s"})),
-        ("steer", "not_a_duration", json!({"min": "-1s", "max": "30s"})),
+        ("steer.min", "not_a_duration", json!({"min": "-1s", "max": "30s"})),
         ("window", "conflict", json!("09:00-17:00")),
         ("days", "conflict", json!(["mon"])),
         ("tz", "conflict", json!("UTC")),
@@ -160,7 +167,7 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     ]);
     for (field, code, value) in &cases {
         let mut endpoint = good();
-        endpoint[field] = value.clone();
+        endpoint[name_of(field)] = value.clone();
         web.post("/api/endpoints", &endpoint).await.is_problem(422, code, field);
     }
     // All that is wrong is said at once.
@@ -174,9 +181,14 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     let path = format!("/api/endpoints/{id}");
     let before = web.get(&path).await.value();
     for (field, code, value) in &cases {
-        web.patch(&path, &json!({ (*field): value })).await.is_problem(422, code, field);
+        web.patch(&path, &json!({ (name_of(field)): value })).await.is_problem(422, code, field);
     }
     assert_eq!(web.get(&path).await.value(), before);
+}
+
+/// The field that holds what a path leads to.
+fn name_of(path: &str) -> &str {
+    path.split('.').next().unwrap_or(path)
 }
 
 async fn timings_that_cannot_be_are_refused(start: Start) {
@@ -228,11 +240,9 @@ async fn timings_that_cannot_be_are_refused(start: Start) {
         }
         let text = |name: &str| endpoint[name].as_str().unwrap_or_default().to_owned();
         let kind = ["cron", "random"].into_iter().find(|kind| !endpoint[*kind].is_null()).unwrap_or("every");
-        let window = text("window");
-        let (from, to) = window.split_once('-').unwrap_or((&window, ""));
-        let names = ["url", "every", "jitter", "cron", "random", "tz", "sla"];
+        let names = ["url", "every", "jitter", "cron", "random", "window", "tz", "sla"];
         let mut fields: Vec<(&str, String)> = names.into_iter().map(|name| (name, text(name))).collect();
-        fields.extend([("timing", kind.to_owned()), ("from", from.to_owned()), ("to", to.to_owned())]);
+        fields.push(("timing", kind.to_owned()));
         if field != "days" {
             fields.push(("days", "mon".to_owned()));
         }
@@ -298,7 +308,7 @@ async fn bodies_that_are_no_endpoint_are_refused(start: Start) {
             json,
             br#"{"url": "http://foobar.net/", "every": 99999999999999999999}"#.into(),
             422,
-            "not_a_duration",
+            "out_of_range",
             "every",
         ),
         (json, br#"{"every": "5m", "every": "1s"}"#.into(), 400, "duplicate_key", ""),

@@ -309,6 +309,8 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.types("url", &format!("ftp://{}", "x".repeat(300))).await;
     visit.types("every", &"9".repeat(80)).await;
     visit.clicks("the rest of the form", "//summary").await;
+    // What is wrong with the period is said where the next calls would be.
+    visit.sees_text("could be seconds or milliseconds").await;
     measure("the whole form").await;
     visit.press("Add").await;
     visit.sees("that nothing was saved", "//*[@role = 'alert']").await;

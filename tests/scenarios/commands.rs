@@ -162,6 +162,27 @@ async fn all_wrong_arguments_of_add_are_named_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_next_calls_are_shown_without_a_server() {
+    let file = File::fresh();
+    let next = async |args: &[&str]| {
+        let ended = run(Naptime::command(&file, "next").args(args).env("TZ", "America/New_York")).await;
+        (ended.code, ended.output)
+    };
+    let berlin = ["--cron", "0 9 * * MON", "--tz", "Europe/Berlin", "--after", "2026-12-01 00:00", "-n", "1"];
+    let (code, shown) = next(&berlin).await;
+    assert_eq!(code, Some(0), "{shown}");
+    for words in ["cron 0 9 * * MON (Europe/Berlin)", "Mon 2026-12-07 09:00:00 CET", "Mon 2026-12-07 03:00:00 EST"] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    let (code, shown) = next(&["--every", "5M"]).await;
+    assert_eq!(code, USAGE, "{shown}");
+    assert!(shown.contains("  --every: `5M` could be minutes or months"), "{shown}");
+    let (_, shown) = next(&["--window", "9-17"]).await;
+    assert!(shown.contains("say `--every`"), "in the words of the command line: {shown}");
+    assert_eq!(files(&file), 0, "no database is made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn separate_processes_without_a_mongodb_are_told_what_to_set() {
     for name in ["web", "worker"] {
         let file = File::fresh();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::web::{Reply, SOON, Web, escaped, send};
 
 /// The fields of the form, in its order; `active` is a box to be ticked.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 23] = [
     "rev",
     "id",
     "url",
@@ -20,8 +20,7 @@ const FIELDS: [&str; 24] = [
     "jitter",
     "cron",
     "random",
-    "from",
-    "to",
+    "window",
     "tz",
     "name",
     "method",
@@ -30,11 +29,11 @@ const FIELDS: [&str; 24] = [
     "timeout",
     "success",
     "sla",
-    "attempts",
-    "backoff",
-    "on",
-    "steer_min",
-    "steer_max",
+    "retry.attempts",
+    "retry.backoff",
+    "retry.on",
+    "steer.min",
+    "steer.max",
     "lease",
     "tags",
 ];
@@ -104,13 +103,13 @@ async fn an_endpoint_lives_its_life_in_forms() {
         ("timeout", "5s"),
         ("tags", "a, b ,a"),
         ("sla", "2d"),
-        ("attempts", "1"),
-        ("backoff", "100ms"),
-        ("on", "500,timeout"),
+        ("retry.attempts", "1"),
+        ("retry.backoff", "100ms"),
+        ("retry.on", "500,timeout"),
         ("success", "200-299,404"),
         ("lease", "60s"),
-        ("steer_min", "1m"),
-        ("steer_max", "24h"),
+        ("steer.min", "1m"),
+        ("steer.max", "24h"),
     ];
     let page = add(&web, &typed).await;
     let api = format!("/api{page}");
@@ -221,11 +220,12 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         ("headers", "no colon"),
         ("timeout", "2h"),
         ("sla", "1"),
-        ("attempts", "0"),
+        ("retry.attempts", "0"),
+        ("retry.on", "soon"),
         ("jitter", "2x"),
         ("success", "2xx"),
         ("lease", "1s"),
-        ("steer_min", "1h"),
+        ("steer.max", "1h"),
         ("name", &*"x".repeat(101)),
         ("tags", &*"y".repeat(51)),
     ];
@@ -233,12 +233,12 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         let reply = fill_in(&web, path, &form, &typed).await;
         assert_eq!(reply.status, 422, "{path}");
         for (name, value) in typed {
-            let id = match name {
-                "attempts" => "retry",
-                "steer_min" => "steer",
-                name => name,
-            };
+            // One limit alone lacks the other.
+            let id = if name == "steer.max" { "steer.min" } else { name };
             assert!(reply.text.contains(&format!("class=\"fault\" id=\"{id}-fault\"")), "{path}: no fault at {name}");
+            // The summary leads to the input.
+            let (link, input) = (format!("href=\"#{id}\""), format!(" id=\"{id}\" name=\"{id}\""));
+            assert!(reply.text.contains(&link) && reply.text.contains(&input), "{path}: no link to {id}");
             if name != "method" {
                 assert_eq!(shown(&reply.text, name), value, "{path}");
             }

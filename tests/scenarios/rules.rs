@@ -326,12 +326,13 @@ async fn bad_rules_are_named_by_field(start: Start) {
         (upsert("url", json!("http://10.0.0.1/")), "then.upsert.url", "blocked_address"),
         (upsert("every", json!("1us")), "then.upsert.every", "out_of_range"),
         (upsert("cron", json!("0 0 31 2 *")), "then.upsert.cron", "conflict"),
-        (upsert("every", json!(null)), "then.upsert.every", "wrong_type"),
+        (upsert("every", json!(null)), "then.upsert.every", "missing"),
         (upsert("headers", json!({"a b": "c"})), "then.upsert.headers", "bad_name"),
         (upsert("headers", json!({"Cookie": "••••"})), "then.upsert.headers", "masked"),
         (upsert("body", json!("{% for x in data.all %}")), "then.upsert.body", "bad_template"),
         (upsert("body", json!(format!("{{{{ 1{} }}}}", "+1".repeat(20_000)))), "then.upsert.body", "too_long"),
-        (upsert("retry", json!({"attempts": 99})), "then.upsert.retry", "out_of_range"),
+        (upsert("every", json!("5000")), "then.upsert.every", "ambiguous"),
+        (upsert("retry", json!({"attempts": 99})), "then.upsert.retry.attempts", "out_of_range"),
         (upsert("body", json!("x".repeat(200_000))), "then", "too_large"),
     ];
     for (rule, field, code) in &cases {

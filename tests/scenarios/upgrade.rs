@@ -11,7 +11,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::{Hint, IndexOptions};
 use naptime_core::{Job, Outcome, Partition, Pool, Rooms, Stage, Then, Time};
 use naptime_mongo::{MongoStore, OpenError, Options};
-use naptime_store::{Clock, Gates, History, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Slas, Want};
+use naptime_store::{Clock, Gates, History, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rules, Slas, Want};
 use naptime_tests::mongo::{self, Database};
 use uuid::Uuid;
 
@@ -92,6 +92,12 @@ async fn a_database_of_the_version_before_keeps_everything() {
     let breached = store.in_breach(&PageRef::first(9)).await.unwrap().items;
     assert_eq!(breached.into_iter().filter_map(|it| Some(it.job?.name)).collect::<Vec<_>>(), ["breach"]);
     assert_eq!(store.count().await.unwrap().total, 8);
+
+    // A number without a unit was one of milliseconds.
+    let poll = store.rule("poll").await.unwrap();
+    let template = serde_json::to_value(poll.rule.template().unwrap()).unwrap();
+    assert_eq!((&template["every"], &template["retry"]["backoff"]), (&"300000ms".into(), &"1500ms".into()));
+    assert_eq!((poll.rev.0, &template["headers"]), (4, &serde_json::json!([["X-A", "{{ data.a }}"]])));
 
     // What was searched by held the whole URL once.
     let query = JobQuery { q: Some("token=abc".to_owned()), ..JobQuery::default() };

@@ -124,6 +124,23 @@ impl Change {
         Self { active: Some(active), ..Self::default() }
     }
 
+    /// The change that makes the configuration this one, but for the key, which stays.
+    pub fn to(spec: Spec) -> Self {
+        Self {
+            endpoint: Some(spec.endpoint),
+            request: Some(spec.request),
+            schedule: Some(spec.schedule),
+            retry: Some(spec.retry),
+            sla: Some(spec.sla),
+            name: Some(spec.name),
+            tags: Some(spec.tags),
+            success: Some(spec.success),
+            lease: Some(spec.lease),
+            steer: Some(spec.steer),
+            ..Self::default()
+        }
+    }
+
     /// The pool and timeout of `old` with this change made, if one of them becomes another.
     pub fn retimed<'a>(&'a self, old: &'a Spec) -> Option<(&'a Pool, Duration)> {
         let before = (old.endpoint.pool(), old.request.timeout);

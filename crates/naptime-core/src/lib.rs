@@ -7,11 +7,11 @@
 
 pub mod at;
 pub mod claim;
-pub mod draft;
 pub mod duration;
 pub mod edit;
 pub mod endpoint;
 pub mod figures;
+pub mod input;
 pub mod invalid;
 pub mod job;
 mod line;
@@ -43,10 +43,9 @@ pub mod worker;
 
 pub use at::read_at;
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
-pub use draft::once::{Once, OnceDraft};
-pub use draft::{Draft, RawHeaders, RawLimits, Rules};
 pub use edit::{By, Change, Edit, NewJob, Noted};
 pub use endpoint::{Channel, Endpoint, Pool};
+pub use input::Limits;
 pub use invalid::Invalid;
 pub use job::{Job, JobId, Partition, Plan, Rev, Spec, search_range};
 pub use line::check_line;
@@ -57,9 +56,9 @@ pub use pool::{Pass, PassId, PoolChange, PoolSettings};
 pub use request::{Headers, Method, Request, is_host};
 pub use retry::{Retry, Temporary};
 pub use rooms::Rooms;
-pub use rule::{Action, RetryTemplate, Rule, SteerTemplate, Template};
+pub use rule::{Action, Rule, Template};
 pub use run::{Outcome, Run};
-pub use schedule::{Cron, Days, Jitter, Next, Random, Schedule, Windows, Zone};
+pub use schedule::{Cron, Days, Jitter, Next, Random, Schedule, Timing, Tzdb, Windows, Zone};
 pub use sla::{Breach, Cause, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::job::uuid_newtype;
-use crate::request::{MAX_POOL_TIMEOUT, MAX_TIMEOUT};
+use crate::request::MAX_TIMEOUT;
 use crate::state::LEASE;
 use crate::{Endpoint, Headers, Invalid, Pool, Rev, Time, Transport, duration};
 
@@ -134,30 +134,6 @@ impl PoolSettings {
         *self = Self { rev: Rev(self.rev.0 + 1), updated_at: now, ..after };
         true
     }
-
-    /// Checks the most calls in flight.
-    ///
-    /// # Errors
-    /// At `max_in_flight`, unless it is from 1 to [`MAX_LIMIT`].
-    pub fn check_in_flight(limit: i64) -> Result<u32, Invalid> {
-        check_limit("max_in_flight", limit)
-    }
-
-    /// Checks the most calls per second.
-    ///
-    /// # Errors
-    /// At `max_per_second`, unless it is from 1 to [`MAX_LIMIT`].
-    pub fn check_per_second(limit: i64) -> Result<u32, Invalid> {
-        check_limit("max_per_second", limit)
-    }
-}
-
-/// Reads the longest timeout of a pool's jobs.
-///
-/// # Errors
-/// At `max_timeout`, unless it is from [`MAX_TIMEOUT`] to [`MAX_POOL_TIMEOUT`].
-pub fn read_max_timeout(text: &str) -> Result<Duration, Invalid> {
-    duration::parse_within("max_timeout", text, MAX_TIMEOUT, MAX_POOL_TIMEOUT)
 }
 
 /// The fault of a timeout that is longer than its `pool` allows.
@@ -165,13 +141,6 @@ pub fn too_long(pool: &Pool, timeout: Duration, limit: Duration) -> Invalid {
     let (timeout, limit) = (duration::show(timeout), duration::show(limit));
     let detail = format!("{timeout} is too long; {pool} allows {limit}, which is the pool's `max_timeout`");
     Invalid::new("timeout", "out_of_range", detail)
-}
-
-fn check_limit(field: &'static str, limit: i64) -> Result<u32, Invalid> {
-    u32::try_from(limit).ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        let detail = format!("{limit} is out of range; a limit is from 1 to 1,000. Leave it empty for no limit");
-        Invalid::new(field, "out_of_range", detail)
-    })
 }
 
 /// A pool as its text.
@@ -215,18 +184,6 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_from_one_to_a_thousand() {
-        assert_eq!(PoolSettings::check_in_flight(1), Ok(1));
-        assert_eq!(PoolSettings::check_per_second(1000), Ok(1000));
-        for wrong in [0, -1, 1001, i64::MAX, i64::MIN] {
-            let [a, b] = [PoolSettings::check_in_flight(wrong), PoolSettings::check_per_second(wrong)];
-            let code = |read: Result<u32, Invalid>| read.map_err(|fault| (fault.field.into_owned(), fault.code));
-            assert_eq!(code(a), Err(("max_in_flight".to_owned(), "out_of_range")));
-            assert_eq!(code(b), Err(("max_per_second".to_owned(), "out_of_range")));
-        }
-    }
-
-    #[test]
     fn a_change_that_changes_nothing_is_none() {
         let [then, now] = [1, 2].map(Time::from_millis);
         let mut pool = PoolSettings::new(Pool::parse("https://foobar.net").expect("a pool"), then);
@@ -252,25 +209,12 @@ mod tests {
         let headers = Headers::new(vec![("User-Agent".into(), "mine".into())]).expect("a header");
         for change in [
             PoolChange { transport: Some(transport), ..Default::default() },
-            PoolChange { max_timeout: Some(Some(MAX_POOL_TIMEOUT)), ..Default::default() },
+            PoolChange { max_timeout: Some(Some(crate::request::MAX_POOL_TIMEOUT)), ..Default::default() },
             PoolChange { headers: Some(headers), ..Default::default() },
         ] {
             let mut pool = pool();
             assert!(pool.is_plain() && pool.change(change, Time::from_millis(2)));
             assert!(!pool.is_plain() && !pool.is_gated(), "{pool:?}");
         }
-    }
-
-    #[test]
-    fn timeouts_may_be_up_to_an_hour() {
-        let read = |text| read_max_timeout(text).map_err(|fault| (fault.field.into_owned(), fault.code));
-        assert_eq!(read("20m"), Ok(Duration::from_secs(1200)));
-        assert_eq!(read("1h"), Ok(MAX_POOL_TIMEOUT));
-        for wrong in ["4m", "61m"] {
-            assert_eq!(read(wrong), Err(("max_timeout".to_owned(), "out_of_range")));
-        }
-        assert_eq!(read("soon"), Err(("max_timeout".to_owned(), "not_a_duration")));
-        let settings = PoolSettings::new(Pool::parse("https://foobar.net").expect("a pool"), Time::from_millis(1));
-        assert_eq!(settings.timeout_limit(), MAX_TIMEOUT);
     }
 }

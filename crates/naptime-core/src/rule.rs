@@ -2,7 +2,8 @@
 //!
 //! Here is what a rule says. How its templates are filled in belongs to whoever receives events.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// What happens on an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,159 +26,122 @@ pub struct Rule {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made, or changed if it is there.
-    Upsert(Box<Template>),
+    Upsert(Template),
     /// It is deleted.
     Delete,
     /// It is switched off.
     SwitchOff,
 }
 
-/// The job of an [`Action::Upsert`]: every text is a template, and what comes out is read like input to the API.
-/// A text that comes out blank counts as left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs)] // The fields are those of the API.
-pub struct Template {
-    pub url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub align: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cron: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub random: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub window: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub days: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tz: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// Name and value, each a template.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub headers: Vec<(String, String)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub secret: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sla: Option<String>,
-    #[serde(skip_serializing_if = "RetryTemplate::is_empty")]
-    pub retry: RetryTemplate,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub success: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lease: Option<String>,
-    #[serde(skip_serializing_if = "SteerTemplate::is_empty")]
-    pub steer: SteerTemplate,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// Whether the job is switched on by it. A rule is somebody's word that it be called, so it is unless said
-    /// otherwise.
-    pub active: bool,
-}
+/// The endpoint of an [`Action::Upsert`], as the JSON object that was given: every text in it is a template, and what
+/// comes out is read like input to the API. A text that comes out blank counts as left out.
+///
+/// A rule is somebody's word that the endpoint be called, so `active` is true unless it says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Template(pub Map<String, Value>);
 
-/// Whether and when a failed call is tried again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs)] // The fields are those of the API.
-pub struct RetryTemplate {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub attempts: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub backoff: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on: Option<String>,
-}
-
-/// The limits of what the target may set; none of them: it may set nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[allow(missing_docs)] // The fields are those of the API.
-pub struct SteerTemplate {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub min: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max: Option<String>,
-}
-
-impl RetryTemplate {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl SteerTemplate {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Default for Template {
-    fn default() -> Self {
-        Self {
-            url: String::new(),
-            every: None,
-            jitter: None,
-            align: false,
-            cron: None,
-            random: None,
-            window: None,
-            days: Vec::new(),
-            tz: None,
-            method: None,
-            headers: Vec::new(),
-            body: None,
-            secret: false,
-            timeout: None,
-            sla: None,
-            retry: RetryTemplate::default(),
-            success: None,
-            lease: None,
-            steer: SteerTemplate::default(),
-            name: None,
-            tags: Vec::new(),
-            active: true,
+impl Rule {
+    /// The endpoint that is made or changed; none if the rule does something else.
+    pub fn template(&self) -> Option<&Template> {
+        match &self.then {
+            Action::Upsert(template) => Some(template),
+            Action::Delete | Action::SwitchOff => None,
         }
     }
 }
 
 impl Template {
-    /// All its texts, each with the field it belongs to.
-    pub fn texts(&self) -> Vec<(&'static str, &str)> {
-        let optional = [
-            ("every", &self.every),
-            ("jitter", &self.jitter),
-            ("cron", &self.cron),
-            ("random", &self.random),
-            ("window", &self.window),
-            ("tz", &self.tz),
-            ("method", &self.method),
-            ("body", &self.body),
-            ("timeout", &self.timeout),
-            ("sla", &self.sla),
-            ("retry", &self.retry.attempts),
-            ("retry", &self.retry.backoff),
-            ("retry", &self.retry.on),
-            ("success", &self.success),
-            ("lease", &self.lease),
-            ("steer", &self.steer.min),
-            ("steer", &self.steer.max),
-            ("name", &self.name),
-        ];
-        std::iter::once(("url", self.url.as_str()))
-            .chain(optional.into_iter().filter_map(|(field, text)| Some((field, text.as_deref()?))))
-            .chain(self.headers.iter().flat_map(|(name, value)| [("headers", name.as_str()), ("headers", value)]))
-            .chain(self.days.iter().map(|days| ("days", days.as_str())))
-            .chain(self.tags.iter().map(|tag| ("tags", tag.as_str())))
-            .collect()
+    /// All its texts, each with the path of its field.
+    pub fn texts(&self) -> Vec<(String, &str)> {
+        let mut texts = Vec::new();
+        for (name, value) in &self.0 {
+            add_texts(name, value, &mut texts);
+        }
+        texts
+    }
+
+    /// The text of a field, if it is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Whether a field is `true`.
+    pub fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// Adds the texts of a value: those of a list have the path of the list, for a list is told as a whole.
+fn add_texts<'a>(path: &str, value: &'a Value, texts: &mut Vec<(String, &'a str)>) {
+    match value {
+        Value::String(text) => texts.push((path.to_owned(), text)),
+        Value::Array(items) => items.iter().for_each(|item| add_texts(path, item, texts)),
+        Value::Object(fields) if path == "headers" => {
+            texts.extend(fields.keys().map(|name| (path.to_owned(), name.as_str())));
+            fields.values().for_each(|value| add_texts(path, value, texts));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, value)| add_texts(&format!("{path}.{name}"), value, texts));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::deserialize(deserializer)?;
+        for (name, value) in &mut fields {
+            match value {
+                Value::Object(parts) => parts.iter_mut().for_each(|(part, value)| with_unit(part, value)),
+                value => with_unit(name, value),
+            }
+        }
+        Ok(Self(fields))
+    }
+}
+
+/// The fields that are durations, those within `retry` and `steer` among them.
+const DURATIONS: [&str; 9] = ["every", "jitter", "random", "timeout", "sla", "lease", "backoff", "min", "max"];
+
+/// The version before stored a number of milliseconds as a text without a unit, which input refuses by now.
+fn with_unit(name: &str, value: &mut Value) {
+    if let Value::String(text) = value
+        && DURATIONS.contains(&name)
+        && !text.trim().is_empty()
+        && text.trim().bytes().all(|byte| byte.is_ascii_digit())
+    {
+        *text = format!("{}ms", text.trim());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn milliseconds_that_the_version_before_stored_are_read() {
+        let stored = json!({
+            "url": "https://a.test/", "every": "300000", "timeout": "{{ data.timeout }}", "name": "5",
+            "retry": {"attempts": "3", "backoff": "1500"}, "steer": {"min": "30s", "max": "3600000"}, "active": true,
+        });
+        let Template(read) = serde_json::from_value(stored).expect("readable");
+        let expect = json!({
+            "url": "https://a.test/", "every": "300000ms", "timeout": "{{ data.timeout }}", "name": "5",
+            "retry": {"attempts": "3", "backoff": "1500ms"}, "steer": {"min": "30s", "max": "3600000ms"}, "active": true,
+        });
+        assert_eq!(Value::Object(read), expect);
+    }
+
+    #[test]
+    fn texts_are_found_with_the_paths_of_their_fields() {
+        let template =
+            json!({"url": "u", "headers": {"A": "1"}, "retry": {"on": [503, "x"]}, "tags": ["t"], "active": true});
+        let template: Template = serde_json::from_value(template).expect("readable");
+        let texts = template.texts();
+        let expect = [("url", "u"), ("headers", "A"), ("headers", "1"), ("retry.on", "x"), ("tags", "t")];
+        assert_eq!(texts, expect.map(|(path, text)| (path.to_owned(), text)));
     }
 }

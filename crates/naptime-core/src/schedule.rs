@@ -15,6 +15,8 @@ mod list;
 mod random;
 #[cfg(test)]
 mod tests;
+mod timing;
+mod tzdb;
 mod window;
 mod windows;
 mod zone;
@@ -30,6 +32,8 @@ pub use self::days::Days;
 use self::every::Grid;
 pub use self::every::Jitter;
 pub use self::random::Random;
+pub use self::timing::{Timing, WEEKDAYS};
+pub use self::tzdb::Tzdb;
 pub use self::windows::Windows;
 pub use self::zone::Zone;
 use crate::duration::show;

@@ -59,6 +59,9 @@ pub struct Heartbeat {
     pub pid: u32,
     /// The version of Naptime it runs.
     pub version: String,
+    /// The release of the time zones that it goes by, such as `2026f`; none of a worker of a version that did not say.
+    #[serde(default)]
+    pub tzdb: Option<String>,
     /// The most claims it holds at once.
     pub capacity: u32,
     /// The claims it holds now.
@@ -156,6 +159,7 @@ mod tests {
             host: String::new(),
             pid: 1,
             version: String::new(),
+            tzdb: None,
             capacity: 1,
             held: 0,
             started_at,

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{AllowedNetworks, By, Change, Draft, Edit, Invalid, Job, JobId, NewJob, Rule, draft};
+use naptime_core::input::read_new;
+use naptime_core::{AllowedNetworks, By, Change, Edit, Invalid, Job, JobId, Limits, NewJob, Rule};
 use naptime_store::{Added, Error, Rules, TimeoutLimits};
 use serde::Serialize;
+use serde_json::Value;
 use tracing::{debug, info};
 use uuid::Uuid;
 
@@ -68,7 +70,7 @@ pub enum Failed {
 ///
 /// # Errors
 /// [`Failed`].
-pub async fn apply(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event) -> Result<Vec<Done>, Failed> {
+pub async fn apply(store: &dyn Rules, limits: Limits<'_>, event: &Event) -> Result<Vec<Done>, Failed> {
     let mut done = Vec::new();
     for step in plan(store, limits, event).await? {
         done.push(carry_out(store, limits, step).await?);
@@ -80,7 +82,7 @@ pub async fn apply(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event) -
 ///
 /// # Errors
 /// As [`apply`].
-pub async fn foresee(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event) -> Result<Vec<Done>, Failed> {
+pub async fn foresee(store: &dyn Rules, limits: Limits<'_>, event: &Event) -> Result<Vec<Done>, Failed> {
     let steps = plan(store, limits, event).await?;
     foreseen(store, limits, steps)
 }
@@ -91,7 +93,7 @@ pub async fn foresee(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event)
 /// As [`apply`].
 pub async fn foresee_rule(
     store: &dyn Rules,
-    limits: draft::Rules<'_>,
+    limits: Limits<'_>,
     rule: Rule,
     event: &Event,
 ) -> Result<Vec<Done>, Failed> {
@@ -103,15 +105,15 @@ pub async fn foresee_rule(
     foreseen(store, limits, steps)
 }
 
-fn foreseen(store: &dyn Rules, limits: draft::Rules<'_>, steps: Vec<Step>) -> Result<Vec<Done>, Failed> {
+fn foreseen(store: &dyn Rules, limits: Limits<'_>, steps: Vec<Step>) -> Result<Vec<Done>, Failed> {
     let now = store.now();
     let foreseen = |step: Step| {
         let (did, job) = match (&step.what, step.there.clone()) {
-            (What::Upsert(draft), None) => {
-                (Did::Added, Some(create(draft, limits, &step.key, new_id())?.into_job(now)))
+            (What::Upsert(endpoint), None) => {
+                (Did::Added, Some(create(endpoint, limits, &step.key, new_id())?.into_job(now)))
             }
-            (What::Upsert(draft), Some(mut job)) => {
-                let change = whole_change(draft, limits, &job, &step.rule)?;
+            (What::Upsert(endpoint), Some(mut job)) => {
+                let change = whole_change(endpoint, limits, &job, &step.rule)?;
                 let changed = job.edit(Edit::Change(Box::new(change)), now).unwrap_or(false);
                 (if changed { Did::Changed } else { Did::Unchanged }, Some(job))
             }
@@ -134,7 +136,7 @@ struct Step {
 }
 
 /// What all rules are about to do, each to a job of its own.
-async fn plan(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event) -> Result<Vec<Step>, Failed> {
+async fn plan(store: &dyn Rules, limits: Limits<'_>, event: &Event) -> Result<Vec<Step>, Failed> {
     let rules = store.rules(Some(&event.event)).await?;
     if rules.is_empty() {
         let detail = format!("no rule waits for the event `{}`", event.event);
@@ -143,12 +145,7 @@ async fn plan(store: &dyn Rules, limits: draft::Rules<'_>, event: &Event) -> Res
     plan_by(store, limits, event, rules.into_iter().map(|stored| stored.rule).collect()).await
 }
 
-async fn plan_by(
-    store: &dyn Rules,
-    limits: draft::Rules<'_>,
-    event: &Event,
-    rules: Vec<Rule>,
-) -> Result<Vec<Step>, Failed> {
+async fn plan_by(store: &dyn Rules, limits: Limits<'_>, event: &Event, rules: Vec<Rule>) -> Result<Vec<Step>, Failed> {
     let (mut steps, mut faults): (Vec<Step>, Vec<Invalid>) = (Vec::new(), Vec::new());
     let rules = rules.into_iter().filter(|rule| rule.enabled).collect();
     for (rule, act) in rendered(rules, event).await? {
@@ -169,8 +166,8 @@ async fn plan_by(
             note(vec![Invalid::new("job", "conflict", detail)]);
         }
         let there = store.by_key(&act.job).await?;
-        if let What::Upsert(draft) = &act.what {
-            match (**draft).clone().create(limits, there.as_ref().map_or_else(new_id, |job| job.id)) {
+        if let What::Upsert(endpoint) = &act.what {
+            match read_new(endpoint.clone(), limits, there.as_ref().map_or_else(new_id, |job| job.id)) {
                 Ok(new) => {
                     let (pool, timeout) = (new.spec.endpoint.pool(), new.spec.request.timeout);
                     note(TimeoutLimits::default().fault(store, pool, timeout).await?.into_iter().collect());
@@ -193,12 +190,12 @@ async fn rendered(rules: Vec<Rule>, event: &Event) -> Result<Rendered, Failed> {
     })
 }
 
-async fn carry_out(store: &dyn Rules, limits: draft::Rules<'_>, step: Step) -> Result<Done, Failed> {
+async fn carry_out(store: &dyn Rules, limits: Limits<'_>, step: Step) -> Result<Done, Failed> {
     let Step { rule, key, what, mut there } = step;
     for _ in 0..MAX_TRIES {
         let job = match (&what, there) {
-            (What::Upsert(draft), None) => {
-                match store.insert(vec![create(draft, limits, &key, new_id())?]).await?.pop() {
+            (What::Upsert(endpoint), None) => {
+                match store.insert(vec![create(endpoint, limits, &key, new_id())?]).await?.pop() {
                     Some(Added::New(job)) => return Ok(Done { rule, did: Did::Added, key, job: Some(job) }),
                     Some(Added::Existing(job)) => {
                         there = Some(job);
@@ -211,7 +208,7 @@ async fn carry_out(store: &dyn Rules, limits: draft::Rules<'_>, step: Step) -> R
             (_, Some(job)) => job,
         };
         let (edit, did) = match &what {
-            What::Upsert(draft) => (whole_change(draft, limits, &job, &rule)?, Did::Changed),
+            What::Upsert(endpoint) => (whole_change(endpoint, limits, &job, &rule)?, Did::Changed),
             What::SwitchOff => (Change { by: By::Rule(rule.clone()), ..Change::switch(false) }, Did::SwitchedOff),
             What::Delete => match store.edit(job.id, None, Edit::Delete).await {
                 Err(Error::NotFound | Error::Deleted) => {
@@ -234,30 +231,17 @@ async fn carry_out(store: &dyn Rules, limits: draft::Rules<'_>, step: Step) -> R
     Err(Error::Unavailable(format!("the job was edited {MAX_TRIES} times while the rule {rule} tried to")).into())
 }
 
-fn create(draft: &Draft, limits: draft::Rules<'_>, key: &str, id: JobId) -> Result<NewJob, Failed> {
-    let mut new = draft.clone().create(limits, id).map_err(Failed::Refused)?;
+fn create(endpoint: &Value, limits: Limits<'_>, key: &str, id: JobId) -> Result<NewJob, Failed> {
+    let mut new = read_new(endpoint.clone(), limits, id).map_err(Failed::Refused)?;
     new.spec.key = Some(key.to_owned());
     Ok(new)
 }
 
-/// The change that makes a job what the draft says of a new one, its defaults included. The id decides the grid of a
+/// The change that makes a job what the rule says of a new one, its defaults included. The id decides the grid of a
 /// schedule, so the same period is the same schedule.
-fn whole_change(draft: &Draft, limits: draft::Rules<'_>, job: &Job, rule: &str) -> Result<Change, Failed> {
-    let NewJob { spec, active, .. } = draft.clone().create(limits, job.id).map_err(Failed::Refused)?;
-    Ok(Change {
-        endpoint: Some(spec.endpoint),
-        request: Some(spec.request),
-        schedule: Some(spec.schedule),
-        retry: Some(spec.retry),
-        sla: Some(spec.sla),
-        name: Some(spec.name),
-        tags: Some(spec.tags),
-        success: Some(spec.success),
-        lease: Some(spec.lease),
-        steer: Some(spec.steer),
-        active: Some(active),
-        by: By::Rule(rule.to_owned()),
-    })
+fn whole_change(endpoint: &Value, limits: Limits<'_>, job: &Job, rule: &str) -> Result<Change, Failed> {
+    let NewJob { spec, active, .. } = read_new(endpoint.clone(), limits, job.id).map_err(Failed::Refused)?;
+    Ok(Change { active: Some(active), by: By::Rule(rule.to_owned()), ..Change::to(spec) })
 }
 
 fn new_id() -> JobId {
@@ -281,7 +265,7 @@ impl Applier {
 #[async_trait]
 impl Handler for Applier {
     async fn handle(&self, event: &Event) -> Handled {
-        let limits = draft::Rules { networks: &self.networks, min_period: self.min_period };
+        let limits = Limits { networks: &self.networks, min_period: self.min_period };
         match apply(self.store.as_ref(), limits, event).await {
             Ok(done) => {
                 for done in &done {

@@ -1,6 +1,8 @@
 //! What can be said of a rule before there is an event.
 
-use naptime_core::{Action, Draft, Invalid, JobId, RetryTemplate, Rule, SteerTemplate, Template, draft};
+use naptime_core::input::{TIMING, pairs_of_headers, read_new};
+use naptime_core::{Action, Invalid, JobId, Limits, Rule, Template};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::event::{MAX_NAME, check_text};
@@ -12,21 +14,29 @@ const MAX_BYTES: usize = 128 * 1024;
 /// What goes before the fields of a template.
 const TEMPLATE: &str = "then.upsert";
 
+/// What stands for a URL that only an event can tell.
+const EXAMPLE_URL: &str = "https://example.com/";
+/// What stands for a timing that only an event can tell.
+const EXAMPLE_PERIOD: &str = "1h";
+
+/// The fields that are true or false. What comes out of a template is a text, so these are never left to events.
+const FLAGS: [&str; 3] = ["align", "secret", "active"];
+
 /// Looks at all of a rule that can be judged before there is an event: its templates, and what is no template in them.
 ///
 /// # Errors
 /// All faults, each at its field; those of the template begin with `then.upsert`.
-pub fn check(rule: &Rule, limits: draft::Rules<'_>) -> Result<(), Vec<Invalid>> {
+pub fn check(rule: &Rule, limits: Limits<'_>) -> Result<(), Vec<Invalid>> {
     let mut faults: Vec<Invalid> = Vec::new();
     faults.extend(check_name(&rule.name).err());
     faults.extend(check_text("event", &rule.event, MAX_NAME).err());
     faults.extend(not_blank("job", &rule.job).and_then(|()| template::check("job", &rule.job)).err());
-    if let Action::Upsert(job) = &rule.then {
-        let found = check_template(job, limits);
+    if let Action::Upsert(template) = &rule.then {
+        let found = check_template(template, limits);
         faults.extend(
             found.into_iter().map(|fault| Invalid { field: format!("{TEMPLATE}.{}", fault.field).into(), ..fault }),
         );
-        let size: usize = job.texts().iter().map(|(_, text)| text.len()).sum();
+        let size: usize = template.texts().iter().map(|(_, text)| text.len()).sum();
         if size > MAX_BYTES {
             let detail = format!("the texts of a rule have at most {MAX_BYTES} bytes together, not {size}");
             faults.push(Invalid::new("then", "too_large", detail));
@@ -35,76 +45,88 @@ pub fn check(rule: &Rule, limits: draft::Rules<'_>) -> Result<(), Vec<Invalid>> 
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-fn check_template(job: &Template, limits: draft::Rules<'_>) -> Vec<Invalid> {
+fn check_template(template: &Template, limits: Limits<'_>) -> Vec<Invalid> {
     let mut faults: Vec<Invalid> = Vec::new();
-    faults.extend(not_blank("url", &job.url).err());
-    if job.every.is_none() && job.cron.is_none() && job.random.is_none() {
-        let detail = "when to call it is missing: say `every` (like 10s, 5m or 1h 30m), `cron` or `random`";
-        faults.push(Invalid::new("every", "missing", detail));
+    for (path, source) in template.texts() {
+        faults.extend(template::check(&path, source).err());
     }
-    for (field, source) in job.texts() {
-        faults.extend(template::check(field, source).err());
-    }
-    if faults.is_empty() {
-        faults.extend(render::check_body(job).err());
-        faults.extend(read(fixed(job), limits).err().into_iter().flatten());
+    faults.extend(render::check_body(template).err());
+    let read = render::without_event(&fixed(template)).and_then(|endpoint| {
+        // The id of a job decides nothing that is judged.
+        read_new(endpoint, limits, JobId::from(Uuid::nil())).map(drop)
+    });
+    for fault in read.err().into_iter().flatten() {
+        if !faults.iter().any(|other| other.field == fault.field) {
+            faults.push(fault);
+        }
     }
     faults
 }
 
-/// Reads what does not depend on any event.
-fn read(job: Template, limits: draft::Rules<'_>) -> Result<(), Vec<Invalid>> {
-    let draft: Draft = render::without_event(&job)?;
-    draft.create(limits, JobId::from(Uuid::nil())).map(drop)
+/// The template with something that will do in place of what only an event can tell.
+fn fixed(template: &Template) -> Template {
+    let mut fields = template.0.clone();
+    let varies = |fields: &Map<String, Value>, name: &str| fields.get(name).is_some_and(depends);
+    if varies(&fields, "url") {
+        fields.insert("url".to_owned(), EXAMPLE_URL.into());
+    }
+    if let Some(Ok(pairs)) = fields.get("headers").cloned().map(pairs_of_headers) {
+        let kept = pairs.into_iter().filter(|(name, value)| !is_template(name) && !is_template(value));
+        fields.insert("headers".to_owned(), kept.map(|(name, value)| Value::from(vec![name, value])).collect());
+    }
+    // One limit is judged by the other.
+    if varies(&fields, "steer") {
+        fields.insert("steer".to_owned(), Value::Null);
+    }
+    // The parts of when an endpoint is called are judged by each other too.
+    let timing = || TIMING.into_iter().chain(["sla"]).filter(|name| !FLAGS.contains(name));
+    let is_timed = ["every", "cron", "random"].iter().any(|kind| fields.get(*kind).is_some_and(|it| !it.is_null()));
+    if is_timed && timing().any(|name| varies(&fields, name)) {
+        for name in timing() {
+            fields.shift_remove(name);
+        }
+        fields.insert("every".to_owned(), EXAMPLE_PERIOD.into());
+    }
+    for (name, value) in &mut fields {
+        if !FLAGS.contains(&name.as_str()) {
+            fix(value);
+        } else if depends(value) {
+            // A text in its place is refused, whatever it says.
+            *value = Value::from("a text");
+        }
+    }
+    Template(fields)
 }
 
-/// The template with something that will do in place of what only an event can tell.
-fn fixed(job: &Template) -> Template {
-    let is_fixed = |text: &String| !["{{", "{%", "{#"].iter().any(|open| text.contains(open));
-    let some = |text: &Option<String>| text.clone().filter(is_fixed);
-    let all = |texts: &[String]| texts.iter().filter(|text| is_fixed(text)).cloned().collect::<Vec<_>>();
-    let timing = [&job.every, &job.jitter, &job.cron, &job.random, &job.window, &job.tz, &job.sla];
-    let rest = Template {
-        url: Some(job.url.clone()).filter(is_fixed).unwrap_or("https://example.com/".to_owned()),
-        method: some(&job.method),
-        headers: job.headers.iter().filter(|(name, value)| is_fixed(name) && is_fixed(value)).cloned().collect(),
-        body: some(&job.body),
-        secret: job.secret,
-        timeout: some(&job.timeout),
-        retry: RetryTemplate {
-            attempts: some(&job.retry.attempts),
-            backoff: some(&job.retry.backoff),
-            on: some(&job.retry.on),
-        },
-        success: some(&job.success),
-        lease: some(&job.lease),
-        // One limit is judged by the other.
-        steer: Some(&job.steer)
-            .filter(|steer| [&steer.min, &steer.max].into_iter().flatten().all(is_fixed))
-            .cloned()
-            .unwrap_or(SteerTemplate::default()),
-        name: some(&job.name),
-        tags: all(&job.tags),
-        active: job.active,
-        every: Some("1h".to_owned()),
-        ..Template::default()
-    };
-    // So are the parts of when it is called.
-    if !timing.into_iter().flatten().chain(&job.days).all(is_fixed) {
-        return rest;
+/// Puts `null`, which stands for the default, where a text depends on the event. In a list such a text is left out.
+fn fix(value: &mut Value) {
+    match value {
+        Value::String(text) if is_template(text) => *value = Value::Null,
+        Value::Array(items) => {
+            let is_said = !items.is_empty();
+            items.retain(|item| !depends(item));
+            if is_said && items.is_empty() {
+                *value = Value::Null;
+            }
+        }
+        Value::Object(fields) => fields.values_mut().for_each(fix),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-    Template {
-        every: job.every.clone(),
-        jitter: job.jitter.clone(),
-        align: job.align,
-        cron: job.cron.clone(),
-        random: job.random.clone(),
-        window: job.window.clone(),
-        days: job.days.clone(),
-        tz: job.tz.clone(),
-        sla: job.sla.clone(),
-        ..rest
+}
+
+/// Whether any text of a value depends on the event.
+fn depends(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(items) => items.iter().any(depends),
+        Value::Object(fields) => fields.values().any(depends),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// Whether a text has places to fill in.
+fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 
 fn check_name(name: &str) -> Result<(), Invalid> {
@@ -128,7 +150,7 @@ mod tests {
     use std::time::Duration;
 
     use naptime_core::AllowedNetworks;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -140,7 +162,7 @@ mod tests {
 
     fn faults(rule: &Rule) -> Vec<(String, &'static str)> {
         let networks = AllowedNetworks::public_only();
-        let checked = check(rule, draft::Rules { networks: &networks, min_period: Duration::from_secs(1) });
+        let checked = check(rule, Limits { networks: &networks, min_period: Duration::from_secs(1) });
         checked.err().into_iter().flatten().map(|fault| (fault.field.into_owned(), fault.code)).collect()
     }
 
@@ -156,10 +178,11 @@ mod tests {
                 "url": "{{ data.url }}", "every": "{{ data.every|default('') }}", "cron": "{{ data.cron|default('') }}",
                 "jitter": "5s", "sla": "2s", "headers": [["{{ key }}", "a"], ["A", "{{ key }}"]], "method": "{{ key }}",
                 "retry": {"attempts": "{{ data.n }}"}, "steer": {"min": "{{ data.min }}", "max": "1s"},
-                "tags": ["{{ key }}"],
+                "tags": ["{{ key }}"], "success": ["200", "{{ data.status }}"], "days": ["{{ data.day }}"],
             })),
             []
         );
+        assert_eq!(upsert(json!({"url": "https://a.test/", "cron": "{{ key }}", "tz": "UTC", "align": false})), []);
         for (body, headers) in [
             ("n={{ key }}&a=b", json!([["content-type", "application/x-www-form-urlencoded"]])),
             ("n={{ key }}&a=b", json!([["{{ key }}", "text/plain"]])),
@@ -179,13 +202,15 @@ mod tests {
     fn all_faults_come_together_each_at_its_field() {
         let mut rule = rule(json!({"upsert": {
             "url": "{{ data.url", "every": "{{ evry }}", "headers": [["x", "{% if %}"]], "tags": ["{{ key|x }}"],
+            "lease": "1s", "evry": "5m",
         }}));
         rule.name = "Not a slug".into();
         rule.event = String::new();
         rule.job = " ".into();
         let fields: Vec<String> = faults(&rule).into_iter().map(|(field, _)| field).collect();
         let expect = ["name", "event", "job"].map(str::to_owned).into_iter();
-        let expect = expect.chain(["url", "every", "headers", "tags"].map(|field| format!("then.upsert.{field}")));
+        let expect = expect
+            .chain(["url", "every", "headers", "tags", "lease", "evry"].map(|field| format!("then.upsert.{field}")));
         assert_eq!(fields, expect.collect::<Vec<_>>());
     }
 
@@ -206,7 +231,22 @@ mod tests {
         check(json!({"url": "{{ data.url }}", "every": "5m", "sla": "1m"}), "sla", "shorter_than_period");
         check(json!({"url": "{{ data.url }}", "every": "5m", "cron": "@daily"}), "cron", "conflict");
         check(json!({"url": "{{ data.url }}", "random": "5m", "align": true}), "align", "conflict");
-        check(json!({"url": "{{ data.url }}", "every": "5m", "retry": {"attempts": "99"}}), "retry", "out_of_range");
+        check(
+            json!({"url": "{{ data.url }}", "every": "5m", "retry": {"attempts": "99"}}),
+            "retry.attempts",
+            "out_of_range",
+        );
+        check(json!({"url": "{{ data.url }}", "every": "5m", "evry": "{{ key }}"}), "evry", "unknown_field");
+        check(
+            json!({"url": "{{ data.url }}", "every": "5m", "retry": {"tries": "{{ key }}"}}),
+            "retry.tries",
+            "unknown_field",
+        );
+        check(json!({"url": "{{ data.url }}", "every": "5m", "secret": "{{ key }}"}), "secret", "wrong_type");
+        check(json!({"url": "{{ data.url }}", "cron": "{{ key }}", "align": "{{ key }}"}), "align", "wrong_type");
+        check(json!({"url": "{{ data.url }}", "every": "5m", "steer": {"min": "1s"}}), "steer.max", "missing");
+        check(json!({"url": " ", "every": "5m"}), "url", "missing");
+        check(json!({"url": "{{ data.url }}", "tz": "{{ data.tz }}"}), "every", "missing");
         check(json!({"url": "{{ data.url }}", "every": "5m", "body": "n={{ key }}&a=b"}), "body", "bad_template");
         let large = json!({"url": "{{ data.url }}", "every": "5m", "body": "x".repeat(MAX_BYTES)});
         assert_eq!(upsert(large), [("then".to_owned(), "too_large")]);

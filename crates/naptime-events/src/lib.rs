@@ -2,8 +2,7 @@
 //!
 //! An [`Event`] comes from a message queue ([`amqp`]) or over HTTP. A [`Rule`](naptime_core::Rule) names the event it
 //! waits for and what then happens: a job is made or changed after a template, deleted or switched off. What a template
-//! comes to is a [`Draft`](naptime_core::Draft), which is read like one that a person has typed; [`apply`] carries it
-//! out.
+//! comes to is read like what a person has typed ([`naptime_core::input`]); [`apply`] carries it out.
 
 #![warn(missing_docs)]
 
@@ -13,6 +12,7 @@ mod body;
 mod check;
 mod dead;
 mod event;
+mod file;
 mod numbers;
 mod place;
 mod queue;
@@ -25,3 +25,4 @@ pub use amqp::{Consumer, Handled, Handler};
 pub use apply::{Applier, Did, Done, Failed};
 pub use check::check;
 pub use event::{Event, MAX_BYTES};
+pub use file::read_rules;

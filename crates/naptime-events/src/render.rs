@@ -1,6 +1,8 @@
 //! A rule and an event make an act on a job.
 
-use naptime_core::{Action, Draft, Invalid, RawHeaders, RawLimits, Rule, Template};
+use naptime_core::input::pairs_of_headers;
+use naptime_core::{Action, Invalid, Rule, Template};
+use serde_json::{Map, Value};
 
 use crate::event::{Event, MAX_KEY, check_text};
 use crate::template::{self, Piece, Values, Work};
@@ -18,8 +20,8 @@ pub(crate) struct Act {
 /// What is done to a job.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// It is made from this draft, or changed by it.
-    Upsert(Box<Draft>),
+    /// It is made from these fields of the API, or set to them.
+    Upsert(Value),
     /// It is deleted.
     Delete,
     /// It is switched off.
@@ -55,37 +57,45 @@ fn render(rule: &Rule, values: &Values, work: Work) -> Result<Act, Vec<Invalid>>
         renderer.faults.push(fault);
     }
     let what = match &rule.then {
-        Action::Upsert(template) => What::Upsert(Box::new(renderer.draft(template))),
+        Action::Upsert(template) => What::Upsert(renderer.endpoint(template)),
         Action::Delete => What::Delete,
         Action::SwitchOff => What::SwitchOff,
     };
     if renderer.faults.is_empty() { Ok(Act { job, what }) } else { Err(renderer.faults) }
 }
 
-/// The draft of a template that needs no event.
+/// What a template comes to that needs no event.
 ///
 /// # Errors
 /// At each field that does need one.
-pub(crate) fn without_event(job: &Template) -> Result<Draft, Vec<Invalid>> {
+pub(crate) fn without_event(template: &Template) -> Result<Value, Vec<Invalid>> {
     let (values, work) = (Values::new(), Work::new(Work::deadline()));
     let mut renderer = Renderer { values: &values, work, faults: Vec::new() };
-    let draft = renderer.draft(job);
-    if renderer.faults.is_empty() { Ok(draft) } else { Err(renderer.faults) }
+    let endpoint = renderer.endpoint(template);
+    if renderer.faults.is_empty() { Ok(endpoint) } else { Err(renderer.faults) }
 }
 
 /// What can be said of the type of a body before there is an event.
 ///
 /// # Errors
 /// `bad_template` at the body if nothing says what it is, whatever the event.
-pub(crate) fn check_body(job: &Template) -> Result<(), Invalid> {
+pub(crate) fn check_body(template: &Template) -> Result<(), Invalid> {
     let may_be_typed =
         |(name, _): &(String, String)| is_content_type(name) || ["{{", "{%"].iter().any(|open| name.contains(open));
-    match &job.body {
-        Some(source) if !job.headers.iter().any(may_be_typed) => {
+    match template.text("body") {
+        Some(source) if !pairs(template)?.iter().any(may_be_typed) => {
             let Some(literals) = template::literals(source) else { return Ok(()) };
             body::check_untyped(&literals).map_err(|detail| Invalid::new("body", "bad_template", detail))
         }
         _ => Ok(()),
+    }
+}
+
+/// The templates of names and values.
+fn pairs(template: &Template) -> Result<Vec<(String, String)>, Invalid> {
+    match template.0.get("headers") {
+        None | Some(Value::Null) => Ok(Vec::new()),
+        Some(headers) => pairs_of_headers(headers.clone()),
     }
 }
 
@@ -100,16 +110,36 @@ struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    /// What comes out, in pieces; nothing if it fails, and the fault is noted.
-    fn pieces(&mut self, field: &'static str, source: &str) -> Vec<Piece> {
-        template::render(field, source, self.values, &mut self.work).unwrap_or_else(|fault| {
-            self.faults.push(fault);
-            Vec::new()
-        })
+    /// The fields of the API that a template comes to.
+    fn endpoint(&mut self, template: &Template) -> Value {
+        let headers = self.headers(template);
+        let mut endpoint = Map::new();
+        for (name, source) in &template.0 {
+            let made = match (name.as_str(), source) {
+                ("url", Value::String(source)) => unless_blank(self.url(source)),
+                ("body", Value::String(source)) => self.body(source, &headers),
+                ("headers", source) if !source.is_null() => {
+                    Some(headers.iter().map(|(name, value)| Value::from(vec![name.as_str(), value])).collect())
+                }
+                (name, source) => self.value(name, source),
+            };
+            endpoint.extend(made.map(|made| (name.clone(), made)));
+        }
+        // A rule is somebody's word that the endpoint be called.
+        if endpoint.get("active").is_none_or(Value::is_null) {
+            endpoint.insert("active".to_owned(), Value::Bool(true));
+        }
+        Value::Object(endpoint)
     }
 
-    fn render(&mut self, field: &'static str, source: &str) -> String {
-        body::plain(&self.pieces(field, source))
+    /// Names and values, which may be blank.
+    fn headers(&mut self, template: &Template) -> Vec<(String, String)> {
+        let pairs = pairs(template).unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            Vec::new()
+        });
+        let mut render = |source: String| self.render("headers", &source);
+        pairs.into_iter().map(|(name, value)| (render(name), render(value))).collect()
     }
 
     fn url(&mut self, source: &str) -> String {
@@ -120,69 +150,51 @@ impl Renderer<'_> {
         })
     }
 
-    fn body(&mut self, source: Option<&String>, headers: &[(String, String)]) -> Option<String> {
-        let pieces = self.pieces("body", source?);
+    fn body(&mut self, source: &str, headers: &[(String, String)]) -> Option<Value> {
+        let pieces = self.pieces("body", source);
         let mut types = headers.iter().filter(|(name, _)| is_content_type(name)).map(|(_, value)| value.as_str());
         let text = body::body(&pieces, types.find(|value| !value.trim().is_empty())).unwrap_or_else(|detail| {
             self.faults.push(Invalid::new("body", "does_not_render", detail));
             String::new()
         });
-        Some(text).filter(|text| !text.trim().is_empty())
+        unless_blank(text)
     }
 
-    /// A text that is given and not blank.
-    fn text(&mut self, field: &'static str, source: Option<&String>) -> Option<String> {
-        Some(self.render(field, source?)).filter(|text| !text.trim().is_empty())
-    }
-
-    /// Those that are not blank.
-    fn texts(&mut self, field: &'static str, sources: &[String]) -> Vec<String> {
-        sources.iter().filter_map(|source| self.text(field, Some(source))).collect()
-    }
-
-    /// The limits, if there is one at least.
-    fn limits(&mut self, job: &Template) -> Option<RawLimits> {
-        let min = self.text("steer", job.steer.min.as_ref());
-        let max = self.text("steer", job.steer.max.as_ref());
-        (min.is_some() || max.is_some()).then_some(RawLimits { min, max })
-    }
-
-    fn draft(&mut self, job: &Template) -> Draft {
-        let headers: Vec<(String, String)> = job
-            .headers
-            .iter()
-            .map(|(name, value)| (self.render("headers", name), self.render("headers", value)))
-            .collect();
-        let url = self.url(&job.url);
-        let body = self.body(job.body.as_ref(), &headers);
-        Draft {
-            url: Some(url),
-            every: self.text("every", job.every.as_ref()),
-            jitter: Some(self.text("jitter", job.jitter.as_ref())),
-            align: Some(job.align),
-            cron: self.text("cron", job.cron.as_ref()),
-            random: self.text("random", job.random.as_ref()),
-            window: Some(self.text("window", job.window.as_ref())),
-            days: Some(Some(self.texts("days", &job.days)).filter(|days| !days.is_empty())),
-            tz: Some(self.text("tz", job.tz.as_ref())),
-            method: self.text("method", job.method.as_ref()),
-            headers: Some(RawHeaders::Pairs(headers)),
-            body: Some(body),
-            secret: Some(job.secret),
-            timeout: self.text("timeout", job.timeout.as_ref()),
-            active: Some(job.active),
-            sla: Some(self.text("sla", job.sla.as_ref())),
-            attempts: self.text("retry", job.retry.attempts.as_ref()),
-            backoff: self.text("retry", job.retry.backoff.as_ref()),
-            on: self.text("retry", job.retry.on.as_ref()),
-            success: self.text("success", job.success.as_ref()),
-            lease: self.text("lease", job.lease.as_ref()),
-            steer: Some(self.limits(job)),
-            name: Some(self.text("name", job.name.as_ref())),
-            tags: Some(self.texts("tags", &job.tags)),
-            ..Draft::default()
+    /// What the value at this path comes to. A text that comes out blank is left out, and so is a list or an object of
+    /// which nothing else is left.
+    fn value(&mut self, path: &str, source: &Value) -> Option<Value> {
+        match source {
+            Value::String(source) => unless_blank(self.render(path, source)),
+            Value::Array(items) => {
+                let made: Vec<Value> = items.iter().filter_map(|item| self.value(path, item)).collect();
+                (!made.is_empty() || items.is_empty()).then_some(Value::Array(made))
+            }
+            Value::Object(fields) => {
+                let field = |(name, source): (&String, &Value)| {
+                    Some((name.clone(), self.value(&format!("{path}.{name}"), source)?))
+                };
+                let made: Map<String, Value> = fields.iter().filter_map(field).collect();
+                (!made.is_empty() || fields.is_empty()).then_some(Value::Object(made))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => Some(source.clone()),
         }
     }
+
+    fn render(&mut self, path: &str, source: &str) -> String {
+        body::plain(&self.pieces(path, source))
+    }
+
+    /// What comes out, in pieces; nothing if it fails, and the fault is noted.
+    fn pieces(&mut self, path: &str, source: &str) -> Vec<Piece> {
+        template::render(path, source, self.values, &mut self.work).unwrap_or_else(|fault| {
+            self.faults.push(fault);
+            Vec::new()
+        })
+    }
+}
+
+fn unless_blank(text: String) -> Option<Value> {
+    Some(text).filter(|text| !text.trim().is_empty()).map(Value::String)
 }
 
 #[cfg(test)]

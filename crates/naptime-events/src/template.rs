@@ -35,13 +35,8 @@ pub(crate) type Values = BTreeMap<String, Value>;
 ///
 /// # Errors
 /// `does_not_render` at the field.
-pub(crate) fn render(
-    field: &'static str,
-    source: &str,
-    values: &Values,
-    work: &mut Work,
-) -> Result<Vec<Piece>, Invalid> {
-    let failed = |detail: String| Invalid::new(field, "does_not_render", detail);
+pub(crate) fn render(field: &str, source: &str, values: &Values, work: &mut Work) -> Result<Vec<Piece>, Invalid> {
+    let failed = |detail: String| Invalid::new(field.to_owned(), "does_not_render", detail);
     let template = syntax::read(source).map_err(|bad| match bad {
         syntax::Bad::TooLong(detail) | syntax::Bad::Template(detail) => failed(detail),
     })?;
@@ -52,12 +47,13 @@ pub(crate) fn render(
 ///
 /// # Errors
 /// `bad_template` or `too_long` at the field.
-pub(crate) fn check(field: &'static str, source: &str) -> Result<(), Invalid> {
-    match syntax::read(source) {
-        Ok(_) => Ok(()),
-        Err(syntax::Bad::TooLong(detail)) => Err(Invalid::new(field, "too_long", detail)),
-        Err(syntax::Bad::Template(detail)) => Err(Invalid::new(field, "bad_template", detail)),
-    }
+pub(crate) fn check(field: &str, source: &str) -> Result<(), Invalid> {
+    let (code, detail) = match syntax::read(source) {
+        Ok(_) => return Ok(()),
+        Err(syntax::Bad::TooLong(detail)) => ("too_long", detail),
+        Err(syntax::Bad::Template(detail)) => ("bad_template", detail),
+    };
+    Err(Invalid::new(field.to_owned(), code, detail))
 }
 
 /// What a template without blocks says itself, with nothing where a value goes; nothing at all for one with blocks.

@@ -41,6 +41,8 @@ struct WorkerDocument {
     host: String,
     pid: u32,
     version: String,
+    #[serde(default)]
+    tzdb: Option<String>,
     capacity: u32,
     held: u32,
     started_at: DateTime,
@@ -106,6 +108,7 @@ impl History for MongoStore {
                 host: d.host,
                 pid: d.pid,
                 version: d.version,
+                tzdb: d.tzdb,
                 capacity: d.capacity,
                 held: d.held,
                 started_at: time(d.started_at),

@@ -66,6 +66,7 @@ impl Queue for MongoStore {
             "host": {"$literal": &me.host},
             "pid": i64::from(me.pid),
             "version": {"$literal": &me.version},
+            "tzdb": {"$literal": me.tzdb.as_deref()},
             "capacity": i64::from(me.capacity),
             "held": i64::from(me.held),
             "started_at": date(me.started_at),

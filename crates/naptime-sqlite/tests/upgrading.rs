@@ -137,6 +137,23 @@ async fn all_that_was_there_reads_as_it_did() {
 }
 
 #[tokio::test]
+async fn rules_are_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    drop(sample(&path));
+    let rules = open(&path, Duration::ZERO).rules(Some("linked")).await.expect("rules");
+    assert_eq!((rules.len(), rules[0].rev, rules[0].rule.enabled), (1, Rev(4), true));
+    // A number without a unit was one of milliseconds.
+    let expect = serde_json::json!({
+        "url": "https://plain.test/{{ key }}", "every": "300000ms", "days": ["mon-fri"],
+        "headers": [["X-A", "{{ data.a }}"]], "retry": {"attempts": "3", "backoff": "1500ms", "on": "503, timeout"},
+        "steer": {"min": "30s", "max": "1h"}, "active": true,
+    });
+    let template = rules[0].rule.template().expect("an upsert");
+    assert_eq!(serde_json::to_value(template).expect("JSON"), expect);
+}
+
+#[tokio::test]
 async fn credentials_are_searched_no_more() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("naptime.db");

@@ -114,6 +114,7 @@ CREATE TABLE rules (
         rev        INTEGER NOT NULL,
         updated_at INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+INSERT INTO rules VALUES('poll','linked','{"name":"poll","event":"linked","job":"{{ key }}","then":{"upsert":{"url":"https://plain.test/{{ key }}","every":"300000","days":["mon-fri"],"headers":[["X-A","{{ data.a }}"]],"retry":{"attempts":"3","backoff":"1500","on":"503, timeout"},"steer":{"min":"30s","max":"1h"},"active":true}},"enabled":true}',4,1782907200004);
 CREATE TABLE breaches (                                          -- of SLAs, those that have ended
         job   BLOB    NOT NULL,
         began INTEGER NOT NULL,

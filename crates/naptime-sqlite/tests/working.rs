@@ -136,6 +136,7 @@ async fn what_an_earlier_process_held_can_be_claimed_at_once() {
         host: "here".to_owned(),
         pid: 1,
         version: "0".to_owned(),
+        tzdb: None,
         capacity: 1,
         held: 1,
         started_at: store.now(),

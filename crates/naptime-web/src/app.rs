@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::extract::ConnectInfo;
 use http::{Extensions, HeaderMap};
 use naptime_core::{
-    Breach, Change, Edit, Endpoint, Invalid, Job, JobId, NewJob, Pool, PoolSettings, Rev, Rules, Time, worker,
+    Breach, Change, Edit, Endpoint, Invalid, Job, JobId, Limits, NewJob, Pool, PoolSettings, Rev, Time, input, worker,
 };
 use naptime_store::{Error, JobQuery, JobSummary, PageRef, TimeoutLimits, WebStore};
+use serde_json::Value;
 
 use crate::health::Health;
 use crate::login::Login;
@@ -163,12 +164,13 @@ impl App {
         Ok(breach.map(|breach| breach.in_pool_off_at(off_at)))
     }
 
-    /// A new job as it was read, if its timeout is not longer than its pool allows.
-    pub(crate) async fn held_to_pool(&self, read: Read<NewJob>) -> Result<Read<NewJob>, Error> {
+    /// Reads a new endpoint as it was sent.
+    pub(crate) async fn read_new(&self, sent: Value, id: JobId) -> Result<Read<NewJob>, Error> {
+        let read = input::read_new(sent, self.limits(), id);
         self.held_to_pools(read, &mut TimeoutLimits::default()).await
     }
 
-    /// The same, for one of many jobs.
+    /// A new job as it was read, if its timeout is not longer than its pool allows.
     pub(crate) async fn held_to_pools(
         &self,
         read: Read<NewJob>,
@@ -179,9 +181,12 @@ impl App {
         Ok(fault.map_or(Ok(new), |fault| Err(vec![fault])))
     }
 
-    /// A change of a job as it was read, if the timeout is not longer than the pool allows by then.
-    pub(crate) async fn change_held_to_pool(&self, read: Read<Change>, old: &Job) -> Result<Read<Change>, Error> {
-        let Ok(change) = read else { return Ok(read) };
+    /// Reads a change of an endpoint as it was sent.
+    pub(crate) async fn read_change(&self, sent: Value, old: &Job) -> Result<Read<Change>, Error> {
+        let change = match input::read_change(sent, self.limits(), old) {
+            Ok(change) => change,
+            faulty => return Ok(faulty),
+        };
         let fault = match change.retimed(&old.spec) {
             Some((pool, timeout)) => TimeoutLimits::default().fault(self.store.as_ref(), pool, timeout).await?,
             None => None,
@@ -189,8 +194,8 @@ impl App {
         Ok(fault.map_or(Ok(change), |fault| Err(vec![fault])))
     }
 
-    /// The rules that a draft is read by.
-    pub(crate) fn rules(&self) -> Rules<'_> {
-        Rules { networks: &self.settings.networks, min_period: self.settings.min_period }
+    /// What the settings say of input.
+    pub(crate) fn limits(&self) -> Limits<'_> {
+        Limits { networks: &self.settings.networks, min_period: self.settings.min_period }
     }
 }

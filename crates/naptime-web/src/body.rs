@@ -8,9 +8,10 @@ use axum::extract::{FromRequest, Request};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::json::{BadJson, Json};
+use crate::json::{self, BadJson};
 use crate::pages::PageError;
 use crate::problem::Problem;
 
@@ -27,7 +28,7 @@ pub(crate) const LARGE_BYTES: usize = 1024 * 1024;
 const MAX_FIELDS: usize = 200;
 
 /// A body that is JSON, of at most so many bytes.
-pub(crate) struct JsonBody<const MAX: usize = LARGE_BYTES>(pub(crate) Json);
+pub(crate) struct JsonBody<const MAX: usize = LARGE_BYTES>(pub(crate) Value);
 
 /// A body that is a form, of at most so many bytes: its fields in their order.
 pub(crate) struct FormBody<const MAX: usize = SMALL_BYTES>(pub(crate) Vec<(String, String)>);
@@ -61,8 +62,8 @@ impl<S: Sync> FromRequest<S> for EventBody {
 }
 
 /// Reads JSON that is to become something of Naptime's.
-fn parse(text: &[u8]) -> Result<Json, Problem> {
-    Json::parse(text).map_err(Problem::from)
+fn parse(text: &[u8]) -> Result<Value, Problem> {
+    json::parse(text).map_err(Problem::from)
 }
 
 impl From<BadJson> for Problem {

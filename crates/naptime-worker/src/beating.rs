@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use naptime_core::worker::BEATS_EVERY;
-use naptime_core::{Heartbeat, WorkerId};
+use naptime_core::{Heartbeat, Tzdb, WorkerId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +53,7 @@ impl Beating {
                 host: self.host.clone(),
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
+                tzdb: Some(Tzdb::current().release.clone()),
                 capacity: self.capacity,
                 held: self.registry.len(),
                 started_at,

@@ -2,22 +2,23 @@
 
 use std::io::Write;
 
-use naptime_core::{Draft, JobId, NewJob};
+use naptime_core::input::read_new;
+use naptime_core::{JobId, NewJob};
 use naptime_store::Added;
 use uuid::Uuid;
 
 use crate::cli::AddArgs;
-use crate::commands::{argument, block_on, check_timeout, draft};
+use crate::commands::{add_faults, block_on, call_fields, check_timeout, put};
 use crate::faults::Faults;
-use crate::settings::{Rules, StoreSettings};
+use crate::settings::{InputSettings, StoreSettings};
 use crate::store;
 
 /// `naptime add`.
 pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let rules = Rules::read_for(&store, &args.rules, &mut faults);
-    let job = read_job(args, &rules, &mut faults);
+    let input = InputSettings::read_for(&store, &args.input, &mut faults);
+    let job = read_job(args, &input, &mut faults);
     let job = faults.check(job)?;
     block_on(async {
         let opened = store::open(&store, false).await?;
@@ -37,21 +38,12 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
 }
 
 /// The job as the arguments say, and whatever is wrong with any of them as a fault.
-fn read_job(args: &AddArgs, rules: &Rules, faults: &mut Faults) -> Option<NewJob> {
-    let draft = Draft {
-        every: args.every.clone(),
-        jitter: args.jitter.clone().map(Some),
-        align: args.align.then_some(true),
-        cron: args.cron.clone(),
-        random: args.random.clone(),
-        window: args.window.clone().map(Some),
-        days: args.days.clone().map(|days| Some(vec![days])),
-        tz: args.tz.clone().map(Some),
-        sla: args.sla.clone().map(Some),
-        timeout: args.timeout.clone(),
-        active: Some(args.activate),
-        ..draft(&args.url, &args.call)
-    };
-    let read = draft.create(rules.of_drafts(), JobId::from(Uuid::now_v7()));
-    read.map_err(|invalid| invalid.into_iter().for_each(|fault| faults.add(argument(&fault.field), fault.detail))).ok()
+fn read_job(args: &AddArgs, input: &InputSettings, faults: &mut Faults) -> Option<NewJob> {
+    let mut fields = call_fields(&args.url, &args.call);
+    fields.extend(args.timing.fields());
+    put(&mut fields, "sla", args.sla.as_deref());
+    put(&mut fields, "timeout", args.timeout.as_deref());
+    fields.insert("active".to_owned(), args.activate.into());
+    let read = read_new(fields.into(), input.limits(), JobId::from(Uuid::now_v7()));
+    read.map_err(|invalid| add_faults(faults, invalid)).ok()
 }

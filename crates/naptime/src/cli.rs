@@ -33,6 +33,13 @@ pub(crate) enum Command {
     ///
     /// It is called once it is switched on: with --activate, on the page, or by the API.
     Add(AddArgs),
+    /// Show when an endpoint would be called, without a server: naptime next --cron '0 9 * * MON-FRI' --tz Europe/Berlin
+    ///
+    /// With -, each line of standard input is a JSON object with the fields of an endpoint that say when it is called
+    /// (cron, tz, every, ...), and `after` and `n`; each answer has the schedule, the next calls, and every_ms, or an
+    /// error. What depends on an endpoint's id (the grid of --every, H in a pattern, --jitter and --random) is shown for
+    /// an id of zeros.
+    Next(NextArgs),
     /// List the endpoints
     List(ListArgs),
     /// Have something called once, now or later
@@ -107,7 +114,7 @@ pub(crate) struct StoreArgs {
 }
 
 #[derive(Args)]
-pub(crate) struct RuleArgs {
+pub(crate) struct InputArgs {
     /// Networks that may be called beside the public internet, such as 10.0.0.0/8,127.0.0.1, or none. A cloud's metadata
     /// service is called only if its own address is listed
     #[arg(long, env = "NAPTIME_ALLOW_NETWORKS", value_name = "CIDR,...")]
@@ -174,7 +181,7 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
@@ -193,7 +200,7 @@ pub(crate) struct WebArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
@@ -207,7 +214,7 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) work: WorkArgs,
     #[command(flatten)]
@@ -239,10 +246,9 @@ pub(crate) struct CallArgs {
     pub(crate) tag: Vec<String>,
 }
 
+/// When an endpoint is called.
 #[derive(Args)]
-pub(crate) struct AddArgs {
-    /// The URL to call
-    pub(crate) url: String,
+pub(crate) struct TimingArgs {
     /// How often: 10s, 5m, 1h 30m
     #[arg(long, value_name = "PERIOD")]
     pub(crate) every: Option<String>,
@@ -267,6 +273,35 @@ pub(crate) struct AddArgs {
     /// The time zone, such as Europe/Berlin; with --cron and --random [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct NextArgs {
+    /// -: read one JSON object on each line of standard input, and answer on a line each
+    #[arg(value_name = "-", value_parser = ["-"])]
+    pub(crate) lines: Option<String>,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
+    /// From when on: 2030-01-31T09:00:00Z, or a time in the zone of --tz [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) after: Option<String>,
+    /// How many calls, at most 1,000 [default: 5]
+    #[arg(short = 'n', value_name = "N")]
+    pub(crate) count: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The shortest period that may be chosen, down to 100ms [default: 1s]
+    #[arg(long, env = "NAPTIME_MIN_PERIOD", value_name = "DURATION", hide = true)]
+    pub(crate) naptime_min_period: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct AddArgs {
+    /// The URL to call
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
     /// The longest allowed gap between good calls
     #[arg(long, value_name = "DURATION")]
     pub(crate) sla: Option<String>,
@@ -281,7 +316,7 @@ pub(crate) struct AddArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
 }
 
 #[derive(Args)]
@@ -316,7 +351,7 @@ pub(crate) struct EnqueueArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
 }
 
 #[derive(Args)]
@@ -335,7 +370,7 @@ pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
 }
 
 #[derive(Args)]
@@ -345,7 +380,7 @@ pub(crate) struct RulesImportArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
-    pub(crate) rules: RuleArgs,
+    pub(crate) input: InputArgs,
 }
 
 #[derive(Args)]

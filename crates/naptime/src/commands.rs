@@ -3,48 +3,77 @@
 use std::io::Read;
 
 use anyhow::Context;
-use naptime_core::{Draft, NewJob, RawHeaders};
+use naptime_core::{Invalid, NewJob, Time};
 use naptime_store::{Store, TimeoutLimits};
+use serde_json::{Map, Value};
 
-use crate::cli::CallArgs;
+use crate::cli::{CallArgs, TimingArgs};
 use crate::faults::Faults;
 
-/// A draft of what is called and how.
-pub(crate) fn draft(url: &str, call: &CallArgs) -> Draft {
-    Draft {
-        url: Some(url.to_owned()),
-        method: call.method.clone(),
-        headers: Some(RawHeaders::Lines(call.header.join("\n"))),
-        body: Some(call.body.clone()),
-        secret: call.secret.then_some(true),
-        name: Some(call.name.clone()),
-        tags: Some(call.tag.clone()),
-        ..Draft::default()
+/// What is called and how, as fields of the API.
+pub(crate) fn call_fields(url: &str, call: &CallArgs) -> Map<String, Value> {
+    let mut fields = Map::new();
+    put(&mut fields, "url", Some(url));
+    put(&mut fields, "method", call.method.as_deref());
+    put(&mut fields, "body", call.body.as_deref());
+    put(&mut fields, "name", call.name.as_deref());
+    fields.insert("headers".to_owned(), call.header.join("\n").into());
+    fields.insert("secret".to_owned(), call.secret.into());
+    fields.insert("tags".to_owned(), call.tag.clone().into());
+    fields
+}
+
+impl TimingArgs {
+    /// When it is called, as fields of the API.
+    pub(crate) fn fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        for (name, text) in [
+            ("every", &self.every),
+            ("jitter", &self.jitter),
+            ("cron", &self.cron),
+            ("random", &self.random),
+            ("window", &self.window),
+            ("days", &self.days),
+            ("tz", &self.tz),
+        ] {
+            put(&mut fields, name, text.as_deref());
+        }
+        fields.insert("align".to_owned(), self.align.into());
+        fields
     }
 }
 
-/// The argument of a draft's field.
-pub(crate) fn argument(field: &str) -> &'static str {
+/// Adds a field that is said.
+pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, text: Option<&str>) {
+    fields.extend(text.map(|text| (name.to_owned(), text.into())));
+}
+
+/// Adds what is wrong with fields as faults of the arguments that they were read from, in the words of the command line.
+pub(crate) fn add_faults(faults: &mut Faults, invalid: Vec<Invalid>) {
+    for fault in invalid {
+        let mut detail = fault.detail;
+        for field in FLAGS {
+            detail = detail.replace(&format!("`{field}`"), &format!("`{}`", argument(field)));
+        }
+        faults.add(argument(&fault.field), detail);
+    }
+}
+
+/// The fields that messages name.
+const FLAGS: [&str; 17] = [
+    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "sla", "method", "body", "timeout", "at",
+    "in", "key", "after", "n",
+];
+
+/// The argument of a field.
+fn argument(field: &str) -> String {
     match field {
-        "url" => "URL",
-        "every" => "--every",
-        "jitter" => "--jitter",
-        "align" => "--align",
-        "cron" => "--cron",
-        "random" => "--random",
-        "window" => "--window",
-        "days" => "--days",
-        "tz" => "--tz",
-        "sla" => "--sla",
-        "method" => "--method",
-        "headers" => "--header",
-        "body" => "--body",
-        "timeout" => "--timeout",
-        "at" => "--at",
-        "in" => "--in",
-        "key" => "--key",
-        "name" => "--name",
-        _ => "--tag",
+        "url" => "URL".to_owned(),
+        "headers" => "--header".to_owned(),
+        "tags" => "--tag".to_owned(),
+        "active" => "--activate".to_owned(),
+        "n" => "-n".to_owned(),
+        field => format!("--{field}"),
     }
 }
 
@@ -53,7 +82,7 @@ pub(crate) async fn check_timeout(store: &dyn Store, new: &NewJob) -> anyhow::Re
     let mut faults = Faults::default();
     let (pool, timeout) = (new.spec.endpoint.pool(), new.spec.request.timeout);
     if let Some(fault) = TimeoutLimits::default().fault(store, pool, timeout).await? {
-        faults.add(argument(&fault.field), fault.detail);
+        add_faults(&mut faults, vec![fault]);
     }
     Ok(faults.check(())?)
 }
@@ -70,4 +99,11 @@ pub(crate) fn read_file(file: &str) -> anyhow::Result<Vec<u8>> {
 
 pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(work)
+}
+
+/// The time by this machine's clock. The store's decides in the end.
+#[expect(clippy::disallowed_methods, reason = "there is no store to ask")]
+pub(crate) fn wall_clock() -> Time {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(0))
 }

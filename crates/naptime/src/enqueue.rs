@@ -2,23 +2,26 @@
 
 use std::io::Write;
 
-use naptime_core::{Draft, JobId, Once, OnceDraft, Time};
+use naptime_core::input::{Once, read_once};
+use naptime_core::retry::MAX_ATTEMPTS;
+use naptime_core::{JobId, Time};
 use naptime_store::{Added, Store};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::cli::EnqueueArgs;
-use crate::commands::{argument, block_on, check_timeout, draft};
+use crate::commands::{add_faults, block_on, call_fields, check_timeout, put, wall_clock};
 use crate::faults::Faults;
-use crate::settings::{Rules, StoreSettings};
+use crate::settings::{InputSettings, StoreSettings};
 use crate::store;
 
 /// `naptime enqueue`.
 pub(crate) fn enqueue(args: &EnqueueArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let rules = Rules::read_for(&store, &args.rules, &mut faults);
+    let input = InputSettings::read_for(&store, &args.input, &mut faults);
     // Read once with this machine's time, so that all faults are told before anything opens.
-    let read = |now: Time, faults: &mut Faults| read_job(args, &rules, now, faults);
+    let read = |now: Time, faults: &mut Faults| read_job(args, &input, now, faults);
     read(wall_clock(), &mut faults);
     let () = faults.check(())?;
     block_on(async {
@@ -57,26 +60,20 @@ async fn print(store: &dyn Store, new: naptime_core::NewJob, past: bool) -> anyh
     Ok(())
 }
 
-/// The time by this machine's clock. The store's decides in the end.
-#[expect(clippy::disallowed_methods, reason = "there is no store to ask")]
-fn wall_clock() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(0))
-}
-
 /// The job as the arguments say, and whatever is wrong with any of them as a fault.
-fn read_job(args: &EnqueueArgs, rules: &Rules, now: Time, faults: &mut Faults) -> Option<Once> {
-    // One attempt more than retries. What is no number is told as it was typed.
-    let attempts = args.retries.as_ref().map(|text| match text.trim().parse::<u32>() {
-        Ok(retries) => retries.saturating_add(1).to_string(),
-        Err(_) => text.clone(),
-    });
-    let draft = Draft { timeout: args.timeout.clone(), attempts, ..draft(&args.url, &args.call) };
-    let draft = OnceDraft { draft, at: args.at.clone(), after: args.after.clone(), key: args.key.clone() };
-    let read = draft.create(rules.of_drafts(), JobId::from(Uuid::now_v7()), now);
-    let told = |fault: naptime_core::Invalid| match &*fault.field {
-        "retry" => faults.add("--retries", "the retries may be from 0 to 19"),
-        field => faults.add(argument(field), fault.detail),
-    };
-    read.map_err(|invalid| invalid.into_iter().for_each(told)).ok()
+fn read_job(args: &EnqueueArgs, input: &InputSettings, now: Time, faults: &mut Faults) -> Option<Once> {
+    let mut fields = call_fields(&args.url, &args.call);
+    for (name, text) in [("timeout", &args.timeout), ("at", &args.at), ("in", &args.after), ("key", &args.key)] {
+        put(&mut fields, name, text.as_deref());
+    }
+    match args.retries.as_ref().map(|text| text.trim().parse::<u32>()) {
+        // One attempt more than retries.
+        Some(Ok(retries)) if retries < MAX_ATTEMPTS => {
+            fields.insert("retry".to_owned(), json!({"attempts": retries + 1}));
+        }
+        Some(_) => faults.add("--retries", format!("the retries may be from 0 to {}", MAX_ATTEMPTS - 1)),
+        None => {}
+    }
+    let read = read_once(fields.into(), input.limits(), JobId::from(Uuid::now_v7()), now);
+    read.map_err(|invalid| add_faults(faults, invalid)).ok()
 }

@@ -18,7 +18,7 @@ use self::row::{Fate, Row};
 use crate::cli::ImportArgs;
 use crate::commands::{block_on, read_file};
 use crate::faults::Faults;
-use crate::settings::{Rules, StoreSettings};
+use crate::settings::{InputSettings, StoreSettings};
 use crate::store;
 
 /// The most jobs added at once.
@@ -28,7 +28,7 @@ const CHUNK: usize = 1_000;
 pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let rules = Rules::read_for(&store, &args.rules, &mut faults);
+    let input = InputSettings::read_for(&store, &args.input, &mut faults);
     let store = faults.check(store)?;
     let text = read(&args.file)?;
     let rows: Box<dyn Iterator<Item = ReadRow> + '_> = if is_sql(&args.file, &text) {
@@ -43,7 +43,7 @@ pub(crate) fn import(args: &ImportArgs) -> anyhow::Result<()> {
     };
     block_on(async {
         let opened = store::open(&store, false).await?;
-        add(opened.store.as_ref(), rows, &rules, args.all).await
+        add(opened.store.as_ref(), rows, &input, args.all).await
     })
 }
 
@@ -79,8 +79,12 @@ struct Counts {
 /// A row that can be read, or where it stands and what is wrong with it.
 type ReadRow = Result<Row, (u64, Vec<Invalid>)>;
 
-async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rules, all: bool) -> anyhow::Result<()> {
-    let rules = rules.of_drafts();
+async fn add(
+    store: &dyn Store,
+    rows: impl Iterator<Item = ReadRow>,
+    input: &InputSettings,
+    all: bool,
+) -> anyhow::Result<()> {
     let mut counts = Counts::default();
     let mut unknown = BTreeSet::new();
     let mut new: Vec<NewJob> = Vec::new();
@@ -96,7 +100,7 @@ async fn add(store: &dyn Store, rows: impl Iterator<Item = ReadRow>, rules: &Rul
                 let detail = format!("the row at line {first} has the same id, so this one is not imported");
                 return Err((line, vec![Invalid::new("id", "conflict", detail)]));
             }
-            row.fate(rules, JobId::from(Uuid::now_v7()), store.now(), all).map_err(|faults| (line, faults))
+            row.fate(input.limits(), JobId::from(Uuid::now_v7()), store.now(), all).map_err(|faults| (line, faults))
         });
         let fault = match &fate {
             Ok(Fate::Job(job)) => limits.fault(store, job.spec.endpoint.pool(), job.spec.request.timeout).await?,

@@ -1,4 +1,4 @@
-//! The `naptime` command: `up`, `web`, `worker`, `add`, `list`, `enqueue`, `import`, `rules`, `prove`.
+//! The `naptime` command: `up`, `web`, `worker`, `add`, `next`, `list`, `enqueue`, `import`, `rules`, `prove`.
 //!
 //! It alone chooses a backend. Settings are read as a whole before anything opens.
 
@@ -12,12 +12,14 @@ mod holding_page;
 mod import;
 mod list;
 mod logging;
+mod next;
 mod prove;
 mod rules;
 mod serve;
 mod settings;
 mod store;
 mod waiting;
+mod zones;
 
 use std::process::ExitCode;
 
@@ -70,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Worker(args) => serve::worker(&args),
         Command::Add(args) => add::add(&args),
         Command::List(args) => list::list(&args),
+        Command::Next(args) => next::next(&args),
         Command::Rules(command) => rules::run(&command),
         Command::Enqueue(args) => enqueue::enqueue(&args),
         Command::Import(args) => import::import(&args),

@@ -8,7 +8,7 @@ use naptime_store::{Error, Expect, Store};
 use crate::cli::{RulesCommand, RulesExportArgs, RulesImportArgs};
 use crate::commands::{block_on, read_file};
 use crate::faults::Faults;
-use crate::settings::{Rules, StoreSettings};
+use crate::settings::{InputSettings, StoreSettings};
 use crate::store;
 
 /// `naptime rules`.
@@ -22,9 +22,9 @@ pub(crate) fn run(command: &RulesCommand) -> anyhow::Result<()> {
 fn import(args: &RulesImportArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
-    let limits = Rules::read_for(&store, &args.rules, &mut faults);
+    let limits = InputSettings::read_for(&store, &args.input, &mut faults);
     let store = faults.check(store)?;
-    let rules = naptime_web::read_rules(&read_file(&args.file)?, limits.of_drafts()).map_err(|faults| {
+    let rules = naptime_web::read_rules(&read_file(&args.file)?, limits.limits()).map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
         anyhow::anyhow!("nothing of {} was stored:{}", args.file, faults.concat())
     })?;

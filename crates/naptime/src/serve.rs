@@ -7,10 +7,12 @@ use std::time::Duration;
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use naptime_core::duration::MIN_PERIOD;
-use naptime_core::{AllowedNetworks, Change, Draft, Edit, JobId};
+use naptime_core::input::read_new;
+use naptime_core::{AllowedNetworks, Change, Edit, JobId};
 use naptime_events::{Applier, Consumer};
 use naptime_store::{JobQuery, PageRef, Store};
 use naptime_worker::Worker;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -20,23 +22,23 @@ use uuid::Uuid;
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::descriptors::{self, Need};
 use crate::faults::Faults;
-use crate::settings::{self, Listen, Rules, StoreSettings};
-use crate::{logging, waiting};
+use crate::settings::{self, InputSettings, Listen, StoreSettings};
+use crate::{logging, waiting, zones};
 
 /// `naptime up`: web and worker in one process.
 pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, false, &mut faults);
     // One's own machine: what the user can reach, Naptime may call.
-    let rules = Rules::read(&args.rules, AllowedNetworks::local(), &mut faults);
+    let input = InputSettings::read(&args.input, AllowedNetworks::local(), &mut faults);
     let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(false, &mut faults);
-    let web = Web { store, rules, listen, worker: Some(worker), lowered, events, demo: args.demo };
+    let web = Web { store, input, listen, worker: Some(worker), lowered, events, demo: args.demo };
     faults.check(web)?.run(logs)
 }
 
@@ -44,16 +46,16 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
 pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, true, &mut faults);
-    let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
+    let input = InputSettings::read(&args.input, AllowedNetworks::public_only(), &mut faults);
     let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
     let need = Need { setting: "WEB_WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let worker = Some(worker).filter(|_| capacity > 0);
-    let web = Web { store, rules, listen, worker, lowered, events, demo: false };
+    let web = Web { store, input, listen, worker, lowered, events, demo: false };
     faults.check(web)?.run(logs)
 }
 
@@ -61,21 +63,22 @@ pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
 pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
     let store = StoreSettings::read(&args.store, true, &mut faults);
-    let rules = Rules::read(&args.rules, AllowedNetworks::public_only(), &mut faults);
+    let input = InputSettings::read(&args.input, AllowedNetworks::public_only(), &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: 0 };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, rules.networks.clone(), &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
     logging::start(logs);
+    zones::choose();
     warn_of(lowered);
     block_on(None, async {
         let stop = stop_on_signal()?;
         let Some(opened) = waiting::open(&store, true, None, &stop).await? else { return Ok(()) };
         let worker = Worker::new(opened.store.clone(), worker)?;
-        tokio::join!(worker.run(stop.clone()), consume(events.as_ref(), opened.store.clone(), rules, &stop));
+        tokio::join!(worker.run(stop.clone()), consume(events.as_ref(), opened.store.clone(), input, &stop));
         Ok(())
     })
 }
@@ -83,7 +86,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
 /// A process with a web and maybe a worker.
 struct Web {
     store: StoreSettings,
-    rules: Rules,
+    input: InputSettings,
     listen: Listen,
     worker: Option<naptime_worker::Settings>,
     /// That its capacity is less than was asked for.
@@ -96,6 +99,7 @@ struct Web {
 impl Web {
     fn run(self, logs: EnvFilter) -> anyhow::Result<()> {
         logging::start(logs);
+        zones::choose();
         warn_of(self.lowered.as_ref());
         block_on(self.listen.threads, self.serve())
     }
@@ -114,8 +118,8 @@ impl Web {
             password: self.listen.password,
             api_token: self.listen.api_token,
             trusted_proxies: self.listen.trusted_proxies,
-            networks: self.rules.networks.clone(),
-            min_period: self.rules.min_period,
+            networks: self.input.networks.clone(),
+            min_period: self.input.min_period,
             retention: self.store.retention,
             metrics: Some(record_metrics()?),
         };
@@ -128,7 +132,7 @@ impl Web {
             }
             if let Some(settings) = self.worker {
                 let worker = Worker::new(store.clone(), settings)?;
-                tokio::join!(worker.run(stop.clone()), consume(self.events.as_ref(), store, self.rules, &stop));
+                tokio::join!(worker.run(stop.clone()), consume(self.events.as_ref(), store, self.input, &stop));
             }
             anyhow::Ok(())
         };
@@ -145,9 +149,9 @@ fn warn_of(line: Option<impl AsRef<str>>) {
 }
 
 /// Applies the events of a broker, if there is one, until `stop`.
-async fn consume(events: Option<&Consumer>, store: Arc<dyn Store>, rules: Rules, stop: &CancellationToken) {
+async fn consume(events: Option<&Consumer>, store: Arc<dyn Store>, input: InputSettings, stop: &CancellationToken) {
     if let Some(events) = events {
-        events.run(&Applier::new(store, rules.networks, rules.min_period), stop).await;
+        events.run(&Applier::new(store, input.networks, input.min_period), stop).await;
     }
 }
 
@@ -159,16 +163,9 @@ async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> 
     let url = format!("http://{address}/healthz");
     // What is called is Naptime itself, so no setting is asked.
     let networks = address.ip().to_string().parse()?;
-    let rules = naptime_core::Rules { networks: &networks, min_period: MIN_PERIOD };
-    let draft = Draft {
-        url: Some(url.clone()),
-        every: Some("5s".to_owned()),
-        active: Some(true),
-        name: Some(Some(DEMO.to_owned())),
-        tags: Some(vec!["demo".to_owned()]),
-        ..Draft::default()
-    };
-    let job = draft.create(rules, JobId::from(Uuid::now_v7()));
+    let limits = naptime_core::Limits { networks: &networks, min_period: MIN_PERIOD };
+    let sample = json!({"url": url, "every": "5s", "active": true, "name": DEMO, "tags": ["demo"]});
+    let job = read_new(sample, limits, JobId::from(Uuid::now_v7()));
     let job = job.map_err(|faults| anyhow::anyhow!("the sample endpoint cannot be added: {faults:?}"))?;
     let query = JobQuery { q: Some(DEMO.to_owned()), ..JobQuery::default() };
     match store.list(&query, &PageRef::first(1)).await?.items.first() {

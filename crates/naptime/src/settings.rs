@@ -9,7 +9,7 @@ use naptime_core::{AllowedNetworks, Invalid};
 use naptime_events::Consumer;
 use naptime_web::Secret;
 
-use crate::cli::{CapacityArgs, EventArgs, ListenArgs, MongoArgs, RuleArgs, StoreArgs, WorkArgs};
+use crate::cli::{CapacityArgs, EventArgs, InputArgs, ListenArgs, MongoArgs, StoreArgs, WorkArgs};
 use crate::faults::{Faults, given};
 
 /// The most claims a worker may be asked to hold.
@@ -42,7 +42,7 @@ pub(crate) enum Backend {
 }
 
 /// What may be called, and how often.
-pub(crate) struct Rules {
+pub(crate) struct InputSettings {
     /// `NAPTIME_ALLOW_NETWORKS`.
     pub(crate) networks: AllowedNetworks,
     /// `NAPTIME_MIN_PERIOD`, one second by default.
@@ -136,10 +136,10 @@ pub(crate) fn mongodb_uri(args: &MongoArgs, faults: &mut Faults) -> Option<Strin
     Some(format!("mongodb://{credentials}{host}:{port}/{}", encode(db)))
 }
 
-impl Rules {
+impl InputSettings {
     /// Reads them for a command that only edits. What is not set is what the workers of this store will allow, as far as
     /// it can be known here.
-    pub(crate) fn read_for(store: &StoreSettings, args: &RuleArgs, faults: &mut Faults) -> Self {
+    pub(crate) fn read_for(store: &StoreSettings, args: &InputArgs, faults: &mut Faults) -> Self {
         let networks = match store.backend {
             Backend::Mongo(_) => AllowedNetworks::public_only(),
             Backend::File(_) => AllowedNetworks::local(),
@@ -147,13 +147,13 @@ impl Rules {
         Self::read(args, networks, faults)
     }
 
-    /// The same, as drafts are held to them.
-    pub(crate) fn of_drafts(&self) -> naptime_core::Rules<'_> {
-        naptime_core::Rules { networks: &self.networks, min_period: self.min_period }
+    /// The same, as the reader of input takes them.
+    pub(crate) fn limits(&self) -> naptime_core::Limits<'_> {
+        naptime_core::Limits { networks: &self.networks, min_period: self.min_period }
     }
 
     /// Reads them; `networks` is what is allowed if nothing is set.
-    pub(crate) fn read(args: &RuleArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
+    pub(crate) fn read(args: &InputArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
         // An empty value may mean "none" or "as it is by default", which are far apart for `up`.
         let networks = match args.naptime_allow_networks.as_deref().map(str::parse) {
             None => networks,

@@ -43,7 +43,7 @@ impl Visit {
     /// Which fields of the timing are shown.
     async fn fields_of(&self, kind: &str, there: [bool; 6]) {
         let mut shown = Vec::new();
-        for field in ["every", "jitter", "cron", "random", "from", "tz"] {
+        for field in ["every", "jitter", "cron", "random", "window", "tz"] {
             shown.push(self.shows(field).await);
         }
         assert_eq!(shown, there, "{kind}");
@@ -137,8 +137,7 @@ async fn a_random_endpoint_is_added_and_its_url_named_when_it_comes_again() {
     visit.chooses("random").await;
     visit.fields_of("random", [false, false, false, true, true, true]).await;
     visit.types("random", "1h").await;
-    visit.types("from", "09:00").await;
-    visit.types("to", "17:00").await;
+    visit.types("window", "09:00-17:00").await;
     visit.types("tz", "Europe/Berlin").await;
     for day in ["sat", "sun"] {
         let there = format!("//input[@name = 'days'][@value = '{day}']");

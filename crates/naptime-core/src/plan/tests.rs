@@ -26,8 +26,18 @@ fn only_workers_that_go_on_count() {
     let worker = |alive, stopping| {
         let id = uuid::Uuid::new_v4().into();
         let (host, version) = ("here".to_owned(), "1".to_owned());
-        let beat =
-            Heartbeat { id, host, pid: 1, version, capacity: 7, held: 3, started_at: NOW, stopping, trouble: None };
+        let beat = Heartbeat {
+            id,
+            host,
+            pid: 1,
+            version,
+            tzdb: None,
+            capacity: 7,
+            held: 3,
+            started_at: NOW,
+            stopping,
+            trouble: None,
+        };
         Worker { beat, seen_at: NOW, alive }
     };
     let workers = [worker(true, false), worker(true, true), worker(false, false)];

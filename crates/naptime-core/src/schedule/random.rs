@@ -69,7 +69,7 @@ impl Random {
     ///
     /// # Errors
     /// At `random`, if the period is out of bounds (`out_of_range`) or longer than a day and not of whole days
-    /// (`not_whole_days`); at `window`, if the windows are together shorter than a period below one day (`too_narrow`).
+    /// (`not_whole_days`); at `window`, if the windows are together shorter than a period that divides a day (`too_narrow`).
     pub fn new(period: Duration, windows: Option<Windows>, days: Days, zone: Zone, seed: u64) -> Result<Self, Invalid> {
         let shown = duration::show(period);
         if period < SHORTEST_PERIOD || period > MAX_PERIOD {
@@ -83,7 +83,8 @@ impl Random {
                 format!("{shown} is longer than a day, so it must be whole days; write {days}d or {}d", days + 1);
             return Err(Invalid::new("random", "not_whole_days", detail));
         }
-        if let Some(windows) = windows.as_ref().filter(|windows| period < DAY && windows.length() < period) {
+        let divides_a_day = period < DAY && millis(DAY) % millis(period) == 0;
+        if let Some(windows) = windows.as_ref().filter(|windows| divides_a_day && windows.length() < period) {
             let length = duration::show(windows.length());
             let detail =
                 format!("`{windows}` is {length} a day, shorter than the period of {shown}; write 1d for once a day");

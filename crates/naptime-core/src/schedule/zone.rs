@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::Zoned;
 use jiff::civil::DateTime;
-use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
+use super::Tzdb;
 use crate::{Invalid, Time};
 
-/// A time zone of the IANA database that comes with the program. Cheap to clone.
+/// A time zone of the IANA database. Cheap to clone.
 #[derive(Clone)]
 pub struct Zone(TimeZone);
 
@@ -32,7 +33,7 @@ impl Zone {
     /// # Errors
     /// At `tz`, if there is no zone of that name.
     pub fn parse(name: &str) -> Result<Self, Invalid> {
-        let zone = TimeZoneDatabase::bundled().get(name.trim()).ok();
+        let zone = Tzdb::current().zones.get(name.trim()).ok();
         zone.filter(|zone| zone.iana_name().is_some()).map(Self).ok_or_else(|| {
             let name = crate::request::excerpt(name, 40);
             let detail = format!("`{name}` is not a known time zone; write it like Europe/Berlin or UTC");

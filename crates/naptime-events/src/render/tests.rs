@@ -26,8 +26,8 @@ fn called(url: &str, key: &str) -> Result<String, String> {
     let event = Event { key: key.into(), ..event() };
     let act = of_event(&rule("k", &json!({"upsert": {"url": url, "every": "1s"}})), &event);
     let act = act.map_err(|faults| faults[0].detail.clone())?;
-    let What::Upsert(draft) = act.what else { panic!("{act:?}") };
-    Ok(naptime_core::Endpoint::parse(&draft.url.unwrap()).map_err(|fault| fault.detail)?.to_string())
+    let What::Upsert(endpoint) = act.what else { panic!("{act:?}") };
+    Ok(naptime_core::Endpoint::parse(endpoint["url"].as_str().unwrap()).map_err(|fault| fault.detail)?.to_string())
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn in_a_body_of_json_values_are_json() {
         let data = json!({"yes": true, "none": null, "n": 1.5, "text": "a\"b\n", "list": [1, null], "form": "a&b"});
         let event = Event { data, ..event() };
         let then = json!({"upsert": {"url": "https://a.test/", "every": "1s", "body": body, "headers": headers}});
-        let What::Upsert(draft) = of_event(&rule("k", &then), &event).unwrap().what else { panic!("an upsert") };
-        draft.body.flatten().unwrap()
+        let What::Upsert(endpoint) = of_event(&rule("k", &then), &event).unwrap().what else { panic!("an upsert") };
+        endpoint["body"].as_str().unwrap().to_owned()
     };
     let template = r#"{"a": {{ data.yes }}, "b": {{ data.none }}, "c": {{ data.text }}, "d": "<{{ data.text }}>",
         "e": {{ data.list }}, "f": "{{ data.n }}", "g": "\"{{ data.yes }}", "h": {{ data.text|tojson }}}"#;
@@ -130,52 +130,77 @@ fn in_a_body_of_json_values_are_json() {
 
 #[test]
 fn a_body_needs_a_type_of_the_rule_unless_it_is_json() {
-    let draft = |headers: Value| {
+    let read = |headers: Value| {
         let body = "name={{ data.text }}&role=user";
         rendered(&json!({"upsert": {"url": "https://a.test/", "every": "1s", "body": body, "headers": headers}}))
     };
     for headers in [json!([]), json!([["Accept", "a/b"]]), json!([["Content-Type", "{{ data.t|default('') }}"]])] {
-        let faults = draft(headers).unwrap_err();
+        let faults = read(headers).unwrap_err();
         assert_eq!((faults.len(), &*faults[0].field, faults[0].code), (1, "body", "does_not_render"));
         assert!(faults[0].detail.contains("Content-Type"), "{}", faults[0].detail);
     }
-    assert!(draft(json!([["content-type", "application/x-www-form-urlencoded"]])).is_ok());
+    assert!(read(json!([["content-type", "application/x-www-form-urlencoded"]])).is_ok());
+}
+
+fn endpoint(fields: Value) -> Value {
+    match rendered(&json!({"upsert": fields})).unwrap().what {
+        What::Upsert(endpoint) => endpoint,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
-fn an_upsert_becomes_a_draft() {
-    let act = rendered(&json!({"upsert": {
+fn an_upsert_becomes_input() {
+    let made = endpoint(json!({
         "url": "https://example.com/poll?token={{ data.token|urlencode }}",
         "every": "30 s",
         "method": "post",
-        "headers": [["X-User", "{{ key }}"]],
+        "headers": {"X-User": "{{ key }}", "X-{{ key }}": "{{ '' }}"},
         "body": "{\"text\": {{ data.text|tojson }}}",
         "timeout": "{{ data.timeout|default('') }}",
-        "retry": {"attempts": "{{ 2 + 1 }}"},
+        "sla": null,
+        "retry": {"attempts": "{{ 2 + 1 }}", "on": [503, "{{ 'timeout' }}"]},
         "steer": {"min": "1s", "max": "{{ data.max|default('1h') }}"},
         "tags": ["twitter", "{{ 'vip' if data.vip is defined }}"],
-    }}))
-    .unwrap();
-    assert_eq!(act.job, "user-123");
-    let What::Upsert(draft) = act.what else { panic!("{act:?}") };
-    assert_eq!(draft.url.as_deref(), Some("https://example.com/poll?token=a%20b"));
-    assert_eq!(draft.every.as_deref(), Some("30 s"));
-    assert_eq!(draft.body, Some(Some(r#"{"text": "\"hi\""}"#.to_owned())));
-    let expect = vec![("X-User".to_owned(), "user-123".to_owned())];
-    assert_eq!(draft.headers.unwrap().pairs(), Ok(expect));
-    assert_eq!(draft.timeout, None, "blank is left out");
-    assert_eq!(draft.tags, Some(vec!["twitter".to_owned()]));
-    assert_eq!(draft.active, Some(true));
-    assert_eq!((draft.attempts.as_deref(), draft.on), (Some("3"), None));
-    let limits = draft.steer.flatten().unwrap();
-    assert_eq!((limits.min.as_deref(), limits.max.as_deref()), (Some("1s"), Some("1h")));
+    }));
+    let expect = json!({
+        "url": "https://example.com/poll?token=a%20b",
+        "every": "30 s",
+        "method": "post",
+        "headers": [["X-User", "user-123"], ["X-user-123", ""]],
+        "body": "{\"text\": \"\\\"hi\\\"\"}",
+        "sla": null,
+        "retry": {"attempts": "3", "on": [503, "timeout"]},
+        "steer": {"min": "1s", "max": "1h"},
+        "tags": ["twitter"],
+        "active": true,
+    });
+    assert_eq!(made, expect);
+}
+
+#[test]
+fn what_comes_out_blank_is_left_out() {
+    let check = |fields: Value, expect: Value| assert_eq!(endpoint(fields.clone()), expect, "{fields}");
+    check(json!({"every": "{{ ' ' }}", "body": "{{ '' }}"}), json!({"active": true}));
+    check(json!({"days": ["{{ '' }}", "mon"]}), json!({"days": ["mon"], "active": true}));
+    check(json!({"days": ["{{ '' }}"], "tags": []}), json!({"tags": [], "active": true}));
+    check(json!({"steer": {"min": "{{ '' }}", "max": "{{ '' }}"}}), json!({"active": true}));
+    check(json!({"retry": {"attempts": 2, "on": "{{ '' }}"}}), json!({"retry": {"attempts": 2}, "active": true}));
+    check(json!({"active": false}), json!({"active": false}));
+    check(json!({"active": null}), json!({"active": true}));
 }
 
 #[test]
 fn all_faults_come_together_each_at_its_field() {
-    let faults = rendered(&json!({"upsert": {"url": "{{ data.url }}", "body": "{{ data.body }}"}})).unwrap_err();
-    let faults: Vec<(&str, &str)> = faults.iter().map(|fault| (&*fault.field, fault.code)).collect();
-    assert_eq!(faults, [("url", "does_not_render"), ("body", "does_not_render")]);
+    let hole = "{{ data.hole }}";
+    let faults = rendered(&json!({"upsert": {
+        "url": hole, "body": hole, "retry": {"attempts": hole}, "tags": ["a", hole], "headers": {"A": hole},
+    }}))
+    .unwrap_err();
+    let mut fields: Vec<&str> = faults.iter().map(|fault| &*fault.field).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["body", "headers", "retry.attempts", "tags", "url"]);
+    assert!(faults.iter().all(|fault| fault.code == "does_not_render"), "{faults:?}");
 }
 
 #[test]

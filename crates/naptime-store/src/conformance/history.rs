@@ -147,6 +147,7 @@ fn heartbeat(id: WorkerId, started_at: Time) -> Heartbeat {
         host: "$host <b>".to_owned(),
         pid: u32::MAX,
         version: "0.1.0".to_owned(),
+        tzdb: Some("2026f".to_owned()),
         capacity: 100,
         held: 3,
         started_at,

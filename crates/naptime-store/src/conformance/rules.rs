@@ -1,6 +1,7 @@
 //! Rules, and the jobs that are found by their keys.
 
 use naptime_core::{Action, Edit, Rev, Rule, Template};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Backend;
@@ -15,16 +16,19 @@ fn rule(name: &str, event: &str) -> Rule {
 
 /// A rule with something in every field that stores might trip over.
 fn upsert(name: &str) -> Rule {
-    let template = Template {
-        url: "https://target.test/$now/{{ key }}".into(),
-        every: Some("$$NOW".into()),
-        headers: vec![("$set".into(), "{{ data.token }}".into()), ("$set".into(), "a.b".into())],
-        body: Some("{\"$ne\": null}\r\n\u{1F4A4}".into()),
-        tags: vec!["$tag".into()],
-        active: false,
-        ..Template::default()
-    };
-    Rule { then: Action::Upsert(Box::new(template)), enabled: false, ..rule(name, "$event.a b") }
+    let template = json!({
+        "url": "https://target.test/$now/{{ key }}",
+        "every": "$$NOW",
+        "timeout": 5_000,
+        "sla": null,
+        "headers": [["$set", "{{ data.token }}"], ["$set", "a.b"], ["$oid", "0123456789abcdef01234567"]],
+        "body": "{\"$ne\": null}\r\n\u{1F4A4}",
+        "retry": {"on": [503, "timeout"], "backoff": "1.5s"},
+        "tags": ["$tag", 1.5, -1, 9_007_199_254_740_993_i64],
+        "active": false,
+    });
+    let template = Template(template.as_object().expect("an object").clone());
+    Rule { then: Action::Upsert(template), enabled: false, ..rule(name, "$event.a b") }
 }
 
 async fn put<B: Backend>(case: &Case<B>, rule: Rule) -> StoredRule {

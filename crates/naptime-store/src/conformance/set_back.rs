@@ -32,6 +32,7 @@ impl<B: Backend> Case<B> {
             host: "here".to_owned(),
             pid: 1,
             version: "0".to_owned(),
+            tzdb: None,
             capacity: 1,
             held: 0,
             started_at: self.store.now(),

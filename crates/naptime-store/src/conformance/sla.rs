@@ -202,6 +202,7 @@ pub async fn the_cause_is_told<B: Backend>() {
         host: "here".to_owned(),
         pid: 1,
         version: "1".to_owned(),
+        tzdb: None,
         capacity: 1,
         held: 0,
         started_at: case.now().await - HOUR,

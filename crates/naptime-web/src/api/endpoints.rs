@@ -8,11 +8,10 @@ use naptime_core::{Edit, Invalid, Job, JobId, Rev};
 use naptime_store::{Added, Error, JobQuery, PageRef};
 use uuid::Uuid;
 
-use super::{input, view};
+use super::view;
 use crate::App;
 use crate::app::{CallNow, Shared};
 use crate::body::JsonBody;
-use crate::mask;
 use crate::problem::Problem;
 use crate::query::{ApiId, IfMatch, Query};
 
@@ -35,9 +34,8 @@ pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Resp
 }
 
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {
-    let draft = mask::unmasked(input::draft(json)?, None);
     let id = JobId::from(Uuid::now_v7());
-    let new = app.held_to_pool(draft.create(app.rules(), id)).await?.map_err(Problem::invalid)?;
+    let new = app.read_new(json, id).await?.map_err(Problem::invalid)?;
     let others = app.of_url(&new.spec.endpoint, id).await?;
     let job = app.store.insert(vec![new]).await?.pop().map(Added::into_job);
     let job = job.ok_or(Error::Corrupt("an insert returned nothing".to_owned()))?;
@@ -56,7 +54,6 @@ pub(super) async fn patch(
     IfMatch(expect): IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let draft = input::draft(json)?;
     for tried in 1.. {
         let old = app.endpoint(id).await?;
         // Who edited first is told first; what else is wrong may not even be wrong any more.
@@ -66,9 +63,7 @@ pub(super) async fn patch(
         if old.deleted_at.is_some() {
             return Err(Error::Deleted.into());
         }
-        let draft = mask::unmasked(draft.clone(), Some(&old.spec));
-        let read = draft.change(app.rules(), &old);
-        let change = app.change_held_to_pool(read, &old).await?.map_err(Problem::invalid)?;
+        let change = app.read_change(json.clone(), &old).await?.map_err(Problem::invalid)?;
         // A change holds whole requests, so it must not be made to another revision than it was read against.
         match app.edit_endpoint(id, Some(old.rev), Edit::Change(Box::new(change))).await {
             Ok(job) => return Ok(endpoint(&app, job)),

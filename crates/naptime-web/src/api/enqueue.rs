@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
-use naptime_core::{JobId, NewJob, Once, Time};
+use naptime_core::input::{self, Once};
+use naptime_core::{JobId, NewJob, Time};
 use naptime_store::{Added, Error, TimeoutLimits};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{job_input, jobs};
+use super::jobs;
 use crate::app::{App, Shared};
 use crate::body::{JobsBody, SentJob};
-use crate::json::Json as Sent;
 use crate::problem::Problem;
 
 /// How many jobs are added at once. A short line may name the key of a large job, and all of that comes back.
@@ -32,7 +32,7 @@ pub(super) async fn enqueue(State(app): State<Shared>, body: JobsBody) -> Result
 }
 
 /// One job: 202 if it is added, 200 if there is one of its key.
-async fn one(app: &App, json: Sent) -> Result<Response, Problem> {
+async fn one(app: &App, json: Value) -> Result<Response, Problem> {
     let Once { new, past } = read(app, json, app.now(), &mut TimeoutLimits::default()).await?;
     let added = app.store.insert(vec![new]).await?.pop();
     let (status, note, job) = match added.ok_or_else(nothing)? {
@@ -150,9 +150,9 @@ impl Answers {
     }
 }
 
-async fn read(app: &App, json: Sent, now: Time, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
-    let draft = job_input::draft(json)?;
-    let Once { new, past } = draft.create(app.rules(), JobId::from(Uuid::now_v7()), now).map_err(Problem::invalid)?;
+async fn read(app: &App, json: Value, now: Time, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
+    let read = input::read_once(json, app.limits(), JobId::from(Uuid::now_v7()), now);
+    let Once { new, past } = read.map_err(Problem::invalid)?;
     let new = app.held_to_pools(Ok(new), limits).await?.map_err(Problem::invalid)?;
     Ok(Once { new, past })
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::view;
 use crate::app::Shared;
 use crate::body::EventBody;
-use crate::json::Json as Sent;
+use crate::json;
 use crate::problem::Problem;
 
 /// What one rule did.
@@ -24,9 +24,9 @@ struct DoneView {
 
 pub(super) async fn receive(State(app): State<Shared>, EventBody(body): EventBody) -> Result<Response, Problem> {
     // What is not JSON, or has a key twice, is said as everywhere. An event may have as many values as fit in.
-    Sent::parse_within(&body, usize::MAX)?;
+    json::parse_within(&body, usize::MAX)?;
     let event = Event::read(&body).map_err(|fault| Problem::invalid(vec![fault]))?;
-    let done = apply::apply(app.store.as_ref(), app.rules(), &event).await.map_err(|failed| match failed {
+    let done = apply::apply(app.store.as_ref(), app.limits(), &event).await.map_err(|failed| match failed {
         Failed::Refused(faults) => Problem::invalid(faults),
         Failed::Store(error) => error.into(),
     })?;

@@ -3,8 +3,6 @@
 mod endpoints;
 mod enqueue;
 mod events;
-mod input;
-mod job_input;
 pub(crate) mod job_view;
 pub(crate) mod jobs;
 mod load;

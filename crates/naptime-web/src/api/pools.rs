@@ -3,25 +3,22 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use naptime_core::input;
 use naptime_core::pem::ClientCert;
-use naptime_core::{Invalid, Pool, PoolSettings, Time, duration};
+use naptime_core::{Pool, PoolSettings, Time, duration};
 use naptime_store::{Error, JobCount, PageRef, PoolSummary};
 use serde::Serialize;
 
-use super::{input, view};
+use super::view;
 use crate::app::{App, Shared};
 use crate::body::{JsonBody, MEDIUM_BYTES};
-use crate::format::excerpt;
-use crate::json::Json;
 use crate::mask;
-use crate::pool::{ApiPool, PoolDraft};
+use crate::pool::ApiPool;
 use crate::problem::Problem;
 use crate::query::{IfMatch, Query};
 
 /// How often a change is made anew because somebody else's came between. Whoever names a revision is told instead.
 const TRIES: usize = 5;
-/// The most faults collected of fields that nobody knows.
-const MOST_UNKNOWN: usize = 50;
 
 /// A pool as the API sends it.
 #[derive(Serialize)]
@@ -71,14 +68,13 @@ pub(super) async fn patch(
     IfMatch(expect): IfMatch,
     JsonBody(json): JsonBody<MEDIUM_BYTES>,
 ) -> Result<Response, Problem> {
-    let draft = draft(json)?;
     for tried in 1.. {
         let old = stored(&app, &pool).await?;
         // Who changed first is told first; what else is wrong may not even be wrong any more.
         if expect.is_some_and(|expect| expect != old.rev) {
             return Err(of_pool(Error::Stale(old.rev)));
         }
-        let change = draft.clone().change(&old).map_err(Problem::invalid)?;
+        let change = input::read_pool(json.clone(), &old).map_err(Problem::invalid)?;
         // What a mask stands for is of this revision.
         match app.store.change_pool(&pool, Some(old.rev), change).await {
             Ok(settings) => {
@@ -104,61 +100,6 @@ pub(super) async fn delete(
 async fn stored(app: &App, pool: &Pool) -> Result<PoolSettings, Problem> {
     let found = app.store.pool_settings(std::slice::from_ref(pool)).await?.pop();
     found.ok_or_else(|| of_pool(Error::NotFound))
-}
-
-/// Reads an object of fields.
-fn draft(json: Json) -> Result<PoolDraft, Problem> {
-    let Json::Object(fields) = json else {
-        let detail = format!("the body must be an object, not {}", json.kind());
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_type", detail));
-    };
-    let mut draft = PoolDraft::default();
-    for (name, value) in fields {
-        if let Err(fault) = field(&mut draft, &name, value)
-            && (fault.code != "unknown_field" || draft.faults.len() < MOST_UNKNOWN)
-        {
-            draft.faults.push(fault);
-        }
-    }
-    Ok(draft)
-}
-
-fn field(draft: &mut PoolDraft, name: &str, value: Json) -> Result<(), Invalid> {
-    match name {
-        "active" => draft.active = Some(input::boolean("active", &value)?),
-        "headers" => draft.headers = Some(input::headers(value)?),
-        "max_in_flight" => draft.max_in_flight = Some(limit("max_in_flight", value)?),
-        "max_per_second" => draft.max_per_second = Some(limit("max_per_second", value)?),
-        "max_timeout" => draft.max_timeout = Some(text("max_timeout", value)?),
-        "http1_only" => draft.http1_only = Some(input::boolean("http1_only", &value)?),
-        "extra_ca" => draft.extra_ca = Some(text("extra_ca", value)?),
-        "client_cert" => draft.client_cert = Some(text("client_cert", value)?),
-        "client_key" => draft.client_key = Some(text("client_key", value)?),
-        _ => {
-            let shown = excerpt(name, 60);
-            let detail = format!("`{shown}` is not a field of a pool that can be changed");
-            return Err(Invalid::new(shown, "unknown_field", detail));
-        }
-    }
-    Ok(())
-}
-
-/// A number, or `null` for no limit.
-fn limit(field: &'static str, value: Json) -> Result<Option<String>, Invalid> {
-    match value {
-        Json::Null => Ok(None),
-        Json::Number(number) => Ok(Some(number)),
-        other => Err(input::wrong_type(field, "a whole number, or null for no limit", &other)),
-    }
-}
-
-/// A text, or `null` for none.
-fn text(field: &'static str, value: Json) -> Result<Option<String>, Invalid> {
-    match value {
-        Json::Null => Ok(None),
-        Json::String(text) => Ok(Some(text)),
-        other => Err(input::wrong_type(field, "a string, or null for none", &other)),
-    }
 }
 
 fn view(settings: &PoolSettings, endpoints: JobCount) -> PoolView {

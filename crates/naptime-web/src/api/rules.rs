@@ -5,14 +5,15 @@ use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use naptime_core::input::pairs_of_headers;
 use naptime_core::{Action, Invalid, Rule, Time, secret};
 use naptime_store::{Error, Expect, PageRef, StoredRule};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{rule_input, view};
 use crate::app::Shared;
 use crate::body::JsonBody;
-use crate::json::Json as Sent;
 use crate::pages::PageError;
 use crate::problem::Problem;
 use crate::query::{IfMatch, Query};
@@ -72,10 +73,12 @@ pub(super) async fn put(
     IfMatch(rev): IfMatch,
     JsonBody(mut json): JsonBody,
 ) -> Result<Response, Problem> {
-    if let Sent::Object(fields) = &mut json {
-        match fields.iter().find(|(field, _)| field == "name") {
-            None => fields.push(("name".to_owned(), Sent::String(name.clone()))),
-            Some((_, Sent::String(sent))) if *sent != name => {
+    if let Value::Object(fields) = &mut json {
+        match fields.get("name") {
+            None => {
+                fields.insert("name".to_owned(), name.clone().into());
+            }
+            Some(Value::String(sent)) if *sent != name => {
                 let detail = format!("`name` is not that of the address, {}", crate::format::excerpt(&name, 60));
                 return Err(Problem::invalid(vec![Invalid::new("name", "conflict", detail)]));
             }
@@ -91,7 +94,7 @@ pub(super) async fn put(
         None => Expect::Anything,
     };
     let before = stored.as_ref().map(|stored| &stored.rule);
-    let rule = rule_input::read(json, before, app.rules()).map_err(Problem::invalid)?;
+    let rule = rule_input::read(json, before, app.limits()).map_err(Problem::invalid)?;
     let status = if stored.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let rule = app.store.put_rule(rule, expect).await.map_err(of_rule)?;
     Ok((status, tagged(rule)).into_response())
@@ -118,17 +121,27 @@ async fn there(app: &Shared, name: &str) -> Result<Option<StoredRule>, Problem> 
 /// A rule without the credentials in its headers and its URL, and without what is secret.
 pub(crate) fn masked(mut rule: Rule) -> Rule {
     if let Action::Upsert(template) = &mut rule.then {
-        template.url = secret::mask_url(&template.url, template.secret);
-        if let Some(body) = template.body.as_mut().filter(|_| template.secret) {
-            secret::MASK.clone_into(body);
-        }
-        for (name, value) in &mut template.headers {
-            if secret::is_secret(name, value) {
-                secret::MASK.clone_into(value);
+        let is_secret = template.flag("secret");
+        for (name, value) in &mut template.0 {
+            match (name.as_str(), value) {
+                ("url", Value::String(url)) => *url = secret::mask_url(url, is_secret),
+                ("body", Value::String(body)) if is_secret => secret::MASK.clone_into(body),
+                ("headers", headers) => *headers = masked_headers(headers.take()),
+                _ => {}
             }
         }
     }
     rule
+}
+
+/// Headers as pairs, without credentials. What is no header shows nothing.
+fn masked_headers(headers: Value) -> Value {
+    let Ok(pairs) = pairs_of_headers(headers) else { return Value::Null };
+    let masked = |(name, value): (String, String)| {
+        let value = if secret::is_secret(&name, &value) { secret::MASK.to_owned() } else { value };
+        Value::from(vec![name, value])
+    };
+    pairs.into_iter().map(masked).collect()
 }
 
 fn view(stored: StoredRule) -> RuleView {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use naptime_core::worker::Worker;
 use naptime_core::{
-    By, Counters, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Statuses, Steer, Time, WorkerId, duration,
+    By, Counters, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Statuses, Steer, Time, Timing, WorkerId,
+    duration,
 };
 use naptime_store::{JobSummary, Page};
 use serde::Serialize;
 
 use crate::mask;
-use crate::timing::{self, Timing};
+use crate::timing;
 
 /// A page of a list.
 #[derive(Serialize)]
@@ -158,6 +159,7 @@ pub(super) struct WorkerView {
     host: String,
     pid: u32,
     version: String,
+    tzdb: Option<String>,
     capacity: u32,
     held: u32,
     started_at: Time,
@@ -283,6 +285,7 @@ pub(super) fn worker(worker: &Worker) -> WorkerView {
         host: beat.host.clone(),
         pid: beat.pid,
         version: beat.version.clone(),
+        tzdb: beat.tzdb.clone(),
         capacity: beat.capacity,
         held: beat.held,
         started_at: beat.started_at,

@@ -4,11 +4,12 @@
 use axum::extract::{FromRequest, Request};
 use bytes::{Buf, Bytes, BytesMut};
 use http::StatusCode;
+use serde_json::Value;
 
 use super::read::{Reading, Unread};
 use super::split::{Item, Splitter};
 use super::{LARGE_BYTES, content_type, is_json, parse};
-use crate::json::{BYTE_ORDER_MARK, BadJson, Json};
+use crate::json::{self, BYTE_ORDER_MARK, BadJson};
 use crate::problem::Problem;
 
 /// The longest body of one request for many jobs.
@@ -18,7 +19,7 @@ const MAX_JOBS: usize = 10_000;
 
 /// One job or many.
 pub(crate) enum JobsBody {
-    One(Json),
+    One(Value),
     Many(Vec<SentJob>),
 }
 
@@ -38,7 +39,7 @@ impl SentJob {
     }
 
     /// Reads it.
-    pub(crate) fn read(self) -> Result<Json, Problem> {
+    pub(crate) fn read(self) -> Result<Value, Problem> {
         let Some(text) = self.text else {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "it is longer than 1 MiB").at("body"));
         };
@@ -143,7 +144,7 @@ fn check_nothing(_: usize, _: &[u8]) -> Result<(), Problem> {
 
 /// A list is one JSON document: if an element is no JSON, nothing of it is added.
 fn check_json(line: usize, text: &[u8]) -> Result<(), Problem> {
-    match Json::parse(text) {
+    match json::parse(text) {
         Ok(_) | Err(BadJson::TooMany(_)) => Ok(()),
         Err(BadJson::Syntax(why)) => Err(no_json(format!("{why}, within element {line}"))),
         Err(BadJson::Doubled(why)) => {

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::Markup;
-use naptime_core::{Edit, Endpoint, Invalid, Job, JobId};
+use naptime_core::{Edit, Endpoint, Invalid, Job, JobId, input};
 use naptime_store::Error;
 use uuid::Uuid;
 
@@ -22,8 +22,9 @@ use crate::query::PageId;
 use crate::timing;
 
 pub(super) async fn blank(State(app): State<Shared>) -> Result<Markup, PageError> {
-    let fields = Fields { id: Some(new_id()), ..Fields::blank() };
-    page(&app, &fields, None, &[], false).await
+    let mut fields = Fields::blank();
+    fields.id = Some(new_id());
+    page(&app, &fields, None, vec![], false).await
 }
 
 pub(super) async fn create(
@@ -32,15 +33,15 @@ pub(super) async fn create(
 ) -> Result<Response, PageError> {
     let fields = Fields::sent(&sent);
     if fields.preview {
-        return Ok(page(&app, &fields, None, &[], false).await?.into_response());
+        return Ok(page(&app, &fields, None, vec![], false).await?.into_response());
     }
-    let draft = mask::unmasked(fields.draft(&Fields::blank()), None);
+    let json = fields.json(&Fields::blank());
     let mut id = fields.id.unwrap_or_else(new_id);
     loop {
-        let new = match app.held_to_pool(draft.clone().create(app.rules(), id)).await? {
+        let new = match app.read_new(json.clone(), id).await? {
             Ok(new) => new,
             Err(faults) => {
-                let page = page(&app, &fields, None, &faults, false).await?;
+                let page = page(&app, &fields, None, faults, false).await?;
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
             }
         };
@@ -68,7 +69,7 @@ pub(super) async fn filled(State(app): State<Shared>, PageId(id): PageId) -> Res
     if job.deleted_at.is_some() {
         return Err(Error::Deleted.into());
     }
-    page(&app, &Fields::of(&job), Some(&job), &[], false).await
+    page(&app, &Fields::of(&job), Some(&job), vec![], false).await
 }
 
 pub(super) async fn change(
@@ -82,14 +83,13 @@ pub(super) async fn change(
         return Err(Error::Deleted.into());
     }
     if fields.preview {
-        return Ok(page(&app, &fields, Some(&job), &[], false).await?.into_response());
+        return Ok(page(&app, &fields, Some(&job), vec![], false).await?.into_response());
     }
     if fields.rev.is_none_or(|rev| rev == job.rev) {
-        let draft = mask::unmasked(fields.draft(&Fields::of(&job)), Some(&job.spec));
-        let change = match app.change_held_to_pool(draft.change(app.rules(), &job), &job).await? {
+        let change = match app.read_change(fields.json(&Fields::of(&job)), &job).await? {
             Ok(change) => change,
             Err(faults) => {
-                let page = page(&app, &fields, Some(&job), &faults, false).await?;
+                let page = page(&app, &fields, Some(&job), faults, false).await?;
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
             }
         };
@@ -101,7 +101,7 @@ pub(super) async fn change(
     }
     // What was typed is kept. Whoever sends it once more has seen that it replaces another's change.
     fields.rev = Some(job.rev);
-    let page = page(&app, &fields, Some(&job), &[], true).await?;
+    let page = page(&app, &fields, Some(&job), vec![], true).await?;
     Ok((StatusCode::CONFLICT, page).into_response())
 }
 
@@ -126,7 +126,7 @@ async fn page(
     app: &Shared,
     fields: &Fields,
     old: Option<&Job>,
-    faults: &[Invalid],
+    faults: Vec<Invalid>,
     stale: bool,
 ) -> Result<Markup, PageError> {
     let mut preview = look_ahead(app, fields, old).await?;
@@ -134,6 +134,7 @@ async fn page(
         // What is wrong is said at the fields.
         preview.planned = preview.planned.filter(Result::is_ok);
     }
+    let faults = &fields.worded(faults);
     Ok(Form { id: old.map(|job| job.id), fields, faults, stale, preview: &preview }.page(app))
 }
 
@@ -141,7 +142,8 @@ async fn page(
 async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<Preview, PageError> {
     let shown = old.map_or_else(Fields::blank, Fields::of);
     let id = old.map(|job| job.id).or(fields.id).unwrap_or_else(new_id);
-    let typed = old.map_or_else(|| fields.url.clone(), |job| mask::unmasked_url(&fields.url, &job.spec));
+    let typed = fields.text("url");
+    let typed = old.map_or_else(|| typed.to_owned(), |job| mask::unmasked_url(typed, &job.spec));
     let others = match Endpoint::parse(&typed) {
         Ok(url) => app.of_url(&url, id).await?,
         Err(_) => Vec::new(),
@@ -151,13 +153,13 @@ async fn look_ahead(app: &Shared, fields: &Fields, old: Option<&Job>) -> Result<
         app.planner.planned(&app.store, Duration::ZERO).await;
         None
     } else {
-        Some(match fields.draft(&shown).schedule(app.rules(), id, old.map(|job| &*job.spec)) {
+        Some(match input::read_schedule(&fields.json(&shown), app.limits(), id, old.map(|job| &*job.spec)) {
             Ok(schedule) => {
                 let times = timing::planned(&schedule, app.now());
                 let among = Among::find(app, &schedule, old).await;
                 Ok(Planned { zone: timing::zone(&schedule), times, among })
             }
-            Err(faults) => Err(faults),
+            Err(faults) => Err(fields.worded(faults)),
         })
     };
     Ok(Preview { planned, others })

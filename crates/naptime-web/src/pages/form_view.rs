@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 use naptime_core::{Invalid, JobId, Method};
 
-use super::fields::Fields;
+use super::controls::Input;
+use super::fields::{Fields, is_more};
+use super::labels::label;
 use super::layout::{Layout, Tab};
 use super::preview::Preview;
 use crate::app::App;
@@ -13,22 +15,12 @@ pub(super) struct Form<'a> {
     /// Of which endpoint; none for a new one.
     pub(super) id: Option<JobId>,
     pub(super) fields: &'a Fields,
+    /// What is wrong, in the words of the form.
     pub(super) faults: &'a [Invalid],
     /// Whether somebody else's change came between.
     pub(super) stale: bool,
     /// What it comes to.
     pub(super) preview: &'a Preview,
-}
-
-/// A field of one line.
-pub(super) struct Input<'a> {
-    pub(super) name: &'static str,
-    pub(super) label: &'static str,
-    pub(super) value: &'a str,
-    pub(super) hint: &'a str,
-    /// Further attributes: the type, a list of suggestions.
-    pub(super) kind: &'static str,
-    pub(super) list: Option<&'static str>,
 }
 
 impl Form<'_> {
@@ -82,7 +74,7 @@ impl Form<'_> {
                     p { strong { "Nothing was saved." } " Please correct:" }
                     ul {
                         @for fault in self.faults {
-                            li { a href={ "#" (fault.field) } { (label_of(&fault.field)) } ": " (fault.detail) }
+                            li { a href={ "#" (fault.field) } { (label(&fault.field)) } ": " (fault.detail) }
                         }
                     }
                 }
@@ -91,224 +83,69 @@ impl Form<'_> {
     }
 
     fn main(&self, app: &App) -> Markup {
-        let fields = self.fields;
         html! {
-            (self.input(&Input {
-                name: "url", label: "URL", value: &fields.url, hint: "What is called, like https://example.com/path",
-                kind: "url", list: None,
-            }))
+            (self.input(&Input { kind: "url", ..Input::text("url", "What is called, like https://example.com/path") }))
             (self.timing(app))
-            (self.input(&Input {
-                name: "name", label: "Name", value: &fields.name, hint: "For people; may be left blank", kind: "text",
-                list: None,
-            }))
-            div.field.check {
-                input #active type="checkbox" name="active" value="true" checked[fields.active]
-                    aria-describedby="active-hint";
-                label for="active" { "Active" }
-                p.hint #active-hint { "Nothing is called until it is switched on." }
-            }
+            (self.input(&Input::text("name", "For people; may be left blank")))
+            (self.flag("active", "Nothing is called until it is switched on."))
         }
     }
 
     /// What most endpoints need not say. It is open where something in it is wrong or said.
     fn more(&self) -> Markup {
-        let fields = self.fields;
-        let inside =
-            ["method", "headers", "body", "secret", "timeout", "tags", "sla", "retry", "success", "lease", "steer"];
-        let faulty = self.faults.iter().any(|fault| inside.contains(&fault.field.as_ref()));
-        let blank = Fields::blank();
-        let said = [
-            (&fields.method, &blank.method),
-            (&fields.headers, &blank.headers),
-            (&fields.body, &blank.body),
-            (&fields.timeout, &blank.timeout),
-            (&fields.tags, &blank.tags),
-            (&fields.sla, &blank.sla),
-            (&fields.attempts, &blank.attempts),
-            (&fields.backoff, &blank.backoff),
-            (&fields.on, &blank.on),
-            (&fields.success, &blank.success),
-            (&fields.lease, &blank.lease),
-            (&fields.steer_min, &blank.steer_min),
-            (&fields.steer_max, &blank.steer_max),
-        ];
-        let open = faulty || fields.secret || said.iter().any(|(value, default)| value != default);
+        let open = self.fields.says_more() || self.faults.iter().any(|fault| is_more(&fault.field));
         html! {
             details.more open[open] {
                 summary { "Request, outcome, SLA, retries and tags" }
                 (self.request())
-                (self.input(&Input {
-                    name: "success", label: "Success", value: &fields.success,
-                    hint: "The statuses of a good call, like 200-299, 404", kind: "text", list: None,
-                }))
-                (self.input(&Input {
-                    name: "sla", label: "SLA", value: &fields.sla,
-                    hint: "The longest allowed gap between good calls, like 15m; blank for none", kind: "text",
-                    list: None,
-                }))
+                (self.input(&Input::text("success", "The statuses of a good call, like 200-299, 404")))
+                (self.input(&Input::text("sla", "The longest allowed gap between good calls, like 15m; blank for none")))
                 (self.retry())
                 (self.steer())
-                (self.input(&Input {
-                    name: "lease", label: "Lease", value: &fields.lease, kind: "text", list: None,
-                    hint: "If a worker dies during a call, another takes over after this time: from 5s to 10m",
-                }))
-                (self.input(&Input {
-                    name: "tags", label: "Tags", value: &fields.tags, hint: "Words to find it by, with commas between",
-                    kind: "text", list: None,
-                }))
+                (self.input(&Input::text("lease",
+                    "If a worker dies during a call, another takes over after this time: from 5s to 10m")))
+                (self.input(&Input::text("tags", "Words to find it by, with commas between")))
             }
         }
     }
 
     fn request(&self) -> Markup {
-        let fields = self.fields;
+        let chosen = self.fields.text("method");
         html! {
-            (self.field("method", "Method", "", &html! {
+            (self.field("method", "", &html! {
                 select #method name="method" {
                     @for method in Method::ALL {
-                        option value=(method) selected[fields.method.eq_ignore_ascii_case(method.as_str())] { (method) }
+                        option value=(method) selected[chosen.eq_ignore_ascii_case(method.as_str())] { (method) }
                     }
                 }
             }))
-            (self.text("headers", "Headers", &fields.headers, 4,
+            (self.lines("headers", 4,
                 "One on each line, like Accept: text/plain. Credentials are not shown again; leave •••• to keep one."))
-            (self.text("body", "Body", &fields.body, 5, "Sent with each call; at most 256 KiB"))
-            div.field.check.faulty[self.fault("secret").is_some()] {
-                input #secret type="checkbox" name="secret" value="true" checked[fields.secret]
-                    aria-describedby="secret-hint";
-                label for="secret" { "Body and query are secret" }
-                p.hint #secret-hint { "They are sent, but not shown again; leave •••• to keep one." }
-                @if let Some(fault) = self.fault("secret") { p.fault { (fault.detail) } }
-            }
-            (self.input(&Input {
-                name: "timeout", label: "Timeout", value: &fields.timeout,
-                hint: "The whole answer must be there by then; at most 5m, unless the pool allows more", kind: "text", list: None,
-            }))
+            (self.lines("body", 5, "Sent with each call; at most 256 KiB"))
+            (self.flag("secret", "They are sent, but not shown again; leave •••• to keep one."))
+            (self.input(&Input::text("timeout",
+                "The whole answer must be there by then; at most 5m, unless the pool allows more")))
         }
     }
 
     fn retry(&self) -> Markup {
-        let (fields, described) = (self.fields, self.described("retry"));
-        let invalid = self.fault("retry").map(|_| "true");
-        html! {
-            fieldset #retry .field.faulty[invalid.is_some()] {
-                legend { "Retries" }
-                div.row {
-                    label { "Attempts" input name="attempts" value=(fields.attempts) inputmode="numeric" size="4"
-                        aria-invalid=[invalid] aria-describedby=(described); }
-                    label { "Pause" input name="backoff" value=(fields.backoff) size="8"
-                        aria-invalid=[invalid] aria-describedby=(described); }
-                    label { "After" input name="on" value=(fields.on) size="32" spellcheck="false"
-                        aria-invalid=[invalid] aria-describedby=(described); }
-                }
-                (self.below("retry", "From 1 to 20 attempts at each occurrence, the pause doubling each time, after \
-                    these statuses, timeout, unreachable (nothing was sent) or connection (also if it was cut); none for \
-                    none of them"))
-            }
-        }
+        let hint = "From 1 to 20 attempts at each occurrence, the pause doubling each time, after these statuses, \
+            timeout, unreachable (nothing was sent) or connection (also if it was cut); none for none of them";
+        let parts = html! {
+            (self.part("retry.attempts", 4))
+            (self.part("retry.backoff", 8))
+            (self.part("retry.on", 32))
+        };
+        self.group("retry", hint, &parts)
     }
 
     fn steer(&self) -> Markup {
-        let (fields, described) = (self.fields, self.described("steer"));
-        let invalid = self.fault("steer").map(|_| "true");
-        html! {
-            fieldset #steer .field.faulty[invalid.is_some()] {
-                legend { "The target may change the period" }
-                div.row {
-                    label { "From" input name="steer_min" value=(fields.steer_min) size="8"
-                        aria-invalid=[invalid] aria-describedby=(described); }
-                    label { "To" input name="steer_max" value=(fields.steer_max) size="8"
-                        aria-invalid=[invalid] aria-describedby=(described); }
-                }
-                (self.below("steer", "By Naptime-Every or Retry-After in its answers, within these limits, like 30s \
-                    to 1h; blank: it may not"))
-            }
-        }
-    }
-
-    pub(super) fn input(&self, input: &Input<'_>) -> Markup {
-        let invalid = self.fault(input.name).map(|_| "true");
-        let first = self.faults.first().is_some_and(|fault| fault.field == input.name);
-        // A new form begins at its first field.
-        let autofocus = first || (self.faults.is_empty() && self.id.is_none() && input.name == "url");
-        self.field(
-            input.name,
-            input.label,
-            input.hint,
-            &html! {
-                input id=(input.name) name=(input.name) type=(input.kind) value=(input.value) list=[input.list]
-                    autofocus[autofocus] autocomplete="off" spellcheck="false"
-                    aria-invalid=[invalid] aria-describedby=(self.described(input.name));
-            },
-        )
-    }
-
-    fn text(&self, name: &'static str, label: &'static str, value: &str, rows: u8, hint: &str) -> Markup {
-        let invalid = self.fault(name).map(|_| "true");
-        // The first line break after the tag is not part of the text.
-        self.field(
-            name,
-            label,
-            hint,
-            &html! {
-                textarea id=(name) name=(name) rows=(rows) spellcheck="false" aria-invalid=[invalid]
-                    aria-describedby=(self.described(name)) { "\n" (value) }
-            },
-        )
-    }
-
-    /// A control with its label, its hint, and what is wrong with it.
-    fn field(&self, name: &str, label: &str, hint: &str, control: &Markup) -> Markup {
-        html! {
-            div.field.faulty[self.fault(name).is_some()] {
-                label for=(name) { (label) }
-                (control)
-                (self.below(name, hint))
-            }
-        }
-    }
-
-    pub(super) fn below(&self, name: &str, hint: &str) -> Markup {
-        html! {
-            @if let Some(fault) = self.fault(name) { p.fault id={ (name) "-fault" } { (fault.detail) } }
-            @if !hint.is_empty() { p.hint id={ (name) "-hint" } { (hint) } }
-        }
-    }
-
-    pub(super) fn described(&self, name: &str) -> String {
-        let hint = format!("{name}-hint");
-        if self.fault(name).is_some() { format!("{name}-fault {hint}") } else { hint }
-    }
-
-    pub(super) fn fault(&self, name: &str) -> Option<&Invalid> {
-        self.faults.iter().find(|fault| fault.field == name)
-    }
-}
-
-/// What the form calls a field.
-fn label_of(field: &str) -> &str {
-    match field {
-        "url" => "URL",
-        "every" => "Period",
-        "jitter" => "Jitter",
-        "cron" => "Pattern",
-        "random" => "Once in each",
-        "window" => "Window",
-        "days" => "Days",
-        "tz" => "Time zone",
-        "success" => "Success",
-        "lease" => "Lease",
-        "steer" => "The target may change the period",
-        "method" => "Method",
-        "headers" => "Headers",
-        "body" => "Body",
-        "secret" => "Body and query are secret",
-        "timeout" => "Timeout",
-        "sla" => "SLA",
-        "retry" => "Retries",
-        "name" => "Name",
-        "tags" => "Tags",
-        other => other,
+        let hint = "By Naptime-Every or Retry-After in its answers, within these limits, like 30s to 1h; blank: it may \
+            not";
+        let parts = html! {
+            (self.part("steer.min", 8))
+            (self.part("steer.max", 8))
+        };
+        self.group("steer", hint, &parts)
     }
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod changes;
+mod controls;
 mod deleted;
 mod detail;
 mod endpoints;
@@ -15,6 +16,7 @@ mod headline;
 mod job;
 mod job_actions;
 mod jobs;
+mod labels;
 mod layout;
 mod login;
 mod overview;
@@ -34,6 +36,7 @@ mod sla_view;
 mod span;
 mod spread_view;
 mod status;
+mod texts;
 mod timing_view;
 mod trial;
 mod worker;

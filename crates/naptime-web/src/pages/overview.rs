@@ -188,11 +188,29 @@ impl WorkerLines {
     }
 }
 
+/// A warning, if workers that live go by different releases of the time zones.
+fn differing_zones(workers: &[Worker]) -> Markup {
+    let alive = workers.iter().filter(|worker| worker.alive);
+    let releases: BTreeSet<&str> = alive.filter_map(|worker| worker.beat.tzdb.as_deref()).collect();
+    let listed: Vec<&str> = releases.iter().copied().collect();
+    html! {
+        @if releases.len() > 1 {
+            div.notice.warn {
+                p {
+                    strong { "Workers go by different time-zone data: " (listed.join(", ")) "." }
+                    " They may call at different local times where a zone has changed its rules; update the older ones."
+                }
+            }
+        }
+    }
+}
+
 fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
     if workers.is_empty() {
         return html! { p.empty { "No worker was heard of in the last day. " code { "naptime worker" } " starts one." } };
     }
     html! {
+        (differing_zones(workers))
         div.scroll {
             table {
                 thead {
@@ -203,6 +221,7 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
                         th scope="col" { "Host" }
                         th.number scope="col" { "Process" }
                         th scope="col" { "Version" }
+                        th scope="col" { "Time zones" }
                         th scope="col" { "Up since" }
                         th scope="col" { "Last seen" }
                     }
@@ -231,6 +250,7 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
                             td { (beat.host) }
                             td.number { (beat.pid) }
                             td { (beat.version) }
+                            td { (beat.tzdb.as_deref().unwrap_or("–")) }
                             td { (format::time(now, beat.started_at)) }
                             td { (format::time(now, worker.seen_at)) }
                         }

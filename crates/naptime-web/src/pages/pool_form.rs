@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
 use naptime_core::pem::ClientCert;
-use naptime_core::{Invalid, Pool, PoolSettings, RawHeaders, Rev, duration};
+use naptime_core::{Invalid, Pool, PoolSettings, Rev, duration, input};
 use naptime_store::Error;
+use serde_json::{Map, Value};
 
 use super::PageError;
 use super::layout::{Layout, Tab};
@@ -15,7 +16,7 @@ use super::pools::of_pool;
 use crate::app::{App, Shared};
 use crate::body::{FormBody, MEDIUM_BYTES};
 use crate::mask;
-use crate::pool::{PagePool, PoolDraft};
+use crate::pool::PagePool;
 
 /// What the form holds.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub(super) async fn change(
     let mut settings = stored(&app, &pool).await?;
     let mut fields = PoolFields::sent(&sent, PoolFields::of(&settings));
     if fields.rev.is_none_or(|rev| rev == settings.rev) {
-        let change = match fields.draft(&PoolFields::of(&settings)).change(&settings) {
+        let change = match input::read_pool(fields.json(&PoolFields::of(&settings)), &settings) {
             Ok(change) => change,
             Err(faults) => {
                 let page = PoolForm { pool: &pool, fields: &fields, faults: &faults, stale: false }.page(&app);
@@ -120,22 +121,26 @@ impl PoolFields {
         }
     }
 
-    /// What was typed, where it is not what was `shown`.
-    fn draft(&self, shown: &Self) -> PoolDraft {
-        let typed = |get: fn(&Self) -> &String| Some(get(self)).filter(|text| *text != get(shown)).cloned();
+    /// What was typed, where it is not what was `shown`. What was left blank is `null`.
+    fn json(&self, shown: &Self) -> Value {
+        let mut fields = Map::from_iter([("http1_only".to_owned(), self.http1_only.into())]);
         // A browser may leave out the line end with which a stored text ends.
-        let pem = |get: fn(&Self) -> &String| Some(get(self)).filter(|text| text.trim() != get(shown).trim()).cloned();
-        PoolDraft {
-            headers: typed(|fields| &fields.headers).map(RawHeaders::Lines),
-            max_in_flight: typed(|fields| &fields.max_in_flight).map(Some),
-            max_per_second: typed(|fields| &fields.max_per_second).map(Some),
-            max_timeout: typed(|fields| &fields.max_timeout).map(Some),
-            http1_only: Some(self.http1_only),
-            extra_ca: pem(|fields| &fields.extra_ca).map(Some),
-            client_cert: pem(|fields| &fields.client_cert).map(Some),
-            client_key: pem(|fields| &fields.client_key).map(Some),
-            ..PoolDraft::default()
+        let differs = |typed: &str, shown: &str| typed.trim() != shown.trim();
+        for (name, typed, shown) in [
+            ("headers", &self.headers, &shown.headers),
+            ("max_in_flight", &self.max_in_flight, &shown.max_in_flight),
+            ("max_per_second", &self.max_per_second, &shown.max_per_second),
+            ("max_timeout", &self.max_timeout, &shown.max_timeout),
+            ("extra_ca", &self.extra_ca, &shown.extra_ca),
+            ("client_cert", &self.client_cert, &shown.client_cert),
+            ("client_key", &self.client_key, &shown.client_key),
+        ] {
+            if differs(typed, shown) {
+                let value = if typed.trim().is_empty() { Value::Null } else { Value::from(typed.as_str()) };
+                fields.insert(name.to_owned(), value);
+            }
         }
+        Value::Object(fields)
     }
 }
 

@@ -2,21 +2,43 @@
 
 use std::collections::BTreeMap;
 
+use naptime_core::input::pairs_of_headers;
 use naptime_core::{Action, Rev, Rule, Template};
+use serde_json::{Map, Value};
 
 use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
-use crate::json::Json;
 
-/// The fields of the template that hold several things, one on each line.
-const LISTS: [&str; 3] = ["headers", "days", "tags"];
-/// Those that are parts of an object.
-const PARTS: [(&str, &[&str]); 2] = [("retry", &["attempts", "backoff", "on"]), ("steer", &["min", "max"])];
-/// All others.
-const TEXTS: [&str; 14] = [
-    "url", "every", "jitter", "cron", "random", "window", "tz", "method", "body", "timeout", "success", "sla", "lease",
+/// The fields of the template that are texts, by their paths.
+const TEXTS: [&str; 22] = [
+    "url",
+    "every",
+    "jitter",
+    "cron",
+    "random",
+    "window",
+    "days",
+    "tz",
+    "method",
+    "headers",
+    "body",
+    "timeout",
+    "success",
+    "sla",
+    "retry.attempts",
+    "retry.backoff",
+    "retry.on",
+    "steer.min",
+    "steer.max",
+    "lease",
     "name",
+    "tags",
 ];
+/// Those that hold several things, one on each line.
+const LISTS: [&str; 2] = ["days", "tags"];
+/// Those whose numbers are milliseconds.
+const DURATIONS: [&str; 9] =
+    ["every", "jitter", "random", "timeout", "sla", "retry.backoff", "steer.min", "steer.max", "lease"];
 
 /// What the form holds.
 #[derive(Clone, Debug)]
@@ -73,35 +95,13 @@ impl RuleFields {
     }
 
     fn show(&mut self, template: &Template) {
-        let (retry, steer) = (&template.retry, &template.steer);
-        let headers = template.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
-        let texts = [
-            ("url", Some(template.url.clone())),
-            ("every", template.every.clone()),
-            ("jitter", template.jitter.clone()),
-            ("cron", template.cron.clone()),
-            ("random", template.random.clone()),
-            ("window", template.window.clone()),
-            ("days", Some(template.days.join("\n"))),
-            ("tz", template.tz.clone()),
-            ("method", template.method.clone()),
-            ("headers", Some(headers.join("\n"))),
-            ("body", template.body.clone()),
-            ("timeout", template.timeout.clone()),
-            ("success", template.success.clone()),
-            ("sla", template.sla.clone()),
-            ("retry.attempts", retry.attempts.clone()),
-            ("retry.backoff", retry.backoff.clone()),
-            ("retry.on", retry.on.clone()),
-            ("steer.min", steer.min.clone()),
-            ("steer.max", steer.max.clone()),
-            ("lease", template.lease.clone()),
-            ("name", template.name.clone()),
-            ("tags", Some(template.tags.join("\n"))),
-        ];
-        let shown = texts.into_iter().filter_map(|(name, text)| Some((format!("{TEMPLATE}{name}"), normal(&text?))));
-        self.texts.extend(shown);
-        (self.active, self.align, self.secret) = (template.active, template.align, template.secret);
+        for path in TEXTS {
+            let text = at(&template.0, path).map(|value| shown(path, value)).unwrap_or_default();
+            self.texts.insert(format!("{TEMPLATE}{path}"), text);
+        }
+        // A rule switches on what it makes unless it says otherwise.
+        self.active = template.0.get("active") != Some(&Value::Bool(false));
+        (self.align, self.secret) = (template.flag("align"), template.flag("secret"));
     }
 
     /// The form as it was sent.
@@ -138,53 +138,83 @@ impl RuleFields {
         names.iter().any(|name| !self.text(name).trim().is_empty())
     }
 
-    /// The rule as the API takes it.
-    pub(super) fn json(&self) -> Json {
+    /// The rule as the API takes it. What was not typed anew stays as it is in the `stored` one, which may be written in
+    /// ways that no form has.
+    pub(super) fn json(&self, stored: Option<&Rule>) -> Value {
+        let stored = stored.map(|stored| masked(stored.clone()));
         let then = match self.act.as_str() {
-            "upsert" => object(vec![("upsert", self.template())]),
-            other => Json::String(other.to_owned()),
+            "upsert" => {
+                let template = self.template(stored.as_ref().and_then(Rule::template));
+                Value::Object([("upsert".to_owned(), Value::Object(template))].into_iter().collect())
+            }
+            other => other.into(),
         };
-        let text = |name: &str| Json::String(self.text(name).to_owned());
-        object(vec![
-            ("name", text("name")),
-            ("event", text("event")),
-            ("job", text("job")),
-            ("then", then),
-            ("enabled", Json::Bool(self.enabled)),
-        ])
+        let texts = ["name", "event", "job"].map(|name| (name.to_owned(), self.text(name).into()));
+        let rest = [("then".to_owned(), then), ("enabled".to_owned(), self.enabled.into())];
+        Value::Object(texts.into_iter().chain(rest).collect())
     }
 
     /// What was left blank is left out.
-    fn template(&self) -> Json {
-        let said = |name: &str| {
-            let text = self.text(&format!("{TEMPLATE}{name}"));
-            Some(text.to_owned()).filter(|text| !text.trim().is_empty())
-        };
-        let flags = [("active", self.active), ("align", self.align), ("secret", self.secret)];
-        let mut fields: Vec<_> = flags.map(|(name, flag)| (name, Json::Bool(flag))).into();
-        fields.extend(TEXTS.iter().filter_map(|name| Some((*name, Json::String(said(name)?)))));
-        for name in LISTS {
-            let Some(text) = said(name) else { continue };
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let item = |line: &str| match line.split_once(':').filter(|_| name == "headers") {
-                Some((name, value)) => Json::Array([name, value].map(|it| Json::String(it.trim().to_owned())).to_vec()),
-                None => Json::String(line.to_owned()),
+    fn template(&self, stored: Option<&Template>) -> Map<String, Value> {
+        let mut fields = Map::new();
+        for path in TEXTS {
+            let text = self.text(&format!("{TEMPLATE}{path}"));
+            let before = stored.and_then(|stored| at(&stored.0, path));
+            let value = match before {
+                Some(before) if shown(path, before) == text => before.clone(),
+                _ if text.trim().is_empty() => continue,
+                _ => typed(path, text),
             };
-            fields.push((name, Json::Array(lines.map(item).collect())));
+            match path.split_once('.') {
+                None => fields.insert(path.to_owned(), value),
+                Some((of, part)) => {
+                    let of = fields.entry(of).or_insert_with(|| Value::Object(Map::new()));
+                    of.as_object_mut().and_then(|of| of.insert(part.to_owned(), value))
+                }
+            };
         }
-        for (name, parts) in PARTS {
-            let part = |part: &&'static str| Some((*part, Json::String(said(&format!("{name}.{part}"))?)));
-            let said: Vec<_> = parts.iter().filter_map(part).collect();
-            if !said.is_empty() {
-                fields.push((name, object(said)));
+        for (name, flag) in [("align", self.align), ("secret", self.secret)] {
+            if flag {
+                fields.insert(name.to_owned(), true.into());
             }
         }
-        object(fields)
+        fields.insert("active".to_owned(), self.active.into());
+        fields
     }
 }
 
-fn object(fields: Vec<(&str, Json)>) -> Json {
-    Json::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+/// The value at a path: `retry.attempts`.
+fn at<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        None => fields.get(path),
+        Some((of, part)) => fields.get(of)?.as_object()?.get(part),
+    }
+}
+
+/// What is shown of the value at a path.
+pub(super) fn shown(path: &str, value: &Value) -> String {
+    match value {
+        value if path == "headers" => {
+            let pairs = pairs_of_headers(value.clone()).unwrap_or_default();
+            pairs.into_iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+        }
+        Value::String(text) => normal(text),
+        Value::Number(number) if DURATIONS.contains(&path) => format!("{number}ms"),
+        Value::Number(number) => number.to_string(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| shown("", item)).collect();
+            items.join(if LISTS.contains(&path) { "\n" } else { ", " })
+        }
+        Value::Null | Value::Bool(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// What was typed for the value at a path, as the API takes it.
+fn typed(path: &str, text: &str) -> Value {
+    if LISTS.contains(&path) {
+        return text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    }
+    text.into()
 }
 
 /// An event of this name to begin with.
@@ -201,32 +231,70 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use naptime_core::duration::MIN_PERIOD;
-    use naptime_core::{AllowedNetworks, draft};
+    use naptime_core::{AllowedNetworks, Limits};
+    use serde_json::json;
 
     use super::*;
     use crate::api::rule_input;
 
-    #[test]
-    fn a_form_sent_back_as_it_was_changes_nothing() {
+    fn read(sent: Value, stored: Option<&Rule>) -> Rule {
         let networks = AllowedNetworks::public_only();
-        let limits = draft::Rules { networks: &networks, min_period: MIN_PERIOD };
-        let text = r#"{"name": "a", "event": "e", "job": "x{{ key }}", "enabled": false, "then": {"upsert": {
-            "url": "https://a.test/{{ key }}", "random": "1h", "window": "09:00-17:00", "days": ["mon-wed", "sun"],
-            "tz": "Europe/Berlin", "method": "post", "headers": [["Cookie", "a"], ["X-A", "{{ data.a }}:b"]],
-            "body": "a\nb", "timeout": "5s", "success": "200, 404", "sla": "9d", "lease": "20s", "name": "{{ key }}",
-            "retry": {"attempts": "{{ data.n }}", "on": "503"}, "steer": {"min": "1s", "max": "1h"},
-            "tags": ["one, two", "{{ key }}"], "active": false}}}"#;
-        let rule = rule_input::read(Json::parse(text.as_bytes()).unwrap(), None, limits).unwrap();
-        let shown = RuleFields::of(&rule, Rev(1));
-        assert!(!shown.text("then.upsert.headers").contains("Cookie: a"), "credentials are not shown");
+        rule_input::read(sent, stored, Limits { networks: &networks, min_period: MIN_PERIOD }).unwrap()
+    }
+
+    /// The form of a rule as a browser sends it back.
+    fn sent_back(rule: &Rule) -> RuleFields {
+        let shown = RuleFields::of(rule, Rev(1));
         let mut pairs: Vec<(String, String)> = shown.texts.clone().into_iter().collect();
         pairs.push(("do".to_owned(), shown.act.clone()));
-        let sent = RuleFields::sent(&pairs);
-        assert_eq!(rule_input::read(sent.json(), Some(&rule), limits).unwrap(), rule);
-        for act in ["delete", "switch_off"] {
-            let json = RuleFields { act: act.to_owned(), ..sent.clone() }.json();
-            let other = rule_input::read(json, None, limits).unwrap();
-            assert_eq!(RuleFields::of(&other, Rev(1)).act, act);
+        let flags = [("enabled", shown.enabled), ("then.upsert.active", shown.active)];
+        pairs.extend(flags.iter().filter(|(_, on)| *on).map(|(name, _)| ((*name).to_owned(), "true".to_owned())));
+        RuleFields::sent(&pairs)
+    }
+
+    #[test]
+    fn a_form_sent_back_as_it_was_changes_nothing() {
+        let random = json!({
+            "url": "https://a.test/{{ key }}", "random": "1h", "window": "09:00-17:00", "days": ["mon-wed", "sun"],
+            "tz": "Europe/Berlin", "method": "post", "headers": {"Cookie": "a", "X-A": "{{ data.a }}:b"},
+            "body": "a\nb", "timeout": "5s", "success": "200, 404", "sla": "9d", "lease": "20s", "name": "{{ key }}",
+            "retry": {"attempts": "{{ data.n }}", "on": "503"}, "steer": {"min": "1s", "max": "1h"},
+            "tags": ["one, two", "{{ key }}"], "active": false,
+        });
+        let every = json!({
+            "url": "https://a.test/", "every": 60_000, "timeout": 5_000, "success": [200, "404"], "days": null,
+            "retry": {"attempts": 3, "backoff": 1_000, "on": [503, "timeout"]}, "tags": "a, b", "active": true,
+        });
+        for template in [random, every] {
+            let sent =
+                json!({"name": "a", "event": "e", "job": "x{{ key }}", "enabled": false, "then": {"upsert": template}});
+            let rule = read(sent, None);
+            let back = sent_back(&rule);
+            assert!(!back.text("then.upsert.headers").contains("Cookie: a"), "credentials are not shown");
+            assert_eq!(read(back.json(Some(&rule)), Some(&rule)), rule);
+            for act in ["delete", "switch_off"] {
+                let other = read(RuleFields { act: act.to_owned(), ..back.clone() }.json(None), None);
+                assert_eq!(RuleFields::of(&other, Rev(1)).act, act);
+            }
         }
+    }
+
+    #[test]
+    fn what_is_typed_takes_the_place_of_what_was_shown() {
+        let template = json!({"url": "https://a.test/", "every": 60_000, "timeout": 5_000, "retry": {"on": [503]}});
+        let rule = read(json!({"name": "a", "event": "e", "then": {"upsert": template}}), None);
+        let mut form = sent_back(&rule);
+        assert_eq!(form.text("then.upsert.every"), "60000ms", "a number says its unit");
+        let typed =
+            [("every", "2m"), ("timeout", ""), ("retry.attempts", "2"), ("tags", "a\n\n b"), ("headers", "A: b:c")];
+        for (path, text) in typed {
+            form.texts.insert(format!("{TEMPLATE}{path}"), text.to_owned());
+        }
+        let expect = json!({
+            "url": "https://a.test/", "every": "2m", "retry": {"on": [503], "attempts": "2"}, "tags": ["a", "b"],
+            "headers": [["A", "b:c"]], "active": true,
+        });
+        let changed = read(form.json(Some(&rule)), Some(&rule));
+        assert_eq!(Value::Object(changed.template().unwrap().0.clone()), expect);
     }
 }

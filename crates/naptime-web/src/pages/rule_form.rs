@@ -20,28 +20,24 @@ pub(super) struct RuleForm<'a> {
     pub(super) trial: Option<&'a Trial>,
 }
 
-/// A field: its name in the form, the name that faults have for it, its label, its hint, and its lines if it may have
-/// several.
-struct Input(&'static str, &'static str, &'static str, &'static str, Option<u8>);
+/// A field: its name in the form and in faults, its label, its hint, and its lines if it may have several.
+struct Input(&'static str, &'static str, &'static str, Option<u8>);
 
 const URL: Input = Input(
-    "then.upsert.url",
     "then.upsert.url",
     "URL",
     "Like https://example.com/timeline?user={{ key }}; a value fills one segment or one value of a query",
     None,
 );
 
-const EVERY: Input =
-    Input("then.upsert.every", "then.upsert.every", "Period", "Like 30s, 5m or {{ data.every|default('1h') }}", None);
+const EVERY: Input = Input("then.upsert.every", "Period", "Like 30s, 5m or {{ data.every|default('1h') }}", None);
 
 const ALIGN: &str = "then.upsert.align";
 
 const REQUEST: [Input; 5] = [
-    Input("then.upsert.name", "then.upsert.name", "Name", "What the endpoint is called, like {{ key }}", None),
-    Input("then.upsert.method", "then.upsert.method", "Method", "GET unless said otherwise", None),
+    Input("then.upsert.name", "Name", "What the endpoint is called, like {{ key }}", None),
+    Input("then.upsert.method", "Method", "GET unless said otherwise", None),
     Input(
-        "then.upsert.headers",
         "then.upsert.headers",
         "Headers",
         "One on each line, like Authorization: Bearer {{ data.token }}. Credentials are not shown again; leave •••• to keep one.",
@@ -49,51 +45,32 @@ const REQUEST: [Input; 5] = [
     ),
     Input(
         "then.upsert.body",
-        "then.upsert.body",
         "Body",
         "Like {\"token\": {{ data.token }}}; what is not JSON needs a header Content-Type",
         Some(4),
     ),
-    Input("then.upsert.timeout", "then.upsert.timeout", "Timeout", "", None),
+    Input("then.upsert.timeout", "Timeout", "", None),
 ];
 
 const TIMING: [Input; 6] = [
-    Input("then.upsert.jitter", "then.upsert.jitter", "Jitter", "With a period: how much later a call may come", None),
-    Input("then.upsert.cron", "then.upsert.cron", "Cron pattern", "In place of a period, like 0 9 * * mon-fri", None),
-    Input("then.upsert.random", "then.upsert.random", "Once in each", "In place of a period, at random, like 1h", None),
-    Input("then.upsert.window", "then.upsert.window", "Window", "With the one before, like 09:00-17:00", None),
-    Input(
-        "then.upsert.days",
-        "then.upsert.days",
-        "Days",
-        "Like mon-fri; one on each line, if there are several",
-        Some(1),
-    ),
-    Input("then.upsert.tz", "then.upsert.tz", "Time zone", "Like Europe/Berlin", None),
+    Input("then.upsert.jitter", "Jitter", "With a period: how much later a call may come", None),
+    Input("then.upsert.cron", "Cron pattern", "In place of a period, like 0 9 * * mon-fri", None),
+    Input("then.upsert.random", "Once in each", "In place of a period, at random, like 1h", None),
+    Input("then.upsert.window", "Window", "With the one before, like 09:00-17:00", None),
+    Input("then.upsert.days", "Days", "Like mon-fri; one on each line, if there are several", Some(1)),
+    Input("then.upsert.tz", "Time zone", "Like Europe/Berlin", None),
 ];
 
 const MORE: [Input; 9] = [
-    Input(
-        "then.upsert.success",
-        "then.upsert.success",
-        "Success",
-        "The statuses of a good call, like 200-299, 404",
-        None,
-    ),
-    Input("then.upsert.sla", "then.upsert.sla", "SLA", "The longest allowed gap between good calls, like 15m", None),
-    Input("then.upsert.retry.attempts", "then.upsert.retry", "Attempts", "From 1 to 20 at each occurrence", None),
-    Input("then.upsert.retry.backoff", "", "Pause", "Before the second attempt; it doubles each time", None),
-    Input("then.upsert.retry.on", "", "After", "Statuses, timeout, unreachable, connection", None),
-    Input(
-        "then.upsert.steer.min",
-        "then.upsert.steer",
-        "The target may set a period from",
-        "By Naptime-Every in its answers",
-        None,
-    ),
-    Input("then.upsert.steer.max", "", "and up to", "", None),
-    Input("then.upsert.lease", "then.upsert.lease", "Lease", "", None),
-    Input("then.upsert.tags", "then.upsert.tags", "Tags", "One on each line", Some(2)),
+    Input("then.upsert.success", "Success", "The statuses of a good call, like 200-299, 404", None),
+    Input("then.upsert.sla", "SLA", "The longest allowed gap between good calls, like 15m", None),
+    Input("then.upsert.retry.attempts", "Attempts", "From 1 to 20 at each occurrence", None),
+    Input("then.upsert.retry.backoff", "Pause", "Before the second attempt; it doubles each time", None),
+    Input("then.upsert.retry.on", "After", "Statuses, timeout, unreachable, connection", None),
+    Input("then.upsert.steer.min", "The target may set a period from", "By Naptime-Every in its answers", None),
+    Input("then.upsert.steer.max", "and up to", "", None),
+    Input("then.upsert.lease", "Lease", "", None),
+    Input("then.upsert.tags", "Tags", "One on each line", Some(2)),
 ];
 
 impl RuleForm<'_> {
@@ -158,10 +135,9 @@ impl RuleForm<'_> {
     }
 
     fn head(&self) -> Markup {
-        let name =
-            Input("name", "name", "Name of the rule", "Small letters, digits and hyphens, like poll-twitter", None);
-        let event = Input("event", "event", "On the event", "Its whole name, like twitter.linked", None);
-        let job = Input("job", "job", "Endpoint", "The key that it is known by: each key has one endpoint", None);
+        let name = Input("name", "Name of the rule", "Small letters, digits and hyphens, like poll-twitter", None);
+        let event = Input("event", "On the event", "Its whole name, like twitter.linked", None);
+        let job = Input("job", "Endpoint", "The key that it is known by: each key has one endpoint", None);
         let choices = [
             ("upsert", "is added, or changed to what is said below"),
             ("delete", "is deleted"),
@@ -225,7 +201,7 @@ impl RuleForm<'_> {
     /// Fields that are hidden as long as they are blank.
     fn folded(&self, title: &str, inputs: &[Input], more: &Markup) -> Markup {
         let names: Vec<&str> = inputs.iter().map(|input| input.0).collect();
-        let open = self.fields.says(&names) || inputs.iter().any(|input| self.fault(input.1).is_some());
+        let open = self.fields.says(&names) || inputs.iter().any(|input| self.fault(input.0).is_some());
         html! {
             details.more open[open] {
                 summary { (title) }
@@ -252,8 +228,8 @@ impl RuleForm<'_> {
     }
 
     fn input(&self, input: &Input) -> Markup {
-        let Input(name, at, label, hint, lines) = input;
-        let (value, fault) = (self.fields.text(name), self.fault(at));
+        let Input(name, label, hint, lines) = input;
+        let (value, fault) = (self.fields.text(name), self.fault(name));
         let invalid = fault.map(|_| "true");
         let autofocus = self.of.is_none() && self.faults.is_empty() && *name == "name" && self.trial.is_none();
         let described = if fault.is_some() { format!("{name}-fault {name}-hint") } else { format!("{name}-hint") };
@@ -274,7 +250,7 @@ impl RuleForm<'_> {
     }
 
     fn fault(&self, field: &str) -> Option<&Invalid> {
-        self.faults.iter().find(|fault| fault.field == field)
+        self.faults.iter().find(|fault| anchor(&fault.field) == field)
     }
 }
 
@@ -282,9 +258,13 @@ fn inputs() -> impl Iterator<Item = &'static Input> {
     [&URL, &EVERY].into_iter().chain(&TIMING).chain(&REQUEST).chain(&MORE)
 }
 
-/// The input that a fault is shown at.
+/// The field that a fault is shown at: one of an object as a whole is shown at its first part.
 fn anchor(field: &str) -> &str {
-    inputs().find(|input| input.1 == field).map_or(field, |input| input.0)
+    match field {
+        "then.upsert.retry" => "then.upsert.retry.attempts",
+        "then.upsert.steer" => "then.upsert.steer.min",
+        field => field,
+    }
 }
 
 /// What the form calls a field.
@@ -294,9 +274,12 @@ fn label_of(field: &str) -> &str {
         "event" => "On the event",
         "job" => "Endpoint",
         "then" => "What happens to it",
-        "then.upsert.retry" => "Retries",
         ALIGN => "On round times",
+        "then.upsert.retry" => "Retries",
+        "then.upsert.retry.backoff" => "Pause between attempts",
+        "then.upsert.retry.on" => "Tried again after",
         "then.upsert.steer" => "What the target may set",
-        field => inputs().find(|input| input.1 == field).map_or(field, |input| input.2),
+        "then.upsert.steer.max" => "The target may set a period up to",
+        field => inputs().find(|input| input.0 == field).map_or(field, |input| input.1),
     }
 }

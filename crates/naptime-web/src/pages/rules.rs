@@ -8,7 +8,7 @@ use naptime_core::{Action, Rule, Template};
 use naptime_store::{Error, Expect, StoredRule};
 
 use super::layout::{Layout, Tab};
-use super::rule_fields::{RuleFields, sample};
+use super::rule_fields::{RuleFields, sample, shown};
 use super::rule_form::RuleForm;
 use super::trial::Trial;
 use super::{PageError, trial};
@@ -106,7 +106,7 @@ async fn save(app: &App, there: Option<StoredRule>, mut fields: RuleFields) -> R
     let rule = there.as_ref().map(|stored| &stored.rule);
     let name = rule.map(|rule| rule.name.clone());
     let blank = RuleForm { of: name.as_deref(), fields: &fields, faults: &[], stale: false, trial: None };
-    let read = match rule_input::read(fields.json(), rule, app.rules()) {
+    let read = match rule_input::read(fields.json(rule), rule, app.limits()) {
         Ok(read) => read,
         Err(faults) => {
             let form = RuleForm { faults: &faults, ..blank };
@@ -221,7 +221,7 @@ fn does(rule: &Rule) -> Markup {
     html! {
         @match &rule.then {
             Action::Upsert(template) => {
-                "adds or changes " (key) ": " code { (template.url) } @if let Some((kind, text)) = when(template) { ", " (kind) " " code { (text) } }
+                "adds or changes " (key) ": " code { (template.text("url").unwrap_or_default()) } @if let Some((kind, text)) = when(template) { ", " (kind) " " code { (text) } }
             },
             Action::Delete => { "deletes " (key) },
             Action::SwitchOff => { "switches off " (key) },
@@ -230,9 +230,10 @@ fn does(rule: &Rule) -> Markup {
 }
 
 /// When the endpoint is called: how it is said, and the template of it.
-fn when(template: &Template) -> Option<(&'static str, &str)> {
-    let kinds = [("every", &template.every), ("cron", &template.cron), ("at random once in each", &template.random)];
-    kinds.into_iter().find_map(|(kind, text)| Some((kind, text.as_deref()?)))
+fn when(template: &Template) -> Option<(&'static str, String)> {
+    let kinds = [("every", "every"), ("cron", "cron"), ("random", "at random once in each")];
+    let shown = |(name, kind)| Some((kind, shown(name, template.0.get(name)?)));
+    kinds.into_iter().find_map(|kind| shown(kind).filter(|(_, text)| !text.is_empty()))
 }
 
 /// The store's error, about a rule.

@@ -19,8 +19,8 @@ pub(super) async fn run(app: &App, sample: &str, rule: Option<Rule>) -> Result<T
     };
     let store = app.store.as_ref();
     let foreseen = match rule {
-        Some(rule) => apply::foresee_rule(store, app.rules(), rule, &event).await,
-        None => apply::foresee(store, app.rules(), &event).await,
+        Some(rule) => apply::foresee_rule(store, app.limits(), rule, &event).await,
+        None => apply::foresee(store, app.limits(), &event).await,
     };
     match foreseen {
         Ok(done) => Ok(Trial(Ok(done))),

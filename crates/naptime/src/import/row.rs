@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use naptime_core::{Draft, Headers, Invalid, JobId, Method, NewJob, OnceDraft, RawHeaders, Rules, Time, duration};
+use naptime_core::input::read_once;
+use naptime_core::{Headers, Invalid, JobId, Limits, Method, NewJob, Time, duration};
+use serde_json::{Map, Value, json};
 
 /// The columns that are read.
 const READ: [&str; 15] = [
@@ -114,7 +116,7 @@ impl Row {
     }
 
     /// What becomes of it. `all`: even if it has been called.
-    pub(super) fn fate(&self, rules: Rules<'_>, id: JobId, now: Time, all: bool) -> Result<Fate, Vec<Invalid>> {
+    pub(super) fn fate(&self, limits: Limits<'_>, id: JobId, now: Time, all: bool) -> Result<Fate, Vec<Invalid>> {
         if !all && self.is_done().map_err(|fault| vec![fault])? {
             return Ok(Fate::Done);
         }
@@ -127,24 +129,21 @@ impl Row {
         let headers = self.headers().map_err(&mut note).unwrap_or_default();
         let timeout = self.timeout().map_err(&mut note).unwrap_or_default();
         let at = self.run_at().map_err(&mut note).unwrap_or_default();
-        let mut draft = OnceDraft {
-            draft: Draft {
-                url: self.get("url").map(str::to_owned),
-                method: self.get("method").map(str::to_owned),
-                body: Some(self.get("body").map(str::to_owned)),
-                headers: Some(RawHeaders::Pairs(headers)),
-                timeout,
-                name: Some(self.get("name").map(str::to_owned)),
-                ..Draft::default()
-            },
-            at,
-            after: None,
-            key: key.map(|id| format!("queued_job:{id}")),
-        };
-        if let Err(fault) = self.put_params(&mut draft.draft) {
+        let mut fields = Map::new();
+        for name in ["url", "method", "body", "name"] {
+            fields.extend(self.get(name).map(|text| (name.to_owned(), text.into())));
+        }
+        fields.insert(
+            "headers".to_owned(),
+            headers.into_iter().map(|(name, value)| Value::from(vec![name, value])).collect(),
+        );
+        fields.extend(timeout.map(|timeout| ("timeout".to_owned(), timeout.into())));
+        fields.extend(at.map(|at| ("at".to_owned(), at.into())));
+        fields.extend(key.map(|id| ("key".to_owned(), format!("queued_job:{id}").into())));
+        if let Err(fault) = self.put_params(&mut fields) {
             faults.push(fault);
         }
-        let read = draft.create(rules, id, now);
+        let read = read_once(fields.into(), limits, id, now);
         let read = read.map_err(|others| faults.extend(others.into_iter().map(of_column)));
         match read {
             Ok(once) if faults.is_empty() => Ok(Fate::Job(Box::new(once.new))),
@@ -213,20 +212,19 @@ impl Row {
     }
 
     /// Parameters go into the query of what has no body, and else into the body, as a form or as JSON.
-    fn put_params(&self, draft: &mut Draft) -> Result<(), Invalid> {
+    fn put_params(&self, fields: &mut Map<String, Value>) -> Result<(), Invalid> {
         let Some(params) = self.get("params").map(str::trim).filter(|params| !params.is_empty()) else { return Ok(()) };
-        if draft.body.as_ref().is_some_and(Option::is_some) {
+        if fields.contains_key("body") {
             return Err(Invalid::new("params", "both", "the row has both `body` and `params`"));
         }
-        let method: Method = draft.method.as_deref().unwrap_or("GET").parse()?;
+        let method: Method = self.get("method").unwrap_or("GET").parse()?;
         let is_json = params.starts_with(['{', '[']);
         if matches!(method, Method::Get | Method::Head) {
             if is_json {
                 return Err(Invalid::new("params", "not_a_query", "JSON cannot be sent by this method"));
             }
-            let url = draft.url.take().unwrap_or_default();
             // A fragment is not sent, and what stands after it belongs to it.
-            let url = url.split('#').next().unwrap_or_default();
+            let url = self.get("url").unwrap_or_default().split('#').next().unwrap_or_default();
             let joint = if url.ends_with(['?', '&']) {
                 ""
             } else if url.contains('?') {
@@ -235,15 +233,15 @@ impl Row {
                 "?"
             };
             let params = params.trim_start_matches(['?', '&']).replace('#', "%23");
-            draft.url = Some(format!("{url}{joint}{params}"));
+            fields.insert("url".to_owned(), format!("{url}{joint}{params}").into());
             return Ok(());
         }
-        draft.body = Some(Some(params.to_owned()));
-        if let Some(RawHeaders::Pairs(pairs)) = &mut draft.headers
-            && pairs.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type"))
+        fields.insert("body".to_owned(), params.into());
+        let kind = if is_json { "application/json" } else { "application/x-www-form-urlencoded" };
+        if let Some(Value::Array(headers)) = fields.get_mut("headers")
+            && !headers.iter().filter_map(|pair| pair[0].as_str()).any(|name| name.eq_ignore_ascii_case("content-type"))
         {
-            let kind = if is_json { "application/json" } else { "application/x-www-form-urlencoded" };
-            pairs.push(("Content-Type".to_owned(), kind.to_owned()));
+            headers.push(json!(["Content-Type", kind]));
         }
         Ok(())
     }

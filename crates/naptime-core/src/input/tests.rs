@@ -1,31 +1,46 @@
-//! What a draft is read as, and what is found wrong with it.
+//! What input is read as, and what is found wrong with it.
 
-use crate::{Method, Time};
+use serde_json::{Value, json};
+
+use crate::duration::MIN_PERIOD;
+use crate::{Method, Statuses, Steer, Time};
 
 use super::*;
+
+type Faults = Vec<(String, &'static str)>;
 
 fn id() -> JobId {
     uuid::Uuid::from_u128(7).into()
 }
 
-fn create(draft: Draft, networks: &str) -> Result<NewJob, Vec<(String, &'static str)>> {
+fn codes(faults: Vec<Invalid>) -> Faults {
+    faults.into_iter().map(|fault| (fault.field.into_owned(), fault.code)).collect()
+}
+
+fn create(value: Value, networks: &str) -> Result<NewJob, Faults> {
     let networks = networks.parse().unwrap();
-    let rules = Rules { networks: &networks, min_period: duration::MIN_PERIOD };
-    draft.create(rules, id()).map_err(|faults| faults.into_iter().map(|f| (f.field.into_owned(), f.code)).collect())
+    read_new(value, Limits { networks: &networks, min_period: MIN_PERIOD }, id()).map_err(codes)
 }
 
-fn change(draft: Draft, old: &Job) -> Result<Change, Vec<(String, &'static str)>> {
+fn change(value: Value, old: &Job) -> Result<Spec, Faults> {
     let networks = AllowedNetworks::public_only();
-    let rules = Rules { networks: &networks, min_period: duration::MIN_PERIOD };
-    draft.change(rules, old).map_err(|faults| faults.into_iter().map(|f| (f.field.into_owned(), f.code)).collect())
+    let read = read_change(value, Limits { networks: &networks, min_period: MIN_PERIOD }, old).map_err(codes);
+    read.map(|change| change.applied(Spec::clone(&old.spec)))
 }
 
-fn minimal() -> Draft {
-    Draft { url: Some("https://example.com/".into()), every: Some("5m".into()), ..Draft::default() }
+fn minimal() -> Value {
+    json!({"url": "https://example.com/", "every": "5m"})
 }
 
-fn job(draft: Draft) -> Job {
-    create(draft, "none").unwrap().into_job(Time::from_millis(0))
+/// The first with the fields of the second in place of its own.
+fn with(mut value: Value, fields: Value) -> Value {
+    let (Some(value_fields), Value::Object(fields)) = (value.as_object_mut(), fields) else { panic!("objects") };
+    value_fields.extend(fields);
+    value
+}
+
+fn job(value: Value) -> Job {
+    create(value, "none").unwrap().into_job(Time::from_millis(0))
 }
 
 #[test]
@@ -38,28 +53,112 @@ fn what_is_left_out_has_defaults() {
 }
 
 #[test]
-fn all_faults_come_together_each_at_its_field() {
-    let draft = Draft {
-        every: Some("0".into()),
-        method: Some("BREW".into()),
-        headers: Some(RawHeaders::Lines("Connection: x".into())),
-        body: Some(Some("x".repeat(300_000))),
-        timeout: Some("61m".into()),
-        sla: Some(Some("x".into())),
-        attempts: Some("0".into()),
-        name: Some(Some("x".repeat(101))),
-        tags: Some(vec![" ".into()]),
-        ..Draft::default()
+fn all_faults_come_together_each_at_its_path() {
+    let value = json!({
+        "every": "0", "method": "BREW", "headers": "Connection: x", "body": "x".repeat(300_000), "timeout": "61m",
+        "sla": "x", "retry": {"attempts": "0", "backoff": "x", "on": "y", "tries": 3}, "success": "2xx", "lease": "1s",
+        "steer": {"min": "x"}, "name": "x".repeat(101), "tags": [" "], "colour": "blue",
+    });
+    let fields: Vec<String> = create(value, "none").unwrap_err().into_iter().map(|(field, _)| field).collect();
+    let expect = [
+        "url",
+        "every",
+        "method",
+        "headers",
+        "body",
+        "timeout",
+        "retry.attempts",
+        "retry.backoff",
+        "retry.on",
+        "retry.tries",
+        "success",
+        "lease",
+        "name",
+        "tags",
+        "sla",
+        "steer.min",
+        "colour",
+    ];
+    assert_eq!(fields, expect);
+}
+
+#[test]
+fn types_are_checked_field_by_field() {
+    let check = |fields: Value, field: &str, code: &'static str| {
+        let found = create(with(minimal(), fields.clone()), "none").unwrap_err();
+        assert_eq!(found, [(field.to_owned(), code)], "{fields}");
     };
-    let faults = create(draft, "none").unwrap_err();
-    let fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
-    assert_eq!(fields, ["url", "every", "method", "headers", "body", "timeout", "retry", "sla", "name", "tags"]);
+    check(json!({"url": {"$ne": null}}), "url", "wrong_type");
+    check(json!({"url": null}), "url", "missing");
+    check(json!({"every": true}), "every", "wrong_type");
+    check(json!({"every": null}), "every", "missing");
+    check(json!({"every": null, "cron": 5}), "cron", "wrong_type");
+    check(json!({"every": null, "cron": "@daily", "tz": 1}), "tz", "wrong_type");
+    check(json!({"every": null, "random": "1h", "window": ["09:00", "17:00"]}), "window", "wrong_type");
+    check(json!({"every": null, "random": "1h", "days": [null]}), "days", "wrong_type");
+    check(json!({"jitter": true}), "jitter", "wrong_type");
+    check(json!({"align": "5m"}), "align", "wrong_type");
+    check(json!({"success": {"min": 200}}), "success", "wrong_type");
+    check(json!({"steer": "30s"}), "steer", "wrong_type");
+    check(json!({"steer": {"min": "30s", "max": "1h", "least": 1}}), "steer.least", "unknown_field");
+    check(json!({"retry": {"on": true}}), "retry.on", "wrong_type");
+    check(json!({"schedule": {"every": "5m"}}), "schedule", "unknown_field");
+    check(json!({"active": "yes"}), "active", "wrong_type");
+    check(json!({"headers": {"A": 1}}), "headers", "wrong_type");
+    check(json!({"headers": [["A"]]}), "headers", "wrong_type");
+    check(json!({"headers": 7}), "headers", "wrong_type");
+    check(json!({"tags": {"a": "b"}}), "tags", "wrong_type");
+    check(json!({"retry": 3}), "retry", "wrong_type");
+    check(json!({"retry": {"tries": 3}}), "retry.tries", "unknown_field");
+    check(json!({"retry": {"attempts": 1.5}}), "retry.attempts", "not_a_number");
+    check(json!({"retry": {"attempts": 21}}), "retry.attempts", "out_of_range");
+    check(json!({"active": null}), "active", "wrong_type");
+    check(json!({"timeout": 30}), "timeout", "ambiguous");
+    check(json!({"timeout": "30"}), "timeout", "ambiguous");
+    check(json!({"key": "a"}), "key", "unknown_field");
+    assert_eq!(create(json!([]), "none").unwrap_err(), [(String::new(), "wrong_type")]);
+}
+
+#[test]
+fn null_is_the_default_again() {
+    let fields = json!({
+        "method": "POST", "headers": {"A": "1"}, "body": "x", "secret": true, "timeout": 5000, "sla": "1h",
+        "retry": {"attempts": 1}, "success": [404], "lease": "20s", "steer": {"min": "1s", "max": "1h"}, "name": "n",
+        "tags": ["t"], "jitter": "1s", "align": true,
+    });
+    let nulls = fields.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
+    let old = job(with(minimal(), fields));
+    assert_eq!(change(nulls, &old).unwrap(), job(minimal()).spec.as_ref().clone());
+}
+
+#[test]
+fn lists_may_be_texts() {
+    let read = |fields: Value| {
+        create(with(json!({"url": "https://example.com/", "random": "1h"}), fields), "none").unwrap().spec
+    };
+    let text = json!({"days": "mon, tue", "success": "200-299, 404", "retry": {"on": "503, timeout"}, "tags": "a, b,"});
+    let list = json!({"days": ["mon", "tue"], "success": ["200-299", 404], "retry": {"on": [503, "timeout"]}, "tags": ["a", "b"]});
+    assert_eq!(read(text), read(list));
+    assert!(read(json!({"retry": {"on": []}})).retry.on.statuses.is_empty());
+    assert_eq!(read(json!({"success": 404})).success, Statuses::of(&[404]));
+    assert_eq!(read(json!({"tags": ["a, b"]})).tags, ["a, b"]);
+    let lines = read(json!({"headers": "A: 1\nB: 2"}));
+    assert_eq!(lines, read(json!({"headers": {"A": "1", "B": "2"}})));
+    assert_eq!(lines, read(json!({"headers": [["A", "1"], ["B", "2"]]})));
+}
+
+#[test]
+fn unknown_fields_are_not_told_without_end() {
+    let unknown: serde_json::Map<String, Value> = (0..1_000).map(|n| (format!("x{n}"), json!(1))).collect();
+    let found = create(with(Value::Object(unknown), json!({"url": 1, "every": "5m"})), "none").unwrap_err();
+    assert_eq!(found.len(), 51);
+    assert_eq!(found[0], ("url".to_owned(), "wrong_type"));
 }
 
 #[test]
 fn urls_that_lead_where_no_call_may_go_are_refused() {
     let check = |url: &str, networks: &str, fine: bool| {
-        let result = create(Draft { url: Some(url.into()), ..minimal() }, networks);
+        let result = create(with(minimal(), json!({"url": url})), networks);
         let expect = if fine { None } else { Some(vec![("url".to_owned(), "blocked_address")]) };
         assert_eq!(result.err(), expect, "{url} with `{networks}`");
     };
@@ -77,57 +176,36 @@ fn urls_that_lead_where_no_call_may_go_are_refused() {
 
 #[test]
 fn an_unmet_sla_is_a_fault_of_what_was_changed() {
-    let sla = |sla: &str| Some(Some(sla.to_owned()));
-    assert!(create(Draft { sla: sla("5m"), ..minimal() }, "none").is_ok());
-    let faults = create(Draft { sla: sla("4m"), ..minimal() }, "none").unwrap_err();
-    assert_eq!(faults, [("sla".to_owned(), "shorter_than_period")]);
-    let old = job(Draft { sla: sla("10m"), ..minimal() });
-    let slower = Draft { every: Some("1h".into()), ..Draft::default() };
-    assert_eq!(change(slower.clone(), &old).unwrap_err(), [("every".to_owned(), "longer_than_sla")]);
-    assert!(change(Draft { sla: Some(None), ..slower }, &old).is_ok());
+    let sla = |sla: &str| with(minimal(), json!({"sla": sla}));
+    assert!(create(sla("5m"), "none").is_ok());
+    assert_eq!(create(sla("4m"), "none").unwrap_err(), [("sla".to_owned(), "shorter_than_period")]);
+    let old = job(sla("10m"));
+    assert_eq!(change(json!({"every": "1h"}), &old).unwrap_err(), [("every".to_owned(), "longer_than_sla")]);
+    assert!(change(json!({"every": "1h", "sla": null}), &old).is_ok());
 }
 
 #[test]
 fn what_is_not_said_stays() {
-    let old = job(minimal());
-    assert_eq!(change(Draft::default(), &old).unwrap(), Change::default());
-    let posted = change(Draft { method: Some("post".into()), ..Draft::default() }, &old).unwrap();
-    assert_eq!(posted.request.unwrap().method, Method::Post);
-    assert_eq!(posted.endpoint, None);
+    let old = job(with(minimal(), json!({"name": "n", "retry": {"attempts": 7}, "steer": {"min": "1s", "max": "1h"}})));
+    assert_eq!(change(json!({}), &old).unwrap(), *old.spec);
+    let posted = change(json!({"method": "post", "retry": {"backoff": "5s"}, "steer": {"max": "2h"}}), &old).unwrap();
+    assert_eq!((posted.request.method, &*posted.name, posted.retry.attempts), (Method::Post, "n", 7));
+    assert_eq!(posted.steer.map(|steer| steer.max), Some(Duration::from_secs(7200)));
 }
 
-/// A draft of what each pair says; `-` clears.
-fn said(pairs: &[(&str, &str)]) -> Draft {
-    let mut draft = Draft::default();
-    for (field, text) in pairs {
-        let text = text.to_string();
-        let clearable = (text != "-").then(|| text.clone());
-        match *field {
-            "every" => draft.every = Some(text),
-            "jitter" => draft.jitter = Some(clearable),
-            "align" => draft.align = Some(text.parse().unwrap()),
-            "cron" => draft.cron = Some(text),
-            "random" => draft.random = Some(text),
-            "window" => draft.window = Some(clearable),
-            "days" => draft.days = Some(clearable.map(|days| vec![days])),
-            "tz" => draft.tz = Some(clearable),
-            "sla" => draft.sla = Some(clearable),
-            "success" => draft.success = Some(text),
-            "lease" => draft.lease = Some(text),
-            "on" => draft.on = Some(text),
-            "min" | "max" => {
-                let limits = draft.steer.get_or_insert_default().get_or_insert_default();
-                if *field == "min" { limits.min = Some(text) } else { limits.max = Some(text) }
-            }
-            other => panic!("{other}"),
-        }
-    }
-    draft
+/// The fields that the pairs say; `-` is `null`.
+fn said(pairs: &[(&str, &str)]) -> Value {
+    let value = |name: &str, text: &str| match text {
+        "-" => Value::Null,
+        "true" | "false" if name == "align" => json!(text == "true"),
+        text => json!(text),
+    };
+    pairs.iter().map(|(name, text)| ((*name).to_owned(), value(name, text))).collect()
 }
 
 /// A new job with this timing, or what is wrong with it.
 fn timed(pairs: &[(&str, &str)]) -> Result<Schedule, Vec<(String, &'static str)>> {
-    create(Draft { url: minimal().url, ..said(pairs) }, "none").map(|new| new.spec.schedule)
+    create(with(json!({"url": "https://example.com/"}), said(pairs)), "none").map(|new| new.spec.schedule)
 }
 
 #[test]
@@ -193,9 +271,9 @@ fn faults_of_timing_are_at_their_fields() {
 #[test]
 fn a_cron_pattern_comes_no_more_often_than_the_shortest_period() {
     let networks = AllowedNetworks::public_only();
-    let rules = Rules { networks: &networks, min_period: Duration::from_secs(300) };
+    let limits = Limits { networks: &networks, min_period: Duration::from_secs(300) };
     let check = |cron: &str, fine: bool| {
-        let faults = said(&[("cron", cron)]).schedule(rules, id(), None).err().unwrap_or_default();
+        let faults = read_schedule(&said(&[("cron", cron)]), limits, id(), None).err().unwrap_or_default();
         let codes: Vec<_> = faults.iter().map(|fault| (fault.field.as_ref(), fault.code)).collect();
         assert_eq!(codes, if fine { vec![] } else { vec![("cron", "too_often")] }, "{cron}");
     };
@@ -209,12 +287,12 @@ fn a_cron_pattern_comes_no_more_often_than_the_shortest_period() {
 #[test]
 fn a_change_of_timing_changes_what_it_names() {
     let change_of = |old: &[(&str, &str)], new: &[(&str, &str)]| {
-        let old = job(Draft { url: minimal().url, ..said(old) });
-        change(said(new), &old).map(|change| (change.schedule, old.spec.schedule.clone()))
+        let old = job(with(json!({"url": "https://example.com/"}), said(old)));
+        change(said(new), &old).map(|spec| (spec.schedule, old.spec.schedule.clone()))
     };
     let check = |old: &[(&str, &str)], new: &[(&str, &str)], expect: &str| {
         let (schedule, _) = change_of(old, new).unwrap();
-        assert_eq!(schedule.unwrap().describe(), expect, "{old:?} {new:?}");
+        assert_eq!(schedule.describe(), expect, "{old:?} {new:?}");
     };
     let fails = |old: &[(&str, &str)], new: &[(&str, &str)], field: &str, code: &'static str| {
         assert_eq!(change_of(old, new).unwrap_err(), [(field.to_owned(), code)], "{old:?} {new:?}");
@@ -254,63 +332,63 @@ fn a_change_of_timing_changes_what_it_names() {
     // The same timing again is the same schedule, to the moment.
     for timing in [every, aligned, cron, random] {
         let (schedule, old) = change_of(timing, timing).unwrap();
-        assert_eq!(schedule.as_ref(), Some(&old));
+        assert_eq!(schedule, old);
     }
-    let old = job(Draft { url: minimal().url, ..said(every) });
+    let old = job(with(json!({"url": "https://example.com/"}), said(every)));
     // What `H` stands for stays.
     let hashed = |pattern| Schedule::Cron(crate::Cron::parse(pattern, crate::Zone::UTC, 99).unwrap());
     let copied = Job { spec: Spec { schedule: hashed("H H * * *"), ..Spec::clone(&old.spec) }.into(), ..old.clone() };
-    assert_eq!(change(said(&[("cron", "H 9 * * *")]), &copied).unwrap().schedule, Some(hashed("H 9 * * *")));
+    assert_eq!(change(said(&[("cron", "H 9 * * *")]), &copied).unwrap().schedule, hashed("H 9 * * *"));
     let moved = Schedule::Every { period: Duration::from_secs(300), anchor: Time::from_millis(123), jitter: None };
     let old = Job { spec: Spec { schedule: moved.clone(), ..Spec::clone(&old.spec) }.into(), ..old };
-    assert_eq!(change(said(&[("every", "300s")]), &old).unwrap().schedule, Some(moved.clone()), "its grid is kept");
-    assert_eq!(change(said(&[("align", "false")]), &old).unwrap().schedule, Some(moved.clone()), "not aligned already");
+    assert_eq!(change(said(&[("every", "300s")]), &old).unwrap().schedule, moved.clone(), "its grid is kept");
+    assert_eq!(change(said(&[("align", "false")]), &old).unwrap().schedule, moved.clone(), "not aligned already");
     let aligned = change(said(&[("align", "true")]), &old).unwrap().schedule;
-    assert_eq!(aligned, Some(Schedule::aligned(Duration::from_secs(300))));
+    assert_eq!(aligned, Schedule::aligned(Duration::from_secs(300)));
     let jittered = change(said(&[("jitter", "1s")]), &old).unwrap().schedule;
     let same_grid = moved.with_jitter(Duration::from_secs(1), old.id).unwrap();
-    assert_eq!(jittered, Some(same_grid));
-    assert_eq!(change(said(&[]), &old).unwrap().schedule, None);
+    assert_eq!(jittered, same_grid);
+    assert_eq!(change(said(&[]), &old).unwrap().schedule, old.spec.schedule);
 }
 
 #[test]
 fn what_was_promised_stops_no_other_change() {
-    let old = job(Draft { sla: Some(Some("5m".into())), ..minimal() });
+    let old = job(with(minimal(), json!({"sla": "5m"})));
     // As its target may have asked for.
     let slower = Schedule::every(Duration::from_secs(3600), old.id);
     let old = Job { spec: Spec { schedule: slower, ..Spec::clone(&old.spec) }.into(), ..old };
-    assert!(change(Draft { name: Some(Some("x".into())), ..Draft::default() }, &old).is_ok());
-    assert!(change(Draft { sla: Some(Some("10m".into())), ..Draft::default() }, &old).is_err());
+    assert!(change(json!({"name": "x"}), &old).is_ok());
+    assert!(change(json!({"sla": "10m"}), &old).is_err());
 }
 
 #[test]
 fn outcomes_lease_and_limits_are_read() {
-    let with =
-        |pairs: &[(&str, &str)]| create(Draft { every: minimal().every, url: minimal().url, ..said(pairs) }, "none");
-    let all = [("success", "200-204, 404"), ("lease", "1m"), ("min", "30s"), ("max", "1h"), ("on", "500, timeout")];
-    let spec = with(&all).unwrap().spec;
+    let all = json!({
+        "success": "200-204, 404", "lease": "1m", "steer": {"min": "30s", "max": "1h"}, "retry": {"on": "500, timeout"},
+    });
+    let old = job(with(minimal(), all));
+    let spec = &old.spec;
     assert_eq!((spec.success.to_string(), spec.lease), ("200-204, 404".to_owned(), Duration::from_secs(60)));
     assert_eq!(spec.retry.on.to_string(), "500, timeout");
     assert_eq!(spec.retry.attempts, Retry::default().attempts);
     let steer = Steer { min: Duration::from_secs(30), max: Duration::from_secs(3600) };
     assert_eq!(spec.steer, Some(steer));
 
-    let check = |pairs: &[(&str, &str)], field: &str, code: &'static str| {
-        assert_eq!(with(pairs).unwrap_err(), [(field.to_owned(), code)], "{pairs:?}");
+    let check = |fields: Value, field: &str, code: &'static str| {
+        let found = create(with(minimal(), fields.clone()), "none").unwrap_err();
+        assert_eq!(found, [(field.to_owned(), code)], "{fields}");
     };
-    check(&[("success", "2xx")], "success", "bad_status");
-    check(&[("lease", "4s")], "lease", "out_of_range");
-    check(&[("lease", "11m")], "lease", "out_of_range");
-    check(&[("on", "often")], "retry", "bad_status");
-    check(&[("min", "30s")], "steer", "missing");
-    check(&[("min", "1h"), ("max", "30s")], "steer", "out_of_range");
-    check(&[("min", "1ms"), ("max", "30s")], "steer", "out_of_range");
-    check(&[("min", "soon"), ("max", "30s")], "steer", "not_a_duration");
+    check(json!({"success": "2xx"}), "success", "bad_status");
+    check(json!({"lease": "4s"}), "lease", "out_of_range");
+    check(json!({"lease": "11m"}), "lease", "out_of_range");
+    check(json!({"retry": {"on": "often"}}), "retry.on", "bad_status");
+    check(json!({"steer": {"min": "30s"}}), "steer.max", "missing");
+    check(json!({"steer": {"min": "1h", "max": "30s"}}), "steer", "out_of_range");
+    check(json!({"steer": {"min": "1ms", "max": "30s"}}), "steer", "out_of_range");
+    check(json!({"steer": {"min": "soon", "max": "30s"}}), "steer.min", "not_a_duration");
 
-    let old = with(&all).unwrap().into_job(Time::from_millis(0));
-    let changed = change(said(&[("max", "2h")]), &old).unwrap().steer;
-    assert_eq!(changed, Some(Some(Steer { max: Duration::from_secs(7200), ..steer })));
-    assert_eq!(change(Draft { steer: Some(None), ..Draft::default() }, &old).unwrap().steer, Some(None));
-    let attempts = Draft { attempts: Some("2".into()), ..Draft::default() };
-    assert_eq!(change(attempts, &old).unwrap().retry.unwrap().on, old.spec.retry.on);
+    let changed = change(json!({"steer": {"max": "2h"}}), &old).unwrap().steer;
+    assert_eq!(changed, Some(Steer { max: Duration::from_secs(7200), ..steer }));
+    assert_eq!(change(json!({"steer": null}), &old).unwrap().steer, None);
+    assert_eq!(change(json!({"retry": {"attempts": 2}}), &old).unwrap().retry.on, old.spec.retry.on);
 }

@@ -1,0 +1,96 @@
+//! What people type and programs send, and how it becomes an endpoint or a job: one reader for all of it.
+//!
+//! The body of an API request, the fields of a form, the flags of a command, the template of a rule and a line of a file
+//! each become one JSON object with the fields of the API. Here it is read, and all faults are found at once, each with
+//! its path (`retry.attempts`), so that whoever sent it can show each where it was typed.
+//!
+//! What a URL, a duration or a header may be is decided by their types. Here is what depends on the settings, and on
+//! several fields together. What was stored before is not read again by these rules: a change reads the fields it names.
+
+use serde_json::Value;
+
+mod call;
+mod fields;
+mod masks;
+mod once;
+mod pool;
+mod rule;
+mod template;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+use std::time::Duration;
+
+pub use call::pairs_of_headers;
+use fields::Fields;
+pub use fields::kind;
+pub use once::{FURTHEST, Once, TIMEOUT_ONCE, read_once};
+pub use pool::read_pool;
+pub use rule::read_rule;
+
+use crate::{AllowedNetworks, Change, Invalid, Job, JobId, NewJob, Request, Retry, Schedule, Spec};
+
+/// What the settings say of input.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// The networks that may be called beside the public internet.
+    pub networks: &'a AllowedNetworks,
+    /// The shortest period.
+    pub min_period: Duration,
+}
+
+/// The fields that say when an endpoint is called.
+pub const TIMING: [&str; 8] = ["every", "jitter", "align", "cron", "random", "window", "days", "tz"];
+
+/// Reads a new endpoint. It is switched off unless `active` says otherwise.
+///
+/// # Errors
+/// All faults, of which there is at least one.
+pub fn read_new(value: Value, limits: Limits<'_>, id: JobId) -> Result<NewJob, Vec<Invalid>> {
+    let (spec, active) = read(value, limits, id, None)?;
+    Ok(NewJob { id, spec, active: active.unwrap_or(false) })
+}
+
+/// Reads a change of `old`: a field that is not there stays as it is, one that is `null` has its default again (as in
+/// JSON Merge Patch, RFC 7396).
+///
+/// # Errors
+/// All faults, of which there is at least one.
+pub fn read_change(value: Value, limits: Limits<'_>, old: &Job) -> Result<Change, Vec<Invalid>> {
+    let (spec, active) = read(value, limits, old.id, Some(&old.spec))?;
+    Ok(Change { active, ..Change::to(spec) })
+}
+
+/// Reads only when an endpoint is called, as [`read_new`] and [`read_change`] would.
+///
+/// # Errors
+/// All faults of that, of which there is at least one.
+pub fn read_schedule(
+    value: &Value,
+    limits: Limits<'_>,
+    id: JobId,
+    old: Option<&Spec>,
+) -> Result<Schedule, Vec<Invalid>> {
+    let said = value.as_object().into_iter().flatten().filter(|(name, _)| TIMING.contains(&name.as_str()));
+    let mut fields = Fields::of(said.map(|(name, value)| (name.clone(), value.clone())).collect(), limits.min_period);
+    let schedule = timing::schedule(&mut fields, limits, id, old.map(|old| &old.schedule));
+    fields.finish("an endpoint", schedule)
+}
+
+fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Result<(Spec, Option<bool>), Vec<Invalid>> {
+    let mut fields = Fields::of_value(value, "an endpoint", limits.min_period)?;
+    fields.unmask(old);
+    let endpoint = call::endpoint(&mut fields, limits, old.map(|old| &old.endpoint));
+    let schedule = timing::schedule(&mut fields, limits, id, old.map(|old| &old.schedule));
+    let defaults = call::Defaults { request: Request::default(), retry: Retry::default() };
+    let spec = call::spec(&mut fields, endpoint, schedule, old, defaults);
+    let sla = call::sla(&mut fields, old.and_then(|old| old.sla));
+    let steer = call::steer(&mut fields, limits, old.and_then(|old| old.steer));
+    let active = fields.switch("active");
+    let spec = spec.map(|spec| Spec { sla, steer, ..spec });
+    if let Some(spec) = &spec {
+        timing::check_sla(&mut fields, spec, old);
+    }
+    fields.finish("an endpoint", spec).map(|spec| (spec, active))
+}

@@ -1,0 +1,193 @@
+//! When an endpoint is called: one of three kinds, each with fields of its own.
+//!
+//! What is not said stays, the zone even if the kind changes. The same timing again is the same schedule, on its grid.
+
+use std::time::Duration;
+
+use super::Limits;
+use super::fields::Fields;
+use crate::duration::{self, MAX_PERIOD};
+use crate::{Cron, Days, Invalid, JobId, Random, Schedule, Spec, Time, Windows, Zone};
+
+/// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
+const SAMPLE: usize = 100;
+/// From when they are taken: a Monday.
+const SAMPLED_FROM: Time = Time::from_millis(1_767_571_200_000);
+
+/// The kinds, each a field that names it.
+const KINDS: [&str; 3] = ["every", "cron", "random"];
+/// The fields that belong to some kinds only.
+const PARTS: [(&str, &[&str]); 5] = [
+    ("align", &["every"]),
+    ("jitter", &["every"]),
+    ("window", &["random"]),
+    ("days", &["random"]),
+    ("tz", &["cron", "random"]),
+];
+
+/// The schedule that the fields say, or the one there is already.
+pub(super) fn schedule(fields: &mut Fields, limits: Limits<'_>, id: JobId, old: Option<&Schedule>) -> Option<Schedule> {
+    let parts = PARTS.map(|(part, _)| part);
+    if !KINDS.iter().chain(&parts).any(|name| fields.has(name)) && old.is_some() {
+        return old.cloned();
+    }
+    let said: Vec<&str> = KINDS.into_iter().filter(|kind| fields.says(kind)).collect();
+    let Some(kind) = said.first().copied().or(old.map(Schedule::kind)) else {
+        let detail = "when to call it is missing: say `every` (like 10s, 5m or 1h 30m), `cron` or `random`";
+        fields.fault("every", "missing", detail);
+        for name in KINDS.iter().chain(&parts) {
+            fields.skip(name);
+        }
+        return None;
+    };
+    for other in KINDS.into_iter().filter(|other| *other != kind) {
+        if fields.skip(other) {
+            fields.fault(other, "conflict", format!("there is `{kind}` too; say one of them"));
+        }
+    }
+    for (part, kinds) in PARTS.into_iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
+        if fields.skip(part) {
+            let detail = format!("`{part}` goes with `{}`, not with `{kind}`", kinds.join("` and `"));
+            fields.fault(part, "conflict", detail);
+        }
+    }
+    let reader = Reader { limits, id, old };
+    match kind {
+        "every" => reader.every(fields),
+        "cron" => reader.cron(fields),
+        "random" => reader.random(fields),
+        _ => old.cloned(),
+    }
+}
+
+struct Reader<'a> {
+    limits: Limits<'a>,
+    id: JobId,
+    /// What there is already; none of a new job.
+    old: Option<&'a Schedule>,
+}
+
+impl Reader<'_> {
+    fn every(&self, fields: &mut Fields) -> Option<Schedule> {
+        let old = match self.old {
+            Some(Schedule::Every { period, anchor, jitter }) => Some((*period, *anchor, *jitter)),
+            _ => None,
+        };
+        let old_jitter = old.and_then(|(.., jitter)| jitter).map_or(Duration::ZERO, |jitter| jitter.within);
+        let old_align = self.old.is_some_and(Schedule::is_aligned);
+        let align = fields.flag("align").or(old_align, false);
+        let said = fields.says("jitter");
+        let period = fields.duration("every", self.limits.min_period, MAX_PERIOD);
+        let jitter = fields.duration("jitter", Duration::ZERO, MAX_PERIOD).or(old_jitter, Duration::ZERO);
+        let period = period.value().or(old.map(|(period, ..)| period).filter(|_| !fields.is_faulty("every")))?;
+        if fields.is_faulty("jitter") {
+            return None;
+        }
+        let bare = match old {
+            // The same period keeps its grid.
+            Some((same, anchor, _)) if same == period && align == old_align => {
+                Schedule::Every { period, anchor, jitter: None }
+            }
+            _ if align => Schedule::aligned(period),
+            _ => Schedule::every(period, self.id),
+        };
+        let jittered = bare.with_jitter(jitter, self.id).map_err(|fault| {
+            if said {
+                return fault;
+            }
+            Invalid::new("every", fault.code, format!("the jitter of {}; change both", fault.detail))
+        });
+        fields.note(jittered)
+    }
+
+    fn cron(&self, fields: &mut Fields) -> Option<Schedule> {
+        let old = match self.old {
+            Some(Schedule::Cron(old)) => Some(old),
+            _ => None,
+        };
+        let (said, zone_said) = (fields.says("cron"), fields.says("tz"));
+        let zone = self.zone(fields);
+        let text = fields.text("cron").value().or_else(|| old.map(|old| old.text().to_owned()))?;
+        let seed = old.and_then(Cron::seed).unwrap_or(self.id.hash());
+        let cron = fields.note(Cron::parse(&text, zone.clone().unwrap_or(Zone::UTC), seed));
+        if let Some(cron) = cron.as_ref().filter(|_| said) {
+            self.check_often(fields, cron.text(), seed);
+        }
+        let (zone, cron) = (zone?, cron?);
+        if zone_said && *cron.zone() != zone {
+            let detail = format!("the pattern is in {} already; say one of them", cron.zone());
+            fields.fault("tz", "conflict", detail);
+        }
+        Some(Schedule::Cron(cron))
+    }
+
+    /// A pattern may come no more often than the shortest period allows.
+    fn check_often(&self, fields: &mut Fields, text: &str, seed: u64) {
+        // In UTC no change of the clock comes between.
+        let Ok(cron) = Cron::parse(text, Zone::UTC, seed) else { return };
+        let (closest, _) = gaps(&Schedule::Cron(cron));
+        if closest < self.limits.min_period {
+            let (closest, min) = (duration::show(closest), duration::show(self.limits.min_period));
+            let detail = format!("it comes {closest} after the time before; the shortest period is {min}");
+            fields.fault("cron", "too_often", detail);
+        }
+    }
+
+    fn random(&self, fields: &mut Fields) -> Option<Schedule> {
+        let old = match self.old {
+            Some(Schedule::Random(random)) => Some(random),
+            _ => None,
+        };
+        let period = fields.duration("random", self.limits.min_period, MAX_PERIOD);
+        let old_windows = old.and_then(Random::windows).cloned();
+        let windows = fields.parsed("window", str::parse::<Windows>).some().or(old_windows, None);
+        let list = |list: Vec<String>| Days::parse_list(list.iter().map(String::as_str));
+        let days = fields.list("days", "weekdays", list).or(old.map_or(Days::ALL, Random::days), Days::ALL);
+        let zone = self.zone(fields);
+        if ["random", "window", "days"].iter().any(|name| fields.is_faulty(name)) {
+            return None;
+        }
+        let period = period.value().or(old.map(Random::period))?;
+        let seed = old.map_or(self.id.hash(), Random::seed);
+        let random = Random::new(period, windows, days, zone?, seed);
+        fields.note(random).map(Schedule::Random)
+    }
+
+    /// The zone that is said, or else the one there is already, or else UTC.
+    fn zone(&self, fields: &mut Fields) -> Option<Zone> {
+        let old = || self.old.and_then(Schedule::zone).and_then(|name| Zone::parse(name).ok());
+        let zone = fields.parsed("tz", Zone::parse).or(old().unwrap_or(Zone::UTC), Zone::UTC);
+        Some(zone).filter(|_| !fields.is_faulty("tz"))
+    }
+}
+
+/// An SLA shorter than the longest gap between two calls could not be met.
+pub(super) fn check_sla(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
+    let Some(sla) = new.sla else { return };
+    let is_sla_changed = old.is_none_or(|old| old.sla != new.sla);
+    // What was promised before stops no other change.
+    if !is_sla_changed && old.is_some_and(|old| old.schedule == new.schedule) {
+        return;
+    }
+    let gap = new.schedule.longest_gap().unwrap_or_else(|| gaps(&new.schedule).1);
+    if sla >= gap {
+        return;
+    }
+    let (gap, sla) = (duration::show(gap), duration::show(sla));
+    if is_sla_changed {
+        let detail = format!("calls can be {gap} apart, so an SLA of {sla} could not be met");
+        fields.fault("sla", "shorter_than_period", detail);
+    } else {
+        let detail = format!("calls can be {gap} apart, which the SLA of {sla} does not allow; change both");
+        fields.fault(new.schedule.kind(), "longer_than_sla", detail);
+    }
+}
+
+/// How far apart occurrences are, at least and at most, in full seconds. Those of a sample are taken for all.
+fn gaps(schedule: &Schedule) -> (Duration, Duration) {
+    let times = schedule.upcoming(SAMPLED_FROM, SAMPLE);
+    let apart = |pair: &[Time]| Duration::from_secs(pair[1].since(pair[0]).as_secs());
+    let apart: Vec<Duration> = times.windows(2).map(apart).collect();
+    let of = |gap: Option<&Duration>| gap.copied().unwrap_or_default();
+    (of(apart.iter().min()), of(apart.iter().max()))
+}
