@@ -108,8 +108,9 @@ const DURATIONS: [&str; 9] = ["every", "jitter", "random", "timeout", "sla", "le
 fn with_unit(name: &str, value: &mut Value) {
     if let Value::String(text) = value
         && DURATIONS.contains(&name)
-        && !text.trim().is_empty()
         && text.trim().bytes().all(|byte| byte.is_ascii_digit())
+        // Blank is nothing, and input takes 0 as it is.
+        && text.trim().bytes().any(|byte| byte != b'0')
     {
         *text = format!("{}ms", text.trim());
     }
@@ -125,12 +126,12 @@ mod tests {
     fn milliseconds_that_the_version_before_stored_are_read() {
         let stored = json!({
             "url": "https://a.test/", "every": "300000", "timeout": "{{ data.timeout }}", "name": "5",
-            "retry": {"attempts": "3", "backoff": "1500"}, "steer": {"min": "30s", "max": "3600000"}, "active": true,
+            "retry": {"attempts": "3", "backoff": "1500"}, "jitter": "0", "lease": " ", "steer": {"min": "30s", "max": "3600000"}, "active": true,
         });
         let Template(read) = serde_json::from_value(stored).expect("readable");
         let expect = json!({
             "url": "https://a.test/", "every": "300000ms", "timeout": "{{ data.timeout }}", "name": "5",
-            "retry": {"attempts": "3", "backoff": "1500ms"}, "steer": {"min": "30s", "max": "3600000ms"}, "active": true,
+            "retry": {"attempts": "3", "backoff": "1500ms"}, "jitter": "0", "lease": " ", "steer": {"min": "30s", "max": "3600000ms"}, "active": true,
         });
         assert_eq!(Value::Object(read), expect);
     }

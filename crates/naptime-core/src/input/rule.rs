@@ -118,6 +118,7 @@ mod tests {
         check(then(json!({"upsert": {}, "delete": {}})), &[("then", "wrong_type")]);
         check(then(json!({"upsert": []})), &[("then.upsert", "wrong_type")]);
         check(then(json!({"upsert": {"headers": [1]}})), &[("then.upsert.headers", "wrong_type")]);
+        check(then(json!({"upsert": {"tags": [u64::MAX]}})), &[("then.upsert.tags", "out_of_range")]);
         check(
             json!({"name": 1, "event": [], "job": 2, "then": 3, "enabled": 4, "enable": true}),
             &[

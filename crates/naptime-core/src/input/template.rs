@@ -37,6 +37,12 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
             None => faults.push(no_body()),
         }
     }
+    for (name, value) in &sent {
+        if is_too_large(value) {
+            let detail = "a number in it is above 2^63 - 1; write it as a text";
+            faults.push(Invalid::new(name.clone(), "out_of_range", detail));
+        }
+    }
     if let Some(headers) = sent.get_mut("headers").filter(|headers| !headers.is_null()) {
         match unmasked(headers.take(), moved, stored) {
             Ok(pairs) => *headers = pairs.into_iter().map(|(name, value)| Value::from(vec![name, value])).collect(),
@@ -44,6 +50,16 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
         }
     }
     if faults.is_empty() { Ok(Template(sent)) } else { Err(faults) }
+}
+
+/// Whether a value holds a number that not every store can hold.
+fn is_too_large(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_u64() && !number.is_i64(),
+        Value::Array(items) => items.iter().any(is_too_large),
+        Value::Object(fields) => fields.values().any(is_too_large),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
 }
 
 fn unmasked(sent: Value, moved: bool, stored: Option<&Template>) -> Result<Vec<(String, String)>, Invalid> {
