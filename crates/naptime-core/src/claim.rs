@@ -158,6 +158,7 @@ impl Job {
         };
         // If it is another plan, an edit has set `due`, and it stays as set.
         let same_plan = self.plan == lock.plan;
+        let is_once = self.spec.schedule.is_once();
         let state = &mut self.state;
         // A request that came during the call is still to be answered, and so is one that this claim took on and then
         // found the recorded run of the occurrence to settle first.
@@ -173,7 +174,7 @@ impl Job {
                 done = 1;
                 if same_plan {
                     (state.due, base, missed) = (due, due, skipped);
-                    state.ended_at = due.is_none().then_some(now);
+                    state.ended_at = (due.is_none() && is_once).then_some(now);
                 }
             }
             Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
@@ -193,7 +194,7 @@ impl Job {
             // Claimed ahead and edited before it was due. The new schedule has the same occurrence, which was called.
             let next = self.spec.schedule.next(due, lock.since);
             (state.due, base, missed) = (next.due, next.due, next.missed);
-            state.ended_at = next.due.is_none().then_some(now);
+            state.ended_at = (next.due.is_none() && is_once).then_some(now);
         }
         state.attempt = attempt;
         state.counters.settled += done;
@@ -208,6 +209,10 @@ impl Job {
                 watch.called(sla, run);
             }
             state.last = Some(Last::from(run));
+        }
+        if self.active && state.due.is_none() {
+            // After the last call, nothing is promised any more.
+            state.watch = None;
         }
         self.state.claim_at = self.idle_claim_at(base);
         if let (Some(token), Then::Next { due: Some(due), .. }) = (settled.hold_over, settled.then)

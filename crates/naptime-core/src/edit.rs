@@ -102,7 +102,8 @@ impl NewJob {
     /// The job as it is first stored, added at `now`.
     pub fn into_job(self, now: Time) -> Job {
         let due = self.active.then(|| self.spec.schedule.first(now)).flatten();
-        let watch = self.spec.sla.filter(|_| self.active).map(|sla| Watch::new(sla, now));
+        // Where nothing is to be called, nothing can be promised.
+        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| Watch::new(sla, now));
         Job {
             id: self.id,
             spec: Arc::new(self.spec),
@@ -199,10 +200,10 @@ impl Job {
                 }
                 let before = (self.active, self.spec.sla);
                 (self.spec, self.active) = (Arc::new(spec), active);
-                self.promise(before, now);
                 if replan {
                     self.replan(now);
                 }
+                self.promise(before, now);
             }
             Edit::PutOff { until, cut } => {
                 if self.state.due.is_none_or(|due| due > until) {
@@ -214,6 +215,9 @@ impl Job {
                 let asked = cut.map(|asked| format!(" (asked for {})", steer::show_pause(asked))).unwrap_or_default();
                 self.note(By::Target, format!("no call for {}{asked}", duration::show(pause)), now);
                 self.replan(until);
+                if self.state.due.is_none() {
+                    self.state.watch = None;
+                }
             }
             Edit::Delete => {
                 self.drop_occurrences(now);
@@ -247,10 +251,12 @@ impl Job {
         before.breach(now, worker_since).map(|breach| Breach { to: Some(now), ..breach })
     }
 
-    /// The SLA runs from when the job is first switched on with it. A changed SLA is another promise.
+    /// The SLA runs from when the job is first switched on with it. A changed SLA is another promise. It ends when no call
+    /// is to come any more.
     fn promise(&mut self, (was_active, old_sla): (bool, Option<Duration>), now: Time) {
         let ran = self.state.watch.take();
         self.state.watch = self.spec.sla.and_then(|sla| match ran {
+            _ if self.active && self.state.due.is_none() => None,
             Some(watch) if old_sla == Some(sla) && self.active && !was_active => Some(Watch { on_since: now, ..watch }),
             Some(watch) if old_sla == Some(sla) => Some(watch),
             None if !self.active => None,

@@ -41,7 +41,8 @@ pub struct Limits<'a> {
 }
 
 /// The fields that say when an endpoint is called.
-pub const TIMING: [&str; 8] = ["every", "jitter", "align", "cron", "random", "window", "days", "tz"];
+pub const TIMING: [&str; 11] =
+    ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except"];
 
 /// Reads a new endpoint. It is switched off unless `active` says otherwise.
 ///

@@ -58,7 +58,9 @@ pub use retry::{Retry, Temporary};
 pub use rooms::Rooms;
 pub use rule::{Action, Rule, Template};
 pub use run::{Outcome, Run};
-pub use schedule::{Cron, Days, Jitter, Next, Random, Schedule, Timing, Tzdb, Windows, Zone};
+pub use schedule::{
+    Bounded, Bounds, Cron, Days, Exceptions, Jitter, Next, Random, Schedule, Timing, Tzdb, Windows, Zone,
+};
 pub use sla::{Breach, Cause, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};

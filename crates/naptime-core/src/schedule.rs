@@ -5,12 +5,16 @@
 //! - `random`: once at a random moment in each period, within windows of the day.
 //! - `once`: at one time.
 //!
+//! What recurs may have bounds: from when, until when, and exceptions between.
+//!
 //! All of them are functions of the schedule and the time alone. What is random is derived from a seed, so whoever
 //! works it out, and whenever, finds the same moments.
 
+mod bounds;
 mod cron;
 mod days;
 mod every;
+mod except;
 mod list;
 mod random;
 #[cfg(test)]
@@ -27,10 +31,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use self::bounds::{Bounded, Bounds};
 pub use self::cron::Cron;
 pub use self::days::Days;
 use self::every::Grid;
 pub use self::every::Jitter;
+pub use self::except::Exceptions;
 pub use self::random::Random;
 pub use self::timing::{Timing, WEEKDAYS};
 pub use self::tzdb::Tzdb;
@@ -64,6 +70,8 @@ pub enum Schedule {
         /// When. If that is past, at once.
         at: Time,
     },
+    /// One of those that recur, within bounds.
+    Bounded(Box<Bounded>),
 }
 
 /// What follows an occurrence.
@@ -93,7 +101,38 @@ impl Schedule {
 
     /// Whether it is an `every` on round times, as [`Schedule::aligned`] makes one.
     pub fn is_aligned(&self) -> bool {
-        matches!(self, Self::Every { period, anchor, .. } if anchor.millis() % millis(*period).max(1) == 0)
+        matches!(self.base(), Self::Every { period, anchor, .. } if anchor.millis() % millis(*period).max(1) == 0)
+    }
+
+    /// The same within these bounds, in place of any it has; without bounds, the plain schedule.
+    ///
+    /// # Errors
+    /// At `from`, if there is one occurrence only; at `until` or `except`, if they leave none (`never`).
+    pub fn within(self, bounds: Bounds) -> Result<Self, Invalid> {
+        let base = self.base().clone();
+        if bounds.is_none() {
+            return Ok(base);
+        }
+        let bounded = Bounded::new(base, bounds).ok_or_else(bounds::not_plain)?;
+        bounded.check()?;
+        Ok(Self::Bounded(Box::new(bounded)))
+    }
+
+    /// The schedule without its bounds.
+    pub fn base(&self) -> &Self {
+        if let Self::Bounded(bounded) = self { bounded.base() } else { self }
+    }
+
+    /// The bounds, if it has any.
+    pub fn bounds(&self) -> Option<&Bounds> {
+        if let Self::Bounded(bounded) = self { Some(bounded.bounds()) } else { None }
+    }
+
+    /// A plain schedule within the bounds of this one, whether they leave an occurrence or not.
+    #[must_use]
+    pub fn with_base(&self, base: Self) -> Self {
+        let bounded = self.bounds().and_then(|bounds| Bounded::new(base.clone(), bounds.clone()));
+        bounded.map_or(base, |bounded| Self::Bounded(Box::new(bounded)))
     }
 
     /// The same with each occurrence moved to a random moment less than `within` later. The job's id decides which.
@@ -112,27 +151,30 @@ impl Schedule {
         Ok(Self::Every { period, anchor, jitter })
     }
 
-    /// The first occurrence of a job that is switched on at `now`; none at the end of the calendar, and of a cron pattern
-    /// that cannot be read any more.
+    /// The first occurrence of a job that is switched on at `now`; none after the last one, at the end of the calendar,
+    /// and of a cron pattern that cannot be read any more.
     pub fn first(&self, now: Time) -> Option<Time> {
         match self {
             Self::Every { period, anchor, jitter } => Some(Grid::new(*period, *anchor, *jitter).first(now)),
             Self::Cron(cron) => cron.after(now),
             Self::Random(random) => random.after(now),
             Self::Once { at } => Some(now.max(*at)),
+            Self::Bounded(bounded) => bounded.first(now),
         }
     }
 
     /// What follows the occurrence `due`, whose call begins at `now`.
     ///
     /// Of an `every`, the first grid point after `due` and not before `now + period / 2`, so there is no drift when on
-    /// time and no burst when late. Of a `cron` or a `random`, the first occurrence after both `due` and `now`.
+    /// time and no burst when late. Of a `cron` or a `random`, the first occurrence after both `due` and `now`. Where that is
+    /// outside the bounds, the first one after it that is not.
     pub fn next(&self, due: Time, now: Time) -> Next {
         match self {
             Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).next(due, now),
             Self::Cron(cron) => cron.next(due, now),
             Self::Random(random) => random.next(due, now),
             Self::Once { .. } => Next { due: None, missed: 0 },
+            Self::Bounded(bounded) => bounded.next(due, now),
         }
     }
 
@@ -144,6 +186,19 @@ impl Schedule {
             Self::Cron(cron) => 1 + cron.count(due, now),
             Self::Random(random) => 1 + random.count(due, now),
             Self::Once { .. } => 1,
+            Self::Bounded(bounded) => 1 + bounded.count(due, now),
+        }
+    }
+
+    /// The occurrences later than `after`, up to and including `until`, of a schedule that recurs.
+    fn count(&self, after: Time, until: Time) -> u64 {
+        match self {
+            _ if until <= after => 0,
+            Self::Every { period, anchor, jitter } => Grid::new(*period, *anchor, *jitter).count(after, until),
+            Self::Cron(cron) => cron.count(after, until),
+            Self::Random(random) => random.count(after, until),
+            Self::Once { .. } => 0,
+            Self::Bounded(bounded) => bounded.count(after, until),
         }
     }
 
@@ -159,29 +214,37 @@ impl Schedule {
             Self::Cron(cron) => cron.mean_rate(),
             Self::Random(random) => random.mean_rate(),
             Self::Once { .. } => 0.0,
+            Self::Bounded(bounded) => bounded.mean_rate(),
         }
     }
 
     /// The period, if it recurs in one.
     pub fn period(&self) -> Option<Duration> {
-        match self {
+        match self.base() {
             Self::Every { period, .. } => Some(*period),
             Self::Random(random) => Some(random.period()),
-            Self::Cron(_) | Self::Once { .. } => None,
+            _ => None,
         }
     }
 
-    /// The longest that two occurrences can be apart, where that is known.
+    /// The longest that two occurrences can be apart without an exception between, where that is known.
     pub fn longest_gap(&self) -> Option<Duration> {
-        match self {
+        match self.base() {
             Self::Every { period, jitter, .. } => Some(*period + jitter.map_or(Duration::ZERO, |jitter| jitter.within)),
-            Self::Cron(_) | Self::Random(_) | Self::Once { .. } => None,
+            _ => None,
         }
+    }
+
+    /// The longest that two occurrences are apart because of exceptions, in a year and around all dates; zero if they
+    /// leave nothing out.
+    pub fn longest_exception(&self) -> Duration {
+        if let Self::Bounded(bounded) = self { bounded.longest_exception() } else { Duration::ZERO }
     }
 
     /// What kind it is: `every`, `cron`, `random` or `once`.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Bounded(bounded) => bounded.base().kind(),
             Self::Every { .. } => "every",
             Self::Cron(_) => "cron",
             Self::Random(_) => "random",
@@ -194,6 +257,7 @@ impl Schedule {
         match self {
             Self::Cron(cron) => Some(cron.zone().name()),
             Self::Random(random) => Some(random.zone().name()),
+            Self::Bounded(bounded) => Some(bounded.bounds().zone.name()),
             Self::Every { .. } | Self::Once { .. } => None,
         }
     }
@@ -227,6 +291,7 @@ impl Schedule {
                 words + &format!(" ({})", random.zone())
             }
             Self::Once { at } => format!("once at {at}"),
+            Self::Bounded(bounded) => bounded.describe(),
         }
     }
 }

@@ -70,11 +70,14 @@ impl Job {
     fn furthest_due(&self, now: Time) -> Time {
         let put_off = self.spec.steer.map_or(Duration::ZERO, |steer| steer.max);
         let from = now + CLOCK_TOLERANCE + put_off;
-        match &self.spec.schedule {
+        let schedule = &self.spec.schedule;
+        match schedule.base() {
             Schedule::Every { period, jitter, .. } => {
-                from + *period * 3 / 2 + jitter.map_or(Duration::ZERO, |jitter| jitter.within)
+                let from = from + *period * 3 / 2 + jitter.map_or(Duration::ZERO, |jitter| jitter.within);
+                // Bounds put an occurrence off to the next that they allow.
+                schedule.bounds().and_then(|_| schedule.first(from)).unwrap_or(from)
             }
-            Schedule::Cron(_) | Schedule::Random(_) => self.spec.schedule.first(from).unwrap_or(from),
+            Schedule::Cron(_) | Schedule::Random(_) | Schedule::Bounded(_) => schedule.first(from).unwrap_or(from),
             // That is the user's, however far ahead.
             Schedule::Once { at } => from.max(*at),
         }

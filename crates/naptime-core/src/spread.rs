@@ -41,7 +41,7 @@ pub struct Spread {
 impl Moments {
     /// Adds a job that is next due at `due`. Only those with a schedule of the kind `every` count.
     pub fn add(&mut self, schedule: &Schedule, due: Time) {
-        if let Schedule::Every { period, .. } = schedule {
+        if let Schedule::Every { period, .. } = schedule.base() {
             let period = in_millis(*period);
             self.of_period.entry(period).or_default().push(due.millis().rem_euclid(period));
         }

@@ -117,15 +117,16 @@ pub(crate) fn show_pause(pause: Duration) -> String {
 
 /// The schedule of a job that recurs in a period, with another period. None if it does not, or that is its period.
 fn with_period(job: &Job, period: Duration) -> Option<Schedule> {
-    let Schedule::Every { period: present, jitter, .. } = job.spec.schedule else { return None };
-    if period == present {
+    let old = &job.spec.schedule;
+    let Schedule::Every { period: present, jitter, .. } = old.base() else { return None };
+    if period == *present {
         return None;
     }
-    let aligned = job.spec.schedule.is_aligned();
-    let schedule = if aligned { Schedule::aligned(period) } else { Schedule::every(period, job.id) };
+    let schedule = if old.is_aligned() { Schedule::aligned(period) } else { Schedule::every(period, job.id) };
     // A jitter must be shorter than the period.
     let within = jitter.map(|jitter| if jitter.within < period { jitter.within } else { period / 2 });
-    Some(within.and_then(|within| schedule.clone().with_jitter(within, job.id).ok()).unwrap_or(schedule))
+    let jittered = within.and_then(|within| schedule.clone().with_jitter(within, job.id).ok()).unwrap_or(schedule);
+    Some(old.with_base(jittered))
 }
 
 #[cfg(test)]
@@ -135,7 +136,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Cron, Duty, Endpoint, JobId, NewJob, Outcome, Spec, Token, WorkerId, Zone};
+    use crate::{Bounds, Cron, Duty, Edit, Endpoint, JobId, NewJob, Outcome, Spec, Token, WorkerId, Zone};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -217,6 +218,27 @@ mod tests {
         let (claim, run) = called(Schedule::aligned(5 * MINUTE), limits());
         let steered = claim.steered(&run, Some("7m"), None).expect("readable");
         assert_eq!(steered, Some(Steered::Schedule(Schedule::aligned(7 * MINUTE))));
+    }
+
+    #[test]
+    fn bounds_are_kept() {
+        let bounds = Bounds { except: "12-25, 01:00-03:00".parse().expect("exceptions"), ..Bounds::none() };
+        let bounded = |period| every(period).within(bounds.clone()).expect("it comes");
+        let (claim, run) = called(bounded(5 * MINUTE), limits());
+        let steered = |text| claim.steered(&run, Some(text), None).expect("readable");
+        assert_eq!(steered("2m"), Some(Steered::Schedule(bounded(2 * MINUTE))));
+        assert_eq!(steered("5m"), None);
+    }
+
+    #[test]
+    fn what_is_put_off_into_an_exception_comes_after_it() {
+        // The first is due within five minutes of 03:04:05.
+        let bounds = Bounds { except: "03:10-05:00".parse().expect("exceptions"), ..Bounds::none() };
+        let (claim, run) = called(every(5 * MINUTE).within(bounds).expect("it comes"), limits());
+        let mut job = Job::clone(&claim.job);
+        job.edit(Edit::PutOff { until: run.due + 20 * MINUTE, cut: None }, run.finished).expect("not deleted");
+        assert!(job.state.due.is_some_and(|due| due >= "2026-01-02T05:00:00Z".parse().expect("a time")));
+        assert_eq!(job.state.counters.missed, 1, "those in the exception are not");
     }
 
     /// The record of a call that the target turned away.

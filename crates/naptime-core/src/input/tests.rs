@@ -122,9 +122,10 @@ fn types_are_checked_field_by_field() {
 #[test]
 fn null_is_the_default_again() {
     let fields = json!({
-        "method": "POST", "headers": {"A": "1"}, "body": "x", "secret": true, "timeout": 5000, "sla": "1h",
+        "method": "POST", "headers": {"A": "1"}, "body": "x", "secret": true, "timeout": 5000, "sla": "2d",
         "retry": {"attempts": 1}, "success": [404], "lease": "20s", "steer": {"min": "1s", "max": "1h"}, "name": "n",
-        "tags": ["t"], "jitter": "1s", "align": true,
+        "tags": ["t"], "jitter": "1s", "align": true, "from": "2026-12-01T00:00Z", "until": "2030-01-01T00:00Z",
+        "except": "12-25",
     });
     let nulls = fields.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
     let old = job(with(minimal(), fields));
@@ -229,6 +230,124 @@ fn each_kind_of_timing_is_read() {
         &[("random", "1h"), ("window", "09:00-17:00"), ("days", "mon-fri"), ("tz", "Europe/Berlin")],
         "at random once in each 1h, 09:00-17:00, Mon-Fri (Europe/Berlin)",
     );
+}
+
+#[test]
+fn each_kind_of_timing_may_have_bounds() {
+    let check = |pairs: &[(&str, &str)], expect: &str| assert_eq!(timed(pairs).unwrap().describe(), expect);
+    let (from, until) = (("from", "2026-12-01 09:00"), ("until", "2027-01-01T00:00Z"));
+    check(&[("every", "5m"), from], "every 5m, from 2026-12-01 09:00 UTC");
+    check(&[("every", "5m"), from, ("tz", "Europe/Berlin")], "every 5m, from 2026-12-01 09:00 CET");
+    check(
+        &[("every", "5m"), until, ("except", "12-25, 01:00-03:00")],
+        "every 5m, until 2027-01-01 00:00 UTC, except 12-25, 01:00-03:00",
+    );
+    check(
+        &[("cron", "@daily"), ("tz", "Europe/Berlin"), from, ("except", "sat, sun")],
+        "cron @daily (Europe/Berlin), from 2026-12-01 09:00 CET, except Sat 00:00-24:00, Sun 00:00-24:00",
+    );
+    check(&[("random", "1h"), ("except", "12-24 to 01-02")], "at random once in each 1h (UTC), except 12-24..01-02");
+    check(&[("every", "5m"), ("from", "-"), ("until", "-"), ("except", "-"), ("tz", "-")], "every 5m");
+    check(&[("every", "5m"), ("except", "")], "every 5m");
+    let list = create(with(minimal(), json!({"except": ["12-25", "mon-fri 01:00-03:00"]})), "none").unwrap();
+    assert_eq!(list.spec.schedule.describe(), "every 5m, except 12-25, Mon-Fri 01:00-03:00");
+}
+
+#[test]
+fn faults_of_bounds_are_at_their_fields() {
+    let check = |pairs: &[(&str, &str)], expect: &[(&str, &str, &str)]| {
+        let networks = AllowedNetworks::public_only();
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let faults = read_schedule(&said(pairs), limits, id(), None).unwrap_err();
+        let faults: Vec<_> = faults.iter().map(|fault| (&*fault.field, fault.code, &*fault.detail)).collect();
+        assert_eq!(faults, expect, "{pairs:?}");
+    };
+    let every = ("every", "5m");
+    let conflict = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until` or `except`";
+    check(&[every, ("tz", "UTC")], &[("tz", "conflict", conflict)]);
+    check(&[every, ("tz", "UTC"), ("except", "-")], &[("tz", "conflict", conflict)]);
+    let not_a_time = "`soon` is not a time; write it like 2030-01-31T09:00:00Z";
+    let date = "`2027-01-01` has no time of day; write it like 2030-01-31T09:00:00Z";
+    let day = "there is no day `02-30`; write the month first, like 12-25, or a part of the day like 22:00-02:00";
+    check(
+        &[every, ("from", "soon"), ("until", "2027-01-01"), ("except", "12-25, 02-30")],
+        &[("from", "not_a_time", not_a_time), ("until", "not_a_time", date), ("except", "no_such_day", day)],
+    );
+    check(
+        &[("from", "soon")],
+        &[
+            (
+                "every",
+                "missing",
+                "when to call it is missing: say `every` (like 10s, 5m or 1h 30m), `cron` or `random`",
+            ),
+            ("from", "not_a_time", not_a_time),
+        ],
+    );
+    check(
+        &[every, ("from", "2027-01-01T00:00Z"), ("until", "2026-12-01T00:00Z")],
+        &[("until", "never", "Tue 2026-12-01 00:00:00 UTC is before Fri 2027-01-01 00:00:00 UTC, which is `from`")],
+    );
+    check(
+        &[("cron", "30 2 * * *"), ("except", "1am-3am")],
+        &[("except", "never", "`01:00-03:00` leaves no call; write exceptions that leave some time between")],
+    );
+    let sla = |sla: &str| create(with(minimal(), json!({"sla": sla, "except": "01:00-03:00"})), "none");
+    assert_eq!(sla("10m").unwrap_err(), [("sla".to_owned(), "shorter_than_period")]);
+    assert!(sla("125m").is_ok());
+    let networks = AllowedNetworks::public_only();
+    let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+    let value = with(minimal(), json!({"sla": "10m", "except": "01:00-03:00"}));
+    let faults = read_new(value, limits, id()).unwrap_err();
+    assert_eq!(faults[0].detail, "calls can be 2h 5m apart, so an SLA of 10m could not be met");
+}
+
+#[test]
+fn a_change_of_bounds_changes_what_it_names() {
+    let check = |old: &[(&str, &str)], new: &[(&str, &str)], expect: &str| {
+        let old = job(with(json!({"url": "https://example.com/"}), said(old)));
+        let schedule = change(said(new), &old).unwrap().schedule;
+        assert_eq!(schedule.describe(), expect, "{new:?}");
+        if new.iter().all(|(name, _)| ["from", "until", "except"].contains(name)) {
+            assert_eq!(schedule.base(), old.spec.schedule.base(), "it keeps its grid");
+        }
+    };
+    let every = &[("every", "5m"), ("until", "2027-01-01T00:00Z"), ("except", "12-25"), ("tz", "Europe/Berlin")][..];
+    let until = "until 2027-01-01 01:00 CET";
+    check(every, &[], &format!("every 5m, {until}, except 12-25 (Europe/Berlin)"));
+    check(every, &[("except", "-")], &format!("every 5m, {until}"));
+    check(every, &[("except", "-"), ("until", "-")], "every 5m");
+    check(
+        every,
+        &[("until", "2028-01-01 00:00")],
+        "every 5m, until 2028-01-01 00:00 CET, except 12-25 (Europe/Berlin)",
+    );
+    check(every, &[("tz", "-")], "every 5m, until 2027-01-01 00:00 UTC, except 12-25");
+    check(every, &[("jitter", "1m")], &format!("every 5m, within 1m, {until}, except 12-25 (Europe/Berlin)"));
+    check(every, &[("every", "10m")], &format!("every 10m, {until}, except 12-25 (Europe/Berlin)"));
+    check(every, &[("cron", "@daily")], &format!("cron @daily (Europe/Berlin), {until}, except 12-25"));
+    check(
+        every,
+        &[("random", "1d"), ("tz", "UTC")],
+        "at random once in each 1d (UTC), until 2027-01-01 00:00 UTC, except 12-25",
+    );
+    let cron = &[("cron", "@daily"), ("tz", "Asia/Tokyo"), ("except", "sun")][..];
+    check(cron, &[("every", "1h")], "every 1h, except Sun 00:00-24:00 (Asia/Tokyo)");
+    check(cron, &[("every", "1h"), ("except", "-")], "every 1h");
+    check(cron, &[("tz", "UTC")], "cron @daily (UTC), except Sun 00:00-24:00");
+    check(&[("every", "5m")], &[("except", "12-25")], "every 5m, except 12-25");
+    // What is shown can be sent back.
+    for timing in [every, cron] {
+        let old = job(with(json!({"url": "https://example.com/"}), said(timing)));
+        let mut shown = serde_json::to_value(crate::Timing::of(&old.spec.schedule)).unwrap();
+        shown.as_object_mut().unwrap().retain(|name, _| TIMING.contains(&name.as_str()));
+        assert_eq!(change(shown, &old).unwrap(), *old.spec);
+    }
+    // A pattern that is refused now gets bounds as it is.
+    let old = job(with(json!({"url": "https://example.com/"}), said(cron)));
+    let refused = Schedule::Cron(crate::Cron::stored("MON 9 * * *", crate::Zone::UTC, None));
+    let old = Job { spec: Spec { schedule: refused.clone(), ..Spec::clone(&old.spec) }.into(), ..old };
+    assert_eq!(change(json!({"except": "sun"}), &old).unwrap().schedule.base(), &refused);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! When an endpoint is called: one of three kinds, each with fields of its own.
 //!
-//! What is not said stays, the zone even if the kind changes. The same timing again is the same schedule, on its grid.
+//! Each kind may have bounds (`from`, `until`, `except`).
+//!
+//! What is not said stays, the zone and the bounds even if the kind changes. The same timing again is the same schedule, on its grid.
 
 use std::time::Duration;
 
 use super::Limits;
 use super::fields::Fields;
 use crate::duration::{self, MAX_PERIOD};
-use crate::{Cron, Days, Invalid, JobId, Random, Schedule, Spec, Time, Windows, Zone};
+use crate::{Bounds, Cron, Days, Exceptions, Invalid, JobId, Random, Schedule, Spec, Time, Windows, Zone, read_at};
 
 /// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
 const SAMPLE: usize = 100;
@@ -22,52 +24,64 @@ const PARTS: [(&str, &[&str]); 5] = [
     ("jitter", &["every"]),
     ("window", &["random"]),
     ("days", &["random"]),
-    ("tz", &["cron", "random"]),
+    // Of an `every`, only the bounds have a zone.
+    ("tz", &["cron", "random", "every"]),
 ];
+/// The fields that go with every kind.
+const BOUNDS: [&str; 3] = ["from", "until", "except"];
 
 /// The schedule that the fields say, or the one there is already.
 pub(super) fn schedule(fields: &mut Fields, limits: Limits<'_>, id: JobId, old: Option<&Schedule>) -> Option<Schedule> {
+    let reader = Reader { limits, id, old: old.map(Schedule::base), bounded: old };
     let parts = PARTS.map(|(part, _)| part);
-    if !KINDS.iter().chain(&parts).any(|name| fields.has(name)) && old.is_some() {
-        return old.cloned();
-    }
-    let said: Vec<&str> = KINDS.into_iter().filter(|kind| fields.says(kind)).collect();
-    let Some(kind) = said.first().copied().or(old.map(Schedule::kind)) else {
-        let detail = "when to call it is missing: say `every` (like 10s, 5m or 1h 30m), `cron` or `random`";
-        fields.fault("every", "missing", detail);
-        for name in KINDS.iter().chain(&parts) {
-            fields.skip(name);
-        }
-        return None;
+    let is_said = |fields: &Fields, names: &[&str]| names.iter().any(|name| fields.has(name));
+    let base = match reader.old {
+        Some(old) if !is_said(fields, &KINDS) && !is_said(fields, &parts) => Some(old.clone()),
+        _ => reader.base(fields),
     };
-    for other in KINDS.into_iter().filter(|other| *other != kind) {
-        if fields.skip(other) {
-            fields.fault(other, "conflict", format!("there is `{kind}` too; say one of them"));
-        }
-    }
-    for (part, kinds) in PARTS.into_iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
-        if fields.skip(part) {
-            let detail = format!("`{part}` goes with `{}`, not with `{kind}`", kinds.join("` and `"));
-            fields.fault(part, "conflict", detail);
-        }
-    }
-    let reader = Reader { limits, id, old };
-    match kind {
-        "every" => reader.every(fields),
-        "cron" => reader.cron(fields),
-        "random" => reader.random(fields),
-        _ => old.cloned(),
-    }
+    reader.within_bounds(fields, base)
 }
 
 struct Reader<'a> {
     limits: Limits<'a>,
     id: JobId,
-    /// What there is already; none of a new job.
+    /// What there is already, without its bounds; none of a new job.
     old: Option<&'a Schedule>,
+    /// The same with its bounds.
+    bounded: Option<&'a Schedule>,
 }
 
 impl Reader<'_> {
+    /// The schedule without its bounds.
+    fn base(&self, fields: &mut Fields) -> Option<Schedule> {
+        let said: Vec<&str> = KINDS.into_iter().filter(|kind| fields.says(kind)).collect();
+        let Some(kind) = said.first().copied().or(self.old.map(Schedule::kind)) else {
+            let detail = "when to call it is missing: say `every` (like 10s, 5m or 1h 30m), `cron` or `random`";
+            fields.fault("every", "missing", detail);
+            for name in KINDS.iter().chain(&PARTS.map(|(part, _)| part)) {
+                fields.skip(name);
+            }
+            return None;
+        };
+        for other in KINDS.into_iter().filter(|other| *other != kind) {
+            if fields.skip(other) {
+                fields.fault(other, "conflict", format!("there is `{kind}` too; say one of them"));
+            }
+        }
+        for (part, kinds) in PARTS.into_iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
+            if fields.skip(part) {
+                let detail = format!("`{part}` goes with `{}`, not with `{kind}`", kinds.join("` and `"));
+                fields.fault(part, "conflict", detail);
+            }
+        }
+        match kind {
+            "every" => self.every(fields),
+            "cron" => self.cron(fields),
+            "random" => self.random(fields),
+            _ => self.old.cloned(),
+        }
+    }
+
     fn every(&self, fields: &mut Fields) -> Option<Schedule> {
         let old = match self.old {
             Some(Schedule::Every { period, anchor, jitter }) => Some((*period, *anchor, *jitter)),
@@ -153,9 +167,41 @@ impl Reader<'_> {
         fields.note(random).map(Schedule::Random)
     }
 
+    /// The schedule within the bounds that are said, or else those there are already. If there is no schedule to be had,
+    /// they are read for their faults.
+    fn within_bounds(&self, fields: &mut Fields, base: Option<Schedule>) -> Option<Schedule> {
+        let is_every = base.as_ref().is_some_and(|base| base.kind() == "every");
+        let zone_said = is_every && fields.says("tz");
+        let zone = match base.as_ref().and_then(Schedule::zone) {
+            Some(name) => Zone::parse(name).ok(),
+            None => self.zone(fields),
+        };
+        let old = self.bounded.and_then(Schedule::bounds).cloned().unwrap_or_else(Bounds::none);
+        let in_zone = zone.clone().unwrap_or(Zone::UTC);
+        let read_time = |text: &str| read_at(text, Some(&in_zone));
+        let from = fields.parsed("from", read_time).some().or(old.from, None);
+        let until = fields.parsed("until", read_time).some().or(old.until, None);
+        let list = |list: Vec<String>| Exceptions::parse_list(list.iter().map(String::as_str));
+        let except = fields.list("except", "exceptions", list).or(old.except, Exceptions::default());
+        if BOUNDS.iter().any(|name| fields.is_faulty(name)) {
+            return None;
+        }
+        let bounds = Bounds { from, until, except, zone: zone? };
+        if zone_said && bounds.is_none() {
+            let detail = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until` or `except`";
+            fields.fault("tz", "conflict", detail);
+        }
+        let base = base?;
+        // What was stored before is not judged again.
+        if Some(&base) == self.old && self.bounded.is_some_and(|old| old.bounds() == Some(&bounds)) {
+            return self.bounded.cloned();
+        }
+        fields.note(base.within(bounds))
+    }
+
     /// The zone that is said, or else the one there is already, or else UTC.
     fn zone(&self, fields: &mut Fields) -> Option<Zone> {
-        let old = || self.old.and_then(Schedule::zone).and_then(|name| Zone::parse(name).ok());
+        let old = || self.bounded.and_then(Schedule::zone).and_then(|name| Zone::parse(name).ok());
         let zone = fields.parsed("tz", Zone::parse).or(old().unwrap_or(Zone::UTC), Zone::UTC);
         Some(zone).filter(|_| !fields.is_faulty("tz"))
     }
@@ -169,7 +215,8 @@ pub(super) fn check_sla(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
     if !is_sla_changed && old.is_some_and(|old| old.schedule == new.schedule) {
         return;
     }
-    let gap = new.schedule.longest_gap().unwrap_or_else(|| gaps(&new.schedule).1);
+    let gap = new.schedule.longest_gap().unwrap_or_else(|| gaps(new.schedule.base()).1);
+    let gap = gap.max(new.schedule.longest_exception());
     if sla >= gap {
         return;
     }

@@ -58,6 +58,17 @@ impl Grid {
         u64::try_from(before).unwrap_or(0) + u64::from(self.occurrence(last) <= now)
     }
 
+    /// The occurrences later than `after`, up to and including `until`.
+    pub(super) fn count(&self, after: Time, until: Time) -> u64 {
+        // The number of the last grid point whose occurrence has come.
+        let last = |at: Time| {
+            let point = self.floor(at.millis());
+            let number = point.saturating_sub(self.anchor).div_euclid(self.period);
+            if self.occurrence(point) > at { number.saturating_sub(1) } else { number }
+        };
+        u64::try_from(last(until).saturating_sub(last(after))).unwrap_or(0)
+    }
+
     /// The grid point that is not later than `at`, and less than a period earlier.
     fn floor(&self, at: i64) -> i64 {
         at.saturating_sub(at.saturating_sub(self.anchor).rem_euclid(self.period))

@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod bounds;
 mod cron;
 mod every;
+mod except;
 mod random;
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -33,6 +33,12 @@ pub struct Timing {
     pub tz: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
     /// All of it in words.
     pub text: String,
 }
@@ -40,13 +46,17 @@ pub struct Timing {
 impl Timing {
     /// The fields of this schedule.
     pub fn of(schedule: &Schedule) -> Self {
+        let bounds = schedule.bounds();
         let common = Self {
             kind: schedule.kind(),
             tz: schedule.zone().map(str::to_owned),
+            from: bounds.and_then(|bounds| bounds.from),
+            until: bounds.and_then(|bounds| bounds.until),
+            except: bounds.map(|bounds| &bounds.except).filter(|except| !except.is_empty()).map(ToString::to_string),
             text: schedule.describe(),
             ..Self::default()
         };
-        match schedule {
+        match schedule.base() {
             Schedule::Every { period, jitter, .. } => Self {
                 every: Some(duration::show(*period)),
                 jitter: jitter.map(|jitter| duration::show(jitter.within)),
@@ -61,6 +71,8 @@ impl Timing {
                 ..common
             },
             Schedule::Once { at } => Self { at: Some(*at), ..common },
+            // A plain schedule has none.
+            Schedule::Bounded(_) => common,
         }
     }
 }

@@ -1,0 +1,68 @@
+//! How far apart exceptions put two occurrences.
+
+use std::time::Duration;
+
+use super::piece::Piece;
+use super::{Bounded, MILLISECOND, SAMPLED_FROM};
+use crate::Time;
+
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+/// The most gaps that are measured, in the order of time.
+const MAX_MEASURED: usize = 1_000;
+const MILLIS_PER_MINUTE: i64 = 60_000;
+
+impl Bounded {
+    /// The longest time between two occurrences that have an exception with occurrences of the plain schedule between
+    /// them: in a year, and around each date. Zero if there is none.
+    pub(in crate::schedule) fn longest_exception(&self) -> Duration {
+        let mut longest = self.longest_between(SAMPLED_FROM, SAMPLED_FROM + YEAR);
+        let first_minute = SAMPLED_FROM.millis() / MILLIS_PER_MINUTE;
+        for start in self.bounds.except.starts_of_dates(first_minute) {
+            // By the clock; no zone is a day from UTC.
+            let start = Time::from_millis(start * MILLIS_PER_MINUTE);
+            longest = longest.max(self.longest_between(start - DAY, start + 2 * DAY));
+        }
+        longest
+    }
+
+    /// The longest gap that begins between two times and is due to an exception.
+    fn longest_between(&self, mut from: Time, until: Time) -> Duration {
+        let mut longest = Duration::ZERO;
+        for _ in 0..MAX_MEASURED {
+            let Some((gap, end)) = self.exception_after(from, until) else { break };
+            (longest, from) = (longest.max(gap), end);
+        }
+        longest
+    }
+
+    /// The first gap after `from` that is due to an exception, and where it ends. It begins before `until`.
+    fn exception_after(&self, from: Time, until: Time) -> Option<(Duration, Time)> {
+        let mut at = from;
+        for _ in 0..MAX_MEASURED {
+            let next = self.base.first(at).filter(|next| *next < until)?;
+            let piece = Piece::at(&self.bounds.except, &self.bounds.zone, next)?;
+            if piece.is_excepted {
+                let end = self.allowed(Some(next))?;
+                return Some((end.since(self.before(next)?), end));
+            }
+            at = piece.end - MILLISECOND;
+        }
+        None
+    }
+
+    /// The last occurrence of the plain schedule before `at`, which is one.
+    fn before(&self, at: Time) -> Option<Time> {
+        let mut end = at - MILLISECOND;
+        let mut reach = Duration::from_secs_f64((1.0 / self.base.mean_rate()).clamp(1.0, YEAR.as_secs_f64()));
+        while self.base.count(end - reach, end) == 0 {
+            reach = (reach < 400 * YEAR).then(|| reach * 2)?;
+        }
+        let mut start = end - reach;
+        while self.base.count(start, end) > 1 {
+            let middle = Time::from_millis(start.millis() + (end.millis() - start.millis()) / 2);
+            if self.base.count(middle, end) > 0 { start = middle } else { end = middle }
+        }
+        self.base.first(start)
+    }
+}
