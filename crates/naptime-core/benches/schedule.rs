@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use criterion::measurement::{Measurement, WallTime};
 use criterion::{Criterion, criterion_group, criterion_main};
-use naptime_core::{Cron, Random, Schedule, Time, Zone};
+use naptime_core::{Bounds, Cron, Random, Schedule, Time, Zone};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const VECTORS: &str = include_str!("../tests/vectors/cron.tsv");
@@ -14,6 +14,11 @@ const TIMES: u32 = 200;
 
 fn cron(text: &str, zone: &str) -> Schedule {
     Schedule::Cron(Cron::parse(text, Zone::parse(zone).expect("a zone"), 7).expect("a pattern"))
+}
+
+fn except(schedule: Schedule, except: &str) -> Schedule {
+    let zone = Zone::parse("Europe/Berlin").expect("a zone");
+    schedule.within(Bounds { except: except.parse().expect("exceptions"), zone, ..Bounds::none() }).expect("it comes")
 }
 
 fn schedules() -> Vec<Schedule> {
@@ -37,6 +42,8 @@ fn schedules() -> Vec<Schedule> {
         random(DAY / 24, Some("09:00-12:00, 14:00-17:00, 22:00-02:00"), "mon-fri", "Europe/Berlin"),
         random(DAY * 23 / 24, None, "mon-sun", "Europe/Berlin"),
         random(DAY * 7 / 24, Some("09:00-17:00"), "mon", "America/New_York"),
+        except(Schedule::aligned(DAY / 288), "12-24..01-02, 12-25, mon-fri 01:00-03:00"),
+        except(cron("*/5 * * * *", "Europe/Berlin"), "2026-12-25, 12-24..01-02, mon-fri 01:00-03:00"),
     ]
 }
 
@@ -90,6 +97,10 @@ fn outage(c: &mut Criterion) {
             (0..10_000).map(|_| black_box(&every_minute).next(black_box(now - 30 * DAY), now).missed).sum::<u64>()
         });
     });
+    let bounded = except(every_minute.clone(), "01:00-03:00, 12-25");
+    c.bench_function("next of a schedule with exceptions after a month", |b| {
+        b.iter(|| black_box(&bounded).next(black_box(now - 30 * DAY), now));
+    });
     let hourly = Random::new(DAY / 24, None, "mon-fri".parse().expect("days"), Zone::UTC, 7).expect("valid");
     let hourly = Schedule::Random(hourly);
     c.bench_function("next of a random schedule after a month", |b| {
@@ -103,6 +114,12 @@ fn parse(c: &mut Criterion) {
     c.bench_function("parse a cron", |b| b.iter(|| parse("0 9 * * MON-FRI")));
     c.bench_function("parse a cron that never comes", |b| b.iter(|| parse("0 0 31 2 *")));
     c.bench_function("parse a cron that is always skipped", |b| b.iter(|| parse("*/5 2 25-31 3 +SUN")));
+    let nightly = cron("0 2 * * *", "UTC");
+    let bounds = Bounds { except: "01:00-03:00".parse().expect("exceptions"), ..Bounds::none() };
+    c.bench_function("exceptions that leave nothing", |b| b.iter(|| nightly.clone().within(black_box(bounds.clone()))));
+    let bounded = except(cron("*/5 * * * *", "Europe/Berlin"), "01:00-03:00, 12-25");
+    c.bench_function("the longest gap with exceptions", |b| b.iter(|| black_box(&bounded).longest_exception()));
+    c.bench_function("mean rate of a cron with exceptions", |b| b.iter(|| black_box(&bounded).mean_rate()));
     let monthly = Schedule::Cron(parse("0 0 1 * *").expect("a pattern"));
     c.bench_function("mean rate of a monthly cron", |b| b.iter(|| black_box(&monthly).mean_rate()));
 }

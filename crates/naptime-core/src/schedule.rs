@@ -23,6 +23,7 @@ mod timing;
 mod tzdb;
 mod window;
 mod windows;
+mod words;
 mod zone;
 
 use std::iter;
@@ -113,7 +114,7 @@ impl Schedule {
         if bounds.is_none() {
             return Ok(base);
         }
-        let bounded = Bounded::new(base, bounds).ok_or_else(bounds::not_plain)?;
+        let bounded = Bounded::stored(base, bounds)?;
         bounded.check()?;
         Ok(Self::Bounded(Box::new(bounded)))
     }
@@ -131,7 +132,7 @@ impl Schedule {
     /// A plain schedule within the bounds of this one, whether they leave an occurrence or not.
     #[must_use]
     pub fn with_base(&self, base: Self) -> Self {
-        let bounded = self.bounds().and_then(|bounds| Bounded::new(base.clone(), bounds.clone()));
+        let bounded = self.bounds().and_then(|bounds| Bounded::stored(base.clone(), bounds.clone()).ok());
         bounded.map_or(base, |bounded| Self::Bounded(Box::new(bounded)))
     }
 
@@ -265,34 +266,6 @@ impl Schedule {
     /// Whether there is one occurrence only.
     pub fn is_once(&self) -> bool {
         matches!(self, Self::Once { .. })
-    }
-
-    /// The schedule in words: `every 5m`.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Every { period, jitter, .. } => {
-                let every = format!("every {}", show(*period));
-                match (jitter, self.is_aligned()) {
-                    (None, false) => every,
-                    (None, true) => every + ", on round times",
-                    (Some(jitter), false) => format!("{every}, within {}", show(jitter.within)),
-                    (Some(jitter), true) => format!("{every}, within {} after round times", show(jitter.within)),
-                }
-            }
-            Self::Cron(cron) => format!("cron {cron}"),
-            Self::Random(random) => {
-                let mut words = format!("at random once in each {}", show(random.period()));
-                if let Some(windows) = random.windows() {
-                    words += &format!(", {windows}");
-                }
-                if random.days() != Days::ALL {
-                    words += &format!(", {}", random.days());
-                }
-                words + &format!(" ({})", random.zone())
-            }
-            Self::Once { at } => format!("once at {at}"),
-            Self::Bounded(bounded) => bounded.describe(),
-        }
     }
 }
 

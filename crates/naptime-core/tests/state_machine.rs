@@ -56,6 +56,7 @@ struct Held {
 
 /// The plan in force: what the occurrences are counted by.
 struct InForce {
+    schedule: Schedule,
     period: Duration,
     first: Time,
 }
@@ -80,10 +81,41 @@ struct World {
     done: HashSet<(i64, Time)>,
 }
 
+impl InForce {
+    /// Whether the bounds leave this point of the grid. The only exception there is lasts from 00:02 to 00:03.
+    fn leaves(&self, point: Time) -> bool {
+        let Some(bounds) = self.schedule.bounds() else { return true };
+        let is_excepted = !bounds.except.is_empty() && (120_000..180_000).contains(&(point.millis() % 86_400_000));
+        !is_excepted && bounds.until.is_none_or(|until| point <= until)
+    }
+
+    /// How many occurrences come before `end`.
+    fn count_before(&self, end: Time) -> u64 {
+        let end = self.schedule.bounds().and_then(|bounds| bounds.until).map_or(end, |until| end.min(after(until)));
+        let points = u64::try_from(end.since(self.first).as_millis().div_ceil(self.period.as_millis())).unwrap();
+        if self.schedule.bounds().is_none() {
+            return points;
+        }
+        let points = (0..points).map(|n| self.first + Duration::from_millis(n * self.period.as_millis() as u64));
+        points.filter(|point| self.leaves(*point)).count() as u64
+    }
+
+    /// Whether nothing may be due any more.
+    fn may_be_over(&self) -> bool {
+        self.schedule.bounds().is_some_and(|bounds| bounds.until.is_some())
+    }
+}
+
+fn after(at: Time) -> Time {
+    at + Duration::from_millis(1)
+}
+
 impl World {
     fn new(period: u64, anchor: i64) -> Self {
-        let schedule =
-            Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None };
+        Self::of(every_millis(period, anchor))
+    }
+
+    fn of(schedule: Schedule) -> Self {
         let now = Time::from_millis(START);
         let spec = Spec::new(Endpoint::parse("http://foobar.net/").unwrap(), schedule);
         let job = NewJob { id: JobId::from(Uuid::from_u128(1)), spec, active: true }.into_job(now);
@@ -105,7 +137,7 @@ impl World {
 
     fn in_force(&self) -> Option<InForce> {
         let period = self.job.spec.schedule.period().unwrap();
-        self.job.state.due.map(|first| InForce { period, first })
+        self.job.state.due.map(|first| InForce { schedule: self.job.spec.schedule.clone(), period, first })
     }
 
     fn happen(&mut self, event: &Event) {
@@ -377,15 +409,12 @@ impl World {
         assert!(self.job.plan > before.plan, "4: a settle must see this edit: {edit:?}");
         // The plan ends. Its occurrences are the grid points up to now, those already settled or skipped, and the one
         // that is being called.
-        if let (Some(plan), Some(due)) = (self.plan.take(), before.state.due) {
+        if let Some(plan) = self.plan.take() {
             let calling = before.state.lock.as_ref().is_some_and(|lock| lock.plan == before.plan && took_on(lock));
             // What is not due yet may be an occurrence of the next plan.
-            let calling = calling && due <= self.now;
-            let mut point = plan.first;
-            while point < due || point <= self.now {
-                self.occurrences += 1;
-                point = point + plan.period;
-            }
+            let calling = calling && before.state.due.is_some_and(|due| due <= self.now);
+            let end = before.state.due.map_or(Time::from_millis(i64::MAX), |due| due.max(after(self.now)));
+            self.occurrences += plan.count_before(end);
             self.left += u64::from(calling);
         }
         self.plan = self.in_force();
@@ -402,7 +431,7 @@ impl World {
                 assert!(!job.is_claimable(end - Duration::from_millis(1), LONGEST_PAUSE), "1: a live lease is taken");
                 assert!(job.is_claimable(end, Duration::ZERO), "3: a lease that ran out can be taken");
             }
-            None if job.active => {
+            None if state.due.is_some() => {
                 assert_eq!(state.lock, None);
                 let (at, due) = (state.claim_at.expect("9: an active job can be claimed"), state.due.unwrap());
                 assert!(at <= due.max(self.now + LONGEST_PAUSE), "9: in reach");
@@ -416,14 +445,23 @@ impl World {
         if job.deleted_at.is_some() {
             assert!(!job.active && state.asked_at.is_none(), "4: a deleted job is never revived");
         }
-        assert_eq!(job.active, state.due.is_some());
+        assert!(job.active || state.due.is_none());
         let passed = match (&self.plan, state.due) {
             (Some(plan), Some(due)) => {
                 let (distance, period) = (due.since(plan.first).as_millis(), plan.period.as_millis());
                 assert_eq!(distance % period, 0, "7: on the grid");
-                u64::try_from(distance / period).unwrap()
+                assert!(plan.leaves(due), "7: {due} is outside the bounds");
+                plan.count_before(due)
             }
-            _ => 0,
+            (Some(plan), None) => {
+                assert!(plan.may_be_over(), "9: an active job is due");
+                plan.count_before(Time::from_millis(i64::MAX))
+            }
+            (None, _) => {
+                let until = job.spec.schedule.bounds().and_then(|bounds| bounds.until);
+                assert!(!job.active || until.is_some_and(|until| until < self.now + LONGEST_PAUSE), "9: a job is due");
+                0
+            }
         };
         let counters = state.counters;
         let accounted = counters.settled + counters.missed;
@@ -456,15 +494,29 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![4 => Just(Ok), 2 => Just(Timeout), 1 => Just(Failed), 1 => Just(Tls)]
 }
 
-fn schedule() -> impl Strategy<Value = Schedule> {
-    (prop_oneof![1_000u64..20_000, Just(3_600_000u64), 100u64..1_000], 0i64..50_000).prop_map(|(period, anchor)| {
-        Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None }
+fn every_millis(period: u64, anchor: i64) -> Schedule {
+    Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None }
+}
+
+/// A plain schedule, or one that ends, pauses for a minute, or both.
+fn schedule(periods: impl Strategy<Value = u64>) -> impl Strategy<Value = Schedule> {
+    let bounds = (prop::option::of(START..START + 200_000), any::<bool>(), 1_000u64..20_000);
+    (periods, 0i64..50_000, prop::option::of(bounds)).prop_map(|(period, anchor, bounds)| {
+        let Some((until, except, period)) = bounds else { return every_millis(period, anchor) };
+        // As it is stored: what is typed is refused if it is over.
+        let bounded = serde_json::json!({"bounded": {
+            "schedule": every_millis(period, anchor),
+            "until": until.map(Time::from_millis),
+            "except": if except { "00:02-00:03" } else { "" },
+            "tz": "UTC",
+        }});
+        serde_json::from_value(bounded).unwrap()
     })
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
-        3 => schedule().prop_map(|schedule| change(Change { schedule: Some(schedule), ..Change::default() })),
+        3 => schedule(prop_oneof![1_000u64..20_000, Just(3_600_000u64), 100u64..1_000]).prop_map(|schedule| change(Change { schedule: Some(schedule), ..Change::default() })),
         3 => any::<bool>().prop_map(|active| change(Change::switch(active))),
         1 => "[ab]".prop_map(|name| change(Change { name: Some(name), ..Change::default() })),
         1 => (1u32..4, 100u64..20_000).prop_map(|(attempts, backoff)| {
@@ -504,11 +556,10 @@ proptest! {
     /// Invariants 1, 3, 4, 7 and 9, bounded attempts and idempotent settles, all asserted after every event.
     #[test]
     fn invariants_1_3_4_7_9_hold_whatever_happens(
-        period in prop_oneof![1_000u64..20_000, 100u64..4_000],
-        anchor in 0i64..50_000,
+        schedule in schedule(prop_oneof![1_000u64..20_000, 100u64..4_000]),
         events in prop::collection::vec(event(), 0..60),
     ) {
-        let mut world = World::new(period, anchor);
+        let mut world = World::of(schedule);
         for event in &events {
             world.happen(event);
         }

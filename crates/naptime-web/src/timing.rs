@@ -10,6 +10,7 @@ pub(crate) fn zone(schedule: &Schedule) -> Zone {
     match schedule {
         Schedule::Cron(cron) => cron.zone().clone(),
         Schedule::Random(random) => random.zone().clone(),
+        Schedule::Bounded(bounded) => bounded.bounds().zone.clone(),
         Schedule::Every { .. } | Schedule::Once { .. } => Zone::UTC,
     }
 }

@@ -35,6 +35,9 @@ impl TimingArgs {
             ("window", &self.window),
             ("days", &self.days),
             ("tz", &self.tz),
+            ("from", &self.from),
+            ("until", &self.until),
+            ("except", &self.except),
         ] {
             put(&mut fields, name, text.as_deref());
         }
@@ -60,9 +63,9 @@ pub(crate) fn add_faults(faults: &mut Faults, invalid: Vec<Invalid>) {
 }
 
 /// The fields that messages name.
-const FLAGS: [&str; 17] = [
-    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "sla", "method", "body", "timeout", "at",
-    "in", "key", "after", "n",
+const FLAGS: [&str; 20] = [
+    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "sla", "method",
+    "body", "timeout", "at", "in", "key", "after", "n",
 ];
 
 /// The argument of a field.

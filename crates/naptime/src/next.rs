@@ -142,7 +142,7 @@ fn count(fields: &mut Map<String, Value>) -> Result<u64, Invalid> {
 impl Upcoming {
     fn json(&self) -> Value {
         let mut answer = json!({"schedule": Timing::of(&self.schedule)});
-        if let Schedule::Every { period, .. } = &self.schedule {
+        if let Schedule::Every { period, .. } = self.schedule.base() {
             answer["every_ms"] = json!(u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
         }
         answer["next"] = json!(self.times);

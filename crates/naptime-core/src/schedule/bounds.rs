@@ -78,15 +78,21 @@ impl Bounded {
         &self.bounds
     }
 
-    /// A schedule within bounds; none if it is no plain schedule that recurs.
-    pub(super) fn new(base: Schedule, mut bounds: Bounds) -> Option<Self> {
+    /// Takes back what was stored, whether an occurrence is left or not.
+    ///
+    /// # Errors
+    /// At `from`, if it is no plain schedule that recurs.
+    pub fn stored(base: Schedule, mut bounds: Bounds) -> Result<Self, Invalid> {
         match &base {
             Schedule::Every { .. } => {}
             Schedule::Cron(cron) => bounds.zone = cron.zone().clone(),
             Schedule::Random(random) => bounds.zone = random.zone().clone(),
-            Schedule::Once { .. } | Schedule::Bounded(_) => return None,
+            Schedule::Once { .. } | Schedule::Bounded(_) => {
+                let detail = "only what recurs has bounds, and it has them once";
+                return Err(Invalid::new("from", "not_recurring", detail));
+            }
         }
-        Some(Self { base, bounds })
+        Ok(Self { base, bounds })
     }
 
     /// Finds an occurrence, however far ahead.
@@ -145,24 +151,6 @@ impl Bounded {
         self.base.mean_rate() * kept * except.share_of_year()
     }
 
-    /// `, until 2027-01-01 00:00 UTC, except 12-25`.
-    pub(super) fn describe(&self) -> String {
-        let Bounds { from, until, except, zone } = &self.bounds;
-        let mut words = self.base.describe();
-        for (name, at) in [("from", from), ("until", until)] {
-            if let Some(at) = at {
-                words += &format!(", {name} {}", show(zone, *at));
-            }
-        }
-        if !except.is_empty() {
-            words += &format!(", except {except}");
-            if self.base.zone().is_none() && *zone != Zone::UTC {
-                words += &format!(" ({zone})");
-            }
-        }
-        words
-    }
-
     /// The last moment up to and including `now` that `from` leaves nothing behind: what is later may be an occurrence.
     fn not_before(&self, now: Time) -> Time {
         self.bounds.from.map_or(now, |from| now.max(from - MILLISECOND))
@@ -206,19 +194,12 @@ impl Bounded {
     }
 }
 
-/// To the minute, unless it has seconds.
-fn show(zone: &Zone, at: Time) -> String {
-    let clock = zone.clock(at);
-    let format = if at.millis() % 60_000 == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S%.f %Z" };
-    clock.map_or_else(|| at.to_string(), |clock| clock.strftime(format).to_string())
-}
-
 impl TryFrom<Fields> for Bounded {
     type Error = Invalid;
     fn try_from(fields: Fields) -> Result<Self, Invalid> {
         let Fields { schedule, from, until, except, tz } = fields;
         let bounds = Bounds { from, until, except, zone: Zone::parse(&tz)? };
-        Self::new(schedule, bounds).ok_or_else(not_plain)
+        Self::stored(schedule, bounds)
     }
 }
 
@@ -227,8 +208,4 @@ impl From<Bounded> for Fields {
         let Bounds { from, until, except, zone } = bounds;
         Self { schedule: base, from, until, except, tz: zone.name().to_owned() }
     }
-}
-
-pub(super) fn not_plain() -> Invalid {
-    Invalid::new("from", "not_recurring", "only what recurs has bounds, and it has them once")
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{Change, Claim, Edit, Endpoint, NewJob, Schedule, Spec, Then};
+use crate::{Bounds, Change, Claim, Edit, Endpoint, NewJob, Schedule, Spec, Then};
 
 const SLA: Duration = Duration::from_secs(60);
 
@@ -21,6 +21,18 @@ fn job() -> Job {
 
 /// Calls the job, and settles. Returns the breach that this ends.
 fn call(job: &mut Job, started: Time, finished: Time, outcome: Outcome, worker_since: Option<Time>) -> Option<Breach> {
+    let then = Then::Next { due: Some(started + Duration::from_secs(30)), missed: 0 };
+    call_then(job, (started, finished), outcome, worker_since, then)
+}
+
+/// The same, with what comes after it.
+fn call_then(
+    job: &mut Job,
+    (started, finished): (Time, Time),
+    outcome: Outcome,
+    worker_since: Option<Time>,
+    then: Then,
+) -> Option<Breach> {
     job.state.claim_at = Some(started);
     let token = Uuid::from_u128(started.millis().unsigned_abs().into()).into();
     let due = job.state.due.unwrap_or(started);
@@ -41,9 +53,34 @@ fn call(job: &mut Job, started: Time, finished: Time, outcome: Outcome, worker_s
         manual: false,
     };
     let breach = claim.job.breach_ended_by(&run, worker_since);
-    let then = Then::Next { due: Some(started + Duration::from_secs(30)), missed: 0 };
     assert!(job.settle(&claim.settled(Some(run), then), finished));
     breach
+}
+
+#[test]
+fn a_promise_ends_with_the_last_call() {
+    let check = |until: i64, promised: bool| {
+        let (id, mut spec) = (job().id, Spec::clone(&job().spec));
+        let bounds = Bounds { until: Some(at(until)), ..Bounds::none() };
+        spec.schedule = spec.schedule.within(bounds).expect("it comes");
+        let mut job = NewJob { id, spec, active: true }.into_job(at(0));
+        let Some(due) = job.state.due else { return assert_eq!(job.state.watch, None, "nothing is ever called") };
+        let next = job.spec.schedule.next(due, due);
+        assert_eq!(next.due.is_some(), promised);
+        call_then(&mut job, (due, due), Outcome::Ok, None, Then::Next { due: next.due, missed: 0 });
+        assert_eq!(job.state.watch.is_some(), promised, "until {until}");
+        assert_eq!((job.breach(at(1000), None).is_some(), job.state.ended_at), (promised, None));
+        // A new name promises nothing; a later end does.
+        let edit = |job: &mut Job, change| job.edit(Edit::Change(Box::new(change)), at(100)).expect("not deleted");
+        edit(&mut job, Change { name: Some("b".to_owned()), ..Change::default() });
+        assert_eq!(job.state.watch.is_some(), promised);
+        let schedule = Some(job.spec.schedule.base().clone());
+        edit(&mut job, Change { schedule, ..Change::default() });
+        assert!(job.state.watch.is_some());
+    };
+    check(-1, false);
+    check(30, false);
+    check(60, true);
 }
 
 fn switch(job: &mut Job, active: bool, now: Time) {

@@ -1,7 +1,7 @@
 //! Schedules as documents.
 
 use mongodb::bson::DateTime;
-use naptime_core::{Cron, Days, Invalid, Jitter, Random, Schedule, Windows, Zone};
+use naptime_core::{Bounded, Bounds, Cron, Days, Exceptions, Invalid, Jitter, Random, Schedule, Windows, Zone};
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,17 @@ pub(super) enum ScheduleDocument {
     Once {
         at: DateTime,
     },
+    /// One of the others but for `once`, within bounds.
+    Bounded {
+        schedule: Box<ScheduleDocument>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<DateTime>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<DateTime>,
+        #[serde(default, skip_serializing_if = "Exceptions::is_empty")]
+        except: Exceptions,
+        tz: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +72,16 @@ pub(super) fn schedule(schedule: &Schedule) -> ScheduleDocument {
             seed: random.seed().cast_signed(),
         },
         Schedule::Once { at } => ScheduleDocument::Once { at: date(*at) },
+        Schedule::Bounded(bounded) => {
+            let Bounds { from, until, except, zone } = bounded.bounds();
+            ScheduleDocument::Bounded {
+                schedule: Box::new(self::schedule(bounded.base())),
+                from: from.map(date),
+                until: until.map(date),
+                except: except.clone(),
+                tz: zone.name().to_owned(),
+            }
+        }
     }
 }
 
@@ -83,5 +104,9 @@ fn parse(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
             Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)
         }
         ScheduleDocument::Once { at } => Schedule::Once { at: time(at) },
+        ScheduleDocument::Bounded { schedule, from, until, except, tz } => {
+            let bounds = Bounds { from: from.map(time), until: until.map(time), except, zone: Zone::parse(&tz)? };
+            Schedule::Bounded(Box::new(Bounded::stored(parse(*schedule)?, bounds)?))
+        }
     })
 }

@@ -33,7 +33,7 @@ impl Among {
     /// How a schedule lies among the others of its period. `old`: the endpoint whose it is to be, as it is now. None if
     /// it is no `every`.
     pub(super) async fn find(app: &App, schedule: &Schedule, old: Option<&Job>) -> Option<Self> {
-        let Schedule::Every { period, jitter, .. } = schedule else { return None };
+        let Schedule::Every { period, jitter, .. } = schedule.base() else { return None };
         let first = schedule.first(app.now())?;
         let spread = app.planner.planned(&app.store, PATIENCE).await.map(|planned| {
             // What was changed since was added up as it was before.
@@ -115,7 +115,7 @@ impl Among {
 }
 
 fn is_every(schedule: &Schedule, period: Duration) -> bool {
-    matches!(schedule, Schedule::Every { period: other, .. } if *other == period)
+    matches!(schedule.base(), Schedule::Every { period: other, .. } if *other == period)
 }
 
 /// How long after a round time the one comes, no finer than times are told apart.

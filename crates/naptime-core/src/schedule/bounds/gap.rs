@@ -16,45 +16,46 @@ impl Bounded {
     /// The longest time between two occurrences that have an exception with occurrences of the plain schedule between
     /// them: in a year, and around each date. Zero if there is none.
     pub(in crate::schedule) fn longest_exception(&self) -> Duration {
-        let mut longest = self.longest_between(SAMPLED_FROM, SAMPLED_FROM + YEAR);
+        let usual_gap = Duration::from_secs_f64((1.0 / self.base.mean_rate()).clamp(1.0, YEAR.as_secs_f64()));
+        let longest_between = |from, until| self.longest_between(from, until, usual_gap);
+        let mut longest = longest_between(SAMPLED_FROM, SAMPLED_FROM + YEAR);
         let first_minute = SAMPLED_FROM.millis() / MILLIS_PER_MINUTE;
         for start in self.bounds.except.starts_of_dates(first_minute) {
             // By the clock; no zone is a day from UTC.
             let start = Time::from_millis(start * MILLIS_PER_MINUTE);
-            longest = longest.max(self.longest_between(start - DAY, start + 2 * DAY));
+            longest = longest.max(longest_between(start - DAY, start + 2 * DAY));
         }
         longest
     }
 
     /// The longest gap that begins between two times and is due to an exception.
-    fn longest_between(&self, mut from: Time, until: Time) -> Duration {
+    fn longest_between(&self, mut from: Time, until: Time, usual_gap: Duration) -> Duration {
         let mut longest = Duration::ZERO;
         for _ in 0..MAX_MEASURED {
-            let Some((gap, end)) = self.exception_after(from, until) else { break };
+            let Some((gap, end)) = self.exception_after(from, until, usual_gap) else { break };
             (longest, from) = (longest.max(gap), end);
         }
         longest
     }
 
     /// The first gap after `from` that is due to an exception, and where it ends. It begins before `until`.
-    fn exception_after(&self, from: Time, until: Time) -> Option<(Duration, Time)> {
+    fn exception_after(&self, from: Time, until: Time, usual_gap: Duration) -> Option<(Duration, Time)> {
         let mut at = from;
         for _ in 0..MAX_MEASURED {
             let next = self.base.first(at).filter(|next| *next < until)?;
             let piece = Piece::at(&self.bounds.except, &self.bounds.zone, next)?;
             if piece.is_excepted {
                 let end = self.allowed(Some(next))?;
-                return Some((end.since(self.before(next)?), end));
+                return Some((end.since(self.before(next, usual_gap)?), end));
             }
             at = piece.end - MILLISECOND;
         }
         None
     }
 
-    /// The last occurrence of the plain schedule before `at`, which is one.
-    fn before(&self, at: Time) -> Option<Time> {
+    /// The last occurrence of the plain schedule before `at`, which is one. It is looked for `reach` back, and then further.
+    fn before(&self, at: Time, mut reach: Duration) -> Option<Time> {
         let mut end = at - MILLISECOND;
-        let mut reach = Duration::from_secs_f64((1.0 / self.base.mean_rate()).clamp(1.0, YEAR.as_secs_f64()));
         while self.base.count(end - reach, end) == 0 {
             reach = (reach < 400 * YEAR).then(|| reach * 2)?;
         }

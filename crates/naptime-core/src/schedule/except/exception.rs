@@ -111,7 +111,7 @@ fn read_weekly(item: &str) -> Result<(Exception, bool), Invalid> {
             format!("`{item}` is a part of a date; write `{date}` for all of that day, or weekdays before the part");
         return Err(fault("not_an_exception", detail));
     }
-    let end = words.iter().rposition(|word| has_digit(&word) || is_half(word)).unwrap_or(start) + 1;
+    let end = words.iter().rposition(|word| has_digit(word) || is_half(word)).unwrap_or(start) + 1;
     let (before, behind) = (&words[..start], &words[end..]);
     let behind = behind.strip_prefix(&["on"]).unwrap_or(behind);
     let days = match (before, behind) {
