@@ -18,12 +18,12 @@ impl Bounded {
     pub(in crate::schedule) fn longest_exception(&self) -> Duration {
         let usual_gap = Duration::from_secs_f64((1.0 / self.base.mean_rate()).clamp(1.0, YEAR.as_secs_f64()));
         let longest_between = |from, until| self.longest_between(from, until, usual_gap);
-        let mut longest = longest_between(SAMPLED_FROM, SAMPLED_FROM + YEAR);
-        let first_minute = SAMPLED_FROM.millis() / MILLIS_PER_MINUTE;
-        for start in self.bounds.except.starts_of_dates(first_minute) {
-            // By the clock; no zone is a day from UTC.
-            let start = Time::from_millis(start * MILLIS_PER_MINUTE);
-            longest = longest.max(longest_between(start - DAY, start + 2 * DAY));
+        let start = self.bounds.from.unwrap_or(SAMPLED_FROM);
+        let mut longest = longest_between(start, start + YEAR);
+        for first_minute in self.bounds.except.starts_of_dates(start.millis() / MILLIS_PER_MINUTE) {
+            // By the clock; no zone is a day from UTC. Weekdays that adjoin are seen whole.
+            let date = Time::from_millis(first_minute * MILLIS_PER_MINUTE);
+            longest = longest.max(longest_between(start.max(date - 15 * DAY), date + 2 * DAY));
         }
         longest
     }
