@@ -52,6 +52,12 @@ impl Zone {
         self.clock(at).map_or_else(|| at.to_string(), |clock| clock.strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string())
     }
 
+    /// The moment as it is typed in this zone: `2026-01-05 09:00:00+01:00`. With the offset, it means one moment also when
+    /// clocks are put back.
+    pub fn write(&self, at: Time) -> String {
+        self.clock(at).map_or_else(|| at.to_string(), |clock| clock.strftime("%Y-%m-%d %H:%M:%S%.f%:z").to_string())
+    }
+
     /// The moment as a clock in this zone shows it; none outside the years -9999 to 9999.
     pub(crate) fn clock(&self, at: Time) -> Option<Zoned> {
         Some(Timestamp::from_millisecond(at.millis()).ok()?.to_zoned(self.0.clone()))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naptime_core::input::TIMING;
 use naptime_core::schedule::WEEKDAYS;
-use naptime_core::{Invalid, Job, JobId, Request, Retry, Rev, Statuses, Timing, Zone, duration};
+use naptime_core::{Invalid, Job, JobId, Request, Retry, Rev, Statuses, Time, Timing, Zone, duration};
 use serde_json::{Map, Value};
 
 use super::labels;
@@ -15,7 +15,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 25] = [
+const FIELDS: [Field; 28] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -25,6 +25,9 @@ const FIELDS: [Field; 25] = [
     ("window", Kind::Text, |job| timing(job).window.unwrap_or_default()),
     ("days", Kind::List, |job| timing(job).days.unwrap_or(WEEKDAYS.to_vec()).join(", ")),
     ("tz", Kind::Text, |job| timing(job).tz.unwrap_or(Zone::UTC.to_string())),
+    ("from", Kind::Text, |job| at(job, |timing| timing.from)),
+    ("until", Kind::Text, |job| at(job, |timing| timing.until)),
+    ("except", Kind::Text, |job| timing(job).except.unwrap_or_default()),
     ("name", Kind::Text, |job| job.spec.name.clone()),
     ("active", Kind::Flag, |job| texts::flag(job.active)),
     ("method", Kind::Text, |job| job.spec.request.method.to_string()),
@@ -49,6 +52,8 @@ const KINDS: [(&str, &[&str]); 3] = [
     ("cron", &["cron", "tz"]),
     ("random", &["random", "window", "days", "tz"]),
 ];
+/// The fields that bound any kind of timing. Those of an `every` have a time zone too.
+const BOUNDS: [&str; 3] = ["from", "until", "except"];
 
 /// What the form holds.
 #[derive(Clone, Debug)]
@@ -147,6 +152,11 @@ impl Fields {
         faults.into_iter().map(worded).collect()
     }
 
+    /// Whether the timing has bounds.
+    pub(super) fn is_bounded(&self) -> bool {
+        BOUNDS.iter().any(|bound| !self.is_blank(bound))
+    }
+
     /// Whether something is said that most endpoints need not say.
     pub(super) fn says_more(&self) -> bool {
         let blank = Self::blank();
@@ -156,7 +166,8 @@ impl Fields {
     /// Whether a field is sent. A field of another kind of timing than the chosen one is not, whatever is typed in it.
     fn is_said(&self, path: &str, shown: &Self) -> bool {
         let of_kind = |(kind, parts): &(&str, &[&str])| *kind == self.kind && parts.contains(&path);
-        if TIMING.contains(&path) && !KINDS.iter().any(of_kind) {
+        let of_bounds = BOUNDS.contains(&path) || path == "tz" && self.is_bounded();
+        if TIMING.contains(&path) && !of_bounds && !KINDS.iter().any(of_kind) {
             return false;
         }
         // The field that names the kind is sent even if it is blank, so that this is a fault of its own.
@@ -176,6 +187,12 @@ pub(super) fn is_more(path: &str) -> bool {
 /// The kind of timing of this name, or else the one that a form begins with.
 fn known_kind(name: &str) -> &'static str {
     KINDS.iter().find(|(kind, _)| *kind == name).unwrap_or(&KINDS[0]).0
+}
+
+/// A time of the timing, as it is typed in the zone of the schedule.
+fn at(job: &Job, time: fn(&Timing) -> Option<Time>) -> String {
+    let zone = job.spec.schedule.zone().and_then(|name| Zone::parse(name).ok()).unwrap_or(Zone::UTC);
+    time(&timing(job)).map(|at| zone.write(at)).unwrap_or_default()
 }
 
 fn timing(job: &Job) -> Timing {

@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 27] = [
+const LABELS: [(&str, &str); 30] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -13,6 +13,9 @@ const LABELS: [(&str, &str); 27] = [
     ("window", "Window"),
     ("days", "Days"),
     ("tz", "Time zone"),
+    ("from", "From"),
+    ("until", "Until"),
+    ("except", "Except"),
     ("name", "Name"),
     ("active", "Active"),
     ("method", "Method"),

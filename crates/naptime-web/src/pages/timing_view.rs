@@ -82,7 +82,8 @@ impl Form<'_> {
                         "Minute, hour, day, month, weekday: 0 9 * * MON-FRI; or with the seconds first; or @hourly")))
                 }
                 (self.random())
-                div.kind.kind-cron.kind-random {
+                (self.bounds())
+                div.kind.kind-cron.kind-random.kind-bounded {
                     (self.input(&Input {
                         list: Some("zones"),
                         ..Input::text("tz", "Any name of the IANA database, like Europe/Berlin")
@@ -102,6 +103,20 @@ impl Form<'_> {
                 datalist #periods { @for period in ["10s", "1m", "5m", "15m", "1h", "6h", "1d"] { option value=(period) {} } }
                 (self.flag("align", "Counted in UTC; all endpoints on round times come at once"))
                 (self.input(&Input::text("jitter", "Each call comes up to this much later, at random; blank for none")))
+            }
+        }
+    }
+
+    /// From when, until when, and when not. It is open where something of it is wrong or said.
+    fn bounds(&self) -> Markup {
+        let faulty = ["from", "until", "except"].iter().any(|path| self.fault(path).is_some());
+        html! {
+            details.bounds open[faulty || self.fields.is_bounded()] {
+                summary { "From, until, except" }
+                (self.input(&Input::text("from", "No call before this, like 2027-01-31 09:00; blank for none")))
+                (self.input(&Input::text("until", "No call after this; blank for none")))
+                (self.input(&Input::text("except",
+                    "No call on 2026-12-25, 12-24..01-02 of each year, 01:00-03:00, mon-fri 12:00-13:00; blank for none")))
             }
         }
     }
