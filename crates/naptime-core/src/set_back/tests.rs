@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::{Cron, Endpoint, JobId, NewJob, Outcome, Spec, State, Steer, Token, WorkerId, Zone};
+use crate::{Bounds, Cron, Endpoint, JobId, NewJob, Outcome, Spec, State, Steer, Token, WorkerId, Zone};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -24,6 +24,12 @@ fn cron(pattern: &str) -> Schedule {
     Schedule::Cron(Cron::parse(pattern, Zone::UTC, 0).expect("a pattern"))
 }
 
+/// Every minute, and not now for a month.
+fn paused() -> Schedule {
+    let bounds = Bounds { except: "11-20..12-31".parse().expect("exceptions"), ..Bounds::none() };
+    every(60 * SECOND).within(bounds).expect("it comes")
+}
+
 /// What is recorded of a call that ended well at `finished`.
 fn called(state: &mut State, finished: Time) {
     let started = finished - SECOND;
@@ -34,7 +40,7 @@ fn called(state: &mut State, finished: Time) {
 
 #[test]
 fn what_a_right_clock_planned_stays() {
-    for schedule in [every(SECOND), every(90 * DAY), cron("0 3 1 1 *"), cron("* * * * *")] {
+    for schedule in [every(SECOND), every(90 * DAY), cron("0 3 1 1 *"), cron("* * * * *"), paused()] {
         let mut job = job(schedule.clone(), NOW - HOUR);
         for now in [NOW - HOUR, NOW - 4 * SECOND] {
             job.state.due = schedule.first(NOW - HOUR);
@@ -52,7 +58,7 @@ fn what_a_right_clock_planned_stays() {
 
 #[test]
 fn what_is_due_too_far_ahead_is_planned_anew() {
-    for schedule in [every(SECOND), every(30 * DAY), cron("0 3 1 1 *"), cron("* * * * *")] {
+    for schedule in [every(SECOND), every(30 * DAY), cron("0 3 1 1 *"), cron("* * * * *"), paused()] {
         let wrong = job(schedule.clone(), NOW + WRONG_BY);
         let right = wrong.after_set_back(NOW).unwrap_or_else(|| panic!("{schedule:?} stays"));
         assert_eq!(right.state.due, schedule.first(NOW));
