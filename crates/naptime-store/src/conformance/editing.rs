@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, Change, Edit, Headers, Job, JobId, Method, NewJob, Plan, Request, Retry, Rev, Schedule, State, Steer,
+    Bounds, By, Change, Edit, Headers, Job, JobId, Method, NewJob, Plan, Random, Request, Retry, Rev, Schedule, State,
+    Steer, Zone,
 };
 use uuid::Uuid;
 
@@ -114,6 +115,22 @@ pub async fn what_is_unknown_is_not_found<B: Backend>() {
     assert!(matches!(case.store.get(unknown).await, Err(Error::NotFound)), "nothing was made of it");
 }
 
+/// A schedule with all that one can have besides.
+fn random() -> Schedule {
+    let (zone, windows) = (Zone::parse("Europe/Berlin").expect("a zone"), "09:00-12:00, 22:00-02:00".parse());
+    let days = "mon-fri".parse().expect("days");
+    Schedule::Random(Random::new(HOUR, windows.ok(), days, zone, u64::MAX).expect("a schedule"))
+}
+
+/// The same from a moment on, until another, and not always between.
+fn bounded(schedule: Schedule) -> Schedule {
+    let [from, until] = [1_767_225_600_001, 4_102_444_800_000].map(naptime_core::Time::from_millis);
+    let except = "2026-12-25, 12-24..01-02, mon-fri 01:00-03:00".parse().expect("exceptions");
+    let zone = Zone::parse("Asia/Tokyo").expect("a zone");
+    let bounds = Bounds { from: Some(from), until: Some(until), except, zone };
+    schedule.within(bounds).expect("a schedule")
+}
+
 pub async fn each_field_can_be_changed<B: Backend>() {
     let case = Case::<B>::new().await;
     let full = full_job().spec;
@@ -122,6 +139,9 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         Change { request: Some(full.request.clone()), ..Change::default() },
         Change { request: Some(Request::default()), ..Change::default() },
         Change { schedule: Some(full.schedule.clone()), ..Change::default() },
+        Change { schedule: Some(bounded(full.schedule.clone())), ..Change::default() },
+        Change { schedule: Some(bounded(random())), ..Change::default() },
+        Change { schedule: Some(random()), ..Change::default() },
         Change { retry: Some(full.retry.clone()), ..Change::default() },
         Change { sla: Some(full.sla), ..Change::default() },
         Change { sla: Some(None), ..Change::default() },

@@ -138,7 +138,10 @@ fn state(job: &Job, now: Time) -> Markup {
                 @match (job.active, state.due) {
                     (_, Some(due)) => { (status::next(now, due)) " " span.dim { "at " (format::clock(now, due)) } },
                     (false, None) => span.dim { "none, it is switched off" },
-                    (true, None) => span.dim { "none" },
+                    (true, None) => @match job.spec.schedule.bounds().and_then(|bounds| bounds.until) {
+                        Some(until) => span.dim { "none, it was called until " (format::clock(now, until)) },
+                        None => span.dim { "none" },
+                    },
                 }
                 @if let Some(asked) = state.asked_at { " " span.pill.busy { "call asked for " (format::time(now, asked)) } }
             }

@@ -10,7 +10,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 22] = [
+const TEXTS: [&str; 25] = [
     "url",
     "every",
     "jitter",
@@ -19,6 +19,9 @@ const TEXTS: [&str; 22] = [
     "window",
     "days",
     "tz",
+    "from",
+    "until",
+    "except",
     "method",
     "headers",
     "body",

@@ -52,13 +52,16 @@ const REQUEST: [Input; 5] = [
     Input("then.upsert.timeout", "Timeout", "", None),
 ];
 
-const TIMING: [Input; 6] = [
+const TIMING: [Input; 9] = [
     Input("then.upsert.jitter", "Jitter", "With a period: how much later a call may come", None),
     Input("then.upsert.cron", "Cron pattern", "In place of a period, like 0 9 * * mon-fri", None),
     Input("then.upsert.random", "Once in each", "In place of a period, at random, like 1h", None),
     Input("then.upsert.window", "Window", "With the one before, like 09:00-17:00", None),
     Input("then.upsert.days", "Days", "Like mon-fri; one on each line, if there are several", Some(1)),
     Input("then.upsert.tz", "Time zone", "Like Europe/Berlin", None),
+    Input("then.upsert.from", "From", "No call before this, like 2027-01-31 09:00", None),
+    Input("then.upsert.until", "Until", "No call after this", None),
+    Input("then.upsert.except", "Except", "Like 2026-12-25, 01:00-03:00, with commas between", None),
 ];
 
 const MORE: [Input; 9] = [
