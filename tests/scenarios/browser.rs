@@ -235,7 +235,7 @@ async fn a_fault_is_shown_at_its_field_and_nothing_typed_is_lost() {
     visit.types("url", "ftp://example.com/").await;
     visit.types("every", "soon").await;
     visit.types("name", "<script>alert(1)</script> $period").await;
-    visit.clicks("the rest of the form", "//summary").await;
+    visit.clicks("the rest of the form", "//details[@class = 'more']/summary").await;
     visit.types("headers", "Accept: text/plain\nX-A: b").await;
     visit.types("body", "\nfirst\n\nthird").await;
     visit.types("tags", "one, two").await;
@@ -308,7 +308,7 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.goto("/endpoints/new").await;
     visit.types("url", &format!("ftp://{}", "x".repeat(300))).await;
     visit.types("every", &"9".repeat(80)).await;
-    visit.clicks("the rest of the form", "//summary").await;
+    visit.clicks("the rest of the form", "//details[@class = 'more']/summary").await;
     // What is wrong with the period is said where the next calls would be.
     visit.sees_text("could be seconds or milliseconds").await;
     measure("the whole form").await;
@@ -320,7 +320,7 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.types("url", &target.url(&path)).await;
     visit.types("every", "1s").await;
     visit.types("name", &"Aprettylongname".repeat(6)).await;
-    visit.clicks("the rest of the form", "//summary").await;
+    visit.clicks("the rest of the form", "//details[@class = 'more']/summary").await;
     visit.types("tags", &format!("{}, short", "t".repeat(50))).await;
     visit.types("sla", "15m").await;
     visit.types("headers", &format!("X-Long: {}", "h".repeat(300))).await;

@@ -44,6 +44,10 @@ pub struct Limits<'a> {
 pub const TIMING: [&str; 11] =
     ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except"];
 
+/// The fields that are durations, by their paths.
+pub const DURATIONS: [&str; 9] =
+    ["every", "jitter", "random", "timeout", "sla", "retry.backoff", "steer.min", "steer.max", "lease"];
+
 /// Reads a new endpoint. It is switched off unless `active` says otherwise.
 ///
 /// # Errors

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use crate::input::DURATIONS;
+
 /// What happens on an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -93,7 +95,9 @@ impl<'de> Deserialize<'de> for Template {
         let mut fields = Map::deserialize(deserializer)?;
         for (name, value) in &mut fields {
             match value {
-                Value::Object(parts) => parts.iter_mut().for_each(|(part, value)| with_unit(part, value)),
+                Value::Object(parts) => {
+                    parts.iter_mut().for_each(|(part, value)| with_unit(&format!("{name}.{part}"), value));
+                }
                 value => with_unit(name, value),
             }
         }
@@ -101,13 +105,10 @@ impl<'de> Deserialize<'de> for Template {
     }
 }
 
-/// The fields that are durations, those within `retry` and `steer` among them.
-const DURATIONS: [&str; 9] = ["every", "jitter", "random", "timeout", "sla", "lease", "backoff", "min", "max"];
-
 /// The version before stored a number of milliseconds as a text without a unit, which input refuses by now.
-fn with_unit(name: &str, value: &mut Value) {
+fn with_unit(path: &str, value: &mut Value) {
     if let Value::String(text) = value
-        && DURATIONS.contains(&name)
+        && DURATIONS.contains(&path)
         && text.trim().bytes().all(|byte| byte.is_ascii_digit())
         // Blank is nothing, and input takes 0 as it is.
         && text.trim().bytes().any(|byte| byte != b'0')

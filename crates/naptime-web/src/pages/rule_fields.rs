@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use naptime_core::input::pairs_of_headers;
+use naptime_core::input::{DURATIONS, pairs_of_headers};
 use naptime_core::{Action, Rev, Rule, Template};
 use serde_json::{Map, Value};
 
@@ -39,10 +39,6 @@ const TEXTS: [&str; 25] = [
 ];
 /// Those that hold several things, one on each line.
 const LISTS: [&str; 2] = ["days", "tags"];
-/// Those whose numbers are milliseconds.
-const DURATIONS: [&str; 9] =
-    ["every", "jitter", "random", "timeout", "sla", "retry.backoff", "steer.min", "steer.max", "lease"];
-
 /// What the form holds.
 #[derive(Clone, Debug)]
 pub(super) struct RuleFields {
