@@ -185,7 +185,7 @@ impl Headers {
             None => Err(Invalid::new(
                 "headers",
                 "bad_line",
-                format!("`{}` is not a header; write one on each line, like Accept: text/plain", excerpt(line, 60)),
+                format!("`{}` is not a header; write it like Accept: text/plain", excerpt(line, 60)),
             )),
         };
         lines.map(split).collect()

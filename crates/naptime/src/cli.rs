@@ -348,9 +348,12 @@ pub(crate) struct EnqueueArgs {
     /// How long from now to call it: 30s, 2h
     #[arg(long = "in", value_name = "DURATION")]
     pub(crate) after: Option<String>,
-    /// When to call it: 2030-01-31T09:00:00Z
+    /// When to call it: 2030-01-31T09:00:00Z, or a time in the zone of --tz
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
+    /// The time zone of --at, such as Europe/Berlin
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
     /// What you know it by: with a key that a job has already, nothing is added
     #[arg(long)]
     pub(crate) key: Option<String>,

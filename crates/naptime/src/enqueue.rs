@@ -63,7 +63,9 @@ async fn print(store: &dyn Store, new: naptime_core::NewJob, past: bool) -> anyh
 /// The job as the arguments say, and whatever is wrong with any of them as a fault.
 fn read_job(args: &EnqueueArgs, input: &InputSettings, now: Time, faults: &mut Faults) -> Option<Once> {
     let mut fields = call_fields(&args.url, &args.call);
-    for (name, text) in [("timeout", &args.timeout), ("at", &args.at), ("in", &args.after), ("key", &args.key)] {
+    for (name, text) in
+        [("timeout", &args.timeout), ("at", &args.at), ("tz", &args.tz), ("in", &args.after), ("key", &args.key)]
+    {
         put(&mut fields, name, text.as_deref());
     }
     match args.retries.as_ref().map(|text| text.trim().parse::<u32>()) {

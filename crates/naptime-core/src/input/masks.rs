@@ -26,7 +26,10 @@ pub(super) fn unmask(sent: &mut Map<String, Value>, stored: Option<&Spec>) -> Ve
     let restored = url.map(|url| secret::unmask_url(url, &stored.endpoint.to_string(), stored.request.secret));
     let target = restored.as_deref().and_then(|url| Endpoint::parse(url).ok());
     let kept: Vec<(&str, &str)> = stored.request.headers.iter().collect();
-    let headers = sent.get("headers").cloned().and_then(|headers| pairs_of_headers(headers).ok());
+    let headers = match sent.get("headers") {
+        Some(Value::Null) => Some(Vec::new()),
+        headers => headers.cloned().and_then(|headers| pairs_of_headers(headers).ok()),
+    };
     let moved = target.is_some_and(|target| target.pool() != stored.endpoint.pool())
         || headers.as_deref().is_some_and(|headers| host(headers) != host(&kept));
     let was_secret = stored.request.secret;
@@ -41,6 +44,10 @@ pub(super) fn unmask(sent: &mut Map<String, Value>, stored: Option<&Spec>) -> Ve
         // A mask that is left in the URL is found when that is read.
         Some(restored) if !moved && !revealed => {
             sent.insert("url".to_owned(), restored.into());
+        }
+        None if moved && stored.shown_endpoint() != stored.endpoint => {
+            let detail = "it leads to another `Host` than before, so write the URL with its credentials again";
+            faults.push(Invalid::new("url", "masked", detail));
         }
         None if revealed && !shows_query => {
             let detail = "write the URL anew if its query is to be shown: what is secret now is not brought to light";
@@ -102,7 +109,7 @@ pub(super) fn no_body() -> Invalid {
 }
 
 /// The `Host` that these headers name: of several sites behind one address, it is the one that reads the request.
-fn host<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Option<&str> {
+pub(super) fn host<N: AsRef<str>, V: AsRef<str>>(headers: &[(N, V)]) -> Option<&str> {
     let named = headers.iter().find(|(name, _)| name.as_ref().eq_ignore_ascii_case("host"));
     named.map(|(_, value)| value.as_ref())
 }
@@ -128,8 +135,13 @@ fn check_moved<'a>(kept: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
 fn unmask_pairs(sent: &mut [(String, String)], stored: &[(&str, &str)]) -> Result<(), Invalid> {
     for index in 0..sent.len() {
         let (name, value) = &sent[index];
-        if value != MASK {
+        if !value.contains(MASK) {
             continue;
+        }
+        if value != MASK {
+            let shown = excerpt(name, MAX_SHOWN);
+            let detail = format!("the value of {shown} holds ••••, which stands for a whole value; write it out");
+            return Err(Invalid::new("headers", "masked", detail));
         }
         let same = |other: &str| other.eq_ignore_ascii_case(name);
         let nth = sent[..index].iter().filter(|(other, _)| same(other)).count();
@@ -210,6 +222,10 @@ mod tests {
         let same = change(&old, json!({"url": "https://example.com/b?c=3&token=••••"})).unwrap();
         assert_eq!(same.endpoint.to_string(), "https://example.com/b?c=3&token=t-1");
         assert!(change(&old, json!({"url": "https://EXAMPLE.com:443/", "headers": "Authorization: ••••"})).is_ok());
+        let host_alone = found(json!({"headers": {"Host": "evil.test"}}));
+        assert_eq!((&*host_alone.field, host_alone.code), ("url", "masked"));
+        let partly = found(json!({"headers": {"Authorization": "Bearer ••••"}}));
+        assert_eq!((&*partly.field, partly.code), ("headers", "masked"));
         for url in
             ["https://evil.test/", "http://example.com/", "https://example.com:8443/", "https://example.com.evil.test/"]
         {

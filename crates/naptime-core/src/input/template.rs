@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::masks::{check_none_kept, no_body, unmasked_headers};
+use super::masks::{check_none_kept, host, no_body, unmasked_headers};
 use super::pairs_of_headers;
 use crate::secret::{self, MASK};
 use crate::{Invalid, Template};
@@ -17,7 +17,9 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
     let mut faults = Vec::new();
     let url = sent.get("url").and_then(Value::as_str).map(str::to_owned);
     let stored_url = stored.and_then(|stored| stored.text("url")).unwrap_or_default();
-    let moved = stored.is_some() && url.as_deref().is_some_and(|url| host_of(url) != host_of(stored_url));
+    let names_another = || host(&pairs(sent.get("headers"))) != host(&pairs(stored.and_then(|it| it.0.get("headers"))));
+    let moved =
+        stored.is_some() && (url.as_deref().is_some_and(|url| host_of(url) != host_of(stored_url)) || names_another());
     let is_secret = sent.get("secret") == Some(&Value::Bool(true));
     // What was secret is kept only while it stays so.
     let stays = stored.filter(|stored| !moved && (!stored.flag("secret") || is_secret));
@@ -50,6 +52,11 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
         }
     }
     if faults.is_empty() { Ok(Template(sent)) } else { Err(faults) }
+}
+
+/// Names and values; none of what cannot be read.
+fn pairs(headers: Option<&Value>) -> Vec<(String, String)> {
+    headers.and_then(|headers| pairs_of_headers(headers.clone()).ok()).unwrap_or_default()
 }
 
 /// Whether a value holds a number that not every store can hold.
@@ -125,6 +132,8 @@ mod tests {
         check(&stored, &json!({"url": "https://a.test/", "headers": "Cookie: ••••"}), Err(&["headers"]));
         let other_site = json!({"url": "https://a.test/", "headers": "Host: b.test\nAuthorization: ••••"});
         check(&stored, &other_site, Err(&["headers"]));
+        let other_site = json!({"url": "https://a.test/?token=••••", "headers": {"Host": "{{ data.host }}"}});
+        check(&stored, &other_site, Err(&["url"]));
         assert_eq!(host_of("https://{{ a / b }}.test/x"), "https://{{ a / b }}.test");
         assert_eq!(host_of("{{ data.url }}/x?a"), "{{ data.url }}");
     }
