@@ -25,16 +25,15 @@ use crate::faults::{Faults, path};
 use crate::target::Arrival;
 use crate::{Lag, Recovery, Verdict};
 
-/// How long after the answer the result may be on its way to the database: in that time a kill loses it.
-const SETTLE_US: i64 = 5 * SECOND_US;
+/// How long a machine with too few processors may take over what else takes milliseconds: from the claim to the call,
+/// from the kill to the arrival of a call that had left before, from the answer to the result in the database.
+const SLOW_US: i64 = 5 * SECOND_US;
 /// When what a killed worker held is called again at the latest.
 const RECLAIMED: Duration = Duration::from_secs(LEASE.as_secs() + 1);
 /// How long what is due may wait while workers have nothing else to call. While they have, a few times what others wait
 /// comes to it: work is taken in the order of lateness, so nothing waits much longer than the rest, however much is due.
 const PATIENCE_US: i64 = 5 * SECOND_US;
 const SECOND_US: i64 = 1_000_000;
-/// How long a call may be on its way when its worker is killed: it still arrives.
-const ON_ITS_WAY_US: i64 = SECOND_US;
 
 /// What was done to the workers.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +90,7 @@ pub fn judge(
         end_us,
         idle_since_us: arrivals.iter().map(|call| call.ended_us.unwrap_or(end_us)).max().unwrap_or(i64::MIN),
         patience_us: PATIENCE_US + (4e3 * usual_ms) as i64,
-        lease_left_us: (lease_us - SECOND_US).max(0),
+        lease_us,
         kills,
     };
     let mut verdict = Verdict {
@@ -141,16 +140,22 @@ struct Watch {
     idle_since_us: i64,
     /// How long an endpoint may go without a call while others are called.
     patience_us: i64,
-    /// How long after a call its repetition may begin at the earliest. A call leaves within a second of its claim.
-    lease_left_us: i64,
+    /// How long after its claim what a dead worker held is left alone.
+    lease_us: i64,
     /// In their order.
     kills: Vec<i64>,
 }
 
 impl Watch {
+    /// Whether the lease of this call can be over. A claim is made a second before the occurrence is due at the earliest.
+    fn lease_is_over(&self, call: &Arrival, now_us: i64) -> bool {
+        let claimed_us = (us(call.due) - SECOND_US).max(call.at_us - SLOW_US);
+        self.lease_us == 0 || now_us >= claimed_us.saturating_add(self.lease_us)
+    }
+
     /// The kills from the one that a call which arrived at `from` can have left before, up to `to`.
     fn kills(&self, from: i64, to: i64) -> &[i64] {
-        let begin = self.kills.partition_point(|kill| *kill < from.saturating_sub(ON_ITS_WAY_US));
+        let begin = self.kills.partition_point(|kill| *kill < from.saturating_sub(SLOW_US));
         let end = self.kills.partition_point(|kill| *kill <= to);
         self.kills.get(begin..end).unwrap_or_default()
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naptime_core::{Schedule, Time};
 
-use super::{PATIENCE_US, RECLAIMED, SECOND_US, SETTLE_US, Watch, time, us};
+use super::{PATIENCE_US, RECLAIMED, SECOND_US, SLOW_US, Watch, time, us};
 use crate::faults::{Faults, clock, path};
 use crate::target::Arrival;
 
@@ -59,8 +59,8 @@ impl Endpoint<'_> {
                 continue;
             }
             repeated += 1;
-            let unsettled_until = first.ended_us.map_or(i64::MAX, |ended| ended.saturating_add(SETTLE_US));
-            let lease_is_over = again.at_us - first.at_us >= self.watch.lease_left_us;
+            let unsettled_until = first.ended_us.map_or(i64::MAX, |ended| ended.saturating_add(SLOW_US));
+            let lease_is_over = self.watch.lease_is_over(first, again.at_us);
             if !lease_is_over || self.watch.kills(first.at_us, again.at_us.min(unsettled_until)).is_empty() {
                 faults.note("repeated", || {
                     let [due, first, again] = [us(first.due), first.at_us, again.at_us].map(clock);
@@ -77,8 +77,7 @@ impl Endpoint<'_> {
         for call in self.calls {
             under_way.retain(|other| other.ended_us.is_none_or(|ended| ended > call.at_us));
             let excused = |other: &Arrival| {
-                call.at_us - other.at_us >= self.watch.lease_left_us
-                    && !self.watch.kills(other.at_us, call.at_us).is_empty()
+                self.watch.lease_is_over(other, call.at_us) && !self.watch.kills(other.at_us, call.at_us).is_empty()
             };
             if let Some(other) = under_way.iter().find(|other| !excused(other)) {
                 faults.note("overlapping", || {

@@ -9,6 +9,7 @@ use super::*;
 /// The beginning of the time watched; a point of each grid here.
 const FROM: i64 = 1_767_323_000_000;
 const SECOND: i64 = 1_000;
+/// How long after it was due what was called in time may be called again.
 const LEASE_LEFT_US: i64 = 14_000_000;
 
 /// So many milliseconds after the beginning.
@@ -115,7 +116,7 @@ fn a_long_call_overlaps_with_all_that_begin_in_it() {
 #[test]
 fn after_a_kill_calls_may_overlap_once_the_lease_is_over() {
     // The call of second 10 lasts to the end of second 24, of which the target knows no better.
-    let lease_us = LEASE_LEFT_US + 2_000;
+    let lease_us = LEASE_LEFT_US;
     let with = |again_us| {
         let again = vec![call(10 * SECOND, again_us, 15_500_000)];
         let late = vec![call(25 * SECOND, 500_000, 505_000)];
@@ -126,7 +127,7 @@ fn after_a_kill_calls_may_overlap_once_the_lease_is_over() {
     check(&with(lease_us), &kills(&[10.5]), &[]);
     check(&with(lease_us - 1), &kills(&[10.5]), &[("overlapping", 1), ("repeated", 1)]);
     // Killed before it can have left: so it was not the dead worker's.
-    check(&with(lease_us), &kills(&[9.001_999]), &[("overlapping", 1), ("repeated", 1)]);
+    check(&with(lease_us), &kills(&[5.001_999]), &[("overlapping", 1), ("repeated", 1)]);
     check(&with(lease_us), &[], &[("overlapping", 1), ("repeated", 1)]);
 }
 
@@ -139,9 +140,9 @@ fn only_a_kill_repeats() {
     };
     let once = with(&[], 26);
     check(&once, &[], &[("repeated", 1)]);
-    // It may have been on its way for a second.
-    check(&once, &kills(&[9.001_999]), &[("repeated", 1)]);
-    check(&once, &kills(&[9.002]), &[]);
+    // It may have been on its way for five seconds.
+    check(&once, &kills(&[5.001_999]), &[("repeated", 1)]);
+    check(&once, &kills(&[5.002]), &[]);
     // Its result was to be written by then.
     check(&once, &kills(&[15.005]), &[]);
     check(&once, &kills(&[15.005_001]), &[("repeated", 1)]);
@@ -160,8 +161,19 @@ fn a_kill_repeats_when_the_lease_is_over() {
         let then = call(25 * SECOND, 2_000, 5_000);
         [&calls(0..11)[..], &[again, then], &calls(26..60)].concat()
     };
-    check(&with(LEASE_LEFT_US + 2_000), &kills(&[10.003]), &[]);
-    check(&with(LEASE_LEFT_US + 1_999), &kills(&[10.003]), &[("repeated", 1)]);
+    check(&with(LEASE_LEFT_US), &kills(&[10.003]), &[]);
+    check(&with(LEASE_LEFT_US - 1), &kills(&[10.003]), &[("repeated", 1)]);
+}
+
+#[test]
+fn what_was_called_late_may_have_been_claimed_long_before() {
+    // Second 10 is called seven and a half seconds late. It was claimed five seconds before that at the earliest.
+    let with = |again_us| {
+        let late = [call(10 * SECOND, 7_500_000, 7_503_000), call(10 * SECOND, again_us, again_us + 1_000)];
+        [&calls(0..10)[..], &late, &calls(28..60)].concat()
+    };
+    check(&with(17_500_000), &kills(&[17.503]), &[]);
+    check(&with(17_499_999), &kills(&[17.503]), &[("repeated", 1)]);
 }
 
 #[test]
@@ -255,9 +267,9 @@ fn after_a_kill_it_takes_a_lease_to_be_called_again() {
     let with = |to, killed| faults(&judged(&calls(0..21), &[every(1000)], to, &kills(&[killed])));
     assert_eq!(with(42_000, 20.5), []);
     assert_eq!(with(42_001, 20.5), [("never_called", 1)]);
-    // A kill before its last call has nothing to do with it.
-    assert_eq!(with(26_001, 19.0), [("never_called", 1)]);
-    assert_eq!(with(26_001, 19.002), []);
+    // A kill long before its last call has nothing to do with it.
+    assert_eq!(with(26_001, 15.001_999), [("never_called", 1)]);
+    assert_eq!(with(26_001, 15.002), []);
 }
 
 /// A log as workers make it that call so many endpoints, each due every second, in turn, one every `step` ms.
