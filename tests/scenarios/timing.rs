@@ -15,6 +15,7 @@ on_both_stores!(
     each_kind_of_timing_goes_round,
     calls_come_at_the_moments_that_were_shown,
     the_same_url_twice_is_allowed_and_named,
+    a_pause_ends_by_itself_or_by_a_button,
 );
 
 fn times(list: &Value) -> Vec<Time> {
@@ -140,6 +141,48 @@ async fn the_same_url_twice_is_allowed_and_named(start: Start) {
     assert!(!web.get(&format!("/endpoints/{}/edit", second["id"].as_str().unwrap())).await.text.contains(notice));
 }
 
+async fn a_pause_ends_by_itself_or_by_a_button(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    let (path, added) = web.add(json!({"url": target.url("/"), "every": "1s", "active": true})).await;
+    let page = format!("/endpoints/{}", added["id"].as_str().unwrap());
+    let now: Time = added["created_at"].as_str().unwrap().parse().unwrap();
+    let until = now + Duration::from_secs(4);
+    let pause = json!({"until": until, "note": "the <target> moves"});
+    let paused = web.patch(&path, &json!({"pause": pause})).await.value();
+    assert_eq!(paused["schedule"]["pause"], pause);
+    let first = times(&paused["upcoming"])[0];
+    assert!(first >= until && first < until + Duration::from_secs(1), "{paused}");
+    let shown = web.get(&page).await.text;
+    assert!(shown.contains("Paused until ") && shown.contains("the &lt;target&gt; moves"), "{shown}");
+    // It ends by itself. What was due when it began may still be called.
+    let due = |run: &Value| run["due"].as_str().unwrap().parse::<Time>().unwrap();
+    let runs = async || web.items(&format!("{path}/runs")).await;
+    let called_from = async |from: Time| {
+        eventually(SOON, "a call", async || runs().await.iter().any(|run| due(run) >= from).then_some(())).await;
+    };
+    called_from(until).await;
+    let began: Time = paused["updated_at"].as_str().unwrap().parse().unwrap();
+    assert!(runs().await.iter().all(|run| due(run) >= until || due(run) <= began), "{paused}");
+    assert!(!web.get(&page).await.text.contains("Paused until "));
+
+    let halted = web.patch(&path, &json!({"pause": {"until": null}})).await.value();
+    assert_eq!((&halted["active"], &halted["due"], &halted["upcoming"]), (&json!(true), &Value::Null, &json!([])));
+    let shown = web.get(&page).await.text;
+    for part in ["Paused until somebody resumes it.", "the &lt;target&gt; moves", "none, it is paused"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    // The form shows it, and leaves it as it is.
+    let form = web.get(&format!("{page}/edit")).await.text;
+    assert!(form.contains("value=\"the &lt;target&gt; moves\""), "{form}");
+    let resumed = web.form(&format!("{page}/resume"), &[]).await;
+    resumed.leads_to(&page);
+    let resumed = web.get(&path).await.value();
+    assert_eq!(resumed["schedule"].get("pause"), None);
+    let at: Time = resumed["updated_at"].as_str().unwrap().parse().unwrap();
+    called_from(at).await;
+}
+
 /// The moments that a page shows.
 fn moments(page: &str) -> Vec<String> {
     let preview = page.split("id=\"preview\"").nth(1).unwrap();
@@ -201,6 +244,8 @@ async fn what_the_form_shows_is_what_comes() {
     let tokyo =
         web.form("/endpoints/preview", &[("timing", "cron"), ("cron", "15 4 * * *"), ("tz", "Asia/Tokyo")]).await;
     assert!(tokyo.text.contains(" 04:15:00 JST</time>") && tokyo.text.contains("T19:15:00.000Z\""), "{}", tokyo.text);
+    let est = [("timing", "cron"), ("cron", "15 4 * * *"), ("tz", "est")];
+    assert!(web.form("/endpoints/preview", &est).await.text.contains("EST has no summer time"));
     let faulty = web.form("/endpoints/preview", &[("timing", "cron"), ("cron", "61 * * * *"), ("tz", "Mars")]).await;
     assert!(faulty.text.contains("is not a known time zone") && faulty.text.contains("minute 61: from 0 to 59"));
     assert!(moments(&faulty.text).is_empty());

@@ -103,7 +103,8 @@ impl NewJob {
     pub fn into_job(self, now: Time) -> Job {
         let due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         // Where nothing is to be called, nothing can be promised.
-        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| Watch::new(sla, now));
+        let begins = self.spec.schedule.begins(now);
+        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| Watch::new(sla, begins));
         Job {
             id: self.id,
             spec: Arc::new(self.spec),
@@ -251,16 +252,19 @@ impl Job {
         before.breach(now, worker_since).map(|breach| Breach { to: Some(now), ..breach })
     }
 
-    /// The SLA runs from when the job is first switched on with it. A changed SLA is another promise. It ends when no call
-    /// is to come any more.
+    /// The SLA runs from when the job is first switched on with it, or from when its schedule begins if that is later. A
+    /// changed SLA is another promise, and so is that after a pause. It ends when no call is to come any more.
     fn promise(&mut self, (was_active, old_sla): (bool, Option<Duration>), now: Time) {
+        let begins = self.spec.schedule.begins(now);
         let ran = self.state.watch.take();
         self.state.watch = self.spec.sla.and_then(|sla| match ran {
             _ if self.active && self.state.due.is_none() => None,
-            Some(watch) if old_sla == Some(sla) && self.active && !was_active => Some(Watch { on_since: now, ..watch }),
-            Some(watch) if old_sla == Some(sla) => Some(watch),
             None if !self.active => None,
-            _ => Some(Watch::new(sla, now)),
+            Some(watch) if old_sla == Some(sla) && begins == now && watch.since <= now => {
+                let on_since = if self.active && !was_active { now } else { watch.on_since };
+                Some(Watch { on_since, ..watch })
+            }
+            _ => Some(Watch::new(sla, begins)),
         });
     }
 

@@ -41,8 +41,8 @@ pub struct Limits<'a> {
 }
 
 /// The fields that say when an endpoint is called.
-pub const TIMING: [&str; 11] =
-    ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except"];
+pub const TIMING: [&str; 12] =
+    ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "pause"];
 
 /// The fields that are durations, by their paths.
 pub const DURATIONS: [&str; 9] =

@@ -59,7 +59,7 @@ pub use rooms::Rooms;
 pub use rule::{Action, Rule, Template};
 pub use run::{Outcome, Run};
 pub use schedule::{
-    Bounded, Bounds, Cron, Days, Exceptions, Jitter, Next, Random, Schedule, Timing, Tzdb, Windows, Zone,
+    Bounded, Bounds, Cron, Days, Exceptions, Jitter, Next, Pause, Random, Schedule, Timing, Tzdb, Windows, Zone,
 };
 pub use sla::{Breach, Cause, Watch};
 pub use stage::Stage;

@@ -5,7 +5,7 @@
 //! - `random`: once at a random moment in each period, within windows of the day.
 //! - `once`: at one time.
 //!
-//! What recurs may have bounds: from when, until when, and exceptions between.
+//! What recurs may have bounds: from when, until when, exceptions between, and a pause.
 //!
 //! All of them are functions of the schedule and the time alone. What is random is derived from a seed, so whoever
 //! works it out, and whenever, finds the same moments.
@@ -32,7 +32,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::bounds::{Bounded, Bounds};
+pub use self::bounds::{Bounded, Bounds, Pause};
 pub use self::cron::Cron;
 pub use self::days::Days;
 use self::every::Grid;
@@ -127,6 +127,18 @@ impl Schedule {
     /// The bounds, if it has any.
     pub fn bounds(&self) -> Option<&Bounds> {
         if let Self::Bounded(bounded) = self { Some(bounded.bounds()) } else { None }
+    }
+
+    /// The same without its pause.
+    #[must_use]
+    pub fn resumed(&self) -> Self {
+        let Self::Bounded(bounded) = self else { return self.clone() };
+        bounded.resumed()
+    }
+
+    /// From when it may have occurrences: `now`, or later if `from` or a pause says so.
+    pub fn begins(&self, now: Time) -> Time {
+        self.bounds().and_then(Bounds::begins).map_or(now, |begins| begins.max(now))
     }
 
     /// A plain schedule within the bounds of this one, whether they leave an occurrence or not.

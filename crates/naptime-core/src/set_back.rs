@@ -100,7 +100,11 @@ impl Job {
                 [&mut lost.since].into_iter().chain(&mut lost.asked_at).for_each(past);
             }
         }
-        if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla) {
+        let begins = self.spec.schedule.begins(present.now);
+        if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla)
+            // One that is still to begin is no record.
+            && watch.since != begins
+        {
             watch.move_back(sla, present);
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled, Spec, State,
-    Then, Time, Token, WorkerId,
+    Bounds, Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled,
+    Spec, State, Then, Time, Token, WorkerId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -86,7 +86,8 @@ impl InForce {
     fn leaves(&self, point: Time) -> bool {
         let Some(bounds) = self.schedule.bounds() else { return true };
         let is_excepted = !bounds.except.is_empty() && (120_000..180_000).contains(&(point.millis() % 86_400_000));
-        !is_excepted && bounds.until.is_none_or(|until| point <= until)
+        let is_paused = bounds.pause.as_ref().is_some_and(|pause| pause.until.is_none_or(|until| point < until));
+        !is_excepted && !is_paused && bounds.until.is_none_or(|until| point <= until)
     }
 
     /// How many occurrences come before `end`.
@@ -102,8 +103,13 @@ impl InForce {
 
     /// Whether nothing may be due any more.
     fn may_be_over(&self) -> bool {
-        self.schedule.bounds().is_some_and(|bounds| bounds.until.is_some())
+        self.schedule.bounds().is_some_and(|bounds| bounds.until.is_some() || is_halted(bounds))
     }
+}
+
+/// Whether somebody is to take the pause away.
+fn is_halted(bounds: &Bounds) -> bool {
+    bounds.pause.as_ref().is_some_and(|pause| pause.until.is_none())
 }
 
 fn after(at: Time) -> Time {
@@ -458,8 +464,10 @@ impl World {
                 plan.count_before(Time::from_millis(i64::MAX))
             }
             (None, _) => {
-                let until = job.spec.schedule.bounds().and_then(|bounds| bounds.until);
-                assert!(!job.active || until.is_some_and(|until| until < self.now + LONGEST_PAUSE), "9: a job is due");
+                let bounds = job.spec.schedule.bounds();
+                let is_over =
+                    bounds.and_then(|bounds| bounds.until).is_some_and(|until| until < self.now + LONGEST_PAUSE);
+                assert!(!job.active || is_over || bounds.is_some_and(is_halted), "9: a job is due");
                 0
             }
         };
@@ -498,16 +506,18 @@ fn every_millis(period: u64, anchor: i64) -> Schedule {
     Schedule::Every { period: Duration::from_millis(period), anchor: Time::from_millis(anchor), jitter: None }
 }
 
-/// A plain schedule, or one that ends, pauses for a minute, or both.
+/// A plain schedule, or one that ends, has an exception of a minute, is paused, or several of that.
 fn schedule(periods: impl Strategy<Value = u64>) -> impl Strategy<Value = Schedule> {
-    let bounds = (prop::option::of(START..START + 200_000), any::<bool>(), 1_000u64..20_000);
+    let pause = prop::option::of(prop::option::weighted(0.7, START..START + 100_000));
+    let bounds = (prop::option::of(START..START + 200_000), any::<bool>(), pause, 1_000u64..20_000);
     (periods, 0i64..50_000, prop::option::of(bounds)).prop_map(|(period, anchor, bounds)| {
-        let Some((until, except, period)) = bounds else { return every_millis(period, anchor) };
+        let Some((until, except, pause, period)) = bounds else { return every_millis(period, anchor) };
         // As it is stored: what is typed is refused if it is over.
         let bounded = serde_json::json!({"bounded": {
             "schedule": every_millis(period, anchor),
             "until": until.map(Time::from_millis),
             "except": if except { "00:02-00:03" } else { "" },
+            "pause": pause.map(|until| serde_json::json!({"until": until.map(Time::from_millis), "note": "n"})),
             "tz": "UTC",
         }});
         serde_json::from_value(bounded).unwrap()

@@ -270,7 +270,7 @@ pub(crate) struct TimingArgs {
     /// The weekdays, such as mon-fri, sat,sun or weekend; with --random
     #[arg(long)]
     pub(crate) days: Option<String>,
-    /// The time zone, such as Europe/Berlin; with --cron, --random, --from, --until and --except [default: UTC]
+    /// The time zone, such as Europe/Berlin; with --cron, --random, --from, --until, --except and --pause-until [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
     /// Not before this time: 2030-01-31T09:00:00Z, or a time in the zone of --tz
@@ -282,6 +282,12 @@ pub(crate) struct TimingArgs {
     /// Not in these times, such as 2026-12-25, 12-24..01-02 (each year), sat-sun or 'mon-fri 01:00-03:00'
     #[arg(long, value_name = "TIMES")]
     pub(crate) except: Option<String>,
+    /// Paused until this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) pause_until: Option<String>,
+    /// Why it is paused; without --pause-until, until somebody resumes it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) pause_note: Option<String>,
 }
 
 #[derive(Args)]

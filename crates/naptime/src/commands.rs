@@ -42,6 +42,12 @@ impl TimingArgs {
             put(&mut fields, name, text.as_deref());
         }
         fields.insert("align".to_owned(), self.align.into());
+        let mut pause = Map::new();
+        put(&mut pause, "until", self.pause_until.as_deref());
+        put(&mut pause, "note", self.pause_note.as_deref());
+        if !pause.is_empty() {
+            fields.insert("pause".to_owned(), pause.into());
+        }
         fields
     }
 }
@@ -76,6 +82,8 @@ fn argument(field: &str) -> String {
         "tags" => "--tag".to_owned(),
         "active" => "--activate".to_owned(),
         "n" => "-n".to_owned(),
+        "pause.until" => "--pause-until".to_owned(),
+        "pause.note" => "--pause-note".to_owned(),
         field => format!("--{field}"),
     }
 }

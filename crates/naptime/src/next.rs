@@ -155,6 +155,9 @@ impl Upcoming {
         let differs = |mine: &Zone| self.times.iter().any(|time| mine.show(*time) != theirs.show(*time));
         let mine = own_zone().filter(differs);
         writeln!(out, "{}", self.schedule.describe())?;
+        if let Some(note) = theirs.note() {
+            writeln!(out, "{note}")?;
+        }
         if self.times.is_empty() {
             return writeln!(out, "no call to come");
         }

@@ -133,9 +133,11 @@ impl Fields {
         self.rest.shift_remove(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
     }
 
-    /// Whether a fault of this field was noted.
+    /// Whether a fault of this field was noted, or of one within it.
     pub(crate) fn is_faulty(&self, name: &str) -> bool {
-        self.faults.iter().any(|fault| fault.field == name)
+        let rest =
+            |fault: &Invalid| fault.field.strip_prefix(name).map(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.faults.iter().any(|fault| rest(fault) == Some(true))
     }
 
     /// Notes a fault.

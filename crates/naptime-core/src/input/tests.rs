@@ -125,7 +125,7 @@ fn null_is_the_default_again() {
         "method": "POST", "headers": {"A": "1"}, "body": "x", "secret": true, "timeout": 5000, "sla": "2d",
         "retry": {"attempts": 1}, "success": [404], "lease": "20s", "steer": {"min": "1s", "max": "1h"}, "name": "n",
         "tags": ["t"], "jitter": "1s", "align": true, "from": "2026-12-01T00:00Z", "until": "2030-01-01T00:00Z",
-        "except": "12-25",
+        "except": "12-25", "pause": {"until": "2026-12-02T00:00Z", "note": "n"},
     });
     let nulls = fields.as_object().unwrap().keys().map(|name| (name.clone(), Value::Null)).collect();
     let old = job(with(minimal(), fields));
@@ -263,7 +263,8 @@ fn faults_of_bounds_are_at_their_fields() {
         assert_eq!(faults, expect, "{pairs:?}");
     };
     let every = ("every", "5m");
-    let conflict = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until` or `except`";
+    let conflict =
+        "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`";
     check(&[every, ("tz", "UTC")], &[("tz", "conflict", conflict)]);
     check(&[every, ("tz", "UTC"), ("except", "-")], &[("tz", "conflict", conflict)]);
     let not_a_time = "`soon` is not a time; write it like 2030-01-31T09:00:00Z";
@@ -300,6 +301,52 @@ fn faults_of_bounds_are_at_their_fields() {
     let value = with(minimal(), json!({"sla": "10m", "except": "01:00-03:00"}));
     let faults = read_new(value, limits, id()).unwrap_err();
     assert_eq!(faults[0].detail, "calls can be 2h 5m apart, so an SLA of 10m could not be met");
+}
+
+#[test]
+fn a_pause_has_a_time_or_a_reason() {
+    let paused = |pause: Value| with(minimal(), json!({"tz": "Europe/Berlin", "pause": pause}));
+    let describe = |value: Value| create(value, "none").unwrap().spec.schedule.describe();
+    let until = json!({"until": "2027-01-31 09:00"});
+    assert_eq!(describe(paused(until.clone())), "every 5m, paused until 2027-01-31 09:00 CET");
+    assert_eq!(describe(paused(json!({"note": " a move "}))), "every 5m, paused (a move)");
+    let both = json!({"until": "2027-01-31T08:00:30Z", "note": "a move"});
+    assert_eq!(describe(paused(both.clone())), "every 5m, paused until 2027-01-31 09:00:30 CET (a move)");
+
+    let check = |pause: Value, expect: &[(&str, &str, &str)]| {
+        let networks = AllowedNetworks::public_only();
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let faults = read_new(paused(pause.clone()), limits, id()).unwrap_err();
+        let faults: Vec<_> = faults.iter().map(|fault| (&*fault.field, fault.code, &*fault.detail)).collect();
+        assert_eq!(faults, expect, "{pause}");
+    };
+    let missing = "say until when, or leave a note why it is paused until somebody resumes it";
+    check(json!({}), &[("pause.until", "missing", missing)]);
+    check(json!({"note": " "}), &[("pause.until", "missing", missing)]);
+    let not_a_time = "`soon` is not a time; write it like 2030-01-31T09:00:00Z";
+    let line = "a note is one line of up to 200 characters";
+    check(
+        json!({"until": "soon", "note": "a\nb"}),
+        &[("pause.until", "not_a_time", not_a_time), ("pause.note", "out_of_range", line)],
+    );
+    check(json!({"note": "x".repeat(201)}), &[("pause.note", "out_of_range", line)]);
+    check(json!({"note": "n", "why": "w"}), &[("pause.why", "unknown_field", "`pause.why` is not a field of `pause`")]);
+    check(
+        json!(true),
+        &[("pause", "wrong_type", "`pause` must be an object of `until` and `note`, not true or false")],
+    );
+
+    // A change says what it changes.
+    let old = job(paused(both));
+    let changed = |pause: Value| change(json!({"pause": pause}), &old).map(|spec| spec.schedule.describe());
+    let not_until = changed(json!({"until": null})).unwrap();
+    assert_eq!(not_until, "every 5m, paused (a move)");
+    assert_eq!(changed(json!({"note": null})).unwrap(), "every 5m, paused until 2027-01-31 09:00:30 CET");
+    assert_eq!(changed(json!({"until": null, "note": ""})).unwrap_err(), [("pause.until".to_owned(), "missing")]);
+    assert_eq!(changed(Value::Null).unwrap(), "every 5m");
+    assert_eq!(change(json!({"pause": null}), &old).unwrap().schedule, old.spec.schedule.resumed());
+    let once = create(json!({"url": "https://example.com/", "at": "2030-01-01T00:00Z", "pause": until}), "none");
+    assert!(once.is_err(), "there is nothing to pause: {once:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! When an endpoint is called: one of three kinds, each with fields of its own.
 //!
-//! Each kind may have bounds (`from`, `until`, `except`).
+//! Each kind may have bounds (`from`, `until`, `except`, `pause`).
 //!
 //! What is not said stays, the zone and the bounds even if the kind changes. The same timing again is the same schedule, on its grid.
 
@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::Limits;
 use super::fields::Fields;
 use crate::duration::{self, MAX_PERIOD};
-use crate::{Bounds, Cron, Days, Exceptions, Invalid, JobId, Random, Schedule, Spec, Time, Windows, Zone, read_at};
+use crate::{
+    Bounds, Cron, Days, Exceptions, Invalid, JobId, Pause, Random, Schedule, Spec, Time, Windows, Zone, read_at,
+};
 
 /// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
 const SAMPLE: usize = 100;
@@ -28,7 +30,9 @@ const PARTS: [(&str, &[&str]); 5] = [
     ("tz", &["cron", "random", "every"]),
 ];
 /// The fields that go with every kind.
-const BOUNDS: [&str; 3] = ["from", "until", "except"];
+const BOUNDS: [&str; 4] = ["from", "until", "except", "pause"];
+/// The most characters of the note on a pause.
+const MAX_NOTE: usize = 200;
 
 /// The schedule that the fields say, or the one there is already.
 pub(super) fn schedule(fields: &mut Fields, limits: Limits<'_>, id: JobId, old: Option<&Schedule>) -> Option<Schedule> {
@@ -183,12 +187,16 @@ impl Reader<'_> {
         let until = fields.parsed("until", read_time).some().or(old.until, None);
         let list = |list: Vec<String>| Exceptions::parse_list(list.iter().map(String::as_str));
         let except = fields.list("except", "exceptions", list).or(old.except, Exceptions::default());
+        let paused = fields
+            .within("pause", "an object of `until` and `note`", |fields| pause(fields, old.pause.clone(), &in_zone));
+        let pause = paused.some().or(old.pause, None);
         if BOUNDS.iter().any(|name| fields.is_faulty(name)) {
             return None;
         }
-        let bounds = Bounds { from, until, except, zone: zone? };
+        let bounds = Bounds { from, until, except, pause, zone: zone? };
         if zone_said && bounds.is_none() {
-            let detail = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until` or `except`";
+            let detail =
+                "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`";
             fields.fault("tz", "conflict", detail);
         }
         let base = base?;
@@ -205,6 +213,29 @@ impl Reader<'_> {
         let zone = fields.parsed("tz", Zone::parse).or(old().unwrap_or(Zone::UTC), Zone::UTC);
         Some(zone).filter(|_| !fields.is_faulty("tz"))
     }
+}
+
+/// For how long it is paused, and why. A time or a reason is asked for, so that nobody wonders later.
+fn pause(fields: &mut Fields, old: Option<Pause>, zone: &Zone) -> Option<Pause> {
+    let old = old.unwrap_or(Pause { until: None, note: String::new() });
+    let until = fields.parsed("pause.until", |text| read_at(text, Some(zone))).some().or(old.until, None);
+    let note = fields.parsed("pause.note", |text| {
+        let note = text.trim();
+        if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+            let detail = format!("a note is one line of up to {MAX_NOTE} characters");
+            return Err(Invalid::new("pause.note", "out_of_range", detail));
+        }
+        Ok(note.to_owned())
+    });
+    let note = note.or(old.note, String::new());
+    if until.is_none() && note.is_empty() && !fields.is_faulty("pause") {
+        fields.fault(
+            "pause.until",
+            "missing",
+            "say until when, or leave a note why it is paused until somebody resumes it",
+        );
+    }
+    Some(Pause { until, note })
 }
 
 /// An SLA shorter than the longest gap between two calls could not be met.

@@ -1,4 +1,4 @@
-//! The bounds of a recurring schedule: from when, until when, and when not.
+//! The bounds of a recurring schedule: from when, until when, when not, and whether it is paused.
 
 mod gap;
 mod piece;
@@ -20,8 +20,21 @@ pub struct Bounds {
     pub until: Option<Time>,
     /// When there is none between.
     pub except: Exceptions,
+    /// A pause that somebody made. It is over by itself, or by whoever takes it away.
+    pub pause: Option<Pause>,
     /// The zone by whose clock the exceptions are told. A schedule that has a zone has this one.
     pub zone: Zone,
+}
+
+/// For how long nothing is called, and why. One of the two is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// The first moment that may be an occurrence again; none: until somebody takes the pause away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// Why, in the words of whoever paused it; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
 }
 
 /// A recurring schedule within bounds. What falls outside of them is no occurrence, so it is never owed, nor missed.
@@ -42,6 +55,8 @@ struct Fields {
     until: Option<Time>,
     #[serde(default, skip_serializing_if = "Exceptions::is_empty")]
     except: Exceptions,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause: Option<Pause>,
     tz: String,
 }
 
@@ -58,12 +73,27 @@ const SAMPLED_WEEKS: Duration = Duration::from_secs(28 * 86_400);
 impl Bounds {
     /// No bounds.
     pub fn none() -> Self {
-        Self { from: None, until: None, except: Exceptions::default(), zone: Zone::UTC }
+        Self { from: None, until: None, except: Exceptions::default(), pause: None, zone: Zone::UTC }
     }
 
     /// Whether they leave out nothing.
     pub fn is_none(&self) -> bool {
-        self.from.is_none() && self.until.is_none() && self.except.is_empty()
+        self.from.is_none() && self.until.is_none() && self.except.is_empty() && self.pause.is_none()
+    }
+
+    /// The first moment that may be an occurrence, by `from` and by the pause.
+    pub fn begins(&self) -> Option<Time> {
+        self.from.max(self.pause.as_ref().and_then(|pause| pause.until))
+    }
+
+    /// The pause, unless it is over at `now`.
+    pub fn pause_at(&self, now: Time) -> Option<&Pause> {
+        self.pause.as_ref().filter(|pause| pause.until.is_none_or(|until| until > now))
+    }
+
+    /// Whether nothing is an occurrence until somebody takes the pause away.
+    fn is_halted(&self) -> bool {
+        self.pause.as_ref().is_some_and(|pause| pause.until.is_none())
     }
 }
 
@@ -76,6 +106,15 @@ impl Bounded {
     /// The bounds, in the zone of the schedule.
     pub fn bounds(&self) -> &Bounds {
         &self.bounds
+    }
+
+    /// The schedule without the pause; a plain one if nothing else bounds it.
+    pub(super) fn resumed(&self) -> Schedule {
+        let bounds = Bounds { pause: None, ..self.bounds.clone() };
+        if bounds.is_none() {
+            return self.base.clone();
+        }
+        Schedule::Bounded(Box::new(Self { base: self.base.clone(), bounds }))
     }
 
     /// Takes back what was stored, whether an occurrence is left or not.
@@ -95,9 +134,13 @@ impl Bounded {
         Ok(Self { base, bounds })
     }
 
-    /// Finds an occurrence, however far ahead.
+    /// Finds an occurrence, however far ahead, but for the pause.
     pub(super) fn check(&self) -> Result<(), Invalid> {
-        let Bounds { from, until, except, zone } = &self.bounds;
+        if self.bounds.pause.is_some() {
+            let bounds = Bounds { pause: None, ..self.bounds.clone() };
+            return Self { base: self.base.clone(), bounds }.check();
+        }
+        let Bounds { from, until, except, zone, .. } = &self.bounds;
         if let (Some(from), Some(until)) = (from, until)
             && until < from
         {
@@ -137,28 +180,37 @@ impl Bounded {
 
     /// The occurrences later than `after`, up to and including `until`.
     pub(super) fn count(&self, after: Time, until: Time) -> u64 {
+        if self.bounds.is_halted() {
+            return 0;
+        }
         let until = self.bounds.until.map_or(until, |end| end.min(until));
         self.count_between(&self.bounds.except, self.not_before(after), until)
     }
 
-    /// Occurrences per second in the long run, of what recurs: dates with a year count for nothing, `from` and `until`
-    /// neither.
+    /// Occurrences per second in the long run, of what recurs: dates with a year count for nothing, `from`, `until` and a
+    /// pause that ends neither.
     pub(super) fn mean_rate(&self) -> f64 {
         let (start, end) = (SAMPLED_FROM, SAMPLED_FROM + SAMPLED_WEEKS);
         let except = &self.bounds.except;
+        if self.bounds.is_halted() {
+            return 0.0;
+        }
         let all = self.base.count(start, end);
         let kept = if all == 0 { 1.0 } else { self.count_between(&except.weekly(), start, end) as f64 / all as f64 };
         self.base.mean_rate() * kept * except.share_of_year()
     }
 
-    /// The last moment up to and including `now` that `from` leaves nothing behind: what is later may be an occurrence.
+    /// The last moment up to and including `now` that has no occurrence before it: what is later may be one.
     fn not_before(&self, now: Time) -> Time {
-        self.bounds.from.map_or(now, |from| now.max(from - MILLISECOND))
+        self.bounds.begins().map_or(now, |from| now.max(from - MILLISECOND))
     }
 
     /// The first occurrence that is not before one of the plain schedule.
     fn allowed(&self, mut next: Option<Time>) -> Option<Time> {
-        if let (Some(at), Some(from)) = (next, self.bounds.from)
+        if self.bounds.is_halted() {
+            return None;
+        }
+        if let (Some(at), Some(from)) = (next, self.bounds.begins())
             && at < from
         {
             next = self.base.first(from - MILLISECOND);
@@ -197,15 +249,15 @@ impl Bounded {
 impl TryFrom<Fields> for Bounded {
     type Error = Invalid;
     fn try_from(fields: Fields) -> Result<Self, Invalid> {
-        let Fields { schedule, from, until, except, tz } = fields;
-        let bounds = Bounds { from, until, except, zone: Zone::parse(&tz)? };
+        let Fields { schedule, from, until, except, pause, tz } = fields;
+        let bounds = Bounds { from, until, except, pause, zone: Zone::parse(&tz)? };
         Self::stored(schedule, bounds)
     }
 }
 
 impl From<Bounded> for Fields {
     fn from(Bounded { base, bounds }: Bounded) -> Self {
-        let Bounds { from, until, except, zone } = bounds;
-        Self { schedule: base, from, until, except, tz: zone.name().to_owned() }
+        let Bounds { from, until, except, pause, zone } = bounds;
+        Self { schedule: base, from, until, except, pause, tz: zone.name().to_owned() }
     }
 }

@@ -90,3 +90,15 @@ fn once_is_once() {
     assert_eq!(serde_json::to_string(&once).expect("JSON"), json);
     assert_eq!(serde_json::from_str::<Schedule>(json).expect("the same"), once);
 }
+
+#[test]
+fn zones_without_summer_time_have_a_note() {
+    let note = |name: &str| Timing::of(&Schedule::Cron(Cron::parse("@daily", zone(name), 0).expect("a pattern"))).note;
+    for name in ["EST", "mst", "HST"] {
+        let note = note(name).expect("a note");
+        assert!(note.starts_with(&format!("{} has no summer time: it is ", name.to_uppercase())), "{note}");
+    }
+    for name in ["America/New_York", "UTC", "EST5EDT", "Pacific/Honolulu"] {
+        assert_eq!(note(name), None);
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Days, Schedule};
+use super::{Days, Pause, Schedule, Zone};
 use crate::{Time, duration};
 
 /// The weekdays as they are written, from Monday.
@@ -39,8 +39,12 @@ pub struct Timing {
     pub until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub except: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
     /// All of it in words.
     pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
 }
 
 impl Timing {
@@ -53,7 +57,9 @@ impl Timing {
             from: bounds.and_then(|bounds| bounds.from),
             until: bounds.and_then(|bounds| bounds.until),
             except: bounds.map(|bounds| &bounds.except).filter(|except| !except.is_empty()).map(ToString::to_string),
+            pause: bounds.and_then(|bounds| bounds.pause.clone()),
             text: schedule.describe(),
+            note: schedule.zone().and_then(|name| Zone::parse(name).ok()?.note()),
             ..Self::default()
         };
         match schedule.base() {

@@ -1,6 +1,6 @@
 //! Schedules in words.
 
-use super::{Bounded, Bounds, Days, Schedule, Zone};
+use super::{Bounded, Bounds, Days, Pause, Schedule, Zone};
 use crate::Time;
 use crate::duration::show;
 
@@ -36,7 +36,7 @@ impl Schedule {
 
 impl Bounded {
     fn describe(&self) -> String {
-        let Bounds { from, until, except, zone } = self.bounds();
+        let Bounds { from, until, except, pause, zone } = self.bounds();
         let mut words = self.base().describe();
         for (name, at) in [("from", from), ("until", until)] {
             if let Some(at) = at {
@@ -47,6 +47,15 @@ impl Bounded {
             words += &format!(", except {except}");
             if self.base().zone().is_none() && *zone != Zone::UTC {
                 words += &format!(" ({zone})");
+            }
+        }
+        if let Some(Pause { until, note }) = pause {
+            words += ", paused";
+            if let Some(until) = until {
+                words += &format!(" until {}", show_time(zone, *until));
+            }
+            if !note.is_empty() {
+                words += &format!(" ({note})");
             }
         }
         words

@@ -15,6 +15,13 @@ use crate::{Invalid, Time};
 #[derive(Clone)]
 pub struct Zone(TimeZone);
 
+/// Zones that people take for those of a place, where the clocks change; and what these are.
+const WITHOUT_SUMMER_TIME: [(&str, &str); 3] = [
+    ("EST", "EST has no summer time: it is 5 hours behind UTC all year. Where clocks change, write America/New_York."),
+    ("MST", "MST has no summer time: it is 7 hours behind UTC all year. Where clocks change, write America/Denver."),
+    ("HST", "HST has no summer time: it is 10 hours behind UTC all year, as Hawaii is."),
+];
+
 /// A time in which the clocks of a zone are not changed.
 #[derive(Clone, Copy)]
 pub(super) struct Stretch {
@@ -44,6 +51,11 @@ impl Zone {
     /// Its name, like `Europe/Berlin`.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// What whoever chose the zone may not know of it.
+    pub fn note(&self) -> Option<&'static str> {
+        WITHOUT_SUMMER_TIME.iter().find(|(name, _)| *name == self.name()).map(|(_, note)| *note)
     }
 
     /// The moment as a clock and a calendar in this zone show it, to the second: `Mon 2026-01-05 09:00:00 CET`. Where the

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{Bounds, Change, Claim, Edit, Endpoint, NewJob, Schedule, Spec, Then};
+use crate::{Bounds, Change, Claim, Edit, Endpoint, NewJob, Pause, Schedule, Spec, Then};
 
 const SLA: Duration = Duration::from_secs(60);
 
@@ -81,6 +81,36 @@ fn a_promise_ends_with_the_last_call() {
     check(-1, false);
     check(30, false);
     check(60, true);
+}
+
+#[test]
+fn a_pause_suspends_the_promise() {
+    let edit = |job: &mut Job, change, now| job.edit(Edit::Change(Box::new(change)), now).expect("not deleted");
+    let paused = |job: &Job, until: Option<i64>| {
+        let pause = Some(Pause { until: until.map(at), note: "a move".to_owned() });
+        let schedule = job.spec.schedule.base().clone().within(Bounds { pause, ..Bounds::none() });
+        Change { schedule: Some(schedule.expect("it comes, later")), ..Change::default() }
+    };
+    let mut job = job();
+    call(&mut job, at(20), at(20), Outcome::Ok, None);
+    let (before, change) = (job.clone(), paused(&job, Some(1000)));
+    edit(&mut job, change, at(90));
+    // What was broken before is recorded, and the promise begins anew with the calls.
+    let broken = job.breach_ended_since(&before, at(90), None).expect("a breach");
+    assert_eq!((broken.from, broken.to), (at(80), Some(at(90))));
+    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(1000))));
+    assert_eq!((job.breach(at(1060), None), job.breach(at(1061), None).is_some()), (None, true));
+    // Neither a new name nor a clock that was set back begins another.
+    edit(&mut job, Change { name: Some("b".to_owned()), ..Change::default() }, at(100));
+    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(1000))));
+    assert_eq!(job.after_set_back(at(100)), None);
+    // Until somebody resumes it there is none; then it begins.
+    let change = paused(&job, None);
+    edit(&mut job, change, at(200));
+    assert_eq!((job.state.watch, job.state.due, job.active), (None, None, true));
+    let resumed = Change { schedule: Some(job.spec.schedule.resumed()), ..Change::default() };
+    edit(&mut job, resumed, at(300));
+    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(300))));
 }
 
 fn switch(job: &mut Job, active: bool, now: Time) {

@@ -1,7 +1,7 @@
 //! Schedules as documents.
 
 use mongodb::bson::DateTime;
-use naptime_core::{Bounded, Bounds, Cron, Days, Exceptions, Invalid, Jitter, Random, Schedule, Windows, Zone};
+use naptime_core::{Bounded, Bounds, Cron, Days, Exceptions, Invalid, Jitter, Pause, Random, Schedule, Windows, Zone};
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +41,18 @@ pub(super) enum ScheduleDocument {
         until: Option<DateTime>,
         #[serde(default, skip_serializing_if = "Exceptions::is_empty")]
         except: Exceptions,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pause: Option<PauseDocument>,
         tz: String,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct PauseDocument {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<DateTime>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    note: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,12 +83,15 @@ pub(super) fn schedule(schedule: &Schedule) -> ScheduleDocument {
         },
         Schedule::Once { at } => ScheduleDocument::Once { at: date(*at) },
         Schedule::Bounded(bounded) => {
-            let Bounds { from, until, except, zone } = bounded.bounds();
+            let Bounds { from, until, except, pause, zone } = bounded.bounds();
             ScheduleDocument::Bounded {
                 schedule: Box::new(self::schedule(bounded.base())),
                 from: from.map(date),
                 until: until.map(date),
                 except: except.clone(),
+                pause: pause
+                    .as_ref()
+                    .map(|Pause { until, note }| PauseDocument { until: until.map(date), note: note.clone() }),
                 tz: zone.name().to_owned(),
             }
         }
@@ -104,8 +117,10 @@ fn parse(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
             Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)
         }
         ScheduleDocument::Once { at } => Schedule::Once { at: time(at) },
-        ScheduleDocument::Bounded { schedule, from, until, except, tz } => {
-            let bounds = Bounds { from: from.map(time), until: until.map(time), except, zone: Zone::parse(&tz)? };
+        ScheduleDocument::Bounded { schedule, from, until, except, pause, tz } => {
+            let pause = pause.map(|PauseDocument { until, note }| Pause { until: until.map(time), note });
+            let (from, until, zone) = (from.map(time), until.map(time), Zone::parse(&tz)?);
+            let bounds = Bounds { from, until, except, pause, zone };
             Schedule::Bounded(Box::new(Bounded::stored(parse(*schedule)?, bounds)?))
         }
     })

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Bounds, By, Change, Edit, Headers, Job, JobId, Method, NewJob, Plan, Random, Request, Retry, Rev, Schedule, State,
-    Steer, Zone,
+    Bounds, By, Change, Edit, Headers, Job, JobId, Method, NewJob, Pause, Plan, Random, Request, Retry, Rev, Schedule,
+    State, Steer, Zone,
 };
 use uuid::Uuid;
 
@@ -127,7 +127,8 @@ fn bounded(schedule: Schedule) -> Schedule {
     let [from, until] = [1_767_225_600_001, 4_102_444_800_000].map(naptime_core::Time::from_millis);
     let except = "2026-12-25, 12-24..01-02, mon-fri 01:00-03:00".parse().expect("exceptions");
     let zone = Zone::parse("Asia/Tokyo").expect("a zone");
-    let bounds = Bounds { from: Some(from), until: Some(until), except, zone };
+    let pause = Pause { until: Some(from), note: "the target moves".to_owned() };
+    let bounds = Bounds { from: Some(from), until: Some(until), except, pause: Some(pause), zone };
     schedule.within(bounds).expect("a schedule")
 }
 

@@ -1,4 +1,4 @@
-//! What is done to an endpoint with one button: switch, call, delete, restore.
+//! What is done to an endpoint with one button: switch, resume, call, delete, restore.
 
 use axum::extract::State;
 use axum::response::Redirect;
@@ -31,6 +31,14 @@ pub(super) async fn switch(
         Some(back) if back != "/" => Ok(Redirect::to(back)),
         _ => Ok(to_endpoint(id)),
     }
+}
+
+/// Ends a pause.
+pub(super) async fn resume(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
+    let job = app.endpoint(id).await?;
+    let change = Change { schedule: Some(job.spec.schedule.resumed()), ..Change::default() };
+    app.edit_endpoint(id, Some(job.rev), Edit::Change(Box::new(change))).await?;
+    Ok(to_endpoint(id))
 }
 
 pub(super) async fn call(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {

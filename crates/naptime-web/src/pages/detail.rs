@@ -3,7 +3,7 @@
 use axum::extract::State;
 use maud::{Markup, html};
 use naptime_core::state::LEASE;
-use naptime_core::{Job, PoolSettings, Statuses, Time, duration};
+use naptime_core::{Job, Pause, PoolSettings, Statuses, Time, duration};
 use naptime_store::PageRef;
 
 use super::PageError;
@@ -58,6 +58,7 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
         (heading(&job, pool_off))
         @if let Some(deleted) = job.deleted_at { (deleted_notice(&app, &job, deleted)) }
         (live("pool", &html! { @if pool_off && job.deleted_at.is_none() { (pool_notice(&job)) } }))
+        (live("pause", &html! { @if let Some(pause) = pause(&job, now) { (pause_notice(&job, pause, now)) } }))
         div.detail {
             section.state aria-label="State" {
                 (live("state", &html! { (state(&job, now)) (counters(&job)) }))
@@ -115,6 +116,28 @@ fn pool_notice(job: &Job) -> Markup {
     }
 }
 
+/// The pause that lasts, of an endpoint that is switched on.
+fn pause(job: &Job, now: Time) -> Option<&Pause> {
+    job.spec.schedule.bounds().filter(|_| job.active)?.pause_at(now)
+}
+
+fn pause_notice(job: &Job, pause: &Pause, now: Time) -> Markup {
+    html! {
+        div.notice.warn {
+            p {
+                strong {
+                    @match pause.until {
+                        Some(until) => { "Paused until " (format::clock(now, until)) "." }
+                        None => "Paused until somebody resumes it.",
+                    }
+                }
+                @if !pause.note.is_empty() { " " (pause.note) }
+            }
+            form method="post" action={ "/endpoints/" (job.id) "/resume" } { button { "Resume" } }
+        }
+    }
+}
+
 fn deleted_notice(app: &App, job: &Job, deleted: Time) -> Markup {
     html! {
         div.notice.warn {
@@ -138,6 +161,7 @@ fn state(job: &Job, now: Time) -> Markup {
                 @match (job.active, state.due) {
                     (_, Some(due)) => { (status::next(now, due)) " " span.dim { "at " (format::clock(now, due)) } },
                     (false, None) => span.dim { "none, it is switched off" },
+                    (true, None) if pause(job, now).is_some() => span.dim { "none, it is paused" },
                     (true, None) => @match job.spec.schedule.bounds().and_then(|bounds| bounds.until) {
                         Some(until) => span.dim { "none, it was called until " (format::clock(now, until)) },
                         None => span.dim { "none" },

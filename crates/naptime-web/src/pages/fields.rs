@@ -15,7 +15,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 28] = [
+const FIELDS: [Field; 30] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -28,6 +28,8 @@ const FIELDS: [Field; 28] = [
     ("from", Kind::Text, |job| at(job, |timing| timing.from)),
     ("until", Kind::Text, |job| at(job, |timing| timing.until)),
     ("except", Kind::Text, |job| timing(job).except.unwrap_or_default()),
+    ("pause.until", Kind::Text, |job| at(job, |timing| timing.pause.as_ref()?.until)),
+    ("pause.note", Kind::Text, |job| timing(job).pause.map(|pause| pause.note).unwrap_or_default()),
     ("name", Kind::Text, |job| job.spec.name.clone()),
     ("active", Kind::Flag, |job| texts::flag(job.active)),
     ("method", Kind::Text, |job| job.spec.request.method.to_string()),
@@ -53,7 +55,7 @@ const KINDS: [(&str, &[&str]); 3] = [
     ("random", &["random", "window", "days", "tz"]),
 ];
 /// The fields that bound any kind of timing. Those of an `every` have a time zone too.
-const BOUNDS: [&str; 3] = ["from", "until", "except"];
+pub(super) const BOUNDS: [&str; 5] = ["from", "until", "except", "pause.until", "pause.note"];
 
 /// What the form holds.
 #[derive(Clone, Debug)]
@@ -131,9 +133,11 @@ impl Fields {
                 texts::put(&mut object, path, kind.value(self.text(path)));
             }
         }
-        // One limit alone is a fault; without both, the target may not change the period.
-        if object.contains_key("steer") && self.is_blank("steer.min") && self.is_blank("steer.max") {
-            object.insert("steer".to_owned(), Value::Null);
+        // Without both, there is none: the target may not change the period, and it is not paused.
+        for (outer, parts) in [("steer", ["steer.min", "steer.max"]), ("pause", ["pause.until", "pause.note"])] {
+            if object.contains_key(outer) && parts.iter().all(|part| self.is_blank(part)) {
+                object.insert(outer.to_owned(), Value::Null);
+            }
         }
         Value::Object(object)
     }
@@ -167,7 +171,7 @@ impl Fields {
     fn is_said(&self, path: &str, shown: &Self) -> bool {
         let of_kind = |(kind, parts): &(&str, &[&str])| *kind == self.kind && parts.contains(&path);
         let of_bounds = BOUNDS.contains(&path) || path == "tz" && self.is_bounded();
-        if TIMING.contains(&path) && !of_bounds && !KINDS.iter().any(of_kind) {
+        if is_timing(path) && !of_bounds && !KINDS.iter().any(of_kind) {
             return false;
         }
         // The field that names the kind is sent even if it is blank, so that this is a fault of its own.
@@ -181,7 +185,12 @@ impl Fields {
 
 /// Whether a field is one of those that most endpoints need not say.
 pub(super) fn is_more(path: &str) -> bool {
-    !TIMING.contains(&path) && !["url", "name", "active"].contains(&path)
+    !is_timing(path) && !["url", "name", "active"].contains(&path)
+}
+
+/// Whether it says when the endpoint is called.
+fn is_timing(path: &str) -> bool {
+    TIMING.contains(&path.split('.').next().unwrap_or(path))
 }
 
 /// The kind of timing of this name, or else the one that a form begins with.

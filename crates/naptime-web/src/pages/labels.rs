@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 30] = [
+const LABELS: [(&str, &str); 33] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -16,6 +16,9 @@ const LABELS: [(&str, &str); 30] = [
     ("from", "From"),
     ("until", "Until"),
     ("except", "Except"),
+    ("pause", "Paused"),
+    ("pause.until", "Paused until"),
+    ("pause.note", "Why it is paused"),
     ("name", "Name"),
     ("active", "Active"),
     ("method", "Method"),

@@ -67,6 +67,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/endpoints/{id}/delete", get(actions::confirm_delete).post(actions::delete))
         .route("/endpoints/{id}/restore", post(actions::restore))
         .route("/endpoints/{id}/switch", post(actions::switch))
+        .route("/endpoints/{id}/resume", post(actions::resume))
         .route("/endpoints/{id}/call", post(actions::call))
         .route("/endpoints/{id}/breaches", get(sla::of_endpoint))
         .route("/pools", get(pools::show))

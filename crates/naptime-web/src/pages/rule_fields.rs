@@ -10,7 +10,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 25] = [
+const TEXTS: [&str; 27] = [
     "url",
     "every",
     "jitter",
@@ -22,6 +22,8 @@ const TEXTS: [&str; 25] = [
     "from",
     "until",
     "except",
+    "pause.until",
+    "pause.note",
     "method",
     "headers",
     "body",

@@ -52,7 +52,7 @@ const REQUEST: [Input; 5] = [
     Input("then.upsert.timeout", "Timeout", "", None),
 ];
 
-const TIMING: [Input; 9] = [
+const TIMING: [Input; 11] = [
     Input("then.upsert.jitter", "Jitter", "With a period: how much later a call may come", None),
     Input("then.upsert.cron", "Cron pattern", "In place of a period, like 0 9 * * mon-fri", None),
     Input("then.upsert.random", "Once in each", "In place of a period, at random, like 1h", None),
@@ -62,6 +62,13 @@ const TIMING: [Input; 9] = [
     Input("then.upsert.from", "From", "No call before this, like 2027-01-31 09:00", None),
     Input("then.upsert.until", "Until", "No call after this", None),
     Input("then.upsert.except", "Except", "Like 2026-12-25, 01:00-03:00, with commas between", None),
+    Input(
+        "then.upsert.pause.until",
+        "Paused until",
+        "Like 2027-01-31 09:00; with a reason alone, until it is resumed",
+        None,
+    ),
+    Input("then.upsert.pause.note", "Why it is paused", "", None),
 ];
 
 const MORE: [Input; 9] = [

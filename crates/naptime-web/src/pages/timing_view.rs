@@ -8,6 +8,7 @@ use naptime_core::duration;
 use naptime_core::schedule::WEEKDAYS;
 
 use super::controls::Input;
+use super::fields::BOUNDS;
 use super::form_view::Form;
 use crate::app::App;
 
@@ -107,16 +108,19 @@ impl Form<'_> {
         }
     }
 
-    /// From when, until when, and when not. It is open where something of it is wrong or said.
+    /// From when, until when, when not, and whether it is paused. It is open where something of it is wrong or said.
     fn bounds(&self) -> Markup {
-        let faulty = ["from", "until", "except"].iter().any(|path| self.fault(path).is_some());
+        let faulty = BOUNDS.iter().any(|path| self.fault(path).is_some());
         html! {
             details.bounds open[faulty || self.fields.is_bounded()] {
-                summary { "From, until, except" }
+                summary { "From, until, except, pause" }
                 (self.input(&Input::text("from", "No call before this, like 2027-01-31 09:00; blank for none")))
                 (self.input(&Input::text("until", "No call after this; blank for none")))
                 (self.input(&Input::text("except",
                     "No call on 2026-12-25, 12-24..01-02 of each year, 01:00-03:00, mon-fri 12:00-13:00; blank for none")))
+                (self.input(&Input::text("pause.until",
+                    "No call before this, while something is mended; blank, with a reason: until somebody resumes it")))
+                (self.input(&Input::text("pause.note", "The page of the endpoint shows it; blank if it is not paused")))
             }
         }
     }

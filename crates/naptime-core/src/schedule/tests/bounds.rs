@@ -6,7 +6,13 @@ use super::*;
 
 fn bounds(from: Option<&str>, until: Option<&str>, except: &str, name: &str) -> Bounds {
     let at = |text: &str| time(text);
-    Bounds { from: from.map(at), until: until.map(at), except: except.parse().expect("exceptions"), zone: zone(name) }
+    Bounds {
+        from: from.map(at),
+        until: until.map(at),
+        except: except.parse().expect("exceptions"),
+        pause: None,
+        zone: zone(name),
+    }
 }
 
 fn hourly(from: Option<&str>, until: Option<&str>, except: &str) -> Schedule {
@@ -37,6 +43,34 @@ fn what_is_excepted_is_not_missed() {
     assert_eq!(schedule.owed(start, end), 364 * 22);
     let often = Schedule::aligned(Duration::from_secs(1)).within(bounds(None, None, "01:00-03:00", "UTC")).expect("it");
     assert_eq!(often.owed(start, end + HOUR - Duration::from_secs(1)), 365 * 22 * 3600);
+}
+
+#[test]
+fn a_pause_leaves_nothing_until_it_is_over() {
+    let paused = |until: Option<&str>| {
+        let pause = Some(Pause { until: until.map(time), note: "the target moves".to_owned() });
+        let bounds = Bounds { pause, ..bounds(Some("2026-03-01T10:00:00Z"), None, "", "UTC") };
+        Schedule::aligned(HOUR).within(bounds).expect("it comes, later")
+    };
+    let [ten, noon] = ["2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z"].map(time);
+    let until_noon = paused(Some("2026-03-01T12:00:00Z"));
+    assert_eq!((until_noon.first(ten), until_noon.begins(ten)), (Some(noon), noon));
+    assert_eq!(until_noon.next(ten, ten), Next { due: Some(noon), missed: 0 });
+    // Of what came in it nothing is owed; the one that was due before is.
+    assert_eq!(until_noon.owed(ten, noon - Duration::from_millis(1)), 1);
+    // Over, it is as if it had never been.
+    let plain = hourly(Some("2026-03-01T10:00:00Z"), None, "");
+    assert_eq!(until_noon.first(noon), plain.first(noon));
+    assert_eq!((until_noon.begins(noon + HOUR), until_noon.mean_rate()), (noon + HOUR, plain.mean_rate()));
+    let pause_at = |schedule: &Schedule, at| schedule.bounds().and_then(|bounds| bounds.pause_at(at)).is_some();
+    assert!(pause_at(&until_noon, noon - Duration::from_millis(1)) && !pause_at(&until_noon, noon));
+
+    let halted = paused(None);
+    assert_eq!((halted.first(ten), halted.next(ten, noon)), (None, Next { due: None, missed: 0 }));
+    assert_eq!((halted.owed(ten, noon), halted.mean_rate(), pause_at(&halted, noon)), (1, 0.0, true));
+    assert_eq!((halted.resumed(), until_noon.resumed()), (plain.clone(), plain));
+    let only = Bounds { pause: Some(Pause { until: None, note: "n".to_owned() }), ..Bounds::none() };
+    assert_eq!(Schedule::aligned(HOUR).within(only).expect("it comes, later").resumed(), Schedule::aligned(HOUR));
 }
 
 #[test]
@@ -201,7 +235,7 @@ fn any_bounded() -> impl Strategy<Value = (Schedule, Bounds, Time)> {
         };
         let at = |millis: i64| Time::from_millis(now.millis() + millis);
         let except = excepts.join(", ").parse().expect("exceptions");
-        (base, Bounds { from: from.map(at), until: until.map(at), except, zone }, now)
+        (base, Bounds { from: from.map(at), until: until.map(at), except, pause: None, zone }, now)
     })
 }
 
