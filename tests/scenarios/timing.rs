@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use naptime_core::Time;
+use naptime_tests::eventually;
 use naptime_tests::naptime::{Naptime, Start};
 use naptime_tests::sqlite::File;
 use naptime_tests::target::Target;

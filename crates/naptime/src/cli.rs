@@ -293,7 +293,7 @@ pub(crate) struct TimingArgs {
 #[derive(Args)]
 pub(crate) struct NextArgs {
     /// -: read one JSON object on each line of standard input, and answer on a line each
-    #[arg(value_name = "-", value_parser = ["-"])]
+    #[arg(value_name = "-", value_parser = ["-"], conflicts_with_all = ["TimingArgs", "after", "count", "json"])]
     pub(crate) lines: Option<String>,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,

@@ -304,6 +304,33 @@ fn faults_of_bounds_are_at_their_fields() {
 }
 
 #[test]
+fn an_sla_is_held_against_a_whole_year() {
+    let networks = AllowedNetworks::public_only();
+    let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+    let fault = |timing: Value, sla: &str| {
+        let value = with(with(json!({"url": "https://example.com/"}), timing), json!({"sla": sla}));
+        read_new(value, limits, id()).err().map(|faults| faults[0].detail.to_string())
+    };
+    // The longest gap comes each night, each weekend, once in a year, in a leap year, or when clocks are put back.
+    for (cron, tz, gap, shorter) in [
+        ("*/5 8-21 * * *", "UTC", "10h 5m", "10m"),
+        ("*/5 8-21 * * 1-5", "UTC", "2d 10h 5m", "10m"),
+        ("*/5 8-21 * * 1-5", "UTC", "2d 10h 5m", "2d 10h 4m"),
+        ("0 9 * * MON-FRI", "UTC", "3d", "1d"),
+        ("0 * * 1-11 *", "UTC", "31d 1h", "1h"),
+        ("0 0-5 * * *", "Europe/Berlin", "19h", "10h"),
+        ("0 0,2,4,6,8,10,12,14,16,18,20,22 * * *", "Europe/Berlin", "3h", "2h"),
+        ("0 0 1 1 *", "UTC", "366d", "365d"),
+        ("*/20 * * * * *", "UTC", "20s", "10s"),
+    ] {
+        let timing = json!({"cron": cron, "tz": tz});
+        let expect = format!("calls can be {gap} apart, so an SLA of {shorter} could not be met");
+        assert_eq!(fault(timing.clone(), shorter).as_ref(), Some(&expect), "{cron}");
+        assert_eq!(fault(timing, gap), None, "{cron}");
+    }
+}
+
+#[test]
 fn a_pause_has_a_time_or_a_reason() {
     let paused = |pause: Value| with(minimal(), json!({"tz": "Europe/Berlin", "pause": pause}));
     let describe = |value: Value| create(value, "none").unwrap().spec.schedule.describe();

@@ -15,6 +15,10 @@ use crate::{
 
 /// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
 const SAMPLE: usize = 100;
+/// How often the longest gap is looked for.
+const MAX_PROBED: usize = 100_000;
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+const MILLISECOND: Duration = Duration::from_millis(1);
 /// From when they are taken: a Monday.
 const SAMPLED_FROM: Time = Time::from_millis(1_767_571_200_000);
 
@@ -246,7 +250,10 @@ pub(super) fn check_sla(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
     if !is_sla_changed && old.is_some_and(|old| old.schedule == new.schedule) {
         return;
     }
-    let gap = new.schedule.longest_gap().unwrap_or_else(|| gaps(new.schedule.base()).1);
+    let gap = new.schedule.longest_gap().unwrap_or_else(|| {
+        let base = new.schedule.base();
+        gaps(base).1.max(longest_gap(base, sla))
+    });
     let gap = gap.max(new.schedule.longest_exception());
     if sla >= gap {
         return;
@@ -259,6 +266,33 @@ pub(super) fn check_sla(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
         let detail = format!("calls can be {gap} apart, which the SLA of {sla} does not allow; change both");
         fields.fault(new.schedule.kind(), "longer_than_sla", detail);
     }
+}
+
+/// How far apart occurrences are in a year, at most, if that is longer than the `sla`; else the `sla`. In full seconds.
+/// Of one under five minutes not all of a year is looked at, but of one of six seconds still a week.
+fn longest_gap(schedule: &Schedule, sla: Duration) -> Duration {
+    let mut longest = sla;
+    let Some(mut at) = schedule.first(SAMPLED_FROM) else { return longest };
+    for _ in 0..MAX_PROBED {
+        // Whichever gap from here on is longer, the first of them ends at the first occurrence beyond it.
+        let Some(end) = schedule.first(at + longest) else { break };
+        let is_before = |from: Time| schedule.first(from).is_some_and(|next| next < end);
+        if !is_before(end - longest - MILLISECOND) {
+            let (mut start, mut stop) = (at.millis(), end.millis() - 1);
+            while stop - start > 1 {
+                let middle = start + (stop - start) / 2;
+                if is_before(Time::from_millis(middle)) { start = middle } else { stop = middle }
+            }
+            // The last one before the gap is at `stop`, unless there is none but `at`.
+            let last = if is_before(at) { Time::from_millis(stop) } else { at };
+            longest = longest.max(Duration::from_secs(end.since(last).as_secs()));
+        }
+        if end > SAMPLED_FROM + YEAR {
+            break;
+        }
+        at = end;
+    }
+    longest
 }
 
 /// How far apart occurrences are, at least and at most, in full seconds. Those of a sample are taken for all.

@@ -19,6 +19,7 @@ use super::worker;
 use crate::app::{App, Shared};
 use crate::format;
 use crate::query::{PageId, Query};
+use crate::timing;
 
 /// The runs that the charts show.
 const CHARTED: usize = 500;
@@ -58,7 +59,7 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
         (heading(&job, pool_off))
         @if let Some(deleted) = job.deleted_at { (deleted_notice(&app, &job, deleted)) }
         (live("pool", &html! { @if pool_off && job.deleted_at.is_none() { (pool_notice(&job)) } }))
-        (live("pause", &html! { @if let Some(pause) = pause(&job, now) { (pause_notice(&job, pause, now)) } }))
+        (live("pause", &html! { @if let Some(pause) = pause(&job, now) { (pause_notice(&job, pause)) } }))
         div.detail {
             section.state aria-label="State" {
                 (live("state", &html! { (state(&job, now)) (counters(&job)) }))
@@ -121,13 +122,14 @@ fn pause(job: &Job, now: Time) -> Option<&Pause> {
     job.spec.schedule.bounds().filter(|_| job.active)?.pause_at(now)
 }
 
-fn pause_notice(job: &Job, pause: &Pause, now: Time) -> Markup {
+fn pause_notice(job: &Job, pause: &Pause) -> Markup {
     html! {
         div.notice.warn {
             p {
                 strong {
                     @match pause.until {
-                        Some(until) => { "Paused until " (format::clock(now, until)) "." }
+                        // As it was typed, and as the schedule tells it.
+                        Some(until) => { "Paused until " (timing::zone(&job.spec.schedule).show(until)) "." }
                         None => "Paused until somebody resumes it.",
                     }
                 }

@@ -33,6 +33,9 @@ impl Preview {
                     @match &self.planned {
                         None => p.hint { "The next five calls are shown here." },
                         Some(Err(faults)) => @for fault in faults { p.hint { (fault.detail) } },
+                        Some(Ok(Planned { times, .. })) if times.is_empty() => p.hint {
+                            "No call is to come: its last time is over, or it is paused until somebody resumes it."
+                        },
                         Some(Ok(Planned { zone, times, among })) => {
                             // The script adds the times of whoever looks at them.
                             p.hint data-zone=(zone) { "Next calls while it is active, in " (zone) span.in-yours hidden {} }
