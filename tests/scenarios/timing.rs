@@ -17,6 +17,7 @@ on_both_stores!(
     calls_come_at_the_moments_that_were_shown,
     the_same_url_twice_is_allowed_and_named,
     a_pause_ends_by_itself_or_by_a_button,
+    missed_calls_are_made_or_skipped_as_was_said,
 );
 
 fn times(list: &Value) -> Vec<Time> {
@@ -182,6 +183,64 @@ async fn a_pause_ends_by_itself_or_by_a_button(start: Start) {
     assert_eq!(resumed["schedule"].get("pause"), None);
     let at: Time = resumed["updated_at"].as_str().unwrap().parse().unwrap();
     called_from(at).await;
+}
+
+async fn missed_calls_are_made_or_skipped_as_was_said(start: Start) {
+    let (target, other) = (Target::start().await, Target::start().await);
+    let web = Web::start(start).await;
+    let add = async |path: &str, fields: Value| {
+        let mut endpoint = json!({"url": target.url(path), "every": "1s", "active": true});
+        endpoint.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        web.add(endpoint).await
+    };
+    let (all, added) = add("/all", json!({"catch_up": "all"})).await;
+    assert_eq!((&added["catch_up"], &added["late"]), (&json!("all"), &Value::Null));
+    let (two, _) = add("/two", json!({"catch_up": 2})).await;
+    let (latest, added) = add("/latest", json!({})).await;
+    assert_eq!(added["catch_up"], "latest");
+    let (late, added) = add("/late", json!({"late": "1s", "catch_up": "all"})).await;
+    assert_eq!(added["late"], "1s");
+    for path in [&all, &two, &latest, &late] {
+        web.runs(path, 1).await;
+    }
+    // Nothing of theirs is called for some seconds, which the other one counts.
+    let pool = target.url("").replacen("://", "/", 1);
+    let switch = async |active: bool| {
+        let changed = web.patch(&format!("/api/pools/{pool}"), &json!({"active": active})).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        changed.value()
+    };
+    switch(false).await;
+    web.add(json!({"url": other.url("/"), "every": "1s", "active": true})).await;
+    other.wait_for(SOON, "seconds pass", |calls| calls.len() >= 6).await;
+    let back: Time = switch(true).await["updated_at"].as_str().unwrap().parse().unwrap();
+    let dues = async |path: &str| -> Vec<i64> {
+        let mut runs = web.items(&format!("{path}/runs")).await;
+        runs.reverse();
+        runs.iter().map(|run| run["due"].as_str().unwrap().parse::<Time>().unwrap().millis()).collect()
+    };
+    let caught_up = async |path: &str| {
+        let ahead = (back + Duration::from_secs(1)).millis();
+        eventually(SOON, "it is called on time again", async || {
+            let dues = dues(path).await;
+            dues.last().is_some_and(|due| *due > ahead).then_some(dues)
+        })
+        .await
+    };
+    let missed = async |path: &str| web.get(path).await.value()["counters"]["missed"].as_u64().unwrap();
+    // Each with its own time, oldest first, and each once.
+    let called = caught_up(&all).await;
+    assert!(called.windows(2).all(|pair| pair[1] - pair[0] == 1_000), "{called:?}");
+    assert_eq!(missed(&all).await, 0);
+    // The one that was due and the last two, or one for all of them.
+    let longest = |dues: &[i64]| dues.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap() / 1_000;
+    let [two_dues, latest_dues, late_dues] = [caught_up(&two).await, caught_up(&latest).await, caught_up(&late).await];
+    for (path, dues) in [(&two, two_dues), (&latest, latest_dues), (&late, late_dues)] {
+        assert!(longest(&dues) >= 3, "{path}: {dues:?}");
+        assert!(missed(path).await >= 2, "{path}: {dues:?}");
+    }
+    let shown = web.get(&all.replacen("/api", "", 1)).await.text;
+    assert!(shown.contains("all calls missed"), "{shown}");
 }
 
 /// The moments that a page shows.

@@ -81,6 +81,13 @@ pub enum Then {
         /// The occurrences skipped in between.
         missed: u64,
     },
+    /// It was too late for the occurrence: it was not called, and counts as missed.
+    Skip {
+        /// The next occurrence that it is not too late for.
+        due: Option<Time>,
+        /// The occurrences skipped, this one among them.
+        missed: u64,
+    },
     /// The same occurrence again, after a pause.
     Retry {
         /// The pause, counted from the settle.
@@ -177,6 +184,8 @@ impl Job {
                     state.ended_at = (due.is_none() && is_once).then_some(now);
                 }
             }
+            Then::Skip { due, missed: skipped } if same_plan => (state.due, base, missed) = (due, due, skipped),
+            Then::Skip { .. } => missed = u64::from(lock.left),
             Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
             Then::Retry { .. } => done = 1,
             Then::Keep => {}
@@ -192,7 +201,7 @@ impl Job {
         }
         if let Some(due) = lock.due.filter(|_| !same_plan && done == 1 && state.due == lock.due) {
             // Claimed ahead and edited before it was due. The new schedule has the same occurrence, which was called.
-            let next = self.spec.schedule.next(due, lock.since);
+            let next = self.spec.misfire.next(&self.spec.schedule, due, lock.since);
             (state.due, base, missed) = (next.due, next.due, next.missed);
             state.ended_at = (next.due.is_none() && is_once).then_some(now);
         }
@@ -272,10 +281,22 @@ impl Claim {
             (Some(_), _) if exhausted => Duty::Settle(Then::Keep),
             (Some(asked), _) => Duty::Call { at, due: asked, manual: true },
             (None, Some(due)) if took_on && exhausted => Duty::Settle(self.next(due, self.lock.since)),
-            (None, Some(due)) if took_on => Duty::Call { at, due, manual: false },
+            (None, Some(due)) if took_on => match self.skipped(due) {
+                Some(then) => Duty::Settle(then),
+                None => Duty::Call { at, due, manual: false },
+            },
             // Held when it was edited, and never settled: all that was left to do was to end that claim.
             (None, _) => Duty::Settle(Then::GiveBack),
         }
+    }
+
+    /// What follows if it is too late for the occurrence. An attempt that follows another is never too late.
+    fn skipped(&self, due: Time) -> Option<Then> {
+        let spec = &self.job.spec;
+        // A job that is held over for what was missed is called when it is claimed.
+        let at = self.lock.at.max(self.lock.since);
+        let skipped = spec.misfire.skipped(&spec.schedule, due, at).filter(|_| self.attempt() == 1)?;
+        Some(Then::Skip { due: skipped.due, missed: skipped.missed })
     }
 
     /// The number of this attempt, from 1. Lost claims count: each may have called. A call asked for is counted by
@@ -340,7 +361,7 @@ impl Claim {
             None if self.lock.at > self.lock.since + AHEAD => run.started,
             None => self.lock.since,
         };
-        let mut next = self.job.spec.schedule.next(run.due, since);
+        let mut next = self.job.spec.misfire.next(&self.job.spec.schedule, run.due, since);
         if run.attempt > 1 {
             // A retry does not cost the occurrence after its own, however near that is, unless it came too late for it.
             let following = self.job.spec.schedule.next(run.due, run.due);
@@ -360,7 +381,7 @@ impl Claim {
     }
 
     fn next(&self, due: Time, since: Time) -> Then {
-        let next = self.job.spec.schedule.next(due, since);
+        let next = self.job.spec.misfire.next(&self.job.spec.schedule, due, since);
         Then::Next { due: next.due, missed: next.missed }
     }
 

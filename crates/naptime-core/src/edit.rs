@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breach, Endpoint, Job, JobId, Plan, Pool, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Time, Watch,
-    duration, steer,
+    Breach, Endpoint, Job, JobId, Misfire, Plan, Pool, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer,
+    Time, Watch, duration, steer,
 };
 
 /// A job to be added.
@@ -59,6 +59,7 @@ pub struct Change {
     pub success: Option<Statuses>,
     pub lease: Option<Duration>,
     pub steer: Option<Option<Steer>>,
+    pub misfire: Option<Misfire>,
     /// Whether the job is switched on.
     pub active: Option<bool>,
     /// Who changes it.
@@ -139,6 +140,7 @@ impl Change {
             success: Some(spec.success),
             lease: Some(spec.lease),
             steer: Some(spec.steer),
+            misfire: Some(spec.misfire),
             ..Self::default()
         }
     }
@@ -164,6 +166,7 @@ impl Change {
             success: self.success.unwrap_or(spec.success),
             lease: self.lease.unwrap_or(spec.lease),
             steer: self.steer.unwrap_or(spec.steer),
+            misfire: self.misfire.unwrap_or(spec.misfire),
             key: spec.key,
         }
     }

@@ -45,8 +45,8 @@ pub const TIMING: [&str; 12] =
     ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "pause"];
 
 /// The fields that are durations, by their paths.
-pub const DURATIONS: [&str; 9] =
-    ["every", "jitter", "random", "timeout", "sla", "retry.backoff", "steer.min", "steer.max", "lease"];
+pub const DURATIONS: [&str; 10] =
+    ["every", "jitter", "random", "timeout", "sla", "late", "retry.backoff", "steer.min", "steer.max", "lease"];
 
 /// Reads a new endpoint. It is switched off unless `active` says otherwise.
 ///
@@ -92,8 +92,9 @@ fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Resu
     let spec = call::spec(&mut fields, endpoint, schedule, old, defaults);
     let sla = call::sla(&mut fields, old.and_then(|old| old.sla));
     let steer = call::steer(&mut fields, limits, old.and_then(|old| old.steer));
+    let misfire = call::misfire(&mut fields, old.map(|old| old.misfire).unwrap_or_default());
     let active = fields.switch("active");
-    let spec = spec.map(|spec| Spec { sla, steer, ..spec });
+    let spec = spec.map(|spec| Spec { sla, steer, misfire, ..spec });
     if let Some(spec) = &spec {
         timing::check_sla(&mut fields, spec, old);
     }

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::line::check_line;
 use crate::state::LEASE;
-use crate::{Endpoint, Invalid, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
+use crate::{Endpoint, Invalid, Misfire, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
@@ -150,6 +150,9 @@ pub struct Spec {
     /// Whether its target may change the schedule by its answers, and within what limits.
     #[serde(default)]
     pub steer: Option<Steer>,
+    /// What becomes of occurrences that could not be called in time. One-off jobs have none that are missed.
+    #[serde(default, skip_serializing_if = "Misfire::is_default")]
+    pub misfire: Misfire,
     /// What whoever added it knows it by. Of the jobs that are not deleted, no two have the same.
     #[serde(default)]
     pub key: Option<String>,
@@ -173,6 +176,7 @@ impl Spec {
             success: Statuses::success(),
             lease: LEASE,
             steer: None,
+            misfire: Misfire::default(),
             key: None,
         }
     }

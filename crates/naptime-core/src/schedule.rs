@@ -203,6 +203,17 @@ impl Schedule {
         }
     }
 
+    /// The occurrence that comes after `due` and `skipped` further ones, of which there are more up to `now`.
+    pub(crate) fn beyond(&self, due: Time, now: Time, skipped: u64) -> Time {
+        let (mut before, mut at) = (due.millis(), now.millis());
+        while at - before > 1 {
+            let middle = before + (at - before) / 2;
+            // `due` itself is one of those owed.
+            if self.owed(due, Time::from_millis(middle)) > skipped + 1 { at = middle } else { before = middle }
+        }
+        Time::from_millis(at)
+    }
+
     /// The occurrences later than `after`, up to and including `until`, of a schedule that recurs.
     fn count(&self, after: Time, until: Time) -> u64 {
         match self {

@@ -102,8 +102,8 @@ impl Job {
         }
         let begins = self.spec.schedule.begins(present.now);
         if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla)
-            // One that is still to begin is no record.
-            && watch.since != begins
+            // One that the schedule says is still to begin is no record.
+            && (watch.since != begins || begins == present.now)
         {
             watch.move_back(sla, present);
         }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Bounds, Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, NewJob, Outcome, Retry, Run, Schedule, Settled,
-    Spec, State, Then, Time, Token, WorkerId,
+    Bounds, Change, Claim, Duty, Edit, Endpoint, Job, JobId, Lock, Misfire, NewJob, Outcome, Retry, Run, Schedule,
+    Settled, Spec, State, Then, Time, Token, WorkerId,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -286,6 +286,8 @@ impl World {
         match claim.duty() {
             Duty::Call { at, due, manual } => {
                 assert!(at >= due, "called early");
+                let late = claim.job.spec.misfire.late.filter(|_| !manual && claim.attempt() == 1);
+                assert!(late.is_none_or(|late| at.max(claim.lock.since).since(due) <= late), "14: called too late");
                 if counted && !manual {
                     assert!(self.tries <= attempts, "{} tries of {attempts}", self.tries);
                     self.check_unanswered(claim);
@@ -357,7 +359,7 @@ impl World {
         let done = match settled.then {
             Then::Next { .. } => true,
             Then::Retry { .. } => !same_plan,
-            Then::Keep | Then::GiveBack => false,
+            Then::Keep | Then::GiveBack | Then::Skip { .. } => false,
         };
         if done && !same_plan && !lock.left && self.job.state.due == before.state.due {
             // Called ahead of an edit that abolished the occurrence.
@@ -370,7 +372,7 @@ impl World {
             _ if !same_plan => {}
             Then::Retry { .. } => {}
             Then::GiveBack => self.tries -= u32::from(took_on(lock)),
-            Then::Next { .. } | Then::Keep => self.tries = 0,
+            Then::Next { .. } | Then::Keep | Then::Skip { .. } => self.tries = 0,
         }
         if settled.then == Then::GiveBack && same_plan && lock.asked_at.is_none() && self.job.state.asked_at.is_none() {
             assert!(self.job.state.claim_at.is_none_or(|at| at >= lock.at), "a pause is cut short");
@@ -533,6 +535,12 @@ fn edit() -> impl Strategy<Value = Edit> {
             let retry = Retry { attempts, backoff: Duration::from_millis(backoff), ..Retry::default() };
             change(Change { retry: Some(retry), ..Change::default() })
         }),
+        2 => (prop::option::of(1_000u64..30_000), prop_oneof![Just("latest"), Just("all"), Just("2")]).prop_map(
+            |(late, catch_up)| {
+                let misfire = Misfire { late: late.map(Duration::from_millis), catch_up: catch_up.parse().unwrap() };
+                change(Change { misfire: Some(misfire), ..Change::default() })
+            }
+        ),
         3 => Just(Edit::CallNow),
         1 => Just(Edit::Delete),
         2 => Just(Edit::Restore),

@@ -82,7 +82,7 @@ impl Wakes {
         let now = self.link.now();
         for settled in done.iter().filter(|settled| !held_over.contains(&settled.claim.job)) {
             let due = match settled.then {
-                Then::Next { due, .. } => due,
+                Then::Next { due, .. } | Then::Skip { due, .. } => due,
                 Then::Retry { after } => Some(now + after),
                 Then::Keep | Then::GiveBack => Some(now),
             };

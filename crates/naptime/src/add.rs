@@ -42,6 +42,8 @@ fn read_job(args: &AddArgs, input: &InputSettings, faults: &mut Faults) -> Optio
     let mut fields = call_fields(&args.url, &args.call);
     fields.extend(args.timing.fields());
     put(&mut fields, "sla", args.sla.as_deref());
+    put(&mut fields, "late", args.late.as_deref());
+    put(&mut fields, "catch_up", args.catch_up.as_deref());
     put(&mut fields, "timeout", args.timeout.as_deref());
     fields.insert("active".to_owned(), args.activate.into());
     let read = read_new(fields.into(), input.limits(), JobId::from(Uuid::now_v7()));

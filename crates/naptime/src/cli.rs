@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Add an endpoint
     ///
     /// It is called once it is switched on: with --activate, on the page, or by the API.
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Show when an endpoint would be called, without a server: naptime next --cron '0 9 * * MON-FRI' --tz Europe/Berlin
     ///
     /// With -, each line of standard input is a JSON object with the fields of an endpoint that say when it is called
@@ -320,6 +320,12 @@ pub(crate) struct AddArgs {
     /// The longest allowed gap between good calls
     #[arg(long, value_name = "DURATION")]
     pub(crate) sla: Option<String>,
+    /// Skip a call that would leave later than this after its time
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) late: Option<String>,
+    /// Of the calls missed while nothing could be called: latest (one for all of them), all, or at most so many
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) catch_up: Option<String>,
     /// Switch it on at once
     #[arg(long)]
     pub(crate) activate: bool,

@@ -69,9 +69,9 @@ pub(crate) fn add_faults(faults: &mut Faults, invalid: Vec<Invalid>) {
 }
 
 /// The fields that messages name.
-const FLAGS: [&str; 20] = [
-    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "sla", "method",
-    "body", "timeout", "at", "in", "key", "after", "n",
+const FLAGS: [&str; 21] = [
+    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "sla", "late",
+    "method", "body", "timeout", "at", "in", "key", "after", "n",
 ];
 
 /// The argument of a field.
@@ -82,6 +82,7 @@ fn argument(field: &str) -> String {
         "tags" => "--tag".to_owned(),
         "active" => "--activate".to_owned(),
         "n" => "-n".to_owned(),
+        "catch_up" => "--catch-up".to_owned(),
         "pause.until" => "--pause-until".to_owned(),
         "pause.note" => "--pause-note".to_owned(),
         field => format!("--{field}"),

@@ -11,8 +11,10 @@ use crate::job::{MAX_LEASE, MIN_LEASE};
 use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT};
 use crate::retry::{MAX_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF};
 use crate::state::LEASE;
-use crate::{Endpoint, Headers, Invalid, Request, Retry, Schedule, Spec, Statuses, Steer, Temporary};
+use crate::{CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedule, Spec, Statuses, Steer, Temporary};
 
+/// The shortest time by which a call may be late: many leave a few milliseconds after their time.
+const MIN_LATE: Duration = Duration::from_secs(1);
 /// The shortest SLA.
 const MIN_SLA: Duration = Duration::from_secs(1);
 
@@ -73,6 +75,7 @@ pub(super) fn spec(
         tags: tags.or(old.map(|old| old.tags.clone()).unwrap_or_default(), Vec::new()),
         sla: old.and_then(|old| old.sla),
         steer: old.and_then(|old| old.steer),
+        misfire: old.map(|old| old.misfire).unwrap_or_default(),
         key: old.and_then(|old| old.key.clone()),
     })
 }
@@ -128,6 +131,18 @@ fn retry(fields: &mut Fields, old: Retry, default: &Retry) -> Retry {
 /// The longest allowed gap between good calls.
 pub(super) fn sla(fields: &mut Fields, old: Option<Duration>) -> Option<Duration> {
     fields.duration("sla", MIN_SLA, MAX_PERIOD).some().or(old, None)
+}
+
+/// What becomes of occurrences that could not be called in time.
+pub(super) fn misfire(fields: &mut Fields, old: Misfire) -> Misfire {
+    let number = |value: Value| match value {
+        Value::Number(number) => number.to_string().parse(),
+        value => text("catch_up", value)?.parse(),
+    };
+    Misfire {
+        late: fields.duration("late", MIN_LATE, MAX_PERIOD).some().or(old.late, None),
+        catch_up: fields.read("catch_up", number).or(old.catch_up, CatchUp::LATEST),
+    }
 }
 
 /// What the target may set itself.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mongodb::bson::{DateTime, Document, Uuid};
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, Headers, Job, Method, Noted, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer, Temporary,
+    By, CatchUp, Headers, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses,
+    Steer, Temporary,
 };
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,10 @@ struct ConfigDocument {
     sla_ms: Option<i64>,
     lease_ms: Option<i64>,
     steer: Option<SteerDocument>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    late_ms: Option<i64>,
+    #[serde(default, skip_serializing_if = "is_latest")]
+    catch_up: CatchUp,
     #[serde(default)]
     changes: Vec<NotedDocument>,
 }
@@ -107,6 +112,11 @@ struct SteerDocument {
     max_ms: i64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_latest(catch_up: &CatchUp) -> bool {
+    *catch_up == CatchUp::LATEST
+}
+
 #[derive(Serialize, Deserialize)]
 struct NotedDocument {
     at: DateTime,
@@ -149,6 +159,8 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         success: spec.success.clone(),
         sla_ms: spec.sla.map(millis),
         lease_ms: Some(millis(spec.lease)),
+        late_ms: spec.misfire.late.map(millis),
+        catch_up: spec.misfire.catch_up,
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -180,6 +192,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             success: d.success,
             lease: d.lease_ms.map_or(LEASE, duration),
             steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
+            misfire: Misfire { late: d.late_ms.map(duration), catch_up: d.catch_up },
             key: d.key,
         }),
         active: d.active,

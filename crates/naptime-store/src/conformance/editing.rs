@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Bounds, By, Change, Edit, Headers, Job, JobId, Method, NewJob, Pause, Plan, Random, Request, Retry, Rev, Schedule,
-    State, Steer, Zone,
+    Bounds, By, CatchUp, Change, Edit, Headers, Job, JobId, Method, Misfire, NewJob, Pause, Plan, Random, Request,
+    Retry, Rev, Schedule, State, Steer, Zone,
 };
 use uuid::Uuid;
 
@@ -48,6 +48,7 @@ fn full_job() -> NewJob {
     spec.success = "200-204, 404".parse().expect("statuses");
     spec.lease = Duration::from_secs(20);
     spec.steer = Some(Steer { min: Duration::from_secs(5), max: HOUR });
+    spec.misfire = Misfire { late: Some(HOUR), catch_up: CatchUp::up_to(7).expect("a number") };
     spec.key = Some(format!("$key {}", new.id));
     new
 }
@@ -152,6 +153,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         Change { success: Some(full.success.clone()), ..Change::default() },
         Change { lease: Some(full.lease), ..Change::default() },
         Change { steer: Some(full.steer), by: By::Target, ..Change::default() },
+        Change { misfire: Some(full.misfire), ..Change::default() },
         Change { tags: Some(Vec::new()), ..Change::default() },
         Change { active: Some(true), ..Change::default() },
         Change { active: Some(false), ..Change::default() },
@@ -166,6 +168,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
             success: Some("204".parse().expect("a status")),
             lease: Some(LEASE),
             steer: Some(None),
+            misfire: Some(Misfire { late: None, catch_up: CatchUp::ALL }),
             active: Some(true),
             by: By::Rule("$rule".to_owned()),
         },

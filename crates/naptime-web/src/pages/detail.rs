@@ -3,7 +3,7 @@
 use axum::extract::State;
 use maud::{Markup, html};
 use naptime_core::state::LEASE;
-use naptime_core::{Job, Pause, PoolSettings, Statuses, Time, duration};
+use naptime_core::{CatchUp, Job, Pause, PoolSettings, Statuses, Time, duration};
 use naptime_store::PageRef;
 
 use super::PageError;
@@ -225,6 +225,15 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             }
             @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }
             @if spec.lease != LEASE { dt { "Lease" } dd { (duration::show(spec.lease)) } }
+            @if let Some(late) = spec.misfire.late { dt { "Late by" } dd { "at most " (duration::show(late)) ", else skipped" } }
+            @if spec.misfire.catch_up != CatchUp::LATEST {
+                dt { "Catches up" }
+                dd {
+                    @if spec.misfire.catch_up == CatchUp::ALL { "all calls missed" } @else {
+                        "up to " (spec.misfire.catch_up) " calls missed"
+                    }
+                }
+            }
             @if let Some(steer) = spec.steer {
                 dt { "Its target" }
                 dd { "may set the period, from " (duration::show(steer.min)) " to " (duration::show(steer.max)) }

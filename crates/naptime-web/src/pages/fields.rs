@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naptime_core::input::TIMING;
 use naptime_core::schedule::WEEKDAYS;
-use naptime_core::{Invalid, Job, JobId, Request, Retry, Rev, Statuses, Time, Timing, Zone, duration};
+use naptime_core::{CatchUp, Invalid, Job, JobId, Request, Retry, Rev, Statuses, Time, Timing, Zone, duration};
 use serde_json::{Map, Value};
 
 use super::labels;
@@ -15,7 +15,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 30] = [
+const FIELDS: [Field; 32] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -42,6 +42,8 @@ const FIELDS: [Field; 30] = [
     ("retry.attempts", Kind::Text, |job| job.spec.retry.attempts.to_string()),
     ("retry.backoff", Kind::Text, |job| duration::show(job.spec.retry.backoff)),
     ("retry.on", Kind::Text, |job| job.spec.retry.on.to_string()),
+    ("late", Kind::Text, |job| or_blank(job.spec.misfire.late)),
+    ("catch_up", Kind::Text, |job| job.spec.misfire.catch_up.to_string()),
     ("steer.min", Kind::Needed, |job| or_blank(job.spec.steer.map(|steer| steer.min))),
     ("steer.max", Kind::Needed, |job| or_blank(job.spec.steer.map(|steer| steer.max))),
     ("lease", Kind::Text, |job| duration::show(job.spec.lease)),
@@ -86,6 +88,7 @@ impl Fields {
             ("retry.backoff", duration::show(retry.backoff)),
             ("retry.on", retry.on.to_string()),
             ("lease", duration::show(naptime_core::state::LEASE)),
+            ("catch_up", CatchUp::LATEST.to_string()),
         ] {
             texts.set(path, text);
         }

@@ -101,6 +101,11 @@ impl Form<'_> {
                 (self.input(&Input::text("success", "The statuses of a good call, like 200-299, 404")))
                 (self.input(&Input::text("sla", "The longest allowed gap between good calls, like 15m; blank for none")))
                 (self.retry())
+                (self.input(&Input::text("late",
+                    "A call that would leave later than this after its time is skipped, like 10m; blank: none is")))
+                (self.input(&Input::text("catch_up",
+                    "Of the calls missed while nothing could be called: latest makes one for all of them, all makes each \
+                    with its own time, oldest first; or the number that is made at most")))
                 (self.steer())
                 (self.input(&Input::text("lease",
                     "If a worker dies during a call, another takes over after this time: from 5s to 10m")))

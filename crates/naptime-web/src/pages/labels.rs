@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 33] = [
+const LABELS: [(&str, &str); 35] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -32,6 +32,8 @@ const LABELS: [(&str, &str); 33] = [
     ("retry.attempts", "Attempts"),
     ("retry.backoff", "Pause"),
     ("retry.on", "Repeat after"),
+    ("late", "Late by at most"),
+    ("catch_up", "Catch up"),
     ("steer", "The target may change the period"),
     ("steer.min", "Shortest period"),
     ("steer.max", "Longest period"),

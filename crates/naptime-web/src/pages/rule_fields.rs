@@ -10,7 +10,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 27] = [
+const TEXTS: [&str; 29] = [
     "url",
     "every",
     "jitter",
@@ -33,6 +33,8 @@ const TEXTS: [&str; 27] = [
     "retry.attempts",
     "retry.backoff",
     "retry.on",
+    "late",
+    "catch_up",
     "steer.min",
     "steer.max",
     "lease",

@@ -71,12 +71,14 @@ const TIMING: [Input; 11] = [
     Input("then.upsert.pause.note", "Why it is paused", "", None),
 ];
 
-const MORE: [Input; 9] = [
+const MORE: [Input; 11] = [
     Input("then.upsert.success", "Success", "The statuses of a good call, like 200-299, 404", None),
     Input("then.upsert.sla", "SLA", "The longest allowed gap between good calls, like 15m", None),
     Input("then.upsert.retry.attempts", "Attempts", "From 1 to 20 at each occurrence", None),
     Input("then.upsert.retry.backoff", "Pause", "Before the second attempt; it doubles each time", None),
     Input("then.upsert.retry.on", "After", "Statuses, timeout, unreachable, connection", None),
+    Input("then.upsert.late", "Late by at most", "A call that would leave later than this is skipped", None),
+    Input("then.upsert.catch_up", "Catch up", "Of the calls missed: latest, all, or at most so many", None),
     Input("then.upsert.steer.min", "The target may set a period from", "By Naptime-Every in its answers", None),
     Input("then.upsert.steer.max", "and up to", "", None),
     Input("then.upsert.lease", "Lease", "", None),
