@@ -137,7 +137,8 @@ pub(super) fn sla(fields: &mut Fields, old: Option<Duration>) -> Option<Duration
 pub(super) fn misfire(fields: &mut Fields, old: Misfire) -> Misfire {
     let number = |value: Value| match value {
         Value::Number(number) => number.to_string().parse(),
-        value => text("catch_up", value)?.parse(),
+        Value::String(text) => text.parse(),
+        other => Err(wrong_type("catch_up", "`latest`, `all` or a number", &other)),
     };
     Misfire {
         late: fields.duration("late", MIN_LATE, MAX_PERIOD).some().or(old.late, None),
