@@ -210,12 +210,16 @@ impl Job {
         state.counters.missed += missed + u64::from(settled.abandoned);
         if let Some(run) = &settled.run {
             state.counters.runs += 1;
-            if run.outcome == Outcome::Ok {
+            let (is_ok, last_ok, due) = (run.outcome == Outcome::Ok, state.last_ok, state.due);
+            if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla) {
+                watch.called(sla, run, last_ok);
+                if is_ok {
+                    watch.await_next(&self.spec, run.due, due);
+                }
+            }
+            if is_ok {
                 state.counters.ok += 1;
                 state.last_ok = Some(run.finished);
-            }
-            if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla) {
-                watch.called(sla, run);
             }
             state.last = Some(Last::from(run));
         }

@@ -105,7 +105,11 @@ impl NewJob {
         let due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         // Where nothing is to be called, nothing can be promised.
         let begins = self.spec.schedule.begins(now);
-        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| Watch::new(sla, begins));
+        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| {
+            let mut watch = Watch::new(sla, begins);
+            watch.await_next(&self.spec, begins, due);
+            watch
+        });
         Job {
             id: self.id,
             spec: Arc::new(self.spec),
@@ -267,7 +271,11 @@ impl Job {
                 let on_since = if self.active && !was_active { now } else { watch.on_since };
                 Some(Watch { on_since, ..watch })
             }
-            _ => Some(Watch::new(sla, begins)),
+            _ => {
+                let mut watch = Watch::new(sla, begins);
+                watch.await_next(&self.spec, begins, self.state.due);
+                Some(watch)
+            }
         });
     }
 

@@ -105,7 +105,7 @@ impl Job {
             // One that the schedule says is still to begin is no record.
             && (watch.since != begins || begins == present.now)
         {
-            watch.move_back(sla, present);
+            watch.move_back(sla + self.spec.grace(sla), present);
         }
     }
 
@@ -143,10 +143,11 @@ impl Job {
 }
 
 impl Watch {
-    fn move_back(&mut self, sla: Duration, present: Present) {
+    /// `longest`: the SLA and its grace, which is how far ahead the deadline can be.
+    fn move_back(&mut self, longest: Duration, present: Present) {
         let past = |at: &mut Time| *at = present.past(*at);
         [&mut self.since, &mut self.on_since].into_iter().chain(&mut self.failed_at).for_each(past);
-        let latest = present.now + sla;
+        let latest = present.now + longest;
         if self.deadline > latest + CLOCK_TOLERANCE {
             self.deadline = (self.deadline - present.ahead_by).min(latest);
         }

@@ -2,7 +2,9 @@
 //!
 //! The promise is a gap: no longer than so long between successful calls. It is watched as the job goes: every
 //! successful call moves the deadline of the next one. Past its deadline a job is in breach until the next successful
-//! call, so a breach shows while it lasts. A promise runs from when the job is first switched on; switching it off
+//! call, so a breach shows while it lasts. Where the schedule leaves no more time between calls than was promised, the
+//! next call has a grace beyond its due time in which to end: else each call would break the promise by the milliseconds
+//! that it takes longer than the one before. A promise runs from when the job is first switched on; switching it off
 //! afterwards breaks it in time.
 
 use std::time::Duration;
@@ -10,14 +12,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::standing::Ended;
-use crate::{Job, JobId, Outcome, Run, Time};
+use crate::{Job, JobId, Outcome, Run, Spec, Time};
+
+/// The least time that a call has after it is due, unless its timeout is shorter.
+const MIN_GRACE: Duration = Duration::from_secs(1);
 
 /// How a job stands to its SLA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
     /// From when the promise runs.
     pub since: Time,
-    /// When the next successful call must have ended.
+    /// When the next successful call must have ended: the SLA after the last one did, or the grace after the next is due
+    /// if that is later.
     pub deadline: Time,
     /// The longest gap between successful calls so far, in milliseconds. One that lasts counts when it ends.
     pub longest_ms: u64,
@@ -100,20 +106,39 @@ impl Watch {
         self.deadline < now
     }
 
-    /// The longest gap, the one that lasts at `now` included, in milliseconds.
+    /// Lets the next occurrence end in its grace, if it is due within the SLA of the one before, which was at `before`.
+    pub(crate) fn await_next(&mut self, spec: &Spec, before: Time, next: Option<Time>) {
+        let Some(next) = next else { return };
+        let gap = next.since(before);
+        if spec.sla.is_some_and(|sla| gap <= sla) {
+            self.deadline = self.deadline.max(next + spec.grace(gap));
+        }
+    }
+
+    /// The longest gap, the one that lasts at `now` included, in milliseconds. One that lasts is taken for shorter by as
+    /// much as the grace is beyond the SLA.
     pub fn longest_ms(&self, sla: Duration, now: Time) -> u64 {
         self.longest_ms.max(ms(now.since(self.deadline - sla)))
     }
 
-    /// A call of the job ended.
-    pub(crate) fn called(&mut self, sla: Duration, run: &Run) {
+    /// A call of the job ended, whose last successful one had ended at `last_ok`.
+    pub(crate) fn called(&mut self, sla: Duration, run: &Run, last_ok: Option<Time>) {
         if run.outcome == Outcome::Ok {
-            self.longest_ms = self.longest_ms(sla, run.finished);
+            let began = last_ok.map_or(self.since, |ok| ok.max(self.since));
+            self.longest_ms = self.longest_ms.max(ms(run.finished.since(began)));
             self.deadline = self.deadline.max(run.finished + sla);
             self.failed_at = None;
         } else if run.outcome.is_targets() {
             self.failed_at = self.failed_at.or(Some(run.started));
         }
+    }
+}
+
+impl Spec {
+    /// How long a call may take that is due as long after the one before as this: a tenth of that and at least a second,
+    /// but no longer than its timeout.
+    pub(crate) fn grace(&self, gap: Duration) -> Duration {
+        (gap / 10).max(MIN_GRACE).min(self.request.timeout)
     }
 }
 
@@ -159,7 +184,7 @@ impl Job {
         if watch.on_since > watch.deadline {
             return Cause::SwitchedOff;
         }
-        let gap_began = self.spec.sla.map_or(watch.deadline, |sla| watch.deadline - sla);
+        let gap_began = self.state.last_ok.map_or(watch.since, |ok| ok.max(watch.since));
         let needed = due.map_or(watch.deadline, |due| due.max(gap_began).min(watch.deadline));
         match worker_since {
             Some(since) if since <= needed => Cause::LateStart,

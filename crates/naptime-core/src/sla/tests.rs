@@ -5,6 +5,7 @@ use super::*;
 use crate::{Bounds, Change, Claim, Edit, Endpoint, NewJob, Pause, Schedule, Spec, Then};
 
 const SLA: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn at(second: i64) -> Time {
     Time::from_millis(1_800_000_000_000 + second * 1000)
@@ -81,6 +82,37 @@ fn a_promise_ends_with_the_last_call() {
     check(-1, false);
     check(30, false);
     check(60, true);
+}
+
+#[test]
+fn an_sla_equal_to_the_period_has_a_grace() {
+    // Called each minute, and promised each minute.
+    let minute = Schedule::every(SLA, job().id);
+    let spec = |timeout: Duration| {
+        let mut spec = Spec { schedule: minute.clone(), ..Spec::clone(&job().spec) };
+        spec.request.timeout = timeout;
+        spec
+    };
+    let mut job = NewJob { id: job().id, spec: spec(30 * SECOND), active: true }.into_job(at(0));
+    let first = job.state.due.expect("due");
+    let deadline = |job: &Job| job.state.watch.expect("a promise").deadline;
+    assert_eq!(deadline(&job), (at(0) + SLA).max(first + 6 * SECOND));
+    let mut due = first;
+    for took in [100, 102, 3_000, 5_900, 1] {
+        let finished = due + Duration::from_millis(took);
+        let then = Then::Next { due: Some(due + SLA), missed: 0 };
+        assert_eq!(call_then(&mut job, (due, finished), Outcome::Ok, Some(at(0)), then), None, "{took} ms");
+        assert_eq!((deadline(&job), job.breach(due + SLA + 6 * SECOND, None)), (due + SLA + 6 * SECOND, None));
+        due = due + SLA;
+    }
+    let late = job.breach(due + 6 * SECOND + Duration::from_millis(1), Some(at(0))).expect("a breach");
+    assert_eq!((late.from, late.cause), (due + 6 * SECOND, Cause::LateStart));
+    // The gap itself is what it was.
+    let longest = job.state.watch.expect("a promise").longest_ms;
+    assert_eq!(longest, 60_000 + 5_900 - 3_000);
+    // A call that may take two seconds has two, and what leaves room needs none.
+    assert_eq!([1, 2, 30].map(|timeout| spec(timeout * SECOND).grace(SLA).as_secs()), [1, 2, 6]);
+    assert_eq!(spec(30 * SECOND).grace(5 * SECOND), SECOND);
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn state(job: &Job, now: Time) -> Markup {
             }
             @if let Some(sla) = job.spec.sla {
                 dt { "SLA" }
-                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, sla, state.watch.as_ref())) }
+                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, sla, state.watch.as_ref(), state.last_ok)) }
             }
         }
     }

@@ -127,7 +127,7 @@ pub(super) fn table(
                         }
                         td.none[job.sla.is_none()] data-label="SLA" {
                             @if let Some(sla) = job.sla {
-                                (status::sla(now, sla, job.watch.as_ref()))
+                                (status::sla(now, sla, job.watch.as_ref(), job.last_ok))
                                 " " span.dim { (duration::show(sla)) }
                             } @else { span.dim { "–" } }
                         }

@@ -27,10 +27,11 @@ pub(super) fn last(now: Time, last: &Last) -> Markup {
 }
 
 /// Whether an SLA is met. A promise runs from when the endpoint is first switched on.
-pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>) -> Markup {
-    let ago = |watch: &Watch| format::relative(now, watch.deadline - sla);
+pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>, last_ok: Option<Time>) -> Markup {
+    let last_ok = last_ok.filter(|ok| watch.is_some_and(|watch| *ok >= watch.since));
+    let ago = |watch: &Watch| format::relative(now, last_ok.unwrap_or(watch.since));
     // A new one has its time too.
-    let never = watch.is_some_and(|watch| watch.deadline == watch.since + sla);
+    let never = last_ok.is_none();
     let (tone, text, why) = match watch {
         None => ("calm", "not yet", "It runs from when the endpoint is switched on.".to_owned()),
         Some(watch) if watch.is_broken(now) && never => {
