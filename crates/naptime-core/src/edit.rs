@@ -105,11 +105,7 @@ impl NewJob {
         let due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         // Where nothing is to be called, nothing can be promised.
         let begins = self.spec.schedule.begins(now);
-        let watch = self.spec.sla.filter(|_| due.is_some()).map(|sla| {
-            let mut watch = Watch::new(sla, begins);
-            watch.await_next(&self.spec, begins, due);
-            watch
-        });
+        let watch = due.and_then(|_| self.spec.promise(begins, due));
         Job {
             id: self.id,
             spec: Arc::new(self.spec),
@@ -264,19 +260,16 @@ impl Job {
     fn promise(&mut self, (was_active, old_sla): (bool, Option<Duration>), now: Time) {
         let begins = self.spec.schedule.begins(now);
         let ran = self.state.watch.take();
-        self.state.watch = self.spec.sla.and_then(|sla| match ran {
+        let sla = self.spec.sla;
+        self.state.watch = match ran {
             _ if self.active && self.state.due.is_none() => None,
             None if !self.active => None,
-            Some(watch) if old_sla == Some(sla) && begins == now && watch.since <= now => {
+            Some(watch) if sla.is_some() && old_sla == sla && begins == now && watch.since <= now => {
                 let on_since = if self.active && !was_active { now } else { watch.on_since };
                 Some(Watch { on_since, ..watch })
             }
-            _ => {
-                let mut watch = Watch::new(sla, begins);
-                watch.await_next(&self.spec, begins, self.state.due);
-                Some(watch)
-            }
-        });
+            _ => self.spec.promise(begins, self.state.due),
+        };
     }
 
     pub(crate) fn note(&mut self, by: By, what: String, at: Time) {

@@ -135,6 +135,13 @@ impl Watch {
 }
 
 impl Spec {
+    /// The promise, if there is an SLA, that runs from `begins`; the first call is due at `due`.
+    pub(crate) fn promise(&self, begins: Time, due: Option<Time>) -> Option<Watch> {
+        let mut watch = Watch::new(self.sla?, begins);
+        watch.await_next(self, begins, due);
+        Some(watch)
+    }
+
     /// How long a call may take that is due as long after the one before as this: a tenth of that and at least a second,
     /// but no longer than its timeout.
     pub(crate) fn grace(&self, gap: Duration) -> Duration {

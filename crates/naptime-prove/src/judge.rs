@@ -26,7 +26,7 @@ use crate::target::Arrival;
 use crate::{Lag, Recovery, Verdict};
 
 /// How long a machine with too few processors may take over what else takes milliseconds: from the claim to the call,
-/// from the kill to the arrival of a call that had left before, from the answer to the result in the database.
+/// and from the answer to the result in the database, which a kill loses.
 const SLOW_US: i64 = 5 * SECOND_US;
 /// When what a killed worker held is called again at the latest.
 const RECLAIMED: Duration = Duration::from_secs(LEASE.as_secs() + 1);
@@ -34,6 +34,8 @@ const RECLAIMED: Duration = Duration::from_secs(LEASE.as_secs() + 1);
 /// comes to it: work is taken in the order of lateness, so nothing waits much longer than the rest, however much is due.
 const PATIENCE_US: i64 = 5 * SECOND_US;
 const SECOND_US: i64 = 1_000_000;
+/// How long a call may be on its way when its worker is killed: it still arrives.
+const ON_ITS_WAY_US: i64 = SECOND_US;
 
 /// What was done to the workers.
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +157,7 @@ impl Watch {
 
     /// The kills from the one that a call which arrived at `from` can have left before, up to `to`.
     fn kills(&self, from: i64, to: i64) -> &[i64] {
-        let begin = self.kills.partition_point(|kill| *kill < from.saturating_sub(SLOW_US));
+        let begin = self.kills.partition_point(|kill| *kill < from.saturating_sub(ON_ITS_WAY_US));
         let end = self.kills.partition_point(|kill| *kill <= to);
         self.kills.get(begin..end).unwrap_or_default()
     }

@@ -155,7 +155,7 @@ impl Upcoming {
         let differs = |mine: &Zone| self.times.iter().any(|time| mine.show(*time) != theirs.show(*time));
         let mine = own_zone().filter(differs);
         writeln!(out, "{}", self.schedule.describe())?;
-        if let Some(note) = theirs.note() {
+        if let Some(note) = Zone::note(theirs.name()) {
             writeln!(out, "{note}")?;
         }
         if self.times.is_empty() {

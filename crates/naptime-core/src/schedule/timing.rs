@@ -59,7 +59,7 @@ impl Timing {
             except: bounds.map(|bounds| &bounds.except).filter(|except| !except.is_empty()).map(ToString::to_string),
             pause: bounds.and_then(|bounds| bounds.pause.clone()),
             text: schedule.describe(),
-            note: schedule.zone().and_then(|name| Zone::parse(name).ok()?.note()),
+            note: schedule.zone().and_then(Zone::note),
             ..Self::default()
         };
         match schedule.base() {

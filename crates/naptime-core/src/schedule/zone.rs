@@ -53,9 +53,9 @@ impl Zone {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// What whoever chose the zone may not know of it.
-    pub fn note(&self) -> Option<&'static str> {
-        WITHOUT_SUMMER_TIME.iter().find(|(name, _)| *name == self.name()).map(|(_, note)| *note)
+    /// What whoever chose the zone of this name may not know of it.
+    pub fn note(name: &str) -> Option<&'static str> {
+        WITHOUT_SUMMER_TIME.iter().find(|(known, _)| *known == name).map(|(_, note)| *note)
     }
 
     /// The moment as a clock and a calendar in this zone show it, to the second: `Mon 2026-01-05 09:00:00 CET`. Where the

@@ -44,7 +44,7 @@ impl Preview {
                                     li { time datetime=(time) { (zone.show(*time)) } span.yours hidden {} }
                                 }
                             }
-                            @if let Some(note) = zone.note() { p.hint { (note) } }
+                            @if let Some(note) = Zone::note(zone.name()) { p.hint { (note) } }
                             @if let Some(among) = among { (among.part()) }
                         }
                     }
