@@ -97,6 +97,13 @@ async fn each_field_can_be_changed_alone(start: Start) {
         (json!({"timeout": "5s"}), &["timeout"], "/timeout", json!("5s")),
         (json!({"timeout": 15_000}), &["timeout"], "/timeout", json!("15s")),
         (json!({"sla": "2d"}), &["sla"], "/sla", json!("2d")),
+        (
+            json!({"sla": {"every": "2d", "days": "mon-fri", "tz": "Europe/Berlin"}}),
+            &["sla"],
+            "/sla",
+            json!({"every": "2d", "days": "Mon-Fri", "tz": "Europe/Berlin"}),
+        ),
+        (json!({"sla": {"every": "2d", "days": null}}), &["sla"], "/sla", json!("2d")),
         (json!({"sla": null}), &["sla"], "/sla", json!(null)),
         (json!({"retry": {"attempts": 1}}), &["retry"], "/retry/attempts", json!(1)),
         (json!({"retry": {"backoff": "500ms"}}), &["retry"], "/retry/backoff", json!("500ms")),

@@ -111,7 +111,7 @@ async fn no_field_takes_what_it_should_not(start: Start) {
     let later = ["jitter", "align", "success", "lease", "steer"];
     for field in fields.into_iter().chain(later) {
         let wrong = if field == "headers" { json!({"X-A": object}) } else { object.clone() };
-        if !matches!(field, "retry" | "steer") {
+        if !matches!(field, "retry" | "steer" | "sla") {
             cases.push((field, "wrong_type", wrong));
         }
         cases.push((field, "wrong_type", json!([[null]])));
@@ -144,6 +144,14 @@ async fn no_field_takes_what_it_should_not(start: Start) {
         ("tags", "too_many", json!((0..21).map(|n| n.to_string()).collect::<Vec<_>>())),
         ("sla", "out_of_range", json!("1ms")),
         ("sla", "shorter_than_period", json!("4m")),
+        ("sla", "shorter_than_period", json!({"every": "4m", "within": "9-17"})),
+        ("sla", "wrong_type", json!(["5m"])),
+        ("sla.every", "missing", json!({"within": "9-17"})),
+        ("sla.every", "longer_than_hours", json!({"every": "9h", "within": "9-17"})),
+        ("sla.within", "ambiguous", json!({"every": "5m", "within": "9-5"})),
+        ("sla.days", "not_a_weekday", json!({"every": "5m", "days": "x"})),
+        ("sla.tz", "unknown_zone", json!({"every": "5m", "days": "mon", "tz": "Mars"})),
+        ("sla.tz", "conflict", json!({"every": "5m", "tz": "UTC"})),
         ("retry.attempts", "out_of_range", json!({"attempts": 0})),
         ("retry.attempts", "not_a_number", json!({"attempts": 1e99})),
         ("retry.attempts", "out_of_range", json!({"attempts": -1})),
@@ -240,9 +248,9 @@ async fn timings_that_cannot_be_are_refused(start: Start) {
         }
         let text = |name: &str| endpoint[name].as_str().unwrap_or_default().to_owned();
         let kind = ["cron", "random"].into_iter().find(|kind| !endpoint[*kind].is_null()).unwrap_or("every");
-        let names = ["url", "every", "jitter", "cron", "random", "window", "tz", "sla"];
+        let names = ["url", "every", "jitter", "cron", "random", "window", "tz"];
         let mut fields: Vec<(&str, String)> = names.into_iter().map(|name| (name, text(name))).collect();
-        fields.push(("timing", kind.to_owned()));
+        fields.extend([("sla.every", text("sla")), ("timing", kind.to_owned())]);
         if field != "days" {
             fields.push(("days", "mon".to_owned()));
         }

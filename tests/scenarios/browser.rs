@@ -322,7 +322,7 @@ async fn on_a_phone_no_page_scrolls_sideways() {
     visit.types("name", &"Aprettylongname".repeat(6)).await;
     visit.clicks("the rest of the form", "//details[@class = 'more']/summary").await;
     visit.types("tags", &format!("{}, short", "t".repeat(50))).await;
-    visit.types("sla", "15m").await;
+    visit.types("sla.every", "15m").await;
     visit.types("headers", &format!("X-Long: {}", "h".repeat(300))).await;
     visit.types("body", &"b".repeat(300)).await;
     visit.press("Add").await;

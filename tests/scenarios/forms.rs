@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::web::{Reply, SOON, Web, escaped, send};
 
 /// The fields of the form, in its order; `active` is a box to be ticked.
-const FIELDS: [&str; 23] = [
+const FIELDS: [&str; 26] = [
     "rev",
     "id",
     "url",
@@ -28,7 +28,10 @@ const FIELDS: [&str; 23] = [
     "body",
     "timeout",
     "success",
-    "sla",
+    "sla.every",
+    "sla.within",
+    "sla.days",
+    "sla.tz",
     "retry.attempts",
     "retry.backoff",
     "retry.on",
@@ -102,7 +105,7 @@ async fn an_endpoint_lives_its_life_in_forms() {
         ("body", "\r\none\r\ntwo"),
         ("timeout", "5s"),
         ("tags", "a, b ,a"),
-        ("sla", "2d"),
+        ("sla.every", "2d"),
         ("retry.attempts", "1"),
         ("retry.backoff", "100ms"),
         ("retry.on", "500,timeout"),
@@ -219,7 +222,10 @@ async fn a_form_with_faults_shows_each_at_its_field() {
         ("method", "BREW"),
         ("headers", "no colon"),
         ("timeout", "2h"),
-        ("sla", "1"),
+        ("sla.every", "1"),
+        ("sla.within", "9-5"),
+        ("sla.days", "someday"),
+        ("sla.tz", "Mars"),
         ("retry.attempts", "0"),
         ("retry.on", "soon"),
         ("jitter", "2x"),
@@ -284,7 +290,7 @@ async fn every_page_is_guarded_and_holds_no_inline_script_or_style() {
     let (file, locked_file, target) = (File::fresh(), File::fresh(), Target::start().await);
     target.on("/", target::Answer::status(500).body("<style>*{color:red}</style> onclick=alert(1)"));
     let web = Web::start(Naptime::up(&file)).await;
-    let form = [("url", &*target.url("/")), ("every", "1s"), ("active", "true"), ("sla", "1m"), ("tags", "a")];
+    let form = [("url", &*target.url("/")), ("every", "1s"), ("active", "true"), ("sla.every", "1m"), ("tags", "a")];
     let page = add(&web, &form).await;
     let deleted = add(&web, &[("url", "http://127.0.0.1:9/"), ("every", "1d")]).await;
     web.form(&format!("{deleted}/delete"), &[]).await;

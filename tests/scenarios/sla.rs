@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Cause, Pool, PoolChange};
+use naptime_core::{Cause, Pool, PoolChange, Time};
 use naptime_mongo::MongoStore;
 use naptime_sqlite::SqliteStore;
 use naptime_store::{PageRef, WebStore};
@@ -20,9 +20,13 @@ on_both_stores!(store:
     what_is_switched_off_is_told,
     a_pool_that_is_switched_off_is_told,
     slots_that_are_full_are_told,
+    outside_the_hours_of_an_sla_nothing_is_broken,
     without_an_sla_the_page_says_how_to_set_one,
     what_cannot_be_shown_is_named,
 );
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A web, and a worker: all in one process on a file, two on MongoDB.
 struct System {
@@ -220,6 +224,34 @@ async fn slots_that_are_full_are_told(store: &impl Store) {
     system.web.call_now(&slow).await;
     system.lasts(&endpoint, "late_start").await;
     system.has_ended(&endpoint, "late_start").await;
+}
+
+async fn outside_the_hours_of_an_sla_nothing_is_broken(store: &impl Store) {
+    let target = Target::start().await;
+    target.on("/fails", Answer::status(500));
+    let system = System::start(store, "10").await;
+    let now: Time = serde_json::from_value(system.value("/api/sla").await["at"].take()).unwrap();
+    // An hour of the day, tomorrow's if need be, that begins in one to two hours.
+    let opens = (now + 2 * HOUR).floor(HOUR);
+    let clock = |at: Time| at.to_string()[11..16].to_owned();
+    let within = format!("{}-{}", clock(opens), clock(opens + HOUR));
+    let [always, in_hours] = [json!("5s"), json!({"every": "5s", "within": within, "tz": "UTC"})].map(
+        |sla| json!({"url": target.url("/fails"), "every": "1s", "sla": sla, "active": true, "retry": {"attempts": 1}}),
+    );
+    let (in_hours, _) = system.web.add(in_hours).await;
+    let (always, _) = system.web.add(always).await;
+    eventually(SOON, "the one around the clock is in breach", async || {
+        (system.value(&format!("{always}/sla")).await["met"] == false).then_some(())
+    })
+    .await;
+    let runs = system.web.items(&format!("{in_hours}/runs")).await;
+    assert!(runs.len() > 2, "it was called as often: {runs:?}");
+    let one = system.value(&format!("{in_hours}/sla")).await;
+    let deadline = opens + 5 * SECOND;
+    assert_eq!((&one["met"], &one["deadline"]), (&json!(true), &json!(deadline.to_string())), "{one}");
+    assert_eq!(one["sla"], json!({"every": "5s", "within": within, "tz": "UTC"}));
+    let page = system.web.get(&in_hours.replace("/api", "")).await.text;
+    assert!(page.contains(&format!("5s within {within}, UTC")), "{page}");
 }
 
 async fn without_an_sla_the_page_says_how_to_set_one(store: &impl Store) {

@@ -337,6 +337,8 @@ async fn endpoints_of_each_kind_are_added_by_command() {
     check(&["--every", "5m", "--jitter", "30s", "--sla", "6m"], "every 5m, within 30s").await;
     check(&["--every", "5m", "--align"], "every 5m, on round times").await;
     check(&["--cron", "0 9 * * MON-FRI", "--tz", "Europe/Berlin"], "cron 0 9 * * MON-FRI (Europe/Berlin)").await;
+    let hours = ["--sla", "15m", "--sla-within", "9-17", "--sla-days", "mon-fri"];
+    check(&[&["--cron", "*/15 9-16 * * 1-5"], &hours[..]].concat(), "cron */15 9-16 * * 1-5 (UTC)").await;
     let random = ["--random", "1h", "--window", "09:00-17:00", "--days", "mon-fri", "--tz", "Europe/Berlin"];
     check(&random, "at random once in each 1h, 09:00-17:00, Mon-Fri (Europe/Berlin)").await;
     let refused = async |args: &[&str], named: &[&str]| {
@@ -352,5 +354,7 @@ async fn endpoints_of_each_kind_are_added_by_command() {
     refused(&["--random", "often", "--window", "17:00-17:00", "--days", "x"], &["--random", "--window", "--days"])
         .await;
     refused(&["--every", "5m", "--jitter", "5m"], &["--jitter"]).await;
+    let hours = ["--sla-within", "9-5", "--sla-days", "x", "--sla-tz", "Mars"];
+    refused(&[&["--every", "5m"], &hours[..]].concat(), &["--sla", "--sla-within", "--sla-days", "--sla-tz"]).await;
     refused(&["--cron", "@daily", "--align"], &["--align"]).await;
 }

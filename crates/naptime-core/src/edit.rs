@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Breach, Endpoint, Job, JobId, Misfire, Plan, Pool, Request, Retry, Rev, Schedule, Spec, State, Statuses, Steer,
-    Time, Watch, duration, steer,
+    Breach, Endpoint, Job, JobId, Misfire, Plan, Pool, Request, Retry, Rev, Schedule, Sla, Spec, State, Statuses,
+    Steer, Time, Watch, duration, steer,
 };
 
 /// A job to be added.
@@ -53,7 +53,7 @@ pub struct Change {
     pub request: Option<Request>,
     pub schedule: Option<Schedule>,
     pub retry: Option<Retry>,
-    pub sla: Option<Option<Duration>>,
+    pub sla: Option<Option<Sla>>,
     pub name: Option<String>,
     pub tags: Option<Vec<String>>,
     pub success: Option<Statuses>,
@@ -202,12 +202,12 @@ impl Job {
                     self.drop_occurrences(now);
                     self.note(by, what_changed(self, &spec, active), now);
                 }
-                let before = (self.active, self.spec.sla);
-                (self.spec, self.active) = (Arc::new(spec), active);
+                let before = (self.active, std::mem::replace(&mut self.spec, Arc::new(spec)));
+                self.active = active;
                 if replan {
                     self.replan(now);
                 }
-                self.promise(before, now);
+                self.promise((before.0, before.1.sla.as_ref()), now);
             }
             Edit::PutOff { until, cut } => {
                 if self.state.due.is_none_or(|due| due > until) {
@@ -257,10 +257,10 @@ impl Job {
 
     /// The SLA runs from when the job is first switched on with it, or from when its schedule begins if that is later. A
     /// changed SLA is another promise, and so is that after a pause. It ends when no call is to come any more.
-    fn promise(&mut self, (was_active, old_sla): (bool, Option<Duration>), now: Time) {
+    fn promise(&mut self, (was_active, old_sla): (bool, Option<&Sla>), now: Time) {
         let begins = self.spec.schedule.begins(now);
         let ran = self.state.watch.take();
-        let sla = self.spec.sla;
+        let sla = self.spec.sla.as_ref();
         self.state.watch = match ran {
             _ if self.active && self.state.due.is_none() => None,
             None if !self.active => None,

@@ -15,6 +15,7 @@ mod masks;
 mod once;
 mod pool;
 mod rule;
+mod sla;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -45,8 +46,19 @@ pub const TIMING: [&str; 12] =
     ["every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "pause"];
 
 /// The fields that are durations, by their paths.
-pub const DURATIONS: [&str; 10] =
-    ["every", "jitter", "random", "timeout", "sla", "late", "retry.backoff", "steer.min", "steer.max", "lease"];
+pub const DURATIONS: [&str; 11] = [
+    "every",
+    "jitter",
+    "random",
+    "timeout",
+    "sla",
+    "sla.every",
+    "late",
+    "retry.backoff",
+    "steer.min",
+    "steer.max",
+    "lease",
+];
 
 /// Reads a new endpoint. It is switched off unless `active` says otherwise.
 ///
@@ -89,14 +101,14 @@ fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Resu
     let endpoint = call::endpoint(&mut fields, limits, old.map(|old| &old.endpoint));
     let schedule = timing::schedule(&mut fields, limits, id, old.map(|old| &old.schedule));
     let defaults = call::Defaults { request: Request::default(), retry: Retry::default() };
-    let spec = call::spec(&mut fields, endpoint, schedule, old, defaults);
-    let sla = call::sla(&mut fields, old.and_then(|old| old.sla));
+    let spec = call::spec(&mut fields, endpoint, schedule.clone(), old, defaults);
+    let sla = sla::sla(&mut fields, schedule.as_ref(), old.and_then(|old| old.sla.clone()));
     let steer = call::steer(&mut fields, limits, old.and_then(|old| old.steer));
     let misfire = call::misfire(&mut fields, old.map(|old| old.misfire).unwrap_or_default());
     let active = fields.switch("active");
     let spec = spec.map(|spec| Spec { sla, steer, misfire, ..spec });
     if let Some(spec) = &spec {
-        timing::check_sla(&mut fields, spec, old);
+        sla::check(&mut fields, spec, old);
     }
     fields.finish("an endpoint", spec).map(|spec| (spec, active))
 }

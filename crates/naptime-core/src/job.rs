@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::line::check_line;
 use crate::state::LEASE;
-use crate::{Endpoint, Invalid, Misfire, Noted, Request, Retry, Schedule, State, Statuses, Steer, Time};
+use crate::{Endpoint, Invalid, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
@@ -135,8 +135,8 @@ pub struct Spec {
     pub schedule: Schedule,
     /// Whether and when a failed call is tried again.
     pub retry: Retry,
-    /// The longest allowed gap between successful calls, if one was promised.
-    pub sla: Option<Duration>,
+    /// How far apart successful calls are at most, if that was promised.
+    pub sla: Option<Sla>,
     /// A name for people; may be empty.
     pub name: String,
     /// Words to find it by.

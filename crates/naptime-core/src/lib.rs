@@ -61,9 +61,9 @@ pub use rooms::Rooms;
 pub use rule::{Action, Rule, Template};
 pub use run::{Outcome, Run};
 pub use schedule::{
-    Bounded, Bounds, Cron, Days, Exceptions, Jitter, Next, Pause, Random, Schedule, Timing, Tzdb, Windows, Zone,
+    Bounded, Bounds, Cron, Days, Exceptions, Hours, Jitter, Next, Pause, Random, Schedule, Timing, Tzdb, Windows, Zone,
 };
-pub use sla::{Breach, Cause, Watch};
+pub use sla::{Breach, Cause, Sla, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};
 pub use state::{Counters, Last, Lock, Lost, State, Token};

@@ -15,6 +15,7 @@ mod cron;
 mod days;
 mod every;
 mod except;
+mod hours;
 mod list;
 mod random;
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use self::days::Days;
 use self::every::Grid;
 pub use self::every::Jitter;
 pub use self::except::Exceptions;
+pub use self::hours::Hours;
 pub use self::random::Random;
 pub use self::timing::{Timing, WEEKDAYS};
 pub use self::tzdb::Tzdb;
@@ -174,6 +176,20 @@ impl Schedule {
             Self::Once { at } => Some(now.max(*at)),
             Self::Bounded(bounded) => bounded.first(now),
         }
+    }
+
+    /// The last occurrence later than `after` and before `end`, of a schedule that recurs.
+    pub(crate) fn last_between(&self, after: Time, end: Time) -> Option<Time> {
+        let is_before = |from: Time| self.first(from).is_some_and(|next| next < end);
+        if !is_before(after) {
+            return None;
+        }
+        let (mut start, mut stop) = (after.millis(), end.millis() - 1);
+        while stop - start > 1 {
+            let middle = start + (stop - start) / 2;
+            if is_before(Time::from_millis(middle)) { start = middle } else { stop = middle }
+        }
+        Some(Time::from_millis(stop))
     }
 
     /// What follows the occurrence `due`, whose call begins at `now`.

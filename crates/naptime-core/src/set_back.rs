@@ -101,11 +101,11 @@ impl Job {
             }
         }
         let begins = self.spec.schedule.begins(present.now);
-        if let (Some(watch), Some(sla)) = (&mut state.watch, self.spec.sla)
+        if let (Some(watch), Some(sla)) = (&mut state.watch, &self.spec.sla)
             // One that the schedule says is still to begin is no record.
             && (watch.since != begins || begins == present.now)
         {
-            watch.move_back(sla + self.spec.grace(sla), present);
+            watch.move_back(sla.deadline(present.now) + self.spec.grace(sla.every()), present);
         }
     }
 
@@ -143,11 +143,10 @@ impl Job {
 }
 
 impl Watch {
-    /// `longest`: the SLA and its grace, which is how far ahead the deadline can be.
-    fn move_back(&mut self, longest: Duration, present: Present) {
+    /// `latest`: the latest that the deadline can be, with its grace.
+    fn move_back(&mut self, latest: Time, present: Present) {
         let past = |at: &mut Time| *at = present.past(*at);
         [&mut self.since, &mut self.on_since].into_iter().chain(&mut self.failed_at).for_each(past);
-        let latest = present.now + longest;
         if self.deadline > latest + CLOCK_TOLERANCE {
             self.deadline = (self.deadline - present.ahead_by).min(latest);
         }

@@ -6,13 +6,39 @@
 //! next call has a grace beyond its due time in which to end: else each call would break the promise by the milliseconds
 //! that it takes longer than the one before. A promise runs from when the job is first switched on; switching it off
 //! afterwards breaks it in time.
+//!
+//! A promise may be for some hours only. A gap then counts within them, from their start at the earliest, and one that
+//! would be too long only after their end is none. A breach lasts until the next successful call, be that outside the
+//! hours: nobody is told that all is well before it is.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::schedule::Hours;
 use crate::standing::Ended;
-use crate::{Job, JobId, Outcome, Run, Spec, Time};
+use crate::{Days, Invalid, Job, JobId, Outcome, Run, Spec, Time, Windows, Zone, duration};
+
+/// What is promised: how far apart successful calls are at most, and when that holds. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct Sla {
+    every: Duration,
+    /// None: around the clock.
+    hours: Option<Hours>,
+}
+
+/// What an [`Sla`] is stored as.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Always(Duration),
+    Within { every: Duration, within: Option<Windows>, days: Days, tz: String },
+}
+
+/// The most stretches of hours that are passed over in search of one that is long enough: more than a week has.
+const MAX_PASSED: usize = 400;
 
 /// The least time that a call has after it is due, unless its timeout is shorter.
 const MIN_GRACE: Duration = Duration::from_secs(1);
@@ -61,6 +87,97 @@ pub enum Cause {
     SwitchedOff,
 }
 
+impl From<Duration> for Sla {
+    /// A promise around the clock.
+    fn from(every: Duration) -> Self {
+        Self { every, hours: None }
+    }
+}
+
+impl Sla {
+    /// A promise within hours, or around the clock if they leave nothing out.
+    ///
+    /// # Errors
+    /// At `sla.every`, if a stretch of the hours is shorter (`longer_than_hours`): there, nothing would be promised.
+    pub fn within(every: Duration, hours: Hours) -> Result<Self, Invalid> {
+        if hours.is_always() {
+            return Ok(every.into());
+        }
+        if let Some(shortest) = hours.shortest_stretch().filter(|shortest| *shortest < every) {
+            let (every, shortest) = (duration::show(every), duration::show(shortest));
+            let detail = format!("{every} is longer than the hours of the SLA, which can be {shortest} at a time");
+            return Err(Invalid::new("sla.every", "longer_than_hours", detail));
+        }
+        Ok(Self { every, hours: Some(hours) })
+    }
+
+    /// Takes back what was stored.
+    pub fn stored(every: Duration, hours: Option<Hours>) -> Self {
+        Self { every, hours }
+    }
+
+    /// How far apart successful calls are at most.
+    pub fn every(&self) -> Duration {
+        self.every
+    }
+
+    /// When that holds; none: around the clock.
+    pub fn hours(&self) -> Option<&Hours> {
+        self.hours.as_ref()
+    }
+
+    /// When a successful call must have ended, if the one before did at `began`, or the promise began then.
+    pub fn deadline(&self, began: Time) -> Time {
+        let Some(hours) = &self.hours else { return began + self.every };
+        let mut at = began;
+        for _ in 0..MAX_PASSED {
+            let Some((open, close)) = hours.stretch(at) else { break };
+            let deadline = at.max(open) + self.every;
+            // The whole stretch can be the gap, if no call began it.
+            if deadline < close || (deadline == close && at <= open) {
+                return deadline;
+            }
+            at = close;
+        }
+        began + self.every
+    }
+
+    /// When the gap begins to count that began then.
+    fn counts_from(&self, began: Time) -> Time {
+        self.deadline(began) - self.every
+    }
+}
+
+impl TryFrom<Stored> for Sla {
+    type Error = Invalid;
+    fn try_from(stored: Stored) -> Result<Self, Invalid> {
+        Ok(match stored {
+            Stored::Always(every) => every.into(),
+            Stored::Within { every, within, days, tz } => {
+                Self::stored(every, Some(Hours { windows: within, days, zone: Zone::parse(&tz)? }))
+            }
+        })
+    }
+}
+
+impl From<Sla> for Stored {
+    fn from(Sla { every, hours }: Sla) -> Self {
+        match hours {
+            None => Self::Always(every),
+            Some(Hours { windows, days, zone }) => {
+                Self::Within { every, within: windows, days, tz: zone.name().to_owned() }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Sla {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&duration::show(self.every))?;
+        self.hours.iter().try_for_each(|hours| write!(f, " within {hours}"))
+    }
+}
+
 impl Breach {
     /// The same breach, seen that its pool was switched off at `off_at`. If that was after the deadline, that is why it
     /// passed, unless the target had its chance before.
@@ -97,8 +214,8 @@ impl Cause {
 
 impl Watch {
     /// A promise that runs from `now`.
-    pub fn new(sla: Duration, now: Time) -> Self {
-        Self { since: now, deadline: now + sla, longest_ms: 0, on_since: now, failed_at: None }
+    pub fn new(sla: &Sla, now: Time) -> Self {
+        Self { since: now, deadline: sla.deadline(now), longest_ms: 0, on_since: now, failed_at: None }
     }
 
     /// Whether the deadline has passed.
@@ -109,24 +226,25 @@ impl Watch {
     /// Lets the next occurrence end in its grace, if it is due within the SLA of the one before, which was at `before`.
     pub(crate) fn await_next(&mut self, spec: &Spec, before: Time, next: Option<Time>) {
         let Some(next) = next else { return };
-        let gap = next.since(before);
-        if spec.sla.is_some_and(|sla| gap <= sla) {
+        let Some(sla) = &spec.sla else { return };
+        let gap = next.since(sla.counts_from(before));
+        if gap <= sla.every {
             self.deadline = self.deadline.max(next + spec.grace(gap));
         }
     }
 
     /// The longest gap, the one that lasts at `now` included, in milliseconds. One that lasts is taken for shorter by as
     /// much as the grace is beyond the SLA.
-    pub fn longest_ms(&self, sla: Duration, now: Time) -> u64 {
-        self.longest_ms.max(ms(now.since(self.deadline - sla)))
+    pub fn longest_ms(&self, sla: &Sla, now: Time) -> u64 {
+        self.longest_ms.max(ms(now.since(self.deadline - sla.every)))
     }
 
     /// A call of the job ended, whose last successful one had ended at `last_ok`.
-    pub(crate) fn called(&mut self, sla: Duration, run: &Run, last_ok: Option<Time>) {
+    pub(crate) fn called(&mut self, sla: &Sla, run: &Run, last_ok: Option<Time>) {
         if run.outcome == Outcome::Ok {
-            let began = last_ok.map_or(self.since, |ok| ok.max(self.since));
+            let began = sla.counts_from(last_ok.map_or(self.since, |ok| ok.max(self.since)));
             self.longest_ms = self.longest_ms.max(ms(run.finished.since(began)));
-            self.deadline = self.deadline.max(run.finished + sla);
+            self.deadline = self.deadline.max(sla.deadline(run.finished));
             self.failed_at = None;
         } else if run.outcome.is_targets() {
             self.failed_at = self.failed_at.or(Some(run.started));
@@ -137,7 +255,7 @@ impl Watch {
 impl Spec {
     /// The promise, if there is an SLA, that runs from `begins`; the first call is due at `due`.
     pub(crate) fn promise(&self, begins: Time, due: Option<Time>) -> Option<Watch> {
-        let mut watch = Watch::new(self.sla?, begins);
+        let mut watch = Watch::new(self.sla.as_ref()?, begins);
         watch.await_next(self, begins, due);
         Some(watch)
     }

@@ -130,7 +130,7 @@ impl Standing {
     /// One endpoint's, by its present promise; none without one. `ended_ms`: the time of its breaches that have ended,
     /// over each window.
     pub fn of(job: &Job, ended_ms: [u64; 4], now: Time, retention: Duration) -> Option<Self> {
-        let (watch, sla) = (job.state.watch?, job.spec.sla?);
+        let (watch, sla) = (job.state.watch?, job.spec.sla.as_ref()?);
         let lasts = |from: Time, start: Time| ms(now.since(from.max(start)));
         let starts = Lookback::starts(now, retention);
         let amount = |(start, ended_ms): (Time, u64)| Amount {

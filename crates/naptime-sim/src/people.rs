@@ -52,7 +52,7 @@ pub(crate) fn spec(plan: &JobPlan, number: usize, id: JobId) -> Spec {
     let mut spec = Spec::new(endpoint(plan.pool, number), schedule(plan, id));
     spec.request.timeout = TIMEOUT;
     spec.retry = Retry::new(plan.attempts, Duration::from_millis(500)).expect("these are within its bounds");
-    spec.sla = plan.has_sla.then_some(Duration::from_secs(10));
+    spec.sla = plan.has_sla.then_some(Duration::from_secs(10).into());
     spec.lease = plan.lease;
     spec.steer = (plan.target == Behaviour::Steering).then_some(Steer { min: STEER.0, max: STEER.1 });
     spec

@@ -91,7 +91,7 @@ pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_n
         ":ended_at": ended_at.map(Time::millis),
         ":deadline": deadline(watch),
         ":promised_since": watch.map(|watch| watch.since.millis()),
-        ":sla_ms": watch.and(job.spec.sla).map(|sla| i64::try_from(sla.as_millis()).unwrap_or(i64::MAX)),
+        ":sla_ms": watch.and(job.spec.sla.as_ref()).map(|sla| i64::try_from(sla.every().as_millis()).unwrap_or(i64::MAX)),
         ":longest_ms": longest(watch),
         ":edited": edited,
         ":state": to_string(&job.state)?,

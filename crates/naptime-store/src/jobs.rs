@@ -1,10 +1,9 @@
 //! Jobs as people see and edit them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Rev, Schedule, Stage, Time};
+use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Rev, Schedule, Sla, Stage, Time};
 
 use crate::{Clock, Page, PageRef, Result};
 
@@ -84,7 +83,7 @@ pub struct JobSummary {
     pub endpoint: Endpoint,
     pub method: Method,
     pub schedule: Schedule,
-    pub sla: Option<Duration>,
+    pub sla: Option<Sla>,
     pub name: String,
     pub tags: Vec<String>,
     pub active: bool,
@@ -125,7 +124,7 @@ impl From<Job> for JobSummary {
             id: job.id,
             method: spec.request.method,
             schedule: spec.schedule,
-            sla: spec.sla,
+            sla: spec.sla.clone(),
             name: spec.name,
             tags: spec.tags,
             active: job.active,

@@ -41,7 +41,7 @@ pub(crate) fn add(args: &AddArgs) -> anyhow::Result<()> {
 fn read_job(args: &AddArgs, input: &InputSettings, faults: &mut Faults) -> Option<NewJob> {
     let mut fields = call_fields(&args.url, &args.call);
     fields.extend(args.timing.fields());
-    put(&mut fields, "sla", args.sla.as_deref());
+    fields.extend(args.sla.fields());
     put(&mut fields, "late", args.late.as_deref());
     put(&mut fields, "catch_up", args.catch_up.as_deref());
     put(&mut fields, "timeout", args.timeout.as_deref());

@@ -311,15 +311,31 @@ pub(crate) struct NextArgs {
     pub(crate) naptime_min_period: Option<String>,
 }
 
+/// How often it is promised to be called well, and when.
+#[derive(Args)]
+pub(crate) struct SlaArgs {
+    /// The longest allowed gap between good calls
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) sla: Option<String>,
+    /// The hours in which the SLA holds: 09:00-17:00 [default: all day]
+    #[arg(long, value_name = "TIMES")]
+    pub(crate) sla_within: Option<String>,
+    /// The days on which the SLA holds: mon-fri [default: all]
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) sla_days: Option<String>,
+    /// The time zone of the hours of the SLA [default: that of the schedule]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) sla_tz: Option<String>,
+}
+
 #[derive(Args)]
 pub(crate) struct AddArgs {
     /// The URL to call
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
-    /// The longest allowed gap between good calls
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) sla: Option<String>,
+    #[command(flatten)]
+    pub(crate) sla: SlaArgs,
     /// Skip a call that would leave later than this after its time
     #[arg(long, value_name = "DURATION")]
     pub(crate) late: Option<String>,

@@ -7,7 +7,7 @@ use naptime_core::{Invalid, NewJob, Time};
 use naptime_store::{Store, TimeoutLimits};
 use serde_json::{Map, Value};
 
-use crate::cli::{CallArgs, TimingArgs};
+use crate::cli::{CallArgs, SlaArgs, TimingArgs};
 use crate::faults::Faults;
 
 /// What is called and how, as fields of the API.
@@ -52,6 +52,23 @@ impl TimingArgs {
     }
 }
 
+impl SlaArgs {
+    /// The SLA, as fields of the API.
+    pub(crate) fn fields(&self) -> Map<String, Value> {
+        let (mut fields, mut sla) = (Map::new(), Map::new());
+        for (name, text) in [("within", &self.sla_within), ("days", &self.sla_days), ("tz", &self.sla_tz)] {
+            put(&mut sla, name, text.as_deref());
+        }
+        if sla.is_empty() {
+            put(&mut fields, "sla", self.sla.as_deref());
+        } else {
+            put(&mut sla, "every", self.sla.as_deref());
+            fields.insert("sla".to_owned(), sla.into());
+        }
+        fields
+    }
+}
+
 /// Adds a field that is said.
 pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, text: Option<&str>) {
     fields.extend(text.map(|text| (name.to_owned(), text.into())));
@@ -83,9 +100,9 @@ fn argument(field: &str) -> String {
         "active" => "--activate".to_owned(),
         "n" => "-n".to_owned(),
         "catch_up" => "--catch-up".to_owned(),
-        "pause.until" => "--pause-until".to_owned(),
-        "pause.note" => "--pause-note".to_owned(),
-        field => format!("--{field}"),
+        "sla.every" => "--sla".to_owned(),
+        // `pause.until` is --pause-until.
+        field => format!("--{}", field.replace('.', "-")),
     }
 }
 

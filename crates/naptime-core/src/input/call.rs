@@ -15,8 +15,6 @@ use crate::{CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedu
 
 /// The shortest time by which a call may be late: many leave a few milliseconds after their time.
 const MIN_LATE: Duration = Duration::from_secs(1);
-/// The shortest SLA.
-const MIN_SLA: Duration = Duration::from_secs(1);
 
 /// What a field has if nobody says anything else, where recurring and one-off jobs differ.
 pub(super) struct Defaults {
@@ -73,7 +71,7 @@ pub(super) fn spec(
         lease: lease.or(old.map_or(LEASE, |old| old.lease), LEASE),
         name: name.or(old.map(|old| old.name.clone()).unwrap_or_default(), String::new()),
         tags: tags.or(old.map(|old| old.tags.clone()).unwrap_or_default(), Vec::new()),
-        sla: old.and_then(|old| old.sla),
+        sla: old.and_then(|old| old.sla.clone()),
         steer: old.and_then(|old| old.steer),
         misfire: old.map(|old| old.misfire).unwrap_or_default(),
         key: old.and_then(|old| old.key.clone()),
@@ -126,11 +124,6 @@ fn retry(fields: &mut Fields, old: Retry, default: &Retry) -> Retry {
             .list("retry.on", "statuses, `timeout`, `unreachable` and `connection`", on)
             .or(old.on, default.on.clone()),
     }
-}
-
-/// The longest allowed gap between good calls.
-pub(super) fn sla(fields: &mut Fields, old: Option<Duration>) -> Option<Duration> {
-    fields.duration("sla", MIN_SLA, MAX_PERIOD).some().or(old, None)
 }
 
 /// What becomes of occurrences that could not be called in time.

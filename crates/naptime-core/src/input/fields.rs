@@ -33,6 +33,15 @@ pub(crate) enum Said<T> {
 }
 
 impl<T> Said<T> {
+    /// What is made of the value.
+    pub(crate) fn map<U>(self, make: impl FnOnce(T) -> U) -> Said<U> {
+        match self {
+            Self::Nothing => Said::Nothing,
+            Self::Default => Said::Default,
+            Self::Value(value) => Said::Value(make(value)),
+        }
+    }
+
     /// The value that the field has from now on.
     pub(crate) fn or(self, old: T, default: T) -> T {
         match self {
@@ -44,11 +53,7 @@ impl<T> Said<T> {
 
     /// The same, for a field whose default is to have no value.
     pub(crate) fn some(self) -> Said<Option<T>> {
-        match self {
-            Self::Nothing => Said::Nothing,
-            Self::Default => Said::Default,
-            Self::Value(value) => Said::Value(Some(value)),
-        }
+        self.map(Some)
     }
 
     /// What changes, for a field whose default is to have no value.
@@ -121,6 +126,11 @@ impl Fields {
     /// Whether the field is there at all.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.rest.contains_key(name)
+    }
+
+    /// Whether the field is an object.
+    pub(crate) fn has_object(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(Value::is_object)
     }
 
     /// Takes a field out as it is, if it says something.

@@ -6,21 +6,10 @@
 
 use std::time::Duration;
 
-use super::Limits;
 use super::fields::Fields;
+use super::{Limits, sla};
 use crate::duration::{self, MAX_PERIOD};
-use crate::{
-    Bounds, Cron, Days, Exceptions, Invalid, JobId, Pause, Random, Schedule, Spec, Time, Windows, Zone, read_at,
-};
-
-/// The occurrences that tell how far apart those of a cron pattern or a random schedule are.
-const SAMPLE: usize = 100;
-/// How often the longest gap is looked for.
-const MAX_PROBED: usize = 100_000;
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
-const MILLISECOND: Duration = Duration::from_millis(1);
-/// From when they are taken: a Monday.
-const SAMPLED_FROM: Time = Time::from_millis(1_767_571_200_000);
+use crate::{Bounds, Cron, Days, Exceptions, Invalid, JobId, Pause, Random, Schedule, Windows, Zone, read_at};
 
 /// The kinds, each a field that names it.
 const KINDS: [&str; 3] = ["every", "cron", "random"];
@@ -147,7 +136,7 @@ impl Reader<'_> {
     fn check_often(&self, fields: &mut Fields, text: &str, seed: u64) {
         // In UTC no change of the clock comes between.
         let Ok(cron) = Cron::parse(text, Zone::UTC, seed) else { return };
-        let (closest, _) = gaps(&Schedule::Cron(cron));
+        let closest = sla::gaps(&Schedule::Cron(cron)).0;
         if closest < self.limits.min_period {
             let (closest, min) = (duration::show(closest), duration::show(self.limits.min_period));
             let detail = format!("it comes {closest} after the time before; the shortest period is {min}");
@@ -240,66 +229,4 @@ fn pause(fields: &mut Fields, old: Option<Pause>, zone: &Zone) -> Option<Pause> 
         );
     }
     Some(Pause { until, note })
-}
-
-/// An SLA shorter than the longest gap between two calls could not be met.
-pub(super) fn check_sla(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
-    let Some(sla) = new.sla else { return };
-    let is_sla_changed = old.is_none_or(|old| old.sla != new.sla);
-    // What was promised before stops no other change.
-    if !is_sla_changed && old.is_some_and(|old| old.schedule == new.schedule) {
-        return;
-    }
-    let gap = new.schedule.longest_gap().unwrap_or_else(|| {
-        let base = new.schedule.base();
-        gaps(base).1.max(longest_gap(base, sla))
-    });
-    let gap = gap.max(new.schedule.longest_exception());
-    if sla >= gap {
-        return;
-    }
-    let (gap, sla) = (duration::show(gap), duration::show(sla));
-    if is_sla_changed {
-        let detail = format!("calls can be {gap} apart, so an SLA of {sla} could not be met");
-        fields.fault("sla", "shorter_than_period", detail);
-    } else {
-        let detail = format!("calls can be {gap} apart, which the SLA of {sla} does not allow; change both");
-        fields.fault(new.schedule.kind(), "longer_than_sla", detail);
-    }
-}
-
-/// How far apart occurrences are in a year, at most, if that is longer than the `sla`; else the `sla`. In full seconds.
-/// Of one under five minutes not all of a year is looked at, but of one of six seconds still a week.
-fn longest_gap(schedule: &Schedule, sla: Duration) -> Duration {
-    let mut longest = sla;
-    let Some(mut at) = schedule.first(SAMPLED_FROM) else { return longest };
-    for _ in 0..MAX_PROBED {
-        // Whichever gap from here on is longer, the first of them ends at the first occurrence beyond it.
-        let Some(end) = schedule.first(at + longest) else { break };
-        let is_before = |from: Time| schedule.first(from).is_some_and(|next| next < end);
-        if !is_before(end - longest - MILLISECOND) {
-            let (mut start, mut stop) = (at.millis(), end.millis() - 1);
-            while stop - start > 1 {
-                let middle = start + (stop - start) / 2;
-                if is_before(Time::from_millis(middle)) { start = middle } else { stop = middle }
-            }
-            // The last one before the gap is at `stop`, unless there is none but `at`.
-            let last = if is_before(at) { Time::from_millis(stop) } else { at };
-            longest = longest.max(Duration::from_secs(end.since(last).as_secs()));
-        }
-        if end > SAMPLED_FROM + YEAR {
-            break;
-        }
-        at = end;
-    }
-    longest
-}
-
-/// How far apart occurrences are, at least and at most, in full seconds. Those of a sample are taken for all.
-fn gaps(schedule: &Schedule) -> (Duration, Duration) {
-    let times = schedule.upcoming(SAMPLED_FROM, SAMPLE);
-    let apart = |pair: &[Time]| Duration::from_secs(pair[1].since(pair[0]).as_secs());
-    let apart: Vec<Duration> = times.windows(2).map(apart).collect();
-    let of = |gap: Option<&Duration>| gap.copied().unwrap_or_default();
-    (of(apart.iter().min()), of(apart.iter().max()))
 }

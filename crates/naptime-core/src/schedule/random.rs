@@ -1,14 +1,13 @@
 //! Once at a random moment in each period, as people do things.
 
 mod slots;
-mod spans;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::slots::{Slots, Span};
-use self::spans::EPOCH;
+use self::slots::Slots;
+use super::hours::{EPOCH, Hours, Span};
 use super::{Days, Next, Windows, Zone, draw};
 use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
 use crate::time::millis;
@@ -34,9 +33,7 @@ use crate::{Invalid, Time};
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Random {
     period: Duration,
-    windows: Option<Windows>,
-    days: Days,
-    zone: Zone,
+    hours: Hours,
     seed: u64,
 }
 
@@ -90,7 +87,7 @@ impl Random {
                 format!("`{windows}` is {length} a day, shorter than the period of {shown}; write 1d for once a day");
             return Err(Invalid::new("window", "too_narrow", detail));
         }
-        Ok(Self { period, windows, days, zone, seed })
+        Ok(Self { period, hours: Hours { windows, days, zone }, seed })
     }
 
     /// How often, in words of its own: there is one call in each.
@@ -100,17 +97,17 @@ impl Random {
 
     /// The parts of the day; none if it is all of it.
     pub fn windows(&self) -> Option<&Windows> {
-        self.windows.as_ref()
+        self.hours.windows.as_ref()
     }
 
     /// The weekdays.
     pub fn days(&self) -> Days {
-        self.days
+        self.hours.days
     }
 
     /// The zone in which days and windows are counted.
     pub fn zone(&self) -> &Zone {
-        &self.zone
+        &self.hours.zone
     }
 
     /// What the moments are derived from.
@@ -120,7 +117,7 @@ impl Random {
 
     /// The first moment later than `at`; none at the end of the calendar.
     pub(super) fn after(&self, at: Time) -> Option<Time> {
-        let from = self.day_of_window(at.millis())?;
+        let from = self.hours.day_of_window(at.millis())?;
         // The first two days or slots may be over. Of the seven after them, at least one has an allowed day.
         match self.cut() {
             Cut::EachDay => (from..=from + 8).find_map(|day| self.after_on(day, at)),
@@ -132,7 +129,7 @@ impl Random {
                 let slots = self.slots_through()?;
                 let slot = slots.number(at.millis());
                 let moment = self.moment_through(slots, slot).filter(|moment| *moment > at);
-                let next = || slots.after(slot, (from..=from + 9).flat_map(|day| self.spans(day)));
+                let next = || slots.after(slot, (from..=from + 9).flat_map(|day| self.hours.spans(day)));
                 moment.or_else(|| self.moment_through(slots, next()?))
             }
         }
@@ -145,7 +142,7 @@ impl Random {
 
     /// The moments later than `after`, up to and including `until`.
     pub(super) fn count(&self, after: Time, until: Time) -> u64 {
-        let days = self.day_of_window(after.millis()).zip(self.day(until.millis()));
+        let days = self.hours.day_of_window(after.millis()).zip(self.hours.day(until.millis()));
         let Some((first, last)) = days.filter(|_| after < until) else { return 0 };
         // Where clocks are put back over midnight, a moment can be shown on the day before its own.
         let days = first..=last + 1;
@@ -160,8 +157,8 @@ impl Random {
                 let Some(slots) = self.slots_through() else { return 0 };
                 let (from, to) = (slots.number(after.millis()), slots.number(until.millis()));
                 let is_over = |slot, at| self.moment_through(slots, slot).is_some_and(|moment| moment <= at);
-                let first = self.day_of_window(slots.start(from)).unwrap_or(first);
-                let begun = slots.count((first..=last + 1).flat_map(|day| self.spans(day)), from..to);
+                let first = self.hours.day_of_window(slots.start(from)).unwrap_or(first);
+                let begun = slots.count((first..=last + 1).flat_map(|day| self.hours.spans(day)), from..to);
                 begun + i64::from(is_over(to, until)) - i64::from(is_over(from, after))
             }
         };
@@ -170,17 +167,18 @@ impl Random {
 
     /// Occurrences per second in the long run.
     pub(super) fn mean_rate(&self) -> f64 {
-        let allowed = (0..7).filter(|day| self.allows(*day));
+        let allowed = (0..7).filter(|day| self.hours.allows(*day));
         let (period, day) = (millis(self.period), millis(DAY));
         match self.cut() {
             Cut::EachDay => {
-                let slots = Slots { origin: self.usual_spans(0).next().unwrap_or_default().0, period };
-                let of_a_day = slots.count(self.usual_spans(0), 0..i64::MAX);
+                let slots = Slots { origin: self.hours.usual_spans(0).next().unwrap_or_default().0, period };
+                let of_a_day = slots.count(self.hours.usual_spans(0), 0..i64::MAX);
                 of_a_day as f64 * allowed.count() as f64 / 7.0 / DAY.as_secs_f64()
             }
             Cut::Days(days) => {
                 // Slots of less than a week begin on every weekday equally often.
-                let with_moment = (0..7).filter(|start| (*start..start + days).any(|day| self.allows(day))).count();
+                let with_moment =
+                    (0..7).filter(|start| (*start..start + days).any(|day| self.hours.allows(day))).count();
                 with_moment as f64 / 7.0 / self.period.as_secs_f64()
             }
             Cut::Through => {
@@ -189,9 +187,10 @@ impl Random {
                 let step = gcd(period, 7 * day);
                 let starts = Slots { origin: 0, period: step };
                 let weeks = |count: i64| {
-                    let days = (0..count * 7).filter(|day| self.allows(*day));
-                    let spans =
-                        days.flat_map(|day| self.usual_spans(day)).map(|(start, end)| (start + step - period, end));
+                    let days = (0..count * 7).filter(|day| self.hours.allows(*day));
+                    let spans = days
+                        .flat_map(|day| self.hours.usual_spans(day))
+                        .map(|(start, end)| (start + step - period, end));
                     starts.count(spans, i64::MIN..i64::MAX)
                 };
                 // The second week overlaps with the one before, as all do.
@@ -230,7 +229,7 @@ impl Random {
 
     /// The slots of a day, and its spans; none if it has none.
     fn slots_on(&self, day: i64) -> Option<(Slots, Vec<Span>)> {
-        let spans = self.spans(day);
+        let spans = self.hours.spans(day);
         Some((Slots { origin: spans.first()?.0, period: millis(self.period) }, spans))
     }
 
@@ -240,21 +239,21 @@ impl Random {
 
     /// The slots that go through without regard to days.
     fn slots_through(&self) -> Option<Slots> {
-        Some(Slots { origin: self.zone.first(EPOCH.at(0, 0, 0, 0))?.millis(), period: millis(self.period) })
+        Some(Slots { origin: self.hours.zone.first(EPOCH.at(0, 0, 0, 0))?.millis(), period: millis(self.period) })
     }
 
     fn moment_through(&self, slots: Slots, slot: i64) -> Option<Time> {
-        let days = self.day_of_window(slots.start(slot))?..=self.day(slots.start(slot + 1))? + 1;
-        let spans: Vec<Span> = days.flat_map(|day| self.spans(day)).collect();
+        let days = self.hours.day_of_window(slots.start(slot))?..=self.hours.day(slots.start(slot + 1))? + 1;
+        let spans: Vec<Span> = days.flat_map(|day| self.hours.spans(day)).collect();
         slots.moment(slot, &spans, |length| draw(self.seed, slot, 0, length))
     }
 
     /// The moment of a slot of whole days.
     fn moment_of_days(&self, slot: i64, days: i64) -> Option<Time> {
-        let allowed = (slot * days..(slot + 1) * days).filter(|day| self.allows(*day));
+        let allowed = (slot * days..(slot + 1) * days).filter(|day| self.hours.allows(*day));
         let count = i64::try_from(allowed.clone().count()).ok().filter(|count| *count > 0)?;
         let chosen = usize::try_from(draw(self.seed, slot, 0, count)).ok()?;
-        let spans = self.spans(allowed.clone().nth(chosen)?);
+        let spans = self.hours.spans(allowed.clone().nth(chosen)?);
         slots::moment(spans.iter().copied(), |length| draw(self.seed, slot, 1, length))
     }
 }
@@ -272,7 +271,7 @@ impl TryFrom<Fields> for Random {
 
 impl From<Random> for Fields {
     fn from(random: Random) -> Self {
-        let Random { period, windows, days, zone, seed } = random;
+        let Random { period, hours: Hours { windows, days, zone }, seed } = random;
         Self { period, window: windows, days, tz: zone.name().to_owned(), seed }
     }
 }

@@ -75,8 +75,8 @@ fn what_is_due_too_far_ahead_is_planned_anew() {
 #[test]
 fn records_move_back_together() {
     let mut wrong = job(every(SECOND), NOW - HOUR);
-    wrong.spec_mut().sla = Some(HOUR);
-    wrong.state.watch = Some(Watch { longest_ms: ms(WRONG_BY), ..Watch::new(HOUR, NOW - HOUR) });
+    wrong.spec_mut().sla = Some(HOUR.into());
+    wrong.state.watch = Some(Watch { longest_ms: ms(WRONG_BY), ..Watch::new(&HOUR.into(), NOW - HOUR) });
     let ended = NOW + WRONG_BY;
     called(&mut wrong.state, ended);
     wrong.state.last_ok = Some(ended - 10 * SECOND);

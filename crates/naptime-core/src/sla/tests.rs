@@ -16,7 +16,7 @@ fn job() -> Job {
     let id = JobId::from(Uuid::from_u128(7));
     let endpoint = Endpoint::parse("https://a.example/b").expect("a URL");
     let mut spec = Spec::new(endpoint, Schedule::every(Duration::from_secs(30), id));
-    spec.sla = Some(SLA);
+    spec.sla = Some(SLA.into());
     NewJob { id, spec, active: true }.into_job(at(0))
 }
 
@@ -116,6 +116,71 @@ fn an_sla_equal_to_the_period_has_a_grace() {
 }
 
 #[test]
+fn a_promise_within_hours_has_its_deadlines_in_them() {
+    let sla = |every: u64, windows: &str, days: &str| {
+        let hours = Hours {
+            windows: windows.parse().ok(),
+            days: days.parse().expect("days"),
+            zone: Zone::parse("Europe/Berlin").expect("a zone"),
+        };
+        Sla::within(Duration::from_secs(60 * every), hours).expect("an SLA")
+    };
+    let check = |sla: &Sla, began: &str, deadline: &str| {
+        let time = |text: &str| text.parse::<Time>().expect("a time");
+        assert_eq!(sla.deadline(time(began)), time(deadline), "{sla}, {began}");
+        let stored = serde_json::to_string(sla).expect("JSON");
+        assert_eq!(serde_json::from_str::<Sla>(&stored).ok().as_ref(), Some(sla), "{stored}");
+    };
+    // 2026-06-01 is a Monday, and summer time.
+    let office = sla(15, "09:00-17:00", "mon-fri");
+    check(&office, "2026-06-01T08:00:00Z", "2026-06-01T08:15:00Z");
+    check(&office, "2026-06-01T06:59:00Z", "2026-06-01T07:15:00Z");
+    check(&office, "2026-06-01T14:44:59.999Z", "2026-06-01T14:59:59.999Z");
+    // What would be too long only after the hours counts from their start.
+    check(&office, "2026-06-01T14:45:00Z", "2026-06-02T07:15:00Z");
+    check(&office, "2026-06-05T20:00:00Z", "2026-06-08T07:15:00Z");
+    check(&office, "2026-10-23T20:00:00Z", "2026-10-26T08:15:00Z");
+    // All of the hours may be the gap.
+    check(&sla(8 * 60, "09:00-17:00", "mon-fri"), "2026-06-01T06:59:00Z", "2026-06-01T15:00:00Z");
+    check(&sla(8 * 60, "09:00-17:00", "mon-fri"), "2026-06-01T07:00:01Z", "2026-06-02T15:00:00Z");
+    // Days and windows in a row are one stretch.
+    let work = sla(60, "", "mon-fri");
+    check(&work, "2026-06-01T21:30:00Z", "2026-06-01T22:30:00Z");
+    check(&work, "2026-06-05T21:30:00Z", "2026-06-07T23:00:00Z");
+    check(&sla(60, "22:00-24:00, 00:00-06:00", "daily"), "2026-06-01T21:30:00Z", "2026-06-01T22:30:00Z");
+    // The hour that is skipped is none, and that which comes twice is two.
+    check(&sla(30, "02:00-04:00", "daily"), "2026-03-29T00:00:00Z", "2026-03-29T01:30:00Z");
+    check(&sla(90, "01:00-04:00", "daily"), "2026-10-25T00:00:00Z", "2026-10-25T01:30:00Z");
+    // Around the clock it is stored as it always was.
+    let always = Sla::from(SLA);
+    assert_eq!(serde_json::to_string(&always).ok(), serde_json::to_string(&SLA).ok());
+    check(&always, "2026-06-01T08:00:00Z", "2026-06-01T08:01:00Z");
+}
+
+#[test]
+fn a_breach_within_hours_lasts_until_a_good_call() {
+    let hours = Hours { windows: "09:00-17:00".parse().ok(), days: Days::ALL, zone: Zone::UTC };
+    let mut spec = Spec::clone(&job().spec);
+    let time = |text: &str| text.parse::<Time>().expect("a time");
+    spec.sla = Sla::within(SLA, hours).ok();
+    let mut job = NewJob { id: job().id, spec, active: true }.into_job(time("2026-06-01T05:00:00Z"));
+    let deadline = |job: &Job| job.state.watch.expect("a promise").deadline;
+    assert_eq!(deadline(&job), time("2026-06-01T09:01:00Z"));
+    let evening = time("2026-06-01T16:59:00Z");
+    call(&mut job, evening, evening, Outcome::Ok, None);
+    assert_eq!(deadline(&job), time("2026-06-02T09:01:00Z"));
+    assert_eq!(job.breach(time("2026-06-02T09:01:00Z"), None), None, "the night is no gap");
+    let lasting = job.breach(time("2026-06-02T18:00:00Z"), None).expect("a breach");
+    assert_eq!((lasting.from, lasting.to), (time("2026-06-02T09:01:00Z"), None));
+    let night = time("2026-06-02T23:00:00Z");
+    let ended = call(&mut job, night, night, Outcome::Ok, None).expect("it ends");
+    assert_eq!((ended.from, ended.to), (lasting.from, Some(night)));
+    assert_eq!(deadline(&job), time("2026-06-03T09:01:00Z"));
+    // From when it counted.
+    assert_eq!(job.state.watch.map(|watch| watch.longest_ms), Some(14 * 3_600_000));
+}
+
+#[test]
 fn a_pause_suspends_the_promise() {
     let edit = |job: &mut Job, change, now| job.edit(Edit::Change(Box::new(change)), now).expect("not deleted");
     let paused = |job: &Job, until: Option<i64>| {
@@ -130,11 +195,11 @@ fn a_pause_suspends_the_promise() {
     // What was broken before is recorded, and the promise begins anew with the calls.
     let broken = job.breach_ended_since(&before, at(90), None).expect("a breach");
     assert_eq!((broken.from, broken.to), (at(80), Some(at(90))));
-    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(1000))));
+    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
     assert_eq!((job.breach(at(1060), None), job.breach(at(1061), None).is_some()), (None, true));
     // Neither a new name nor a clock that was set back begins another.
     edit(&mut job, Change { name: Some("b".to_owned()), ..Change::default() }, at(100));
-    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(1000))));
+    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
     assert_eq!(job.after_set_back(at(100)), None);
     // Until somebody resumes it there is none; then it begins.
     let change = paused(&job, None);
@@ -142,7 +207,7 @@ fn a_pause_suspends_the_promise() {
     assert_eq!((job.state.watch, job.state.due, job.active), (None, None, true));
     let resumed = Change { schedule: Some(job.spec.schedule.resumed()), ..Change::default() };
     edit(&mut job, resumed, at(300));
-    assert_eq!(job.state.watch, Some(Watch::new(SLA, at(300))));
+    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(300))));
 }
 
 fn switch(job: &mut Job, active: bool, now: Time) {
@@ -244,8 +309,8 @@ fn an_edit_may_end_promise_and_breach() {
     check(Edit::Delete, 90, true, true);
     check(Edit::Delete, 50, true, false);
     check(sla(None), 90, true, true);
-    check(sla(Some(SLA * 2)), 90, true, true);
-    check(sla(Some(SLA)), 90, false, false);
+    check(sla(Some((SLA * 2).into())), 90, true, true);
+    check(sla(Some(SLA.into())), 90, false, false);
     check(Edit::Change(Box::new(Change::switch(false))), 90, false, false);
 }
 

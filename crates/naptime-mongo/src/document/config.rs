@@ -5,10 +5,10 @@ use std::sync::Arc;
 use mongodb::bson::{DateTime, Document, Uuid};
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, CatchUp, Headers, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, Spec, State, Statuses,
-    Steer, Temporary,
+    By, CatchUp, Days, Headers, Hours, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, Sla, Spec,
+    State, Statuses, Steer, Temporary, Windows, Zone,
 };
-use naptime_store::Result;
+use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::schedule::{ScheduleDocument, schedule, to_schedule};
@@ -42,6 +42,9 @@ struct ConfigDocument {
     #[serde(default = "Statuses::success")]
     success: Statuses,
     sla_ms: Option<i64>,
+    /// When that holds; none: around the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sla_hours: Option<HoursDocument>,
     lease_ms: Option<i64>,
     steer: Option<SteerDocument>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,13 @@ struct ConfigDocument {
     catch_up: CatchUp,
     #[serde(default)]
     changes: Vec<NotedDocument>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HoursDocument {
+    windows: Option<Windows>,
+    days: Days,
+    tz: String,
 }
 
 /// Where a job is found in lists. An index tells a value from any other, but not null from missing.
@@ -112,6 +122,19 @@ struct SteerDocument {
     max_ms: i64,
 }
 
+impl From<&Hours> for HoursDocument {
+    fn from(hours: &Hours) -> Self {
+        Self { windows: hours.windows.clone(), days: hours.days, tz: hours.zone.to_string() }
+    }
+}
+
+fn to_sla(every_ms: Option<i64>, hours: Option<HoursDocument>) -> Result<Option<Sla>> {
+    let Some(every) = every_ms.map(duration) else { return Ok(None) };
+    let Some(HoursDocument { windows, days, tz }) = hours else { return Ok(Some(every.into())) };
+    let zone = Zone::parse(&tz).map_err(|invalid| Error::Corrupt(invalid.to_string()))?;
+    Ok(Some(Sla::stored(every, Some(Hours { windows, days, zone }))))
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_latest(catch_up: &CatchUp) -> bool {
     *catch_up == CatchUp::LATEST
@@ -157,7 +180,8 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
             on: spec.retry.on.clone(),
         },
         success: spec.success.clone(),
-        sla_ms: spec.sla.map(millis),
+        sla_ms: spec.sla.as_ref().map(|sla| millis(sla.every())),
+        sla_hours: spec.sla.as_ref().and_then(Sla::hours).map(HoursDocument::from),
         lease_ms: Some(millis(spec.lease)),
         late_ms: spec.misfire.late.map(millis),
         catch_up: spec.misfire.catch_up,
@@ -186,7 +210,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             },
             schedule: to_schedule(d.schedule)?,
             retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
-            sla: d.sla_ms.map(duration),
+            sla: to_sla(d.sla_ms, d.sla_hours)?,
             name: d.name,
             tags: d.tags,
             success: d.success,

@@ -267,7 +267,7 @@ fn watch(job: &Job) -> Option<WatchDocument> {
         longest_ms: i64::try_from(watch.longest_ms).unwrap_or(i64::MAX),
         on_since: date(watch.on_since),
         failed_at: watch.failed_at.map(date),
-        sla_ms: job.spec.sla.map_or(0, millis),
+        sla_ms: job.spec.sla.as_ref().map_or(0, |sla| millis(sla.every())),
     })
 }
 

@@ -4,14 +4,24 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Bounds, By, CatchUp, Change, Edit, Headers, Job, JobId, Method, Misfire, NewJob, Pause, Plan, Random, Request,
-    Retry, Rev, Schedule, State, Steer, Zone,
+    Bounds, By, CatchUp, Change, Edit, Headers, Hours, Job, JobId, Method, Misfire, NewJob, Pause, Plan, Random,
+    Request, Retry, Rev, Schedule, Sla, State, Steer, Zone,
 };
 use uuid::Uuid;
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, about, change, due_at, endpoint, new_job, rename};
 use crate::Error;
+
+/// One that holds in some hours only.
+fn sla() -> Sla {
+    let hours = Hours {
+        windows: "22:00-02:00, 09:00-17:00".parse().ok(),
+        days: "mon-fri".parse().expect("days"),
+        zone: Zone::parse("Europe/Berlin").expect("a zone"),
+    };
+    Sla::within(Duration::from_secs(600), hours).expect("an SLA")
+}
 
 /// A job with something in every field that a store might take for something else.
 fn full_job() -> NewJob {
@@ -41,7 +51,7 @@ fn full_job() -> NewJob {
         jitter: None,
     };
     spec.retry = Retry::new(7, Duration::from_millis(1_500)).expect("a retry");
-    spec.sla = Some(Duration::from_secs(600));
+    spec.sla = Some(sla());
     spec.name = "<script> {\"$ne\": null} $name 🦦".to_owned();
     spec.tags = vec!["$tag".to_owned(), "a.b".to_owned(), "Ünï \"quoted\"".to_owned(), "$tag".to_owned()];
     spec.retry = spec.retry.clone().on("500-503, timeout".parse().expect("failures"));
@@ -145,7 +155,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         Change { schedule: Some(bounded(random())), ..Change::default() },
         Change { schedule: Some(random()), ..Change::default() },
         Change { retry: Some(full.retry.clone()), ..Change::default() },
-        Change { sla: Some(full.sla), ..Change::default() },
+        Change { sla: Some(full.sla.clone()), ..Change::default() },
         Change { sla: Some(None), ..Change::default() },
         Change { name: Some(full.name.clone()), ..Change::default() },
         Change { name: Some(String::new()), ..Change::default() },
@@ -162,7 +172,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
             request: Some(full.request.clone()),
             schedule: Some(Schedule::Every { period: HOUR, anchor: naptime_core::Time::from_millis(1), jitter: None }),
             retry: Some(Retry::default()),
-            sla: Some(Some(HOUR)),
+            sla: Some(Some(HOUR.into())),
             name: Some("all".to_owned()),
             tags: Some(full.tags.clone()),
             success: Some("204".parse().expect("a status")),
@@ -259,7 +269,7 @@ pub async fn an_edit_beside_the_schedule_leaves_the_next_call<B: Backend>() {
             endpoint: Some(endpoint("http://elsewhere.test/")),
             request: Some(full_job().spec.request),
             retry: Some(Retry::new(1, Duration::from_secs(1)).expect("a retry")),
-            sla: Some(Some(HOUR)),
+            sla: Some(Some(HOUR.into())),
             name: Some("another".to_owned()),
             tags: Some(vec!["new".to_owned()]),
             ..Change::default()

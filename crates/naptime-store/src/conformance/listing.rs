@@ -97,7 +97,7 @@ pub async fn a_list_shows_jobs_as_they_are<B: Backend>() {
         .add_changed(HOUR / 2, |new| {
             new.spec.name = "$name <b>".to_owned();
             new.spec.tags = vec!["$a.b".to_owned()];
-            new.spec.sla = Some(HOUR);
+            new.spec.sla = Some(HOUR.into());
             new.spec.request.body = Some("x".repeat(100_000));
             new.spec.request.method = naptime_core::Method::Post;
         })

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Stage, Then, Time,
+    By, Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Sla, Stage, Then, Time,
 };
 use uuid::Uuid;
 
@@ -145,8 +145,8 @@ impl<B: Backend> History<B> {
         Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(anchor), jitter: None }
     }
 
-    fn sla(&mut self) -> Option<Duration> {
-        self.dice.pick(&[None, Some(Duration::from_secs(300)), Some(2 * HOUR)])
+    fn sla(&mut self) -> Option<Sla> {
+        self.dice.pick(&[None, Some(Duration::from_secs(300)), Some(2 * HOUR)]).map(Sla::from)
     }
 
     async fn insert(&mut self) {

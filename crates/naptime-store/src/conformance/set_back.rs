@@ -153,7 +153,7 @@ pub async fn what_is_held_by_a_wrong_clock_is_claimed_again<B: Backend>() {
 
 pub async fn a_call_under_way_settles_by_the_right_clock<B: Backend>() {
     let case = Case::<B>::new().await;
-    let job = case.add_changed(SECONDS, |new| new.spec.sla = Some(HOUR)).await;
+    let job = case.add_changed(SECONDS, |new| new.spec.sla = Some(HOUR.into())).await;
     case.clock_goes_wrong().await;
     case.call(job.id).await;
     let due = case.get(job.id).await.state.due.expect("due");
@@ -178,7 +178,7 @@ pub async fn a_call_under_way_settles_by_the_right_clock<B: Backend>() {
 
 pub async fn an_sla_is_not_met_by_a_call_to_come<B: Backend>() {
     let case = Case::<B>::new().await;
-    let job = case.add_changed(SECONDS, |new| new.spec.sla = Some(HOUR)).await;
+    let job = case.add_changed(SECONDS, |new| new.spec.sla = Some(HOUR.into())).await;
     case.clock_goes_wrong().await;
     case.call(job.id).await;
     case.clock_is_right(true).await;

@@ -148,7 +148,7 @@ pub async fn an_edit_during_a_call_stays<B: Backend>() {
                 endpoint: Some(endpoint("http://elsewhere.test/$x")),
                 name: Some("$name".to_owned()),
                 tags: Some(vec!["new".to_owned()]),
-                sla: Some(Some(HOUR)),
+                sla: Some(Some(HOUR.into())),
                 ..Change::default()
             }),
         )

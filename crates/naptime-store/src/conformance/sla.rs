@@ -20,7 +20,7 @@ async fn add<B: Backend>(case: &Case<B>) -> Job {
     let mut new = new_job();
     let anchor = case.store.now() - SECONDS;
     new.spec.schedule = Schedule::Every { period: Duration::from_secs(366 * 86_400), anchor, jitter: None };
-    new.spec.sla = Some(SLA);
+    new.spec.sla = Some(SLA.into());
     new.active = true;
     case.add(new).await
 }
@@ -47,7 +47,7 @@ async fn call<B: Backend>(case: &Case<B>, id: JobId, outcome: Outcome) -> Option
 }
 
 fn sla(sla: Option<Duration>) -> Edit {
-    change(Change { sla: Some(sla), ..Change::default() })
+    change(Change { sla: Some(sla.map(Into::into)), ..Change::default() })
 }
 
 /// All breaches that have ended.

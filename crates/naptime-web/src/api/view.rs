@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use naptime_core::worker::Worker;
 use naptime_core::{
-    By, Counters, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Statuses, Steer, Time, Timing, WorkerId,
-    duration,
+    By, Counters, Days, Hours, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
+    Timing, Windows, WorkerId, duration,
 };
 use naptime_store::{JobSummary, Page};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub(super) struct Common {
     held: bool,
     last: Option<EndedView>,
     last_ok: Option<Time>,
-    sla: Option<String>,
+    sla: Option<PromiseView>,
     name: String,
     tags: Vec<String>,
     rev: i64,
@@ -117,6 +117,21 @@ pub(super) struct RetryView {
     on: String,
 }
 
+/// An SLA as the API takes it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum PromiseView {
+    Always(String),
+    Within {
+        every: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        within: Option<Windows>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        days: Option<Days>,
+        tz: String,
+    },
+}
+
 /// When a call was due, left and ended, and how.
 #[derive(Serialize)]
 pub(super) struct EndedView {
@@ -171,6 +186,21 @@ pub(super) struct WorkerView {
     trouble: Option<String>,
 }
 
+impl PromiseView {
+    pub(super) fn of(sla: &Sla) -> Self {
+        let every = duration::show(sla.every());
+        match sla.hours() {
+            None => Self::Always(every),
+            Some(Hours { windows, days, zone }) => Self::Within {
+                every,
+                within: windows.clone(),
+                days: Some(*days).filter(|days| *days != Days::ALL),
+                tz: zone.to_string(),
+            },
+        }
+    }
+}
+
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -190,7 +220,7 @@ pub(super) fn summary(job: &JobSummary, now: Time) -> Common {
         held: job.called_at.is_some_and(|at| at <= now),
         last: job.last.as_ref().map(last),
         last_ok: job.last_ok,
-        sla: job.sla.map(duration::show),
+        sla: job.sla.as_ref().map(PromiseView::of),
         name: job.name.clone(),
         tags: job.tags.clone(),
         rev: job.rev.0,

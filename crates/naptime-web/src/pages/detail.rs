@@ -191,9 +191,9 @@ fn state(job: &Job, now: Time) -> Markup {
                     @if !last.message.is_empty() { " " span.message { (last.message) } }
                 } @else { span.dim { "not called yet" } }
             }
-            @if let Some(sla) = job.spec.sla {
+            @if let Some(sla) = &job.spec.sla {
                 dt { "SLA" }
-                dd { "a good call at least every " (duration::show(sla)) " " (status::sla(now, sla, state.watch.as_ref(), state.last_ok)) }
+                dd { "a good call at least every " (sla) " " (status::sla(now, sla, state.watch.as_ref(), state.last_ok)) }
             }
         }
     }

@@ -126,9 +126,9 @@ pub(super) fn table(
                             @else { span.dim { "not called yet" } }
                         }
                         td.none[job.sla.is_none()] data-label="SLA" {
-                            @if let Some(sla) = job.sla {
+                            @if let Some(sla) = &job.sla {
                                 (status::sla(now, sla, job.watch.as_ref(), job.last_ok))
-                                " " span.dim { (duration::show(sla)) }
+                                " " span.dim { (duration::show(sla.every())) }
                             } @else { span.dim { "–" } }
                         }
                     }

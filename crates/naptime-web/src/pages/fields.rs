@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use naptime_core::input::TIMING;
 use naptime_core::schedule::WEEKDAYS;
-use naptime_core::{CatchUp, Invalid, Job, JobId, Request, Retry, Rev, Statuses, Time, Timing, Zone, duration};
+use naptime_core::{
+    CatchUp, Days, Hours, Invalid, Job, JobId, Request, Retry, Rev, Sla, Statuses, Time, Timing, Windows, Zone,
+    duration,
+};
 use serde_json::{Map, Value};
 
 use super::labels;
@@ -15,7 +18,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 32] = [
+const FIELDS: [Field; 35] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -38,7 +41,12 @@ const FIELDS: [Field; 32] = [
     ("secret", Kind::Flag, |job| texts::flag(job.spec.request.secret)),
     ("timeout", Kind::Text, |job| duration::show(job.spec.request.timeout)),
     ("success", Kind::Text, |job| job.spec.success.to_string()),
-    ("sla", Kind::Text, |job| or_blank(job.spec.sla)),
+    ("sla.every", Kind::Needed, |job| or_blank(job.spec.sla.as_ref().map(Sla::every))),
+    ("sla.within", Kind::Text, |job| hours(job, |hours| hours.windows.as_ref().map(Windows::to_string))),
+    ("sla.days", Kind::Text, |job| {
+        hours(job, |hours| Some(hours.days).filter(|days| *days != Days::ALL).map(|days| days.to_string()))
+    }),
+    ("sla.tz", Kind::Text, |job| hours(job, |hours| Some(hours.zone.to_string()))),
     ("retry.attempts", Kind::Text, |job| job.spec.retry.attempts.to_string()),
     ("retry.backoff", Kind::Text, |job| duration::show(job.spec.retry.backoff)),
     ("retry.on", Kind::Text, |job| job.spec.retry.on.to_string()),
@@ -58,6 +66,13 @@ const KINDS: [(&str, &[&str]); 3] = [
 ];
 /// The fields that bound any kind of timing. Those of an `every` have a time zone too.
 pub(super) const BOUNDS: [&str; 5] = ["from", "until", "except", "pause.until", "pause.note"];
+
+/// What an endpoint may have or not, each with the fields that say it. A zone alone says nothing.
+const OPTIONAL: [(&str, &[&str]); 3] = [
+    ("sla", &["sla.every", "sla.within", "sla.days"]),
+    ("steer", &["steer.min", "steer.max"]),
+    ("pause", &["pause.until", "pause.note"]),
+];
 
 /// What the form holds.
 #[derive(Clone, Debug)]
@@ -136,8 +151,8 @@ impl Fields {
                 texts::put(&mut object, path, kind.value(self.text(path)));
             }
         }
-        // Without both, there is none: the target may not change the period, and it is not paused.
-        for (outer, parts) in [("steer", ["steer.min", "steer.max"]), ("pause", ["pause.until", "pause.note"])] {
+        // Without all of them there is none: nothing is promised, the target may not change the period, it is not paused.
+        for (outer, parts) in OPTIONAL {
             if object.contains_key(outer) && parts.iter().all(|part| self.is_blank(part)) {
                 object.insert(outer.to_owned(), Value::Null);
             }
@@ -205,6 +220,11 @@ fn known_kind(name: &str) -> &'static str {
 fn at(job: &Job, time: fn(&Timing) -> Option<Time>) -> String {
     let zone = job.spec.schedule.zone().and_then(|name| Zone::parse(name).ok()).unwrap_or(Zone::UTC);
     time(&timing(job)).map(|at| zone.write(at)).unwrap_or_default()
+}
+
+/// A part of the hours of the SLA; blank if it has none.
+fn hours(job: &Job, part: fn(&Hours) -> Option<String>) -> String {
+    job.spec.sla.as_ref().and_then(Sla::hours).and_then(part).unwrap_or_default()
 }
 
 fn timing(job: &Job) -> Timing {

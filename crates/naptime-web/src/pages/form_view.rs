@@ -99,7 +99,7 @@ impl Form<'_> {
                 summary { "Request, outcome, SLA, retries and tags" }
                 (self.request())
                 (self.input(&Input::text("success", "The statuses of a good call, like 200-299, 404")))
-                (self.input(&Input::text("sla", "The longest allowed gap between good calls, like 15m; blank for none")))
+                (self.sla())
                 (self.retry())
                 (self.input(&Input::text("late",
                     "A call that would leave later than this after its time is skipped, like 10m; blank: none is")))
@@ -131,6 +131,18 @@ impl Form<'_> {
             (self.input(&Input::text("timeout",
                 "The whole answer must be there by then; at most 5m, unless the pool allows more")))
         }
+    }
+
+    fn sla(&self) -> Markup {
+        let hint = "The longest allowed gap between good calls, like 15m; blank: nothing is promised. It may hold in some \
+            hours only, like 9-17 on mon-fri, by the clock of the endpoint or of another time zone";
+        let parts = html! {
+            (self.part("sla.every", 8))
+            (self.part("sla.within", 12))
+            (self.part("sla.days", 8))
+            (self.part("sla.tz", 14))
+        };
+        self.group("sla", hint, &parts)
     }
 
     fn retry(&self) -> Markup {

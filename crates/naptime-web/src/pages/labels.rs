@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 35] = [
+const LABELS: [(&str, &str); 39] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -28,6 +28,10 @@ const LABELS: [(&str, &str); 35] = [
     ("timeout", "Timeout"),
     ("success", "Success"),
     ("sla", "SLA"),
+    ("sla.every", "A good call every"),
+    ("sla.within", "Within"),
+    ("sla.days", "On"),
+    ("sla.tz", "By the clock of"),
     ("retry", "Retries"),
     ("retry.attempts", "Attempts"),
     ("retry.backoff", "Pause"),

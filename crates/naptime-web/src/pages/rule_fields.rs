@@ -10,7 +10,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 29] = [
+const TEXTS: [&str; 32] = [
     "url",
     "every",
     "jitter",
@@ -29,7 +29,10 @@ const TEXTS: [&str; 29] = [
     "body",
     "timeout",
     "success",
-    "sla",
+    "sla.every",
+    "sla.within",
+    "sla.days",
+    "sla.tz",
     "retry.attempts",
     "retry.backoff",
     "retry.on",
@@ -182,6 +185,12 @@ impl RuleFields {
             }
         }
         fields.insert("active".to_owned(), self.active.into());
+        // Around the clock it is a text alone.
+        if let Some(Value::Object(sla)) = fields.get("sla")
+            && let (1, Some(every)) = (sla.len(), sla.get("every").cloned())
+        {
+            fields.insert("sla".to_owned(), every);
+        }
         fields
     }
 }
@@ -190,7 +199,10 @@ impl RuleFields {
 fn at<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     match path.split_once('.') {
         None => fields.get(path),
-        Some((of, part)) => fields.get(of)?.as_object()?.get(part),
+        Some((of, part)) => match fields.get(of)? {
+            Value::Object(parts) => parts.get(part),
+            every => Some(every).filter(|_| path == "sla.every"),
+        },
     }
 }
 
@@ -260,13 +272,14 @@ mod tests {
         let random = json!({
             "url": "https://a.test/{{ key }}", "random": "1h", "window": "09:00-17:00", "days": ["mon-wed", "sun"],
             "tz": "Europe/Berlin", "method": "post", "headers": {"Cookie": "a", "X-A": "{{ data.a }}:b"},
-            "body": "a\nb", "timeout": "5s", "success": "200, 404", "sla": "9d", "lease": "20s", "name": "{{ key }}",
+            "body": "a\nb", "timeout": "5s", "success": "200, 404", "lease": "20s", "name": "{{ key }}",
             "retry": {"attempts": "{{ data.n }}", "on": "503"}, "steer": {"min": "1s", "max": "1h"},
-            "tags": ["one, two", "{{ key }}"], "active": false,
+            "sla": "9d", "tags": ["one, two", "{{ key }}"], "active": false,
         });
         let every = json!({
             "url": "https://a.test/", "every": 60_000, "timeout": 5_000, "success": [200, "404"], "days": null,
             "retry": {"attempts": 3, "backoff": 1_000, "on": [503, "timeout"]}, "tags": "a, b", "active": true,
+            "sla": {"every": "{{ data.sla }}", "within": "9-17", "days": ["mon", "fri"], "tz": "Europe/Berlin"},
         });
         for template in [random, every] {
             let sent =

@@ -71,9 +71,12 @@ const TIMING: [Input; 11] = [
     Input("then.upsert.pause.note", "Why it is paused", "", None),
 ];
 
-const MORE: [Input; 11] = [
+const MORE: [Input; 14] = [
     Input("then.upsert.success", "Success", "The statuses of a good call, like 200-299, 404", None),
-    Input("then.upsert.sla", "SLA", "The longest allowed gap between good calls, like 15m", None),
+    Input("then.upsert.sla.every", "SLA", "The longest allowed gap between good calls, like 15m", None),
+    Input("then.upsert.sla.within", "SLA within", "If it holds in some hours only, like 9-17", None),
+    Input("then.upsert.sla.days", "SLA on days", "Like mon-fri", None),
+    Input("then.upsert.sla.tz", "SLA by the clock of", "Like Europe/Berlin", None),
     Input("then.upsert.retry.attempts", "Attempts", "From 1 to 20 at each occurrence", None),
     Input("then.upsert.retry.backoff", "Pause", "Before the second attempt; it doubles each time", None),
     Input("then.upsert.retry.on", "After", "Statuses, timeout, unreachable, connection", None),

@@ -113,8 +113,8 @@ pub(super) fn table(items: &[Breached], whose: bool, now: Time) -> Markup {
                         td.number data-label="Lasted" { (format::took(breach.lasted(now))) }
                         @if whose {
                             td data-label="SLA" {
-                                @match job.as_ref().and_then(|job| job.sla) {
-                                    Some(sla) => { "every " (duration::show(sla)) },
+                                @match job.as_ref().and_then(|job| job.sla.as_ref()) {
+                                    Some(sla) => { "every " (sla) },
                                     None => span.dim { "–" },
                                 }
                             }

@@ -1,9 +1,7 @@
 //! Small marks that say how something stands.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
-use naptime_core::{Last, Outcome, Time, Watch, duration};
+use naptime_core::{Last, Outcome, Sla, Time, Watch};
 
 use crate::format;
 
@@ -27,7 +25,7 @@ pub(super) fn last(now: Time, last: &Last) -> Markup {
 }
 
 /// Whether an SLA is met. A promise runs from when the endpoint is first switched on.
-pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>, last_ok: Option<Time>) -> Markup {
+pub(super) fn sla(now: Time, sla: &Sla, watch: Option<&Watch>, last_ok: Option<Time>) -> Markup {
     let last_ok = last_ok.filter(|ok| watch.is_some_and(|watch| *ok >= watch.since));
     let ago = |watch: &Watch| format::relative(now, last_ok.unwrap_or(watch.since));
     // A new one has its time too.
@@ -41,7 +39,7 @@ pub(super) fn sla(now: Time, sla: Duration, watch: Option<&Watch>, last_ok: Opti
         Some(_) if never => ("calm", "waiting", "There was no good call yet.".to_owned()),
         Some(watch) => ("good", "met", format!("The last good call was {}.", ago(watch))),
     };
-    let said = format!("At least every {}. {why}", duration::show(sla));
+    let said = format!("At least every {sla}. {why}");
     html! { span class={ "pill " (tone) } title=(said) { (text) } }
 }
 

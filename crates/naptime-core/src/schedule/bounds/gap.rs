@@ -53,17 +53,14 @@ impl Bounded {
         None
     }
 
-    /// The last occurrence of the plain schedule before `at`, which is one. It is looked for `reach` back, and then further.
+    /// The last occurrence of the plain schedule before `at`. It is looked for `reach` back, and then further.
     fn before(&self, at: Time, mut reach: Duration) -> Option<Time> {
-        let mut end = at - MILLISECOND;
-        while self.base.count(end - reach, end) == 0 {
-            reach = (reach < 400 * YEAR).then(|| reach * 2)?;
+        while reach < 800 * YEAR {
+            if let Some(last) = self.base.last_between(at - reach, at) {
+                return Some(last);
+            }
+            reach *= 2;
         }
-        let mut start = end - reach;
-        while self.base.count(start, end) > 1 {
-            let middle = Time::from_millis(start.millis() + (end.millis() - start.millis()) / 2);
-            if self.base.count(middle, end) > 0 { start = middle } else { end = middle }
-        }
-        self.base.first(start)
+        None
     }
 }

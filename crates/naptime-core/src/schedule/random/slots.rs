@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use crate::Time;
-
-/// From a time up to and not including another, in milliseconds since 1970.
-pub(super) type Span = (i64, i64);
+use crate::schedule::hours::Span;
 
 /// Slots of one length, numbered from 0 at the origin.
 ///

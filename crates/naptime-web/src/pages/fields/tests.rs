@@ -129,7 +129,8 @@ fn a_form_sent_back_as_it_was_changes_nothing() {
 fn a_field_that_is_emptied_has_its_default() {
     let old = job(json!({
         "every": "5m", "jitter": "30s", "method": "POST", "headers": {"X-A": "1"}, "body": "b", "timeout": "5s",
-        "success": "404", "sla": "1h", "retry": {"attempts": 7, "backoff": "9s", "on": "500"}, "lease": "1m",
+        "success": "404",
+        "sla": {"every": "1h", "within": "9-17", "days": "mon-fri", "tz": "Asia/Tokyo"}, "retry": {"attempts": 7, "backoff": "9s", "on": "500"}, "lease": "1m",
         "steer": {"min": "1m", "max": "1h"}, "name": "n", "tags": "a, b", "secret": true,
     }));
     let new = job(json!({"every": "5m"}));
@@ -140,6 +141,26 @@ fn a_field_that_is_emptied_has_its_default() {
     assert!(secret);
     let request = Request { secret: false, ..after_it.request.clone() };
     assert_eq!(Spec { request, ..after_it }, *new.spec);
+}
+
+#[test]
+fn the_hours_of_an_sla_are_typed_in_fields_of_their_own() {
+    let old =
+        job(json!({"every": "5m", "sla": {"every": "1h", "within": "9-17", "days": "mon-fri", "tz": "Asia/Tokyo"}}));
+    let shown = Fields::of(&old);
+    let texts = ["sla.every", "sla.within", "sla.days", "sla.tz"].map(|path| shown.text(path));
+    assert_eq!(texts, ["1h", "09:00-17:00", "Mon-Fri", "Asia/Tokyo"]);
+    let check = |typed: &[(&'static str, &str)], expect: &str| {
+        let sla = after(&old, typed).unwrap().sla;
+        assert_eq!(sla.map_or("none".to_owned(), |sla| sla.to_string()), expect, "{typed:?}");
+    };
+    check(&[], "1h within 09:00-17:00, Mon-Fri, Asia/Tokyo");
+    check(&[("sla.every", "30m"), ("sla.within", "")], "30m within Mon-Fri, Asia/Tokyo");
+    check(&[("sla.tz", "")], "1h within 09:00-17:00, Mon-Fri, UTC");
+    // A zone that is left over says nothing.
+    check(&[("sla.within", ""), ("sla.days", "")], "1h");
+    check(&[("sla.every", ""), ("sla.within", ""), ("sla.days", "")], "none");
+    assert_eq!(fields_of(after(&old, &[("sla.every", "")])), ["sla.every"]);
 }
 
 #[test]

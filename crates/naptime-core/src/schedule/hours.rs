@@ -1,20 +1,77 @@
-//! Where the windows of a day lie in time.
+//! Parts of the day on some weekdays, and where they lie in time.
+
+use std::fmt;
+use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 
-use super::Random;
-use super::slots::Span;
+use super::window::{self, Window};
+use super::{Days, Windows, Zone};
 use crate::Time;
-use crate::schedule::Windows;
-use crate::schedule::window::{self, Window};
+
+/// Parts of the day, on some weekdays, by the clock of a time zone. Cheap to clone.
+///
+/// A window belongs to the day on which it starts. One that the clocks skip is one moment right after the gap; one that
+/// starts at a time that comes twice starts the second time, if it ends later than that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hours {
+    /// The parts of the day; none: all of it.
+    pub windows: Option<Windows>,
+    /// The weekdays.
+    pub days: Days,
+    /// By whose clock.
+    pub zone: Zone,
+}
+
+/// From a time up to and not including another, in milliseconds since 1970.
+pub(super) type Span = (i64, i64);
 
 /// The day that days are counted from: a Monday, so that slots of seven days are calendar weeks.
 pub(super) const EPOCH: Date = date(1970, 1, 5);
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
+const DAYS_OF_WEEK: i64 = 7;
+/// The most stretches that a week has: 24 windows of each day.
+const SAMPLE: usize = 7 * 24;
 
-impl Random {
+impl Hours {
+    /// Whether they are all there are.
+    pub(crate) fn is_always(&self) -> bool {
+        const DAY: Duration = Duration::from_secs(86_400);
+        self.days == Days::ALL && self.windows.as_ref().is_none_or(|windows| windows.length() == DAY)
+    }
+
+    /// The stretch that holds a moment, or else the next one: from when to when, at most ten days of it. Windows without
+    /// time between them are one stretch. None at the end of the calendar.
+    pub(crate) fn stretch(&self, at: Time) -> Option<(Time, Time)> {
+        let day = self.day_of_window(at.millis())?;
+        let mut found: Option<Span> = None;
+        for (start, end) in (day..=day + DAYS_OF_WEEK + 1).flat_map(|day| self.spans(day)) {
+            match &mut found {
+                Some(span) if start <= span.1 => span.1 = end,
+                Some(_) => break,
+                None if end > at.millis() => found = Some((start, end)),
+                None => {}
+            }
+        }
+        found.map(|(start, end)| (Time::from_millis(start), Time::from_millis(end)))
+    }
+
+    /// How long they are at least without a break, in a week without a change of the clock.
+    pub(crate) fn shortest_stretch(&self) -> Option<Duration> {
+        let in_utc = Self { zone: Zone::UTC, ..self.clone() };
+        let mut at = Time::from_millis(0);
+        let mut next = || {
+            let (start, end) = in_utc.stretch(at)?;
+            at = end;
+            Some(end.since(start))
+        };
+        // The first may have begun before.
+        next()?;
+        (0..SAMPLE).map_while(|_| next()).min()
+    }
+
     /// The windows of a day if it is allowed, as they are in its zone, in order and apart.
     pub(super) fn spans(&self, day: i64) -> Vec<Span> {
         if !self.allows(day) {
@@ -69,5 +126,17 @@ impl Random {
     /// Whether windows may start on that day.
     pub(super) fn allows(&self, day: i64) -> bool {
         u8::try_from(day.rem_euclid(7)).is_ok_and(|weekday| self.days.has(weekday))
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(windows) = &self.windows {
+            write!(f, "{windows}, ")?;
+        }
+        if self.days != Days::ALL {
+            write!(f, "{}, ", self.days)?;
+        }
+        write!(f, "{}", self.zone)
     }
 }
