@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schedule::Hours;
 use crate::standing::Ended;
-use crate::{Days, Invalid, Job, JobId, Outcome, Run, Spec, Time, Windows, Zone, duration};
+use crate::{Days, Invalid, Job, JobId, Outcome, Run, Spec, Then, Time, Windows, Zone, duration};
 
 /// What is promised: how far apart successful calls are at most, and when that holds. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -286,9 +286,13 @@ impl Job {
         Some(Breach { job: self.id, from: watch.deadline, to: None, cause })
     }
 
-    /// The breach that `run`, one of this job, ends. `worker_since` as in [`Job::breach`].
-    pub fn breach_ended_by(&self, run: &Run, worker_since: Option<Time>) -> Option<Breach> {
-        let watch = self.state.watch.filter(|watch| run.outcome == Outcome::Ok && watch.is_broken(run.finished))?;
+    /// The breach that `run`, one of this job, ends, because it ended well or is the last: `then` comes after it.
+    /// `worker_since` as in [`Job::breach`].
+    pub fn breach_ended_by(&self, run: &Run, then: Then, worker_since: Option<Time>) -> Option<Breach> {
+        // After the last call nothing is promised any more.
+        let is_last = self.active && matches!(then, Then::Next { due: None, .. });
+        let ends = run.outcome == Outcome::Ok || is_last;
+        let watch = self.state.watch.filter(|watch| ends && watch.is_broken(run.finished))?;
         let cause = self.cause(&watch, Some(run.started), Some(run.due), worker_since);
         Some(Breach { job: self.id, from: watch.deadline, to: Some(run.finished), cause })
     }

@@ -53,7 +53,7 @@ fn call_then(
         attempt: 1,
         manual: false,
     };
-    let breach = claim.job.breach_ended_by(&run, worker_since);
+    let breach = claim.job.breach_ended_by(&run, then, worker_since);
     assert!(job.settle(&claim.settled(Some(run), then), finished));
     breach
 }
@@ -82,6 +82,19 @@ fn a_promise_ends_with_the_last_call() {
     check(-1, false);
     check(30, false);
     check(60, true);
+}
+
+#[test]
+fn a_breach_ends_with_the_last_call() {
+    let mut job = job();
+    let last = Then::Next { due: None, missed: 0 };
+    let ended = call_then(&mut job, (at(90), at(91)), Outcome::Failed, Some(at(0)), last).expect("a breach");
+    assert_eq!((ended.from, ended.to, ended.cause), (at(60), Some(at(91)), Cause::LateStart));
+    assert_eq!(job.state.watch, None);
+    // One that is switched off meanwhile promises on.
+    let mut job = self::job();
+    switch(&mut job, false, at(70));
+    assert_eq!(call_then(&mut job, (at(90), at(91)), Outcome::Failed, Some(at(0)), last), None);
 }
 
 #[test]

@@ -34,8 +34,9 @@ async fn claim<B: Backend>(case: &Case<B>, id: JobId) -> Claim {
 
 /// The end of a claim, with the breach that it ends. There was a worker all the time.
 fn settled(claim: &Claim, run: Run) -> Settled {
-    let breach = claim.job.breach_ended_by(&run, Some(Time::from_millis(0)));
-    Settled { breach, ..claim.settled(Some(run.clone()), claim.conclude(&run, None)) }
+    let then = claim.conclude(&run, None);
+    let breach = claim.job.breach_ended_by(&run, then, Some(Time::from_millis(0)));
+    Settled { breach, ..claim.settled(Some(run), then) }
 }
 
 /// Calls the job. Returns the breach that this ends.
