@@ -295,7 +295,7 @@ async fn a_timeout_may_be_as_long_as_the_pool_says(start: Start) {
     let url = format!("{pool}/");
     let form = [("url", &*url), ("kind", "every"), ("every", "1h"), ("timeout", "6m")];
     let refused = web.form("/endpoints/new", &form).await;
-    assert!(refused.status == 422 && refused.text.contains("max_timeout"), "{}", refused.text);
+    assert!(refused.status == 422 && refused.text.contains("the longest timeout of its pool"), "{}", refused.text);
     web.post("/api/endpoints", &of("61m")).await.is_problem(422, "out_of_range", "timeout");
 }
 

@@ -10,8 +10,9 @@ pub fn check_line(field: &'static str, text: &str, max: usize) -> Result<(), Inv
     if text.chars().count() > max {
         return Err(Invalid::new(field, "too_long", format!("longer than {max} characters")));
     }
-    if text.chars().any(char::is_control) {
-        return Err(Invalid::new(field, "bad_character", "holds a control character"));
+    if let Some(c) = text.chars().find(|c| c.is_control()) {
+        let detail = format!("holds the control character U+{:04X}", c as u32);
+        return Err(Invalid::new(field, "bad_character", detail));
     }
     match find_unseen(text) {
         None => Ok(()),

@@ -139,7 +139,8 @@ impl PoolSettings {
 /// The fault of a timeout that is longer than its `pool` allows.
 pub fn too_long(pool: &Pool, timeout: Duration, limit: Duration) -> Invalid {
     let (timeout, limit) = (duration::show(timeout), duration::show(limit));
-    let detail = format!("{timeout} is too long; {pool} allows {limit}, which is the pool's `max_timeout`");
+    let detail =
+        format!("{timeout} is too long; {pool} allows {limit}, unless the longest timeout of its pool is raised");
     Invalid::new("timeout", "out_of_range", detail)
 }
 

@@ -111,7 +111,9 @@ impl FromStr for Method {
     /// Reads a method in upper or lower case.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         Self::ALL.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text.trim())).ok_or_else(|| {
-            Invalid::new("method", "unknown_method", "the method may be GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS")
+            let text = excerpt(text, 40);
+            let detail = format!("`{text}` is not a method; it may be GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS");
+            Invalid::new("method", "unknown_method", detail)
         })
     }
 }

@@ -98,10 +98,11 @@ fn fixed(template: &Template) -> Template {
     Template(fields)
 }
 
-/// Puts `null`, which stands for the default, where a text depends on the event. In a list such a text is left out.
+/// Puts `null`, which stands for the default, where a text depends on the event or is blank. In a list such a text is
+/// left out.
 fn fix(value: &mut Value) {
     match value {
-        Value::String(text) if is_template(text) => *value = Value::Null,
+        Value::String(text) if is_template(text) || text.trim().is_empty() => *value = Value::Null,
         Value::Array(items) => {
             let is_said = !items.is_empty();
             items.retain(|item| !depends(item));
@@ -237,6 +238,7 @@ mod tests {
             "out_of_range",
         );
         check(json!({"url": "{{ data.url }}", "every": "5m", "evry": "{{ key }}"}), "evry", "unknown_field");
+        check(json!({"url": "{{ data.url }}", "every": "5m", "evry": " "}), "evry", "unknown_field");
         check(
             json!({"url": "{{ data.url }}", "every": "5m", "retry": {"tries": "{{ key }}"}}),
             "retry.tries",

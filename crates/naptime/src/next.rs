@@ -18,9 +18,14 @@ const SHOWN: u64 = 5;
 /// The most that may be asked for.
 const MAX_SHOWN: u64 = 1_000;
 
+/// The fields that give an `every` a zone.
+const BOUNDS: [&str; 4] = ["from", "until", "except", "pause"];
+
 /// The calls to come.
 struct Upcoming {
     schedule: Schedule,
+    /// By whose clock they are shown.
+    zone: Zone,
     times: Vec<Time>,
 }
 
@@ -95,6 +100,13 @@ fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Inv
     faults.extend(unknown.map(|name| {
         Invalid::new(name.clone(), "unknown_field", format!("`{name}` is not a field that says when it is called"))
     }));
+    // Of an `every` without bounds, which has no zone of its own, it is that of `after` and of the table.
+    let is_plain = fields.contains_key("every") && !BOUNDS.iter().any(|bound| fields.contains_key(*bound));
+    let mut zone = None;
+    if let Some(Value::String(name)) = fields.get("tz").filter(|_| is_plain) {
+        zone = Zone::parse(name).map_err(|fault| faults.push(fault)).ok();
+        fields.shift_remove("tz");
+    }
     let schedule = match input::read_schedule(&Value::Object(fields), limits, JobId::from(Uuid::nil()), None) {
         Ok(schedule) => schedule,
         Err(found) => {
@@ -102,7 +114,7 @@ fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Inv
             return Err(faults);
         }
     };
-    let zone = schedule.zone().and_then(|name| Zone::parse(name).ok());
+    let zone = zone.or_else(|| Zone::parse(schedule.zone()?).ok());
     let after = match after {
         None | Some(Value::Null) => Ok(now),
         Some(Value::String(text)) => {
@@ -115,7 +127,7 @@ fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Inv
     match after {
         Ok(after) if faults.is_empty() => {
             let times = schedule.upcoming(after, usize::try_from(count).unwrap_or(usize::MAX));
-            Ok(Upcoming { schedule, times })
+            Ok(Upcoming { schedule, zone: zone.unwrap_or(Zone::UTC), times })
         }
         Ok(_) => Err(faults),
         Err(fault) => {
@@ -151,7 +163,7 @@ impl Upcoming {
 
     /// A table in the zone of the endpoint, and in one's own if that is another.
     fn print(&self, out: &mut impl Write, now: Time) -> std::io::Result<()> {
-        let theirs = self.schedule.zone().and_then(|name| Zone::parse(name).ok()).unwrap_or(Zone::UTC);
+        let theirs = &self.zone;
         let differs = |mine: &Zone| self.times.iter().any(|time| mine.show(*time) != theirs.show(*time));
         let mine = own_zone().filter(differs);
         writeln!(out, "{}", self.schedule.describe())?;
@@ -198,7 +210,11 @@ mod tests {
             r#"{"cron": "30 2 * * *", "tz": "Europe/Berlin", "after": "2026-03-28T00:00:00Z", "n": 2}"#,
             r#"{"schedule":{"kind":"cron","cron":"30 2 * * *","tz":"Europe/Berlin","text":"cron 30 2 * * * (Europe/Berlin)"},"next":["2026-03-28T01:30:00.000Z","2026-03-29T01:00:00.000Z"]}"#,
         );
-        // A time without a zone is one of the zone of the schedule.
+        // A time without a zone is one of the zone of the schedule, or of that which is said.
+        check(
+            r#"{"every": "1h", "align": true, "tz": "Asia/Kolkata", "after": "2026-01-01 00:00", "n": 1}"#,
+            r#"{"schedule":{"kind":"every","every":"1h","align":true,"text":"every 1h, on round times"},"every_ms":3600000,"next":["2025-12-31T19:00:00.000Z"]}"#,
+        );
         check(
             r#"{"cron": "@daily", "tz": "Asia/Tokyo", "after": "2026-01-01 00:00", "n": "1"}"#,
             r#"{"schedule":{"kind":"cron","cron":"@daily","tz":"Asia/Tokyo","text":"cron @daily (Asia/Tokyo)"},"next":["2026-01-01T15:00:00.000Z"]}"#,
@@ -223,6 +239,7 @@ mod tests {
         check(r#"{"every": "5m", "n": 0}"#, "n", "out_of_range");
         check(r#"{"every": "5m", "n": 1001}"#, "n", "out_of_range");
         check(r#"{"every": "5m", "after": "soon"}"#, "after", "not_a_time");
+        check(r#"{"every": "5m", "tz": "Mars"}"#, "tz", "unknown_zone");
         check(r#"{"every": "5m", "after": 5}"#, "after", "wrong_type");
         check(r#"{"every": "5m", "url": "https://a.test/"}"#, "url", "unknown_field");
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Limits;
-use super::fields::{Fields, Said, text, wrong_type};
+use super::fields::{Fields, Said, kind, text, wrong_type};
 use crate::duration::MAX_PERIOD;
 use crate::job::{MAX_LEASE, MIN_LEASE};
-use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT};
+use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT, excerpt};
 use crate::retry::{MAX_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF};
 use crate::state::LEASE;
 use crate::{CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedule, Spec, Statuses, Steer, Temporary};
@@ -109,7 +109,17 @@ pub fn pairs_of_headers(value: Value) -> Result<Vec<(String, String)>, Invalid> 
     };
     match value {
         Value::String(lines) => Headers::split_lines(&lines),
-        Value::Object(pairs) => pairs.into_iter().map(|(name, value)| Ok((name, text("headers", value)?))).collect(),
+        Value::Object(pairs) => pairs
+            .into_iter()
+            .map(|(name, value)| match value {
+                Value::String(value) => Ok((name, value)),
+                other => {
+                    let detail =
+                        format!("the value of `{}` must be a string, not {}", excerpt(&name, 40), kind(&other));
+                    Err(Invalid::new("headers", "wrong_type", detail))
+                }
+            })
+            .collect(),
         Value::Array(items) => items.into_iter().map(pair).collect(),
         other => Err(wrong_type("headers", "an object, a list of pairs, or a text of lines", &other)),
     }

@@ -138,9 +138,14 @@ impl Fields {
         self.rest.shift_remove(name).filter(|value| !value.is_null())
     }
 
-    /// Takes a field out unread. Returns whether it said anything; neither `null` nor `false` does.
+    /// Whether the field is `false`.
+    pub(crate) fn is_false(&self, name: &str) -> bool {
+        self.rest.get(name) == Some(&Value::Bool(false))
+    }
+
+    /// Takes a field out unread. Returns whether it said anything; `null` does not.
     pub(crate) fn skip(&mut self, name: &str) -> bool {
-        self.rest.shift_remove(name).is_some_and(|value| !matches!(value, Value::Null | Value::Bool(false)))
+        self.take(name).is_some()
     }
 
     /// Whether a fault of this field was noted, or of one within it.

@@ -44,7 +44,15 @@ pub fn read_once(value: Value, limits: Limits<'_>, id: JobId, now: Time) -> Resu
 
 /// When it is to be called; now, if nothing says when.
 fn due(fields: &mut Fields, now: Time) -> Option<Time> {
+    if fields.says("tz") && !fields.says("at") {
+        fields.skip("tz");
+        fields.fault("tz", "conflict", "`tz` goes with `at`, and there is none");
+    }
     let zone = fields.parsed("tz", Zone::parse).value();
+    if fields.is_faulty("tz") {
+        // Without its zone, the time says nothing.
+        fields.skip("at");
+    }
     let is_both = fields.says("at") && fields.says("in");
     let furthest = now + FURTHEST;
     let at = fields.parsed("at", |text| match read_at(text, zone.as_ref())? {
@@ -56,7 +64,7 @@ fn due(fields: &mut Fields, now: Time) -> Option<Time> {
         fields.fault("at", "both", "`at` and `in` exclude each other; leave one out");
     }
     Some(at.value().or(after.value().map(|after| now + after)).unwrap_or(now))
-        .filter(|_| !fields.is_faulty("at") && !fields.is_faulty("in"))
+        .filter(|_| !["tz", "at", "in"].iter().any(|name| fields.is_faulty(name)))
 }
 
 #[cfg(test)]
@@ -107,6 +115,9 @@ mod tests {
         assert_eq!(time(json!({"in": "3654d"})), fault("in", "out_of_range"));
         assert_eq!(time(json!({"in": "-5m"})), fault("in", "not_a_duration"));
         assert_eq!(time(json!({"at": "2030-01-01T00:00:00Z", "in": "5m"})), fault("at", "both"));
+        assert_eq!(time(json!({"tz": "UTC", "in": "5m"})), fault("tz", "conflict"));
+        assert_eq!(time(json!({"tz": "Mars"})), fault("tz", "conflict"));
+        assert_eq!(time(json!({"tz": "Mars", "at": "2027-01-01 09:00"})), fault("tz", "unknown_zone"));
     }
 
     #[test]

@@ -73,7 +73,9 @@ pub(super) fn check(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
         fields.fault("sla", "shorter_than_period", detail);
     } else {
         let detail = format!("{within}calls can be {gap} apart, which the SLA of {sla} does not allow; change both");
-        fields.fault(new.schedule.kind(), "longer_than_sla", detail);
+        let same_kind = old.is_some_and(|old| old.schedule.base() == new.schedule.base());
+        let field = if same_kind { "except" } else { new.schedule.kind() };
+        fields.fault(field, "longer_than_sla", detail);
     }
 }
 

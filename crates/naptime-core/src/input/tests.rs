@@ -100,6 +100,9 @@ fn types_are_checked_field_by_field() {
     check(json!({"every": null, "random": "1h", "window": ["09:00", "17:00"]}), "window", "wrong_type");
     check(json!({"every": null, "random": "1h", "days": [null]}), "days", "wrong_type");
     check(json!({"jitter": true}), "jitter", "wrong_type");
+    for name in ["cron", "random", "window", "days"] {
+        check(json!({ name: false }), name, "conflict");
+    }
     check(json!({"align": "5m"}), "align", "wrong_type");
     check(json!({"success": {"min": 200}}), "success", "wrong_type");
     check(json!({"steer": "30s"}), "steer", "wrong_type");

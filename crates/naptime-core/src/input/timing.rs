@@ -66,7 +66,9 @@ impl Reader<'_> {
             }
         }
         for (part, kinds) in PARTS.into_iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
-            if fields.skip(part) {
+            // A box that is not ticked says nothing.
+            let is_off = part == "align" && fields.is_false(part);
+            if fields.skip(part) && !is_off {
                 let detail = format!("`{part}` goes with `{}`, not with `{kind}`", kinds.join("` and `"));
                 fields.fault(part, "conflict", detail);
             }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use self::exception::Exception;
+use self::exception::{Exception, Named};
 use super::list::items;
 use crate::Invalid;
 use crate::text::as_text;
@@ -30,28 +30,19 @@ impl Exceptions {
     /// At `except`, if there are too many (`too_many`), or one cannot be read (`not_an_exception`), may mean two things
     /// (`ambiguous`), names a day that no calendar has (`no_such_day`), or has a window that is none.
     pub fn parse_list<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Self, Invalid> {
-        let items: Vec<String> =
-            lists.into_iter().flat_map(|list| items(&list.replace("..", "-").replace('\u{2026}', "-"))).collect();
+        let items: Vec<String> = lists.into_iter().flat_map(items_of).collect();
         if items.len() > MAX_EXCEPTIONS {
             let detail = format!("{} exceptions are too many; there may be up to {MAX_EXCEPTIONS}", items.len());
             return Err(Invalid::new("except", "too_many", detail));
         }
-        let read: Vec<(Exception, bool)> = items.iter().map(|item| exception::read(item)).collect::<Result<_, _>>()?;
-        // Of `mon, wed 01:00-03:00`, the first may be the whole day or have the window too.
-        for place in 1..read.len() {
-            let (pair, words) = (&read[place - 1..=place], &items[place - 1..=place]);
-            let bare = pair.iter().position(|(_, is_bare)| *is_bare);
-            let other = pair.iter().position(|(exception, is_bare)| !is_bare && exception.has_days());
-            if let (Some(bare), Some(other)) = (bare, other) {
-                let (bare, other) = (&words[bare], &words[other]);
-                let detail = format!(
-                    "`{bare}` may be the whole day or go with `{other}`; write `{bare} 00:00-24:00` for the whole day, \
-                     or all days of a window with blanks between, like `mon wed 01:00-03:00`"
-                );
+        let (read, named): (Vec<Exception>, Vec<Named>) =
+            items.iter().map(|item| exception::read(item)).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        for (words, named) in items.windows(2).zip(named.windows(2)) {
+            if let Some(detail) = doubt(&words[0], &words[1], named) {
                 return Err(Invalid::new("except", "ambiguous", detail));
             }
         }
-        Ok(Self(read.into_iter().map(|(exception, _)| exception).collect()))
+        Ok(Self(read.into()))
     }
 
     /// Whether there are none.
@@ -88,23 +79,53 @@ impl Exceptions {
     }
 }
 
+fn items_of(list: &str) -> Vec<String> {
+    items(&list.replace("..", "-").replace('\u{2026}', "-"))
+}
+
+/// Whether it is not clear which weekdays a part of the day is of, and what to write instead.
+fn doubt(first: &str, second: &str, named: &[Named]) -> Option<String> {
+    let (bare, other) = match named {
+        [Named::Weekdays, Named::PartOfWeekdays] => (first, second),
+        [Named::PartOfWeekdays, Named::Weekdays] => (second, first),
+        [Named::PartOfWeekdays, Named::Part] => {
+            return Some(format!(
+                "`{second}` may be of every day or go with `{first}`; write `daily {second}` for every day, or the \
+                 weekdays before each part"
+            ));
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "`{bare}` may be the whole day or go with `{other}`; write `{bare} 00:00-24:00` for the whole day, or all days of \
+         a window with blanks between, like `mon wed 01:00-03:00`"
+    ))
+}
+
 impl Default for Exceptions {
     fn default() -> Self {
         Self(Arc::new([]))
     }
 }
 
+/// Reads what was stored, which is in no doubt.
 impl FromStr for Exceptions {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        Self::parse_list([text])
+        items_of(text)
+            .iter()
+            .map(|item| exception::read(item).map(|(exception, _)| exception))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
 impl fmt::Display for Exceptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, exception) in self.0.iter().enumerate() {
-            write!(f, "{}{exception}", if number == 0 { "" } else { ", " })?;
+            let after_some = number > 0 && self.0[number - 1].is_part(true);
+            let every = if after_some && exception.is_part(false) { "daily " } else { "" };
+            write!(f, "{}{every}{exception}", if number == 0 { "" } else { ", " })?;
         }
         Ok(())
     }

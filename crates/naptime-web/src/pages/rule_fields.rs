@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use naptime_core::input::{DURATIONS, pairs_of_headers};
-use naptime_core::{Action, Rev, Rule, Template};
+use naptime_core::{Action, Invalid, Rev, Rule, Template};
 use serde_json::{Map, Value};
 
+use super::labels;
 use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
@@ -132,6 +133,17 @@ impl RuleFields {
     /// A text; blank if there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.texts.get(name).map_or("", String::as_str)
+    }
+
+    /// Faults in the words of the form.
+    pub(super) fn worded(&self, faults: Vec<Invalid>) -> Vec<Invalid> {
+        let worded = |fault: Invalid| {
+            let field = fault.field.clone();
+            let path = field.strip_prefix(TEMPLATE).unwrap_or(&field).to_owned();
+            let worded = labels::worded(Invalid { field: path.into(), ..fault }, self.text(&field));
+            Invalid { field, ..worded }
+        };
+        faults.into_iter().map(worded).collect()
     }
 
     /// Takes another name.

@@ -82,8 +82,8 @@ const MORE: [Input; 14] = [
     Input("then.upsert.retry.on", "After", "Statuses, timeout, unreachable, connection", None),
     Input("then.upsert.late", "Late by at most", "A call that would leave later than this is skipped", None),
     Input("then.upsert.catch_up", "Catch up", "Of the calls missed: latest, all, or at most so many", None),
-    Input("then.upsert.steer.min", "The target may set a period from", "By Naptime-Every in its answers", None),
-    Input("then.upsert.steer.max", "and up to", "", None),
+    Input("then.upsert.steer.min", "Shortest period", "That the target may set by Naptime-Every in its answers", None),
+    Input("then.upsert.steer.max", "Longest period", "The same; both or neither", None),
     Input("then.upsert.lease", "Lease", "", None),
     Input("then.upsert.tags", "Tags", "One on each line", Some(2)),
 ];
@@ -276,6 +276,8 @@ fn inputs() -> impl Iterator<Item = &'static Input> {
 /// The field that a fault is shown at: one of an object as a whole is shown at its first part.
 fn anchor(field: &str) -> &str {
     match field {
+        "then.upsert.pause" => "then.upsert.pause.until",
+        "then.upsert.sla" => "then.upsert.sla.every",
         "then.upsert.retry" => "then.upsert.retry.attempts",
         "then.upsert.steer" => "then.upsert.steer.min",
         field => field,
@@ -294,7 +296,6 @@ fn label_of(field: &str) -> &str {
         "then.upsert.retry.backoff" => "Pause between attempts",
         "then.upsert.retry.on" => "Tried again after",
         "then.upsert.steer" => "What the target may set",
-        "then.upsert.steer.max" => "The target may set a period up to",
         field => inputs().find(|input| input.0 == field).map_or(field, |input| input.1),
     }
 }

@@ -109,6 +109,7 @@ async fn save(app: &App, there: Option<StoredRule>, mut fields: RuleFields) -> R
     let read = match rule_input::read(fields.json(rule), rule, app.limits()) {
         Ok(read) => read,
         Err(faults) => {
+            let faults = fields.worded(faults);
             let form = RuleForm { faults: &faults, ..blank };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, form.page(app)).into_response());
         }

@@ -43,8 +43,8 @@ impl Texts {
             let mut sent = pairs.iter().filter(|(name, _)| name == path).map(|(_, text)| text.as_str());
             let text = match kind {
                 Kind::List => sent.collect::<Vec<_>>().join(", "),
-                // A box that is not ticked is not sent at all.
-                Kind::Flag => flag(sent.next().is_some()),
+                // A box that is not ticked is not sent at all, but a program may say so.
+                Kind::Flag => flag(sent.next().is_some_and(|text| !matches!(text, "" | "false"))),
                 Kind::Text | Kind::Verbatim | Kind::Needed => normal(sent.next().unwrap_or_default()),
             };
             (path, text)
@@ -106,6 +106,7 @@ mod tests {
             ("none", Kind::List),
             ("ticked", Kind::Flag),
             ("unticked", Kind::Flag),
+            ("off", Kind::Flag),
         ];
         let pairs = [
             ("text", "a\r\nb"),
@@ -114,6 +115,7 @@ mod tests {
             ("list", "mon"),
             ("list", "tue"),
             ("ticked", "true"),
+            ("off", "false"),
             ("unknown", "x"),
         ];
         let pairs = pairs.map(|(name, text)| (name.to_owned(), text.to_owned()));
@@ -124,7 +126,7 @@ mod tests {
         }
         let expect = json!({
             "text": "a\nb", "in": {"blank": null, "verbatim": " "}, "needed": "", "list": ["mon", "tue"], "none": [],
-            "ticked": true, "unticked": false,
+            "ticked": true, "unticked": false, "off": false,
         });
         assert_eq!(Value::Object(object), expect);
     }

@@ -163,7 +163,7 @@ fn an_sla_in_hours_is_held_against_the_calls_in_them() {
     let old = job(with(minimal(), json!({"sla": old})));
     assert_eq!(change(json!({"every": "20m"}), &old).unwrap_err(), [("every".to_owned(), "longer_than_sla")]);
     assert!(change(json!({"except": "17:00-09:00, sat-sun"}), &old).is_ok());
-    assert_eq!(change(json!({"except": "12-25"}), &old).unwrap_err(), [("every".to_owned(), "longer_than_sla")]);
+    assert_eq!(change(json!({"except": "12-25"}), &old).unwrap_err(), [("except".to_owned(), "longer_than_sla")]);
 }
 
 proptest! {

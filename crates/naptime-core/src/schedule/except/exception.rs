@@ -37,11 +37,19 @@ const LEAP_DAY: MonthDay = MonthDay { month: 2, day: 29 };
 /// Between two years with a February 29 lie up to eight.
 const YEARS_TO_LEAP: i16 = 8;
 
-/// Reads an item of a list, as [`items`](crate::schedule::list::items) makes it. The second is whether it names weekdays
-/// and nothing else.
-pub(super) fn read(item: &str) -> Result<(Exception, bool), Invalid> {
+/// What an item of a list names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Dates,
+    Weekdays,
+    Part,
+    PartOfWeekdays,
+}
+
+/// Reads an item of a list, as [`items`](crate::schedule::list::items) makes it.
+pub(super) fn read(item: &str) -> Result<(Exception, Named), Invalid> {
     if item.chars().all(|c| c.is_ascii_digit() || c == '-') {
-        return read_dates(item).map(|dates| (dates, false));
+        return read_dates(item).map(|dates| (dates, Named::Dates));
     }
     read_weekly(item)
 }
@@ -52,6 +60,10 @@ fn fault(code: &'static str, detail: String) -> Invalid {
 
 fn not_an_exception(item: &str) -> Invalid {
     fault("not_an_exception", format!("`{}` is not a date, weekdays or a part of the day; {FORMS}", excerpt(item, 40)))
+}
+
+fn half_dated(range: &str, instead: &str) -> Invalid {
+    fault("ambiguous", format!("`{range}` has a year at one end only; write {instead}"))
 }
 
 /// A date or a range, with or without the year.
@@ -72,10 +84,15 @@ fn read_dates(item: &str) -> Result<Exception, Invalid> {
             }
             Ok(Exception::Dates { first, last })
         }
-        ([4, 2, 2, 2, 2], [year, ..]) => {
-            let (first, last) = (parts[..3].join("-"), parts[3..].join("-"));
-            let detail = format!("`{first}..{last}` has a year at one end only; write {first}..{year}-{last}");
-            Err(fault("ambiguous", detail))
+        ([4, 2, 2, 2, 2], [..]) => {
+            let (first, last) = (read_date(&parts[..3])?, MonthDay::read(&parts[3..])?);
+            let year = first.year() + i16::from(last < MonthDay::of(first));
+            Err(half_dated(&format!("{first}..{last}"), &format!("{first}..{year}-{last}")))
+        }
+        ([2, 2, 4, 2, 2], [..]) => {
+            let (first, last) = (MonthDay::read(&parts[..2])?, read_date(&parts[2..])?);
+            let year = last.year() - i16::from(first > MonthDay::of(last));
+            Err(half_dated(&format!("{first}..{last}"), &format!("{year}-{first}..{last}")))
         }
         ([1..=2, 1..=2], [from, to]) => {
             let detail = format!(
@@ -93,14 +110,14 @@ fn read_date(parts: &[&str]) -> Result<Date, Invalid> {
     date().ok_or_else(|| fault("no_such_day", format!("there is no day `{}`; {FORMS}", parts.join("-"))))
 }
 
-/// Weekdays with a part of the day before or behind them, or one of the two. The second is whether it is weekdays only.
-fn read_weekly(item: &str) -> Result<(Exception, bool), Invalid> {
+/// Weekdays with a part of the day before or behind them, or one of the two.
+fn read_weekly(item: &str) -> Result<(Exception, Named), Invalid> {
     let words: Vec<&str> = item.split(' ').collect();
     let has_digit = |word: &&str| word.contains(|c: char| c.is_ascii_digit());
     let is_half = |word: &str| ["am", "pm", "a.m.", "p.m."].iter().any(|half| half.eq_ignore_ascii_case(word));
     let Some(start) = words.iter().position(has_digit) else {
         let days = Days::parse_list([item]).map_err(|_| not_an_exception(item))?;
-        return Ok((Exception::Weekly { days, window: Window::DAY }, true));
+        return Ok((Exception::Weekly { days, window: Window::DAY }, Named::Weekdays));
     };
     if let [date, _, ..] = words[start..]
         && date.contains('-')
@@ -111,14 +128,17 @@ fn read_weekly(item: &str) -> Result<(Exception, bool), Invalid> {
             format!("`{item}` is a part of a date; write `{date}` for all of that day, or weekdays before the part");
         return Err(fault("not_an_exception", detail));
     }
+    if let Some((month, day)) = named_day(&words) {
+        return Err(fault("not_an_exception", format!("`{item}` is written {month:02}-{day:02}, the month first")));
+    }
     let end = words.iter().rposition(|word| has_digit(word) || is_half(word)).unwrap_or(start) + 1;
     let (before, behind) = (&words[..start], &words[end..]);
     let behind = behind.strip_prefix(&["on"]).unwrap_or(behind);
     let days = match (before, behind) {
-        ([], []) if end == words.len() => Days::ALL,
+        ([], []) if end == words.len() => None,
         ([], days) | (days, []) => {
             let days = Days::parse_list([&*days.join(" ")]);
-            days.map_err(|invalid| Invalid { field: "except".into(), ..invalid })?
+            Some(days.map_err(|invalid| Invalid { field: "except".into(), ..invalid })?)
         }
         _ => return Err(not_an_exception(item)),
     };
@@ -127,7 +147,22 @@ fn read_weekly(item: &str) -> Result<(Exception, bool), Invalid> {
         "not_a_window" if !item.contains('-') => not_an_exception(item),
         _ => Invalid { field: "except".into(), ..invalid },
     })?;
-    Ok((Exception::Weekly { days, window }, false))
+    let named = if days.is_some() { Named::PartOfWeekdays } else { Named::Part };
+    Ok((Exception::Weekly { days: days.unwrap_or(Days::ALL), window }, named))
+}
+
+/// The month and day of `Dec 25` or `25 December`.
+fn named_day(words: &[&str]) -> Option<(usize, i8)> {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let month = |word: &str| {
+        let starts = |month: &&str| word.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(month));
+        MONTHS.iter().position(starts).map(|month| month + 1)
+    };
+    let day = |word: &str| word.parse().ok().filter(|day| (1..=31).contains(day));
+    match words {
+        [first, second] => month(first).zip(day(second)).or_else(|| month(second).zip(day(first))),
+        _ => None,
+    }
 }
 
 impl Exception {
@@ -190,9 +225,9 @@ impl Exception {
         matches!(self, Self::Weekly { .. })
     }
 
-    /// Whether it keeps to some weekdays.
-    pub(super) fn has_days(&self) -> bool {
-        matches!(self, Self::Weekly { days, .. } if *days != Days::ALL)
+    /// Whether it is a part of all days, or of some.
+    pub(super) fn is_part(&self, of_some: bool) -> bool {
+        matches!(self, Self::Weekly { days, .. } if (*days != Days::ALL) == of_some)
     }
 
     /// Whether it comes each year, and holds on that day of a year that has no February 29.

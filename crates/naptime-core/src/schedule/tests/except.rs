@@ -4,7 +4,7 @@ use super::*;
 
 /// The exceptions as they are shown, or the code and the words of the fault.
 fn check(text: &str, expect: Result<&str, (&str, &str)>) {
-    let read = text.parse::<Exceptions>();
+    let read = Exceptions::parse_list([text]);
     let read = read.as_ref().map(ToString::to_string).map_err(|invalid| {
         assert_eq!(invalid.field, "except");
         (invalid.code, &*invalid.detail)
@@ -39,7 +39,12 @@ fn parts_of_the_day_are_read_with_and_without_weekdays() {
     check("mon wed 9-17", Ok("Mon Wed 09:00-17:00"));
     check("daily 01:00-03:00", Ok("01:00-03:00"));
     check("sat, sun", Ok("Sat 00:00-24:00, Sun 00:00-24:00"));
-    check("weekend, 01:00-03:00", Ok("Sat-Sun 00:00-24:00, 01:00-03:00"));
+    check("weekend, 01:00-03:00", Ok("Sat-Sun 00:00-24:00, daily 01:00-03:00"));
+    check("sat 01:00-03:00, daily 05:00-06:00", Ok("Sat 01:00-03:00, daily 05:00-06:00"));
+    check("05:00-06:00, sat 01:00-03:00", Ok("05:00-06:00, Sat 01:00-03:00"));
+    // As it was stored once.
+    let stored = "Sat 01:00-03:00, 05:00-06:00".parse::<Exceptions>();
+    assert_eq!(stored.map(|it| it.to_string()).as_deref(), Ok("Sat 01:00-03:00, daily 05:00-06:00"));
 }
 
 #[test]
@@ -67,6 +72,22 @@ fn says_what_is_wrong() {
         "2026-12-24..12-26",
         "ambiguous",
         "`2026-12-24..12-26` has a year at one end only; write 2026-12-24..2026-12-26",
+    );
+    for (range, instead) in [
+        ("2026-12-24..01-02", "2026-12-24..2027-01-02"),
+        ("12-24..2027-01-02", "2026-12-24..2027-01-02"),
+        ("12-01..2027-12-24", "2027-12-01..2027-12-24"),
+    ] {
+        fault(range, "ambiguous", &format!("`{range}` has a year at one end only; write {instead}"));
+    }
+    for day in ["Dec 25", "25 December", "25 dec"] {
+        fault(day, "not_an_exception", &format!("`{day}` is written 12-25, the month first"));
+    }
+    fault(
+        "sat 01:00-03:00, 05:00-06:00",
+        "ambiguous",
+        "`05:00-06:00` may be of every day or go with `sat 01:00-03:00`; write `daily 05:00-06:00` for every day, or the \
+         weekdays before each part",
     );
     fault("9-17", "ambiguous", "`9-17` may be a date or a part of the day; write 09-17 for the date, or 09:00-17:00");
     fault(
