@@ -5,6 +5,14 @@ use crate::Time;
 use crate::duration::show;
 
 impl Schedule {
+    /// The schedule in words, but for a pause that is over at `now`.
+    pub fn describe_at(&self, now: Time) -> String {
+        match self.bounds() {
+            Some(bounds) if bounds.pause_at(now).is_none() => self.resumed().describe(),
+            _ => self.describe(),
+        }
+    }
+
     /// The schedule in words: `every 5m`.
     pub fn describe(&self) -> String {
         match self {

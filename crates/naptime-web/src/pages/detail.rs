@@ -157,7 +157,7 @@ fn state(job: &Job, now: Time) -> Markup {
     html! {
         dl.facts {
             dt { "Schedule" }
-            dd { (job.spec.schedule.describe()) }
+            dd { (job.spec.schedule.describe_at(now)) }
             dt { "Next call" }
             dd {
                 @match (job.active, state.due) {

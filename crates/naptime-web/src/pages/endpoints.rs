@@ -115,7 +115,7 @@ pub(super) fn table(
                             @if !job.name.is_empty() { (job.name) " " }
                             @for tag in &job.tags { (tag_link(jobs, tag)) " " }
                         }
-                        td.when data-label="Schedule" { (schedule(&job.schedule)) }
+                        td.when data-label="Schedule" { (schedule(&job.schedule, now)) }
                         td data-label="Next call" {
                             @if job.called_at.is_some_and(|at| at <= now) { span.pill.busy { "calling" } }
                             @else if let Some(due) = job.due { (status::next(now, due)) }
@@ -144,8 +144,8 @@ pub(super) fn url(endpoint: &Endpoint) -> Markup {
 }
 
 /// A schedule in words. A time zone may be broken where it is divided: `America/Argentina/Buenos_Aires`.
-fn schedule(schedule: &Schedule) -> Markup {
-    let text = schedule.describe();
+fn schedule(schedule: &Schedule, now: Time) -> Markup {
+    let text = schedule.describe_at(now);
     let (words, zone) = text.split_at(schedule.zone().and_then(|zone| text.rfind(zone)).unwrap_or(text.len()));
     html! { (words) @for part in zone.split_inclusive('/') { (part) wbr; } }
 }

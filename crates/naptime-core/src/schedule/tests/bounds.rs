@@ -65,6 +65,8 @@ fn a_pause_leaves_nothing_until_it_is_over() {
     let pause_at = |schedule: &Schedule, at| schedule.bounds().and_then(|bounds| bounds.pause_at(at)).is_some();
     assert!(pause_at(&until_noon, noon - Duration::from_millis(1)) && !pause_at(&until_noon, noon));
 
+    let words = |at| until_noon.describe_at(at).contains("paused until 2026-03-01 12:00 UTC (the target moves)");
+    assert!(words(noon - Duration::from_millis(1)) && !until_noon.describe_at(noon).contains("pause"));
     let halted = paused(None);
     assert_eq!((halted.first(ten), halted.next(ten, noon)), (None, Next { due: None, missed: 0 }));
     assert_eq!((halted.owed(ten, noon), halted.mean_rate(), pause_at(&halted, noon)), (1, 0.0, true));
