@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReadConcern;
-use naptime_core::{Change, Edit, Job, NewJob, Outcome, Schedule};
+use naptime_core::{Change, Edit, Job, NewJob, Outcome, Schedule, Spec};
 use naptime_mongo::MongoStore;
 use naptime_store::{Clock, History, Jobs};
 use naptime_tests::mongo::{self, Database, ReplicaSet};
@@ -215,15 +215,13 @@ async fn invariant_4_an_edit_during_a_call_outlives_its_settle() {
     let _worker = Working::start(Arc::new(store.clone()), 10);
     target.wait_for(SOON, "all are being called", |calls| by_path(calls) == 4).await;
 
-    let change = |change: Change| Edit::Change(Box::new(change));
     let hour = Schedule::every(Duration::from_secs(3600), jobs[1].id);
-    let renamed = Change { name: Some("renamed".to_owned()), ..Change::default() };
     let before = store.get(jobs[0].id).await.unwrap();
-    let after = store.edit(jobs[0].id, None, change(renamed)).await.unwrap();
+    let renamed = Spec { name: "renamed".to_owned(), ..Spec::clone(&before.spec) };
+    let after = store.edit(jobs[0].id, None, Edit::Change(Change::to(renamed))).await.unwrap();
     assert_eq!((after.state.due, after.plan), (before.state.due, before.plan), "a new name changes no schedule");
-    let rescheduled = Change { schedule: Some(hour), ..Change::default() };
-    let due = store.edit(jobs[1].id, None, change(rescheduled)).await.unwrap().state.due;
-    store.edit(jobs[2].id, None, change(Change::switch(false))).await.unwrap();
+    let due = store.edit(jobs[1].id, None, Edit::Change(Change::schedule(hour))).await.unwrap().state.due;
+    store.edit(jobs[2].id, None, Edit::Change(Change::switch(false))).await.unwrap();
     store.edit(jobs[3].id, None, Edit::Delete).await.unwrap();
 
     for job in &jobs {

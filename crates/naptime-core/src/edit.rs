@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Breach, Endpoint, Job, JobId, Misfire, Plan, Pool, Request, Retry, Rev, Schedule, Sla, Spec, State, Statuses,
-    Steer, Time, Watch, duration, steer,
-};
+use crate::{Breach, Job, JobId, Plan, Pool, Rev, Schedule, Sla, Spec, State, Time, Watch, duration, steer};
 
 /// A job to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +25,7 @@ pub struct NewJob {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
     /// Change its configuration, or switch it on or off.
-    Change(Box<Change>),
+    Change(Change),
     /// Call it now, out of turn, even if it is switched off. What is due stays due. No configuration changes, so `rev`
     /// stays.
     CallNow,
@@ -45,25 +42,29 @@ pub enum Edit {
     Restore,
 }
 
-/// A change of configuration: what is `None` stays.
+/// A change of the configuration, of the switch, or of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // The fields are those of `Spec` and `Request`.
 pub struct Change {
-    pub endpoint: Option<Endpoint>,
-    pub request: Option<Request>,
-    pub schedule: Option<Schedule>,
-    pub retry: Option<Retry>,
-    pub sla: Option<Option<Sla>>,
-    pub name: Option<String>,
-    pub tags: Option<Vec<String>>,
-    pub success: Option<Statuses>,
-    pub lease: Option<Duration>,
-    pub steer: Option<Option<Steer>>,
-    pub misfire: Option<Misfire>,
-    /// Whether the job is switched on.
+    /// What becomes of the configuration.
+    pub spec: SpecChange,
+    /// Whether the job is switched on. `None`: as before.
     pub active: Option<bool>,
     /// Who changes it.
     pub by: By,
+}
+
+/// What becomes of a job's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SpecChange {
+    /// The configuration stays.
+    #[default]
+    Keep,
+    /// The job gets this schedule, and the rest stays as it is stored. So nobody else's change is undone, whatever
+    /// revision the job is at.
+    Schedule(Schedule),
+    /// The configuration becomes this one, but for the key, which stays. Whoever made it from an older one names the
+    /// revision of that in the edit, or else undoes what others have changed since.
+    Whole(Box<Spec>),
 }
 
 /// Who changes a job.
@@ -127,47 +128,29 @@ impl Change {
         Self { active: Some(active), ..Self::default() }
     }
 
+    /// A change of nothing but when the job is called.
+    pub fn schedule(schedule: Schedule) -> Self {
+        Self { spec: SpecChange::Schedule(schedule), ..Self::default() }
+    }
+
     /// The change that makes the configuration this one, but for the key, which stays.
     pub fn to(spec: Spec) -> Self {
-        Self {
-            endpoint: Some(spec.endpoint),
-            request: Some(spec.request),
-            schedule: Some(spec.schedule),
-            retry: Some(spec.retry),
-            sla: Some(spec.sla),
-            name: Some(spec.name),
-            tags: Some(spec.tags),
-            success: Some(spec.success),
-            lease: Some(spec.lease),
-            steer: Some(spec.steer),
-            misfire: Some(spec.misfire),
-            ..Self::default()
-        }
+        Self { spec: SpecChange::Whole(Box::new(spec)), ..Self::default() }
     }
 
     /// The pool and timeout of `old` with this change made, if one of them becomes another.
-    pub fn retimed<'a>(&'a self, old: &'a Spec) -> Option<(&'a Pool, Duration)> {
-        let before = (old.endpoint.pool(), old.request.timeout);
-        let pool = self.endpoint.as_ref().map_or(before.0, Endpoint::pool);
-        let timeout = self.request.as_ref().map_or(before.1, |request| request.timeout);
-        Some((pool, timeout)).filter(|after| *after != before)
+    pub fn retimed(&self, old: &Spec) -> Option<(&Pool, Duration)> {
+        let SpecChange::Whole(spec) = &self.spec else { return None };
+        let after = (spec.endpoint.pool(), spec.request.timeout);
+        (after != (old.endpoint.pool(), old.request.timeout)).then_some(after)
     }
 
     /// The configuration with this change made.
     pub(crate) fn applied(self, spec: Spec) -> Spec {
-        Spec {
-            endpoint: self.endpoint.unwrap_or(spec.endpoint),
-            request: self.request.unwrap_or(spec.request),
-            schedule: self.schedule.unwrap_or(spec.schedule),
-            retry: self.retry.unwrap_or(spec.retry),
-            sla: self.sla.unwrap_or(spec.sla),
-            name: self.name.unwrap_or(spec.name),
-            tags: self.tags.unwrap_or(spec.tags),
-            success: self.success.unwrap_or(spec.success),
-            lease: self.lease.unwrap_or(spec.lease),
-            steer: self.steer.unwrap_or(spec.steer),
-            misfire: self.misfire.unwrap_or(spec.misfire),
-            key: spec.key,
+        match self.spec {
+            SpecChange::Keep => spec,
+            SpecChange::Schedule(schedule) => Spec { schedule, ..spec },
+            SpecChange::Whole(new) => Spec { key: spec.key, ..*new },
         }
     }
 }

@@ -44,7 +44,7 @@ pub mod worker;
 
 pub use at::read_at;
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
-pub use edit::{By, Change, Edit, NewJob, Noted};
+pub use edit::{By, Change, Edit, NewJob, Noted, SpecChange};
 pub use endpoint::{Channel, Endpoint, Pool};
 pub use input::Limits;
 pub use invalid::Invalid;

@@ -53,9 +53,7 @@ pub enum Steered {
 impl From<Steered> for Edit {
     fn from(steered: Steered) -> Self {
         match steered {
-            Steered::Schedule(schedule) => {
-                Self::Change(Box::new(Change { schedule: Some(schedule), by: By::Target, ..Change::default() }))
-            }
+            Steered::Schedule(schedule) => Self::Change(Change { by: By::Target, ..Change::schedule(schedule) }),
             Steered::PutOff { until, cut } => Self::PutOff { until, cut },
         }
     }

@@ -43,6 +43,16 @@ enum Event {
     /// A message that ended a claim arrives once more.
     SettleAgain(usize),
     Edit(Edit),
+    /// A person changes one setting, and leaves the rest as it is.
+    Set(Setting),
+}
+
+/// A setting that the schedule does not depend on.
+#[derive(Clone, Debug)]
+enum Setting {
+    Name(String),
+    Retry(Retry),
+    Misfire(Misfire),
 }
 
 use Event::{Finish, GiveBack, HoldOver, Read, Record, Renew, SettleAgain, Wait, WaitForClaim};
@@ -202,8 +212,9 @@ impl World {
                 }
             }
             Event::Edit(edit) => self.edit(edit),
+            Event::Set(setting) => self.edit(&set(Spec::clone(&self.job.spec), setting.clone())),
         }
-        if !matches!(event, Event::Edit(_)) {
+        if !matches!(event, Event::Edit(_) | Event::Set(_)) {
             let after = Job { state: before.state.clone(), ..self.job.clone() };
             assert_eq!(after, before, "4: workers write no configuration");
             if before.state.lock.as_ref().is_some_and(|lock| lock.plan != before.plan) {
@@ -495,8 +506,13 @@ fn took_on(lock: &Lock) -> bool {
     lock.asked_at.is_none() && lock.due.is_some_and(|due| due <= lock.at)
 }
 
-fn change(change: Change) -> Edit {
-    Edit::Change(Box::new(change))
+/// The edit that makes this setting in `spec`.
+fn set(spec: Spec, setting: Setting) -> Edit {
+    Edit::Change(Change::to(match setting {
+        Setting::Name(name) => Spec { name, ..spec },
+        Setting::Retry(retry) => Spec { retry, ..spec },
+        Setting::Misfire(misfire) => Spec { misfire, ..spec },
+    }))
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
@@ -526,24 +542,26 @@ fn schedule(periods: impl Strategy<Value = u64>) -> impl Strategy<Value = Schedu
     })
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+/// Any edit, of one setting or of another kind.
+fn edit() -> impl Strategy<Value = Event> {
+    let periods = prop_oneof![1_000u64..20_000, Just(3_600_000u64), 100u64..1_000];
     prop_oneof![
-        3 => schedule(prop_oneof![1_000u64..20_000, Just(3_600_000u64), 100u64..1_000]).prop_map(|schedule| change(Change { schedule: Some(schedule), ..Change::default() })),
-        3 => any::<bool>().prop_map(|active| change(Change::switch(active))),
-        1 => "[ab]".prop_map(|name| change(Change { name: Some(name), ..Change::default() })),
+        3 => schedule(periods).prop_map(|schedule| Event::Edit(Edit::Change(Change::schedule(schedule)))),
+        3 => any::<bool>().prop_map(switch),
+        1 => "[ab]".prop_map(|name| Event::Set(Setting::Name(name))),
         1 => (1u32..4, 100u64..20_000).prop_map(|(attempts, backoff)| {
-            let retry = Retry { attempts, backoff: Duration::from_millis(backoff), ..Retry::default() };
-            change(Change { retry: Some(retry), ..Change::default() })
+            let backoff = Duration::from_millis(backoff);
+            Event::Set(Setting::Retry(Retry { attempts, backoff, ..Retry::default() }))
         }),
         2 => (prop::option::of(1_000u64..30_000), prop_oneof![Just("latest"), Just("all"), Just("2")]).prop_map(
             |(late, catch_up)| {
                 let misfire = Misfire { late: late.map(Duration::from_millis), catch_up: catch_up.parse().unwrap() };
-                change(Change { misfire: Some(misfire), ..Change::default() })
+                Event::Set(Setting::Misfire(misfire))
             }
         ),
-        3 => Just(Edit::CallNow),
-        1 => Just(Edit::Delete),
-        2 => Just(Edit::Restore),
+        3 => Just(CALL_NOW),
+        1 => Just(Event::Edit(Edit::Delete)),
+        2 => Just(Event::Edit(Edit::Restore)),
     ]
 }
 
@@ -564,7 +582,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (which(), outcome()).prop_map(|(which, end)| Record(which, end)),
         2 => which().prop_map(GiveBack),
         1 => which().prop_map(SettleAgain),
-        4 => edit().prop_map(Event::Edit),
+        4 => edit(),
     ]
 }
 
@@ -624,12 +642,12 @@ const HOLD: Event = HoldOver(0, Outcome::Ok);
 const CALL_NOW: Event = Event::Edit(Edit::CallNow);
 
 fn switch(on: bool) -> Event {
-    Event::Edit(change(Change::switch(on)))
+    Event::Edit(Edit::Change(Change::switch(on)))
 }
 
 fn every(period: u64) -> Event {
     let schedule = Schedule::Every { period: Duration::from_secs(period), anchor: Time::from_millis(0), jitter: None };
-    Event::Edit(change(Change { schedule: Some(schedule), ..Change::default() }))
+    Event::Edit(Edit::Change(Change::schedule(schedule)))
 }
 
 #[test]

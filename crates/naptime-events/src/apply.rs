@@ -114,7 +114,7 @@ fn foreseen(store: &dyn Rules, limits: Limits<'_>, steps: Vec<Step>) -> Result<V
             }
             (What::Upsert(endpoint), Some(mut job)) => {
                 let change = whole_change(endpoint, limits, &job, &step.rule)?;
-                let changed = job.edit(Edit::Change(Box::new(change)), now).unwrap_or(false);
+                let changed = job.edit(Edit::Change(change), now).unwrap_or(false);
                 (if changed { Did::Changed } else { Did::Unchanged }, Some(job))
             }
             (What::Delete, Some(job)) => (Did::Deleted, Some(job)),
@@ -218,7 +218,7 @@ async fn carry_out(store: &dyn Rules, limits: Limits<'_>, step: Step) -> Result<
                 deleted => return Ok(Done { rule, did: Did::Deleted, key, job: Some(deleted?) }),
             },
         };
-        match store.edit(job.id, Some(job.rev), Edit::Change(Box::new(edit))).await {
+        match store.edit(job.id, Some(job.rev), Edit::Change(edit)).await {
             Err(Error::Stale(_) | Error::NotFound | Error::Deleted) => there = store.by_key(&key).await?,
             edited => {
                 let edited = edited?;

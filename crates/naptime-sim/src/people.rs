@@ -75,17 +75,19 @@ pub(crate) fn schedule(plan: &JobPlan, id: JobId) -> Schedule {
 pub(crate) async fn edit(world: &World, number: usize, edit: PersonalEdit) {
     let id = world.job_id(number);
     let Some(job) = world.store.job(id) else { return };
-    let change = |change: Change| Edit::Change(Box::new(change));
     let edit = match edit {
-        PersonalEdit::SwitchOff => change(Change::switch(false)),
-        PersonalEdit::SwitchOn => change(Change::switch(true)),
+        PersonalEdit::SwitchOff => Edit::Change(Change::switch(false)),
+        PersonalEdit::SwitchOn => Edit::Change(Change::switch(true)),
         PersonalEdit::Period(period) if !job.spec.schedule.is_once() => {
-            change(Change { schedule: Some(Schedule::every(period, id)), ..Change::default() })
+            Edit::Change(Change::schedule(Schedule::every(period, id)))
         }
-        PersonalEdit::Rename | PersonalEdit::Period(_) => {
-            change(Change { name: Some(format!("renamed at {}", world.store.now())), ..Change::default() })
+        PersonalEdit::Rename | PersonalEdit::Period(_) => Edit::Change(Change::to(Spec {
+            name: format!("renamed at {}", world.store.now()),
+            ..Spec::clone(&job.spec)
+        })),
+        PersonalEdit::Move(pool) => {
+            Edit::Change(Change::to(Spec { endpoint: endpoint(pool, number), ..Spec::clone(&job.spec) }))
         }
-        PersonalEdit::Move(pool) => change(Change { endpoint: Some(endpoint(pool, number)), ..Change::default() }),
         PersonalEdit::CallNow => Edit::CallNow,
         PersonalEdit::Delete => Edit::Delete,
         PersonalEdit::Restore => Edit::Restore,

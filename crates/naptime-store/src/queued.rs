@@ -90,11 +90,9 @@ impl Treatment {
             Some(stage) if !self.suits(stage) => Err(Error::WrongStage(stage)),
             Some(_) => Ok(match self {
                 Self::Cancel => Edit::Delete,
-                Self::Retry => Edit::Change(Box::new(Change {
-                    schedule: Some(Schedule::Once { at: now }),
-                    active: Some(true),
-                    ..Change::default()
-                })),
+                Self::Retry => {
+                    Edit::Change(Change { active: Some(true), ..Change::schedule(Schedule::Once { at: now }) })
+                }
             }),
         }
     }

@@ -242,12 +242,12 @@ mod tests {
         let id = called_every_second(&mut bench).await;
         tokio::time::sleep(SECOND * 3 / 2).await;
         let calls = bench.calls().len();
-        bench.store.edit(id, None, Edit::Change(Box::new(Change::switch(false)))).await.expect("it is there");
+        bench.store.edit(id, None, Edit::Change(Change::switch(false))).await.expect("it is there");
         tokio::time::sleep(2 * SECOND).await;
         let state = &bench.job(id).state;
         assert_eq!((bench.calls().len(), state.lock.is_some(), state.counters.missed), (calls, false, 0));
         // A call that is asked for does not wait for the occurrence.
-        bench.store.edit(id, None, Edit::Change(Box::new(Change::switch(true)))).await.expect("it is there");
+        bench.store.edit(id, None, Edit::Change(Change::switch(true))).await.expect("it is there");
         tokio::time::sleep(3 * SECOND).await;
         assert_eq!(bench.waiting.len(), 1);
         let calls = bench.calls().len();

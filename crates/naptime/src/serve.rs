@@ -8,7 +8,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use naptime_core::duration::MIN_PERIOD;
 use naptime_core::input::read_new;
-use naptime_core::{AllowedNetworks, Change, Edit, JobId};
+use naptime_core::{AllowedNetworks, Change, Edit, JobId, Spec};
 use naptime_events::{Applier, Consumer};
 use naptime_store::{JobQuery, PageRef, Store};
 use naptime_worker::Worker;
@@ -171,8 +171,9 @@ async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> 
     match store.list(&query, &PageRef::first(1)).await?.items.first() {
         Some(demo) if demo.endpoint == job.spec.endpoint => {}
         Some(demo) => {
-            let change = Change { endpoint: Some(job.spec.endpoint), ..Change::default() };
-            store.edit(demo.id, None, Edit::Change(Box::new(change))).await?;
+            let old = store.get(demo.id).await?;
+            let change = Change::to(Spec { endpoint: job.spec.endpoint, ..Spec::clone(&old.spec) });
+            store.edit(demo.id, None, Edit::Change(change)).await?;
         }
         None => {
             store.insert(vec![job]).await?;

@@ -72,11 +72,10 @@ fn a_promise_ends_with_the_last_call() {
         assert_eq!(job.state.watch.is_some(), promised, "until {until}");
         assert_eq!((job.breach(at(1000), None).is_some(), job.state.ended_at), (promised, None));
         // A new name promises nothing; a later end does.
-        let edit = |job: &mut Job, change| job.edit(Edit::Change(Box::new(change)), at(100)).expect("not deleted");
-        edit(&mut job, Change { name: Some("b".to_owned()), ..Change::default() });
+        rename(&mut job, at(100));
         assert_eq!(job.state.watch.is_some(), promised);
-        let schedule = Some(job.spec.schedule.base().clone());
-        edit(&mut job, Change { schedule, ..Change::default() });
+        let endless = Change::schedule(job.spec.schedule.base().clone());
+        edit(&mut job, endless, at(100));
         assert!(job.state.watch.is_some());
     };
     check(-1, false);
@@ -195,11 +194,10 @@ fn a_breach_within_hours_lasts_until_a_good_call() {
 
 #[test]
 fn a_pause_suspends_the_promise() {
-    let edit = |job: &mut Job, change, now| job.edit(Edit::Change(Box::new(change)), now).expect("not deleted");
     let paused = |job: &Job, until: Option<i64>| {
         let pause = Some(Pause { until: until.map(at), note: "a move".to_owned() });
         let schedule = job.spec.schedule.base().clone().within(Bounds { pause, ..Bounds::none() });
-        Change { schedule: Some(schedule.expect("it comes, later")), ..Change::default() }
+        Change::schedule(schedule.expect("it comes, later"))
     };
     let mut job = job();
     call(&mut job, at(20), at(20), Outcome::Ok, None);
@@ -211,20 +209,29 @@ fn a_pause_suspends_the_promise() {
     assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
     assert_eq!((job.breach(at(1060), None), job.breach(at(1061), None).is_some()), (None, true));
     // Neither a new name nor a clock that was set back begins another.
-    edit(&mut job, Change { name: Some("b".to_owned()), ..Change::default() }, at(100));
+    rename(&mut job, at(100));
     assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
     assert_eq!(job.after_set_back(at(100)), None);
     // Until somebody resumes it there is none; then it begins.
     let change = paused(&job, None);
     edit(&mut job, change, at(200));
     assert_eq!((job.state.watch, job.state.due, job.active), (None, None, true));
-    let resumed = Change { schedule: Some(job.spec.schedule.resumed()), ..Change::default() };
+    let resumed = Change::schedule(job.spec.schedule.resumed());
     edit(&mut job, resumed, at(300));
     assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(300))));
 }
 
+fn edit(job: &mut Job, change: Change, now: Time) {
+    job.edit(Edit::Change(change), now).expect("it is not deleted");
+}
+
 fn switch(job: &mut Job, active: bool, now: Time) {
-    job.edit(Edit::Change(Box::new(Change::switch(active))), now).expect("it is not deleted");
+    edit(job, Change::switch(active), now);
+}
+
+fn rename(job: &mut Job, now: Time) {
+    let renamed = Spec { name: "b".to_owned(), ..Spec::clone(&job.spec) };
+    edit(job, Change::to(renamed), now);
 }
 
 #[test]
@@ -318,13 +325,13 @@ fn an_edit_may_end_promise_and_breach() {
         let breach = after.breach_ended_since(&before, at(now), None);
         assert_eq!(breach.map(|it| (it.from, it.to)), ends_breach.then_some((at(60), Some(at(now)))));
     };
-    let sla = |sla| Edit::Change(Box::new(Change { sla: Some(sla), ..Change::default() }));
+    let sla = |sla| Edit::Change(Change::to(Spec { sla, ..Spec::clone(&job().spec) }));
     check(Edit::Delete, 90, true, true);
     check(Edit::Delete, 50, true, false);
     check(sla(None), 90, true, true);
     check(sla(Some((SLA * 2).into())), 90, true, true);
     check(sla(Some(SLA.into())), 90, false, false);
-    check(Edit::Change(Box::new(Change::switch(false))), 90, false, false);
+    check(Edit::Change(Change::switch(false)), 90, false, false);
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {

@@ -22,7 +22,7 @@ pub(crate) const SECONDS: Duration = Duration::from_secs(5);
 pub(crate) struct Case<B> {
     pub(crate) backend: B,
     pub(crate) store: Arc<dyn Store>,
-    probe: OnceCell<JobId>,
+    probe: OnceCell<Job>,
 }
 
 impl<B: Backend> Case<B> {
@@ -34,11 +34,8 @@ impl<B: Backend> Case<B> {
 
     /// The store's time: the one it writes. Leaves a job behind that is never due.
     pub(crate) async fn now(&self) -> Time {
-        let add = || async { self.add(new_job()).await.id };
-        let probe = *self.probe.get_or_init(add).await;
-        let name = Uuid::now_v7().to_string();
-        let change = Change { name: Some(name), ..Change::default() };
-        self.edit(probe, Edit::Change(Box::new(change))).await.updated_at
+        let probe = self.probe.get_or_init(|| self.add(new_job())).await;
+        self.edit(probe.id, rename(probe, &Uuid::now_v7().to_string())).await.updated_at
     }
 
     pub(crate) async fn advance(&self, by: Duration) {
@@ -99,8 +96,19 @@ impl<B: Backend> Case<B> {
         job
     }
 
+    /// Changes the configuration from what it is now.
+    pub(crate) async fn change(&self, id: JobId, set: impl FnOnce(&mut Spec)) -> Job {
+        let mut spec = Spec::clone(&self.get(id).await.spec);
+        set(&mut spec);
+        self.edit(id, Edit::Change(Change::to(spec))).await
+    }
+
+    pub(crate) async fn rename(&self, id: JobId, name: &str) -> Job {
+        self.change(id, |spec| spec.name = name.to_owned()).await
+    }
+
     pub(crate) async fn switch(&self, id: JobId, active: bool) -> Job {
-        self.edit(id, Edit::Change(Box::new(Change::switch(active)))).await
+        self.edit(id, Edit::Change(Change::switch(active))).await
     }
 
     pub(crate) async fn get(&self, id: JobId) -> Job {
@@ -231,12 +239,9 @@ pub(crate) fn run(claim: &Claim, outcome: Outcome) -> Run {
     }
 }
 
-pub(crate) fn change(change: Change) -> Edit {
-    Edit::Change(Box::new(change))
-}
-
-pub(crate) fn rename(name: &str) -> Edit {
-    change(Change { name: Some(name.to_owned()), ..Change::default() })
+/// Gives the job another name, and else the configuration that it has here.
+pub(crate) fn rename(job: &Job, name: &str) -> Edit {
+    Edit::Change(Change::to(Spec { name: name.to_owned(), ..Spec::clone(&job.spec) }))
 }
 
 pub(crate) fn ids(claims: &[Claim]) -> Vec<JobId> {

@@ -224,7 +224,7 @@ pub async fn what_is_claimed_is_whole<B: Backend>() {
             new.spec.name = "$name".to_owned();
         })
         .await;
-    let renamed = case.edit(job.id, super::case::rename("another")).await;
+    let renamed = case.rename(job.id, "another").await;
     case.advance_to(job.state.due.expect("due")).await;
     let claim = case.claim_only(job.id).await;
     let mut model = renamed;

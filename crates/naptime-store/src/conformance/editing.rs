@@ -5,12 +5,12 @@ use std::time::Duration;
 use naptime_core::state::LEASE;
 use naptime_core::{
     Bounds, By, CatchUp, Change, Edit, Headers, Hours, Job, JobId, Method, Misfire, NewJob, Pause, Plan, Random,
-    Request, Retry, Rev, Schedule, Sla, State, Steer, Zone,
+    Request, Retry, Rev, Schedule, Sla, Spec, State, Steer, Zone,
 };
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, about, change, due_at, endpoint, new_job, rename};
+use super::case::{Case, HOUR, SECONDS, about, due_at, endpoint, new_job, rename};
 use crate::Error;
 
 /// One that holds in some hours only.
@@ -97,7 +97,7 @@ pub async fn jobs_are_added_each_by_itself<B: Backend>() {
     let ids: Vec<JobId> = several.iter().map(|new| new.id).collect();
     assert_eq!(added.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "the answers are in the order of the jobs");
     assert!(case.store.insert(Vec::new()).await.expect("nothing to add").is_empty());
-    let renamed = case.edit(ids[3], rename("x")).await;
+    let renamed = case.rename(ids[3], "x").await;
     case.edit(ids[4], Edit::Delete).await;
 
     // Whoever does not know whether it was done does it again.
@@ -114,10 +114,10 @@ pub async fn jobs_are_added_each_by_itself<B: Backend>() {
 
 pub async fn what_is_unknown_is_not_found<B: Backend>() {
     let case = Case::<B>::new().await;
-    case.add(new_job()).await;
+    let known = case.add(new_job()).await;
     let unknown = JobId::from(Uuid::new_v4());
     assert!(matches!(case.store.get(unknown).await, Err(Error::NotFound)));
-    for edit in [rename("x"), Edit::CallNow, Edit::Delete, Edit::Restore] {
+    for edit in [rename(&known, "x"), Edit::CallNow, Edit::Delete, Edit::Restore] {
         for expect in [None, Some(Rev(1))] {
             let answer = case.store.edit(unknown, expect, edit.clone()).await;
             assert!(matches!(answer, Err(Error::NotFound)), "{edit:?}: {answer:?}");
@@ -146,47 +146,47 @@ fn bounded(schedule: Schedule) -> Schedule {
 pub async fn each_field_can_be_changed<B: Backend>() {
     let case = Case::<B>::new().await;
     let full = full_job().spec;
-    let changes = [
-        Change { endpoint: Some(full.endpoint.clone()), ..Change::default() },
-        Change { request: Some(full.request.clone()), ..Change::default() },
-        Change { request: Some(Request::default()), ..Change::default() },
-        Change { schedule: Some(full.schedule.clone()), ..Change::default() },
-        Change { schedule: Some(bounded(full.schedule.clone())), ..Change::default() },
-        Change { schedule: Some(bounded(random())), ..Change::default() },
-        Change { schedule: Some(random()), ..Change::default() },
-        Change { retry: Some(full.retry.clone()), ..Change::default() },
-        Change { sla: Some(full.sla.clone()), ..Change::default() },
-        Change { sla: Some(None), ..Change::default() },
-        Change { name: Some(full.name.clone()), ..Change::default() },
-        Change { name: Some(String::new()), ..Change::default() },
-        Change { tags: Some(full.tags.clone()), ..Change::default() },
-        Change { success: Some(full.success.clone()), ..Change::default() },
-        Change { lease: Some(full.lease), ..Change::default() },
-        Change { steer: Some(full.steer), by: By::Target, ..Change::default() },
-        Change { misfire: Some(full.misfire), ..Change::default() },
-        Change { tags: Some(Vec::new()), ..Change::default() },
-        Change { active: Some(true), ..Change::default() },
-        Change { active: Some(false), ..Change::default() },
-        Change {
-            endpoint: Some(endpoint("http://all.test/")),
-            request: Some(full.request.clone()),
-            schedule: Some(Schedule::Every { period: HOUR, anchor: naptime_core::Time::from_millis(1), jitter: None }),
-            retry: Some(Retry::default()),
-            sla: Some(Some(HOUR.into())),
-            name: Some("all".to_owned()),
-            tags: Some(full.tags.clone()),
-            success: Some("204".parse().expect("a status")),
-            lease: Some(LEASE),
-            steer: Some(None),
-            misfire: Some(Misfire { late: None, catch_up: CatchUp::ALL }),
-            active: Some(true),
-            by: By::Rule("$rule".to_owned()),
-        },
-    ];
     let mut model = case.add(new_job()).await;
-    for changed in changes {
+    let set_one: [fn(&mut Spec, Spec); 14] = [
+        |spec, full| spec.endpoint = full.endpoint,
+        |spec, full| spec.request = full.request,
+        |spec, _| spec.request = Request::default(),
+        |spec, full| spec.retry = full.retry,
+        |spec, full| spec.sla = full.sla,
+        |spec, _| spec.sla = None,
+        |spec, full| spec.name = full.name,
+        |spec, _| spec.name = String::new(),
+        |spec, full| spec.tags = full.tags,
+        |spec, full| spec.success = full.success,
+        |spec, full| spec.lease = full.lease,
+        |spec, full| spec.steer = full.steer,
+        |spec, full| spec.misfire = full.misfire,
+        |spec, _| spec.tags = Vec::new(),
+    ];
+    let mut spec = Spec::clone(&model.spec);
+    let mut changes: Vec<Change> = Vec::new();
+    for set in set_one {
+        set(&mut spec, full.clone());
+        changes.push(Change::to(spec.clone()));
+    }
+    let schedules = [full.schedule.clone(), bounded(full.schedule.clone()), bounded(random()), random()];
+    changes.extend(schedules.map(|schedule| Change { by: By::Target, ..Change::schedule(schedule) }));
+    changes.extend([true, false].map(Change::switch));
+    let all = Spec {
+        endpoint: endpoint("http://all.test/"),
+        schedule: Schedule::Every { period: HOUR, anchor: naptime_core::Time::from_millis(1), jitter: None },
+        retry: Retry::default(),
+        sla: Some(HOUR.into()),
+        name: "all".to_owned(),
+        success: "204".parse().expect("a status"),
+        lease: LEASE,
+        steer: None,
+        misfire: Misfire { late: None, catch_up: CatchUp::ALL },
+        ..full
+    };
+    changes.push(Change { active: Some(true), by: By::Rule("$rule".to_owned()), ..Change::to(all) });
+    for edit in changes.into_iter().map(Edit::Change) {
         case.advance(Duration::from_secs(60)).await;
-        let edit = change(changed);
         let rev = model.rev;
         let edited = case.store.edit(model.id, Some(rev), edit.clone()).await.expect("edited");
         assert!(edited.updated_at.since(model.updated_at) >= Duration::from_secs(60), "edited at the store's time");
@@ -195,20 +195,21 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         assert_eq!(case.get(model.id).await, model, "after {edit:?}");
         assert_eq!(model.rev, Rev(rev.0 + 1));
     }
+    assert_eq!(model.spec.key, None, "the key stays");
 }
 
 pub async fn an_edit_by_a_stale_revision_changes_nothing<B: Backend>() {
     let case = Case::<B>::new().await;
     let job = case.add(new_job()).await;
-    let edited = case.store.edit(job.id, Some(job.rev), rename("first")).await.expect("edited");
-    for edit in [rename("second"), Edit::CallNow, Edit::Delete, Edit::Restore] {
+    let edited = case.store.edit(job.id, Some(job.rev), rename(&job, "first")).await.expect("edited");
+    for edit in [rename(&job, "second"), Edit::CallNow, Edit::Delete, Edit::Restore] {
         for rev in [job.rev, Rev(99)] {
             let answer = case.store.edit(job.id, Some(rev), edit.clone()).await;
             assert!(matches!(answer, Err(Error::Stale(rev)) if rev == edited.rev), "{edit:?}: {answer:?}");
         }
     }
     assert_eq!(case.get(job.id).await, edited);
-    let forced = case.edit(job.id, rename("third")).await;
+    let forced = case.edit(job.id, rename(&edited, "third")).await;
     assert_eq!(forced.spec.name, "third", "without a revision the edit is made whatever it is");
 }
 
@@ -216,8 +217,8 @@ pub async fn an_edit_that_changes_nothing_is_no_edit<B: Backend>() {
     let case = Case::<B>::new().await;
     let job = case.add(full_job()).await;
     case.advance(HOUR).await;
-    let same = Change { name: Some(job.spec.name.clone()), active: Some(false), ..Change::default() };
-    for edit in [change(Change::default()), change(same), Edit::Restore] {
+    let same = Change { active: Some(false), ..Change::to(Spec::clone(&job.spec)) };
+    for edit in [Edit::Change(Change::default()), Edit::Change(same), Edit::Restore] {
         assert_eq!(case.edit(job.id, edit).await, job);
         assert_eq!(case.get(job.id).await, job);
     }
@@ -231,7 +232,8 @@ pub async fn of_edits_at_the_same_time_one_wins<B: Backend>() {
         let tasks: Vec<_> = (0..8)
             .map(|n| {
                 let (store, id, rev) = (handles[n % 2].clone(), job.id, job.rev);
-                tokio::spawn(async move { store.edit(id, Some(rev), rename(&format!("{} {n}", rev.0))).await })
+                let edit = rename(&job, &format!("{} {n}", rev.0));
+                tokio::spawn(async move { store.edit(id, Some(rev), edit).await })
             })
             .collect();
         let mut won = Vec::new();
@@ -250,7 +252,8 @@ pub async fn of_edits_at_the_same_time_one_wins<B: Backend>() {
     let tasks: Vec<_> = (0..16)
         .map(|n| {
             let (store, id) = (handles[n % 2].clone(), job.id);
-            tokio::spawn(async move { store.edit(id, None, rename(&format!("forced {n}"))).await })
+            let edit = rename(&job, &format!("forced {n}"));
+            tokio::spawn(async move { store.edit(id, None, edit).await })
         })
         .collect();
     let mut revs = Vec::new();
@@ -264,30 +267,28 @@ pub async fn of_edits_at_the_same_time_one_wins<B: Backend>() {
 /// Invariant 4, its last part.
 pub async fn an_edit_beside_the_schedule_leaves_the_next_call<B: Backend>() {
     let case = Case::<B>::new().await;
-    let edit = || {
-        change(Change {
-            endpoint: Some(endpoint("http://elsewhere.test/")),
-            request: Some(full_job().spec.request),
-            retry: Some(Retry::new(1, Duration::from_secs(1)).expect("a retry")),
-            sla: Some(Some(HOUR.into())),
-            name: Some("another".to_owned()),
-            tags: Some(vec!["new".to_owned()]),
-            ..Change::default()
-        })
-    };
     let idle = case.add_due_in(SECONDS).await;
-    let edited = case.edit(idle.id, edit()).await;
+    let edited = case
+        .change(idle.id, |spec| {
+            spec.endpoint = endpoint("http://elsewhere.test/");
+            spec.request = full_job().spec.request;
+            spec.retry = Retry::new(1, Duration::from_secs(1)).expect("a retry");
+            spec.sla = Some(HOUR.into());
+            spec.name = "another".to_owned();
+            spec.tags = vec!["new".to_owned()];
+        })
+        .await;
     let unwatched = |job: &Job| State { watch: None, ..job.state.clone() };
     assert_eq!((edited.plan, unwatched(&edited)), (idle.plan, unwatched(&idle)), "idle");
     assert_eq!(edited.rev, Rev(2));
     let idle = edited;
 
     case.advance_to(idle.state.due.expect("due")).await;
-    let overdue = case.edit(idle.id, rename("overdue")).await;
+    let overdue = case.rename(idle.id, "overdue").await;
     assert_eq!((overdue.plan, &overdue.state), (idle.plan, &idle.state), "overdue");
 
     let claim = case.claim_only(idle.id).await;
-    let held = case.edit(idle.id, rename("held")).await;
+    let held = case.rename(idle.id, "held").await;
     let mut state = claim.job.state.clone();
     state.lock.as_mut().expect("held").edits = 1;
     assert_eq!((held.plan, &held.state), (idle.plan, &state), "held");
@@ -298,12 +299,12 @@ pub async fn a_new_schedule_sets_the_next_call<B: Backend>() {
     let job = case.add_due_in(SECONDS).await;
     let anchor = job.created_at + 10 * SECONDS;
     let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
-    let edited = case.edit(job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+    let edited = case.edit(job.id, Edit::Change(Change::schedule(schedule))).await;
     assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (Some(anchor), Some(anchor), Plan(2)));
 
     let off = case.add(new_job()).await;
     let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
-    let edited = case.edit(off.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+    let edited = case.edit(off.id, Edit::Change(Change::schedule(schedule))).await;
     assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (None, None, Plan(2)), "it stays off");
 }
 
@@ -349,7 +350,7 @@ pub async fn a_deleted_job_can_be_read_and_restored_only<B: Backend>() {
     let state = &deleted.state;
     assert_eq!((state.due, state.asked_at, state.claim_at), (None, None, None));
     assert_eq!(case.get(job.id).await, deleted);
-    for edit in [rename("x"), change(Change::switch(true)), Edit::CallNow, Edit::Delete] {
+    for edit in [rename(&job, "x"), Edit::Change(Change::switch(true)), Edit::CallNow, Edit::Delete] {
         // To whoever saw it before it was deleted, that it is says more than that it has another revision.
         for expect in [None, Some(deleted.rev), Some(job.rev)] {
             let answer = case.store.edit(job.id, expect, edit.clone()).await;
@@ -371,11 +372,8 @@ pub async fn what_an_edit_drops_is_missed<B: Backend>() {
     let case = Case::<B>::new().await;
     let due = case.now().await + SECONDS;
     let edits = [
-        change(Change::switch(false)),
-        change(Change {
-            schedule: Some(Schedule::Every { period: 7 * HOUR, anchor: due, jitter: None }),
-            ..Change::default()
-        }),
+        Edit::Change(Change::switch(false)),
+        Edit::Change(Change::schedule(Schedule::Every { period: 7 * HOUR, anchor: due, jitter: None })),
         Edit::Delete,
     ];
     let new: Vec<NewJob> = edits.iter().map(|_| due_at(due)).collect();

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use naptime_core::pool::PASS_LEASE;
-use naptime_core::{Change, Edit, JobId, NewJob, Outcome, Pass, PassId, Pool, PoolChange, Then};
+use naptime_core::{Change, Edit, JobId, NewJob, Outcome, Pass, PassId, Pool, PoolChange, Spec, Then};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, change, due_at, endpoint, ids, new_job, run, want};
+use super::case::{Case, HOUR, SECONDS, due_at, endpoint, ids, new_job, run, want};
 use super::pools::{in_flight, pool, switch, target, unlimited};
 use crate::{Freed, Passes, Store, Take, Want};
 
@@ -319,8 +319,8 @@ pub async fn no_job_slips_past_a_limit_set_meanwhile<B: Backend>() {
             let (store, url) = (mover.clone(), format!("{name}/moved"));
             tokio::spawn(async move {
                 for job in moving {
-                    let to = change(Change { endpoint: Some(endpoint(&url)), ..Change::default() });
-                    store.edit(job.id, None, to).await.expect("moved");
+                    let to = Spec { endpoint: endpoint(&url), ..Spec::clone(&job.spec) };
+                    store.edit(job.id, None, Edit::Change(Change::to(to))).await.expect("moved");
                 }
             })
         };

@@ -4,11 +4,11 @@ use std::slice;
 use std::time::Duration;
 
 use naptime_core::claim::HOLDS_OVER;
-use naptime_core::{Change, Claim, ClaimRef, Edit, Outcome, PoolChange, Schedule, Settled, Then, Token, WorkerId};
+use naptime_core::{Change, Claim, ClaimRef, Edit, Job, Outcome, PoolChange, Schedule, Settled, Then, Token, WorkerId};
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, change, due_at, run};
+use super::case::{Case, due_at, rename, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -69,14 +69,16 @@ pub async fn the_next_occurrence_is_claimed_by_the_settle<B: Backend>() {
 pub async fn what_was_edited_is_not_held_over<B: Backend>() {
     let case = Case::<B>::new().await;
     let slower = Schedule::Every { period: 3600 * SECOND, anchor: case.now().await, jitter: None };
-    for edit in [
-        Edit::CallNow,
-        Edit::Delete,
-        change(Change::switch(false)),
-        change(Change { schedule: Some(slower), ..Change::default() }),
-        change(Change { name: Some("another".to_owned()), ..Change::default() }),
-    ] {
+    let edits: [&dyn Fn(&Job) -> Edit; 5] = [
+        &|_| Edit::CallNow,
+        &|_| Edit::Delete,
+        &|_| Edit::Change(Change::switch(false)),
+        &|_| Edit::Change(Change::schedule(slower.clone())),
+        &|job| rename(job, "another"),
+    ];
+    for edit in edits {
         let claim = claimed(&case).await;
+        let edit = edit(&claim.job);
         case.edit(claim.job.id, edit.clone()).await;
         // Beside one that was not.
         let other = claimed(&case).await;

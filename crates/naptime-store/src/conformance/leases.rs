@@ -7,7 +7,7 @@ use naptime_core::{Change, ClaimRef, Duty, Edit, JobId, Outcome, Retry, Run, Sch
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, about, change, due_at, ids, new_job, new_token, run, want};
+use super::case::{Case, HOUR, SECONDS, about, due_at, ids, new_job, new_token, run, want};
 use crate::Want;
 
 /// Invariant 3, the store's part.
@@ -77,7 +77,7 @@ pub async fn a_job_may_have_a_lease_of_its_own<B: Backend>() {
         assert_eq!(claim.lock.lease, lease);
         assert_eq!(claim.job.state.claim_at, Some(claim.lock.since + lease));
         // What an edit sets is for the next claim.
-        case.edit(job.id, change(Change { lease: Some(LEASE + SECONDS), ..Change::default() })).await;
+        case.change(job.id, |spec| spec.lease = LEASE + SECONDS).await;
     }
     let since = claims[0].lock.since;
     case.advance_to(since + LEASE).await;
@@ -243,7 +243,7 @@ pub async fn a_call_recorded_under_another_plan_is_not_taken_over<B: Backend>() 
     case.record(recorded.clone()).await;
     let anchor = first.lock.since + HOUR / 2;
     let schedule = Schedule::Every { period: HOUR, anchor, jitter: None };
-    case.edit(first.job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+    case.edit(first.job.id, Edit::Change(Change::schedule(schedule))).await;
     case.outlive_leases().await;
     let second = case.claim_only(first.job.id).await;
     assert_eq!(second.recorded, None, "it answers for another occurrence");

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use naptime_core::{Change, Edit, JobId, NewJob, Outcome};
+use naptime_core::{Edit, JobId, NewJob, Outcome};
 
 use super::Backend;
-use super::case::{Case, HOUR, change, endpoint, new_job, run};
+use super::case::{Case, HOUR, endpoint, new_job, run};
 use crate::{Error, JobCount, JobQuery, JobSummary, PageRef};
 
 pub(super) fn named(url: &str, name: &str, tags: &[&str]) -> NewJob {
@@ -142,8 +142,7 @@ pub async fn a_search_finds_url_name_and_tags<B: Backend>() {
     check(&case, q("delta"), &[]).await;
     // By what they are after an edit.
     let found = all(&case, &q("nightly"), 10).await;
-    let renamed = Change { name: Some("Weekly".to_owned()), tags: Some(vec![]), ..Change::default() };
-    case.edit(found[0].id, change(renamed)).await;
+    case.change(found[0].id, |spec| (spec.name, spec.tags) = ("Weekly".to_owned(), vec![])).await;
     check(&case, q("nightly"), &[]).await;
     check(&case, q("weekly"), &["/alpha"]).await;
     check(&case, q("billing"), &["/beta"]).await;

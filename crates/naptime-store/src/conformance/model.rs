@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Sla, Stage, Then, Time,
+    By, Change, Claim, ClaimRef, Edit, Job, JobId, Outcome, Retry, Rev, Run, Schedule, Settled, Sla, Spec, Stage, Then,
+    Time,
 };
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, Dice, HOUR, change, endpoint, new_job, want};
+use super::case::{Case, Dice, HOUR, endpoint, new_job, want};
 use crate::{Error, PageRef, QueuedQuery, SIGHT, Store, Want};
 
 const SEEDS: u64 = 10;
@@ -168,28 +169,31 @@ impl<B: Backend> History<B> {
     async fn edit(&mut self) {
         let id = self.some_job();
         let job = self.model.jobs[&id].clone();
+        let old = Spec::clone(&job.spec);
         let edit = match self.dice.below(15) {
-            0..3 => change(Change::switch(!job.active)),
-            3..5 => change(Change { schedule: Some(self.schedule()), ..Change::default() }),
+            0..3 => Edit::Change(Change::switch(!job.active)),
+            3..5 => Edit::Change(Change::schedule(self.schedule())),
             5..8 => Edit::CallNow,
             8 => Edit::Delete,
             9 => Edit::Restore,
             12 => Edit::PutOff { until: job.updated_at + Duration::from_secs(self.dice.below(10_000)), cut: None },
-            13..15 => change(Change { sla: Some(self.sla()), by: By::Target, ..Change::default() }),
-            10 => change(Change {
-                endpoint: Some(endpoint(&format!("http://n{}.test/$x?a.b", self.dice.below(100)))),
-                name: Some(format!("$name {}", self.dice.below(100))),
-                tags: Some(vec!["$tag".to_owned(); usize::try_from(self.dice.below(3)).expect("small")]),
-                retry: Some(Retry::new(3, Duration::from_secs(1)).expect("a retry")),
-                ..Change::default()
-            }),
-            _ => change(Change {
-                name: Some("both".to_owned()),
-                lease: Some(Duration::from_secs(5 + self.dice.below(20))),
-                schedule: Some(self.schedule()),
-                active: Some(self.dice.one_in(2)),
-                ..Change::default()
-            }),
+            13..15 => Edit::Change(Change { by: By::Target, ..Change::to(Spec { sla: self.sla(), ..old }) }),
+            10 => Edit::Change(Change::to(Spec {
+                endpoint: endpoint(&format!("http://n{}.test/$x?a.b", self.dice.below(100))),
+                name: format!("$name {}", self.dice.below(100)),
+                tags: vec!["$tag".to_owned(); usize::try_from(self.dice.below(3)).expect("small")],
+                retry: Retry::new(3, Duration::from_secs(1)).expect("a retry"),
+                ..old
+            })),
+            _ => {
+                let spec = Spec {
+                    name: "both".to_owned(),
+                    lease: Duration::from_secs(5 + self.dice.below(20)),
+                    schedule: self.schedule(),
+                    ..old
+                };
+                Edit::Change(Change { active: Some(self.dice.one_in(2)), ..Change::to(spec) })
+            }
         };
         // A deleted job is soon restored, or else it would only lie there.
         let edit = if job.deleted_at.is_some() && self.dice.one_in(2) { Edit::Restore } else { edit };

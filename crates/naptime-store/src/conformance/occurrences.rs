@@ -5,7 +5,7 @@ use std::time::Duration;
 use naptime_core::{Change, Claim, Duty, Edit, Job, JobId, Outcome, Retry, Schedule, Then};
 
 use super::Backend;
-use super::case::{Case, Dice, change, due_at, run};
+use super::case::{Case, Dice, due_at, run};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -70,8 +70,8 @@ pub async fn every_occurrence_is_settled_or_missed<B: Backend>() {
                 let schedule = Schedule::Every { period: dice.pick(&[1, 2, 5]) * MINUTE, anchor: start, jitter: None };
                 let edit = match dice.below(3) {
                     0 => Edit::CallNow,
-                    1 => change(Change::switch(!job.active)),
-                    _ => change(Change { schedule: Some(schedule), ..Change::default() }),
+                    1 => Edit::Change(Change::switch(!job.active)),
+                    _ => Edit::Change(Change::schedule(schedule)),
                 };
                 let after = case.edit(*id, edit).await;
                 if after.plan != job.plan {

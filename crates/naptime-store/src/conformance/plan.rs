@@ -6,7 +6,7 @@ use std::time::Duration;
 use naptime_core::{Change, Edit, NewJob, Schedule, Time};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, change, new_job};
+use super::case::{Case, HOUR, SECONDS, new_job};
 use crate::PageRef;
 
 /// All due work, read in pages of `limit`.
@@ -36,7 +36,7 @@ pub async fn all_that_is_due_is_planned<B: Backend>() {
     }
     case.add(new_job()).await;
     let off = case.add_due().await;
-    case.edit(off.id, change(Change::switch(false))).await;
+    case.edit(off.id, Edit::Change(Change::switch(false))).await;
     let deleted = case.add_due().await;
     case.edit(deleted.id, Edit::Delete).await;
     for limit in [1, 3, 100] {

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use naptime_core::{
-    Change, Edit, Headers, Job, JobId, NewJob, Pool, PoolChange, PoolSettings, Rev, Schedule, Time, Transport,
-};
+use naptime_core::{Edit, Headers, Job, JobId, NewJob, Pool, PoolChange, PoolSettings, Rev, Schedule, Time, Transport};
 use tokio::task::JoinSet;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, change, due_at, endpoint, new_job, want};
+use super::case::{Case, HOUR, SECONDS, due_at, endpoint, new_job, want};
 use crate::{Error, JobCount, PageRef, PoolSummary, TimeoutLimits, Treatment};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,7 +48,7 @@ impl<B: Backend> Case<B> {
     }
 
     pub(super) async fn move_to(&self, id: JobId, url: &str) -> Job {
-        self.edit(id, change(Change { endpoint: Some(endpoint(url)), ..Change::default() })).await
+        self.change(id, |spec| spec.endpoint = endpoint(url)).await
     }
 }
 

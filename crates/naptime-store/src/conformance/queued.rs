@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use naptime_core::{Claim, Edit, Job, JobId, NewJob, Outcome, Schedule, Spec, Stage, Time};
+use naptime_core::{Change, Claim, Edit, Job, JobId, NewJob, Outcome, Schedule, Spec, Stage, Time};
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, about, change, endpoint, new_job, run};
+use super::case::{Case, HOUR, SECONDS, about, endpoint, new_job, run};
 use crate::{Error, JobCount, JobQuery, JobSummary, PageRef, QueuedQuery, Treatment};
 
 /// A one-off job that is due at once.
@@ -82,13 +82,11 @@ pub async fn one_off_jobs_are_no_endpoints<B: Backend>() {
     assert_eq!(case.store.count().await.expect("a count"), JobCount { total: 1, active: 1 });
     // What recurs becomes one-off, and back.
     let at = job.created_at + HOUR;
-    let once = naptime_core::Change { schedule: Some(Schedule::Once { at }), ..naptime_core::Change::default() };
-    case.edit(endpoint.id, change(once)).await;
+    case.edit(endpoint.id, Edit::Change(Change::schedule(Schedule::Once { at }))).await;
     assert_eq!(case.store.count().await.expect("a count"), JobCount { total: 0, active: 0 });
     assert_eq!(all(&case, &of(&[Stage::Waiting]), 10).await.len(), 1);
     let every = Schedule::every(HOUR, endpoint.id);
-    let every = naptime_core::Change { schedule: Some(every), ..naptime_core::Change::default() };
-    case.edit(endpoint.id, change(every)).await;
+    case.edit(endpoint.id, Edit::Change(Change::schedule(every))).await;
     assert_eq!(case.store.count().await.expect("a count"), JobCount { total: 1, active: 1 });
     assert_eq!(all(&case, &of(&[Stage::Waiting]), 10).await.len(), 0);
     case.edit(endpoint.id, Edit::Delete).await;

@@ -132,11 +132,11 @@ pub async fn claims_and_settles_at_the_same_time_lose_nothing<B: Backend>() {
     for &id in &ids {
         case.edit(id, Edit::CallNow).await;
     }
-    let (store, renamed) = (handles[0].clone(), ids.clone());
+    let store = handles[0].clone();
     let renaming = tokio::spawn(async move {
         for n in 0.. {
-            let id = renamed[n % JOBS];
-            store.edit(id, None, rename(&format!("name {n}"))).await.expect("renamed");
+            let job = &jobs[n % JOBS];
+            store.edit(job.id, None, rename(job, &format!("name {n}"))).await.expect("renamed");
             // A store in memory never waits, and a task that never waits cannot be ended.
             tokio::task::yield_now().await;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use naptime_core::{Change, Counters, Edit, Outcome, Plan, Schedule, Settled, Then};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, about, change, due_at, endpoint, ids, new_job, new_token, rename, run, want};
+use super::case::{Case, HOUR, SECONDS, about, due_at, endpoint, ids, new_job, new_token, run, want};
 use crate::{JobQuery, PageRef, Want};
 
 pub async fn next_makes_the_next_occurrence_due<B: Backend>() {
@@ -142,16 +142,12 @@ pub async fn an_edit_during_a_call_stays<B: Backend>() {
     let case = Case::<B>::new().await;
     let claim = case.add_claimed().await;
     let edited = case
-        .edit(
-            claim.job.id,
-            change(Change {
-                endpoint: Some(endpoint("http://elsewhere.test/$x")),
-                name: Some("$name".to_owned()),
-                tags: Some(vec!["new".to_owned()]),
-                sla: Some(Some(HOUR.into())),
-                ..Change::default()
-            }),
-        )
+        .change(claim.job.id, |spec| {
+            spec.endpoint = endpoint("http://elsewhere.test/$x");
+            spec.name = "$name".to_owned();
+            spec.tags = vec!["new".to_owned()];
+            spec.sla = Some(HOUR.into());
+        })
         .await;
     let settled = case.settle_ok(&claim).await;
     let mut model = edited;
@@ -170,7 +166,7 @@ pub async fn a_new_schedule_during_a_call_stays<B: Backend>() {
         let claim = case.add_claimed().await;
         let anchor = claim.lock.since + HOUR / 3;
         let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
-        let edited = case.edit(claim.job.id, change(Change { schedule: Some(schedule), ..Change::default() })).await;
+        let edited = case.edit(claim.job.id, Edit::Change(Change::schedule(schedule))).await;
         assert_eq!(edited.state.due, Some(anchor));
         assert_eq!(edited.state.claim_at, claim.job.state.claim_at, "the lease is left alone");
         assert_eq!(edited.state.lock.as_ref().map(|lock| lock.token), Some(claim.lock.token));
@@ -355,6 +351,6 @@ pub async fn counters_count<B: Backend>() {
         assert_eq!(state.last_ok, last_ok);
         assert_eq!(state.last, Some(naptime_core::Last::from(&run)));
         case.advance_to(state.due.expect("due")).await;
-        case.edit(job.id, rename(&format!("{outcome:?}"))).await;
+        case.rename(job.id, &format!("{outcome:?}")).await;
     }
 }

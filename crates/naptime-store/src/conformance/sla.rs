@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use naptime_core::worker::DEAD_AFTER;
 use naptime_core::{
-    Breach, Cause, Change, Claim, Edit, Heartbeat, Job, JobId, Lookback, Outcome, Run, Schedule, Settled, Standing,
-    Time,
+    Breach, Cause, Change, Claim, Edit, Heartbeat, Job, JobId, Lookback, Outcome, Run, Schedule, Settled, Spec,
+    Standing, Time,
 };
 
 use super::Backend;
-use super::case::{Case, Dice, HOUR, SECONDS, change, new_job, new_token, new_worker, run};
+use super::case::{Case, Dice, HOUR, SECONDS, new_job, new_token, new_worker, run};
 use crate::{Breached, Error, PageRef};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -47,8 +47,8 @@ async fn call<B: Backend>(case: &Case<B>, id: JobId, outcome: Outcome) -> Option
     settled.breach
 }
 
-fn sla(sla: Option<Duration>) -> Edit {
-    change(Change { sla: Some(sla.map(Into::into)), ..Change::default() })
+fn sla(job: &Job, sla: Option<Duration>) -> Edit {
+    Edit::Change(Change::to(Spec { sla: sla.map(Into::into), ..Spec::clone(&job.spec) }))
 }
 
 /// All breaches that have ended.
@@ -163,10 +163,11 @@ pub async fn who_holds_the_job_no_more_records_no_breach<B: Backend>() {
 }
 
 pub async fn an_edit_ends_promise_and_breach<B: Backend>() {
-    let edits = [Edit::Delete, sla(None), sla(Some(SLA * 7))];
-    for edit in edits {
+    let edits: [fn(&Job) -> Edit; 3] = [|_| Edit::Delete, |job| sla(job, None), |job| sla(job, Some(SLA * 7))];
+    for edit_of in edits {
         let case = Case::<B>::new().await;
         let job = add(&case).await;
+        let edit = edit_of(&job);
         let watch = job.state.watch.expect("a promise");
         case.advance(SLA * 4).await;
         let edited = case.edit(job.id, edit.clone()).await;
@@ -178,7 +179,7 @@ pub async fn an_edit_ends_promise_and_breach<B: Backend>() {
         // Before the deadline nothing was broken.
         let other = add(&case).await;
         case.advance(SLA / 2).await;
-        case.edit(other.id, edit.clone()).await;
+        case.edit(other.id, edit_of(&other)).await;
         assert_eq!(ended(&case).await.len(), 1, "{edit:?}");
     }
 }
@@ -188,7 +189,7 @@ pub async fn an_edit_during_the_call_ends_the_breach_first<B: Backend>() {
     let job = add(&case).await;
     case.advance(SLA * 2).await;
     let claim = claim(&case, job.id).await;
-    let edited = case.edit(job.id, sla(Some(SLA * 3))).await;
+    let edited = case.edit(job.id, sla(&job, Some(SLA * 3))).await;
     case.settle(settled(&claim, run(&claim, Outcome::Ok))).await;
     let found = ended(&case).await;
     assert_eq!(found.iter().map(|breach| breach.to).collect::<Vec<_>>(), [Some(edited.updated_at)]);
@@ -295,7 +296,7 @@ pub async fn of_one_as_of_all<B: Backend>() {
         case.advance(SLA * 5).await;
     }
     // Another promise is measured by itself.
-    let edited = case.edit(job.id, sla(Some(HOUR))).await;
+    let edited = case.edit(job.id, sla(&job, Some(HOUR))).await;
     let one = case.store.standing_of(&edited).await.expect("a standing").expect("a promise runs");
     assert!(one.amounts.iter().all(|amount| amount.breached_ms == 0 && amount.promised_ms < 5_000), "{one:?}");
 }
@@ -322,9 +323,9 @@ pub async fn what_is_summed_is_what_happened<B: Backend>() {
                     let before = case.get(id).await;
                     let edit = match dice.below(8) {
                         0 => Edit::Delete,
-                        1 => sla(None),
-                        2..4 => sla(Some(MINUTE)),
-                        _ => sla(Some(SLA)),
+                        1 => sla(&before, None),
+                        2..4 => sla(&before, Some(MINUTE)),
+                        _ => sla(&before, Some(SLA)),
                     };
                     if before.deleted_at.is_some() {
                         continue;

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Backend;
-use super::case::{Case, SECONDS, about, new_job, rename, run};
+use super::case::{Case, SECONDS, about, new_job, run};
 use super::queued::{all, of, once, settle};
 use crate::{Error, PageRef, QueuedQuery, Treatment};
 
@@ -67,7 +67,7 @@ pub async fn a_treatment_suits_a_stage<B: Backend>() {
     let failed = settle(&case, &claim, Outcome::Failed).await;
     assert_eq!(treat(id, Treatment::Cancel).await, wrong(Stage::Failed));
     assert_eq!(case.get(id).await, failed, "nothing was done to it");
-    case.edit(id, rename("x")).await;
+    case.rename(id, "x").await;
     let stale = case.store.treat(id, Some(failed.rev), Treatment::Retry).await;
     assert!(matches!(stale, Err(Error::Stale(rev)) if rev.0 == failed.rev.0 + 1), "{stale:?}");
     assert_eq!(treat(id, Treatment::Retry).await, None);

@@ -64,8 +64,8 @@ pub(super) async fn patch(
             return Err(Error::Deleted.into());
         }
         let change = app.read_change(json.clone(), &old).await?.map_err(Problem::invalid)?;
-        // A change holds whole requests, so it must not be made to another revision than it was read against.
-        match app.edit_endpoint(id, Some(old.rev), Edit::Change(Box::new(change))).await {
+        // A change holds the whole configuration, so it must not be made to another revision than it was read against.
+        match app.edit_endpoint(id, Some(old.rev), Edit::Change(change)).await {
             Ok(job) => return Ok(endpoint(&app, job)),
             Err(Error::Stale(_)) if expect.is_none() && tried < TRIES => {}
             Err(error) => return Err(error.into()),

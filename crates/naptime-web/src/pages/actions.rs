@@ -26,7 +26,7 @@ pub(super) async fn switch(
 ) -> Result<Redirect, PageError> {
     // The button says where to, so pressing it twice does no harm, whatever the revision.
     let active = form.switch("active")?;
-    app.edit_endpoint(id, None, Edit::Change(Box::new(Change::switch(active)))).await?;
+    app.edit_endpoint(id, None, Edit::Change(Change::switch(active))).await?;
     match form.field("back").map(local_path) {
         Some(back) if back != "/" => Ok(Redirect::to(back)),
         _ => Ok(to_endpoint(id)),
@@ -36,8 +36,8 @@ pub(super) async fn switch(
 /// Ends a pause.
 pub(super) async fn resume(State(app): State<Shared>, PageId(id): PageId) -> Result<Redirect, PageError> {
     let job = app.endpoint(id).await?;
-    let change = Change { schedule: Some(job.spec.schedule.resumed()), ..Change::default() };
-    app.edit_endpoint(id, Some(job.rev), Edit::Change(Box::new(change))).await?;
+    let change = Change::schedule(job.spec.schedule.resumed());
+    app.edit_endpoint(id, Some(job.rev), Edit::Change(change)).await?;
     Ok(to_endpoint(id))
 }
 

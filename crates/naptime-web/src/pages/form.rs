@@ -93,7 +93,7 @@ pub(super) async fn change(
                 return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
             }
         };
-        match app.edit_endpoint(id, Some(job.rev), Edit::Change(Box::new(change))).await {
+        match app.edit_endpoint(id, Some(job.rev), Edit::Change(change)).await {
             Ok(_) => return Ok(Redirect::to(&format!("/endpoints/{id}")).into_response()),
             Err(Error::Stale(_)) => job = app.endpoint(id).await?,
             Err(error) => return Err(error.into()),

@@ -53,7 +53,7 @@ fn after(old: &Job, texts: &[(&'static str, &str)]) -> Result<Spec, Vec<Invalid>
     let shown = Fields::of(old);
     let change = read_change(typed(&shown, texts).json(&shown), old)?;
     let mut job = old.clone();
-    job.edit(Edit::Change(Box::new(change)), job.updated_at).unwrap();
+    job.edit(Edit::Change(change), job.updated_at).unwrap();
     Ok(Spec::clone(&job.spec))
 }
 
