@@ -51,7 +51,7 @@ fn jobs() -> Result<Vec<NewJob>> {
         }
         job.active = number % 1_000 != 3;
         // Nobody calls, so that soon all are in breach.
-        job.spec.sla = Some(Duration::from_secs(1));
+        job.spec.sla = Some(Duration::from_secs(1).into());
         Ok(job)
     };
     (0..ENDPOINTS).map(one).collect()
