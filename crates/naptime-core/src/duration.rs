@@ -33,7 +33,12 @@ pub const MAX_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
 /// At `field`: `empty`, `not_a_duration`, `ambiguous` if it could mean two things, or `out_of_range` if it is too long to
 /// be counted or no whole number of milliseconds.
 pub fn parse(field: &'static str, text: &str) -> Result<Duration, Invalid> {
-    words::read(text).map_err(|(code, detail)| Invalid::new(field, code, detail))
+    words::read(text).map_err(|(code, detail)| {
+        // Nothing but a period can be a pattern instead.
+        let is_period = matches!(field, "every" | "random");
+        let detail = if is_period { detail } else { detail.replace(", or a cron pattern", "") };
+        Invalid::new(field, code, detail)
+    })
 }
 
 /// Reads a duration and holds it to the bounds, which are allowed themselves.

@@ -185,12 +185,12 @@ impl Job {
                     self.drop_occurrences(now);
                     self.note(by, what_changed(self, &spec, active), now);
                 }
-                let before = (self.active, std::mem::replace(&mut self.spec, Arc::new(spec)));
-                self.active = active;
+                let was_active = std::mem::replace(&mut self.active, active);
+                let old = std::mem::replace(&mut self.spec, Arc::new(spec));
                 if replan {
                     self.replan(now);
                 }
-                self.promise((before.0, before.1.sla.as_ref()), now);
+                self.promise(was_active, old.sla.as_ref(), now);
             }
             Edit::PutOff { until, cut } => {
                 if self.state.due.is_none_or(|due| due > until) {
@@ -240,7 +240,7 @@ impl Job {
 
     /// The SLA runs from when the job is first switched on with it, or from when its schedule begins if that is later. A
     /// changed SLA is another promise, and so is that after a pause. It ends when no call is to come any more.
-    fn promise(&mut self, (was_active, old_sla): (bool, Option<&Sla>), now: Time) {
+    fn promise(&mut self, was_active: bool, old_sla: Option<&Sla>, now: Time) {
         let begins = self.spec.schedule.begins(now);
         let ran = self.state.watch.take();
         let sla = self.spec.sla.as_ref();

@@ -29,6 +29,7 @@ pub use fields::kind;
 pub use once::{FURTHEST, Once, TIMEOUT_ONCE, read_once};
 pub use pool::read_pool;
 pub use rule::read_rule;
+pub use timing::BOUNDS;
 
 use crate::{AllowedNetworks, Change, Invalid, Job, JobId, NewJob, Request, Retry, Schedule, Spec};
 

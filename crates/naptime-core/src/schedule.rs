@@ -15,6 +15,7 @@ mod cron;
 mod days;
 mod every;
 mod except;
+mod gap;
 mod hours;
 mod list;
 mod random;
@@ -48,6 +49,11 @@ pub use self::zone::Zone;
 use crate::duration::show;
 use crate::time::millis;
 use crate::{Invalid, JobId, Time};
+
+/// 2026-01-05, a Monday. From then on what recurs is looked at, and the year after it stands for all years.
+const SAMPLED_FROM: Time = Time::from_millis(1_767_571_200_000);
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// When a job is due. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,14 +269,6 @@ impl Schedule {
         match self.base() {
             Self::Every { period, .. } => Some(*period),
             Self::Random(random) => Some(random.period()),
-            _ => None,
-        }
-    }
-
-    /// The longest that two occurrences can be apart without an exception between, where that is known.
-    pub fn longest_gap(&self) -> Option<Duration> {
-        match self.base() {
-            Self::Every { period, jitter, .. } => Some(*period + jitter.map_or(Duration::ZERO, |jitter| jitter.within)),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::retry::MAX_BACKOFF;
 use crate::sla::ms;
-use crate::{By, Job, Last, Rev, Schedule, Time, Watch};
+use crate::{By, Job, Last, Rev, Schedule, Sla, Time, Watch};
 
 /// How far a clock may go back before it counts as set back: machines that share a store, and the members of a replica
 /// set, agree no better than this.
@@ -105,7 +105,7 @@ impl Job {
             // One that the schedule says is still to begin is no record.
             && (watch.since != begins || begins == present.now)
         {
-            watch.move_back(sla.deadline(present.now) + self.spec.grace(sla.every()), present);
+            watch.move_back(sla, self.spec.grace(sla.every()), state.last_ok, present);
         }
     }
 
@@ -143,12 +143,17 @@ impl Job {
 }
 
 impl Watch {
-    /// `latest`: the latest that the deadline can be, with its grace.
-    fn move_back(&mut self, latest: Time, present: Present) {
+    /// `last_ok`: when the last good call ended, moved back already.
+    fn move_back(&mut self, sla: &Sla, grace: Duration, last_ok: Option<Time>, present: Present) {
         let past = |at: &mut Time| *at = present.past(*at);
         [&mut self.since, &mut self.on_since].into_iter().chain(&mut self.failed_at).for_each(past);
+        let latest = sla.deadline(present.now) + grace;
         if self.deadline > latest + CLOCK_TOLERANCE {
-            self.deadline = (self.deadline - present.ahead_by).min(latest);
+            self.deadline = match sla.hours() {
+                None => (self.deadline - present.ahead_by).min(latest),
+                // Earlier by as much it may lie outside of them.
+                Some(_) => sla.deadline(last_ok.map_or(self.since, |ok| ok.max(self.since))) + grace,
+            };
         }
         // No gap is longer than the promise has run.
         self.longest_ms = self.longest_ms.min(ms(present.now.since(self.since)));

@@ -10,7 +10,7 @@ use futures::{FutureExt, TryStreamExt};
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use mongodb::{ClientSession, Database};
 use naptime_core::standing::{self, Amount, Ended};
-use naptime_core::{Breach, Cause, ClaimRef, Job, JobId, Lookback, Pool, Settled, Tier, Time, worker};
+use naptime_core::{Breach, Cause, Job, JobId, Lookback, Outcome, Pool, Settled, Tier, Time, worker};
 use naptime_store::{Clock, History, Pools, Result};
 use serde::{Deserialize, Serialize};
 
@@ -38,18 +38,20 @@ impl MongoStore {
     /// Records the breaches that these settles end, before the settles themselves. Of a claim that is not held any
     /// more, or whose job has another deadline by now, there is none to record.
     pub(crate) async fn record_breaches(&self, done: &[Settled]) -> Result<()> {
-        let ending = done.iter().filter_map(|settled| Some((settled.claim, settled.breach.clone()?)));
-        let ending: Vec<(ClaimRef, Breach)> = ending.collect();
-        if ending.is_empty() {
+        let ending = done.iter().filter_map(|settled| Some((settled, settled.breach.clone()?)));
+        let held = |(settled, breach): (&Settled, Breach)| {
+            let mut filter = of_claim(&settled.claim);
+            filter.insert("watch.deadline", date(breach.from));
+            // The last call ends a breach only if no edit has given the job further ones.
+            if settled.run.as_ref().is_none_or(|run| run.outcome != Outcome::Ok) {
+                filter.insert("plan", settled.job.plan.0);
+            }
+            (filter, breach)
+        };
+        let (held, breaches): (Vec<Document>, Vec<Breach>) = ending.map(held).unzip();
+        if held.is_empty() {
             return Ok(());
         }
-        let held = |(claim, breach): &(ClaimRef, Breach)| {
-            let mut filter = of_claim(claim);
-            filter.insert("watch.deadline", date(breach.from));
-            filter
-        };
-        let held: Vec<Document> = ending.iter().map(held).collect();
-        let breaches: Vec<Breach> = ending.into_iter().map(|(_, breach)| breach).collect();
         let (db, now, retention) = (self.db.clone(), self.now(), self.retention);
         let record = async move {
             let mut session = db.client().start_session().await?;

@@ -79,9 +79,9 @@ impl Queue for SqliteStore {
                 if was_held {
                     due::write(connection, &found)?;
                 }
+                let after = found.job.state.watch.map(|watch| watch.deadline);
                 held_over.extend(Arc::new(found.job).held_over(&settled));
-                // Where an edit has set another deadline meanwhile, it has ended the breach too.
-                breaches.extend(settled.breach.filter(|breach| was_held && Some(breach.from) == deadline));
+                breaches.extend(settled.breach.filter(|breach| was_held && breach.was_ended(deadline, after)));
             }
             sla::keep(connection, &breaches, None, now, retention)?;
             Ok(held_over)

@@ -283,6 +283,7 @@ macro_rules! conformance {
                 who_holds_the_job_no_more_records_no_breach
                 an_edit_ends_promise_and_breach
                 an_edit_during_the_call_ends_the_breach_first
+                the_last_call_ends_a_breach_unless_an_edit_gives_further_ones
                 the_cause_is_told
                 breaches_come_in_pages
                 a_cursor_of_breaches_must_be_ours

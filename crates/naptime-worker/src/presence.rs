@@ -66,13 +66,13 @@ impl Presence {
 
     /// Says which breach of the job's SLA a settle ends, if it does. Nothing is asked where it does not.
     pub(crate) async fn with_breach(&self, claim: &Claim, settled: Settled) -> Settled {
-        let Some(run) = &settled.run else { return settled };
-        if claim.job.breach_ended_by(run, settled.then, None).is_none() {
+        if claim.breach_ended_by(&settled, None).is_none() {
             return settled;
         }
         let since = self.since().await;
-        let off_at = self.off_at(claim.job.spec.endpoint.pool(), run.started);
-        let breach = claim.job.breach_ended_by(run, settled.then, since).map(|breach| breach.in_pool_off_at(off_at));
+        let at = settled.run.as_ref().map_or(claim.lock.at, |run| run.started);
+        let off_at = self.off_at(claim.job.spec.endpoint.pool(), at);
+        let breach = claim.breach_ended_by(&settled, since).map(|breach| breach.in_pool_off_at(off_at));
         Settled { breach, ..settled }
     }
 }

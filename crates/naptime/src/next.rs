@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 use std::time::Duration;
 
 use naptime_core::duration::{self, MAX_PERIOD, MIN_PERIOD, SHORTEST_PERIOD};
-use naptime_core::input::{self, Limits, TIMING, kind};
+use naptime_core::input::{self, BOUNDS, Limits, TIMING, kind};
 use naptime_core::{AllowedNetworks, Invalid, JobId, Schedule, Time, Timing, Zone, read_at};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -17,9 +17,6 @@ use crate::faults::Faults;
 const SHOWN: u64 = 5;
 /// The most that may be asked for.
 const MAX_SHOWN: u64 = 1_000;
-
-/// The fields that give an `every` a zone.
-const BOUNDS: [&str; 4] = ["from", "until", "except", "pause"];
 
 /// The calls to come.
 struct Upcoming {
@@ -101,7 +98,8 @@ fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Inv
         Invalid::new(name.clone(), "unknown_field", format!("`{name}` is not a field that says when it is called"))
     }));
     // Of an `every` without bounds, which has no zone of its own, it is that of `after` and of the table.
-    let is_plain = fields.contains_key("every") && !BOUNDS.iter().any(|bound| fields.contains_key(*bound));
+    let says = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
+    let is_plain = says(&"every") && !BOUNDS.iter().any(says);
     let mut zone = None;
     if let Some(Value::String(name)) = fields.get("tz").filter(|_| is_plain) {
         zone = Zone::parse(name).map_err(|fault| faults.push(fault)).ok();

@@ -133,6 +133,11 @@ impl Fields {
         self.rest.get(name).is_some_and(Value::is_object)
     }
 
+    /// Whether the field is a text or a number.
+    pub(crate) fn has_text_or_number(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(|value| value.is_string() || value.is_number())
+    }
+
     /// Takes a field out as it is, if it says something.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         self.rest.shift_remove(name).filter(|value| !value.is_null())

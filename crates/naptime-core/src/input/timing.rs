@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
+use super::Limits;
 use super::fields::Fields;
-use super::{Limits, sla};
 use crate::duration::{self, MAX_PERIOD};
 use crate::{Bounds, Cron, Days, Exceptions, Invalid, JobId, Pause, Random, Schedule, Windows, Zone, read_at};
 
@@ -22,8 +22,8 @@ const PARTS: [(&str, &[&str]); 5] = [
     // Of an `every`, only the bounds have a zone.
     ("tz", &["cron", "random", "every"]),
 ];
-/// The fields that go with every kind.
-const BOUNDS: [&str; 4] = ["from", "until", "except", "pause"];
+/// The fields that go with every kind of timing.
+pub const BOUNDS: [&str; 4] = ["from", "until", "except", "pause"];
 /// The most characters of the note on a pause.
 const MAX_NOTE: usize = 200;
 
@@ -138,7 +138,7 @@ impl Reader<'_> {
     fn check_often(&self, fields: &mut Fields, text: &str, seed: u64) {
         // In UTC no change of the clock comes between.
         let Ok(cron) = Cron::parse(text, Zone::UTC, seed) else { return };
-        let closest = sla::gaps(&Schedule::Cron(cron)).0;
+        let closest = Schedule::Cron(cron).closest();
         if closest < self.limits.min_period {
             let (closest, min) = (duration::show(closest), duration::show(self.limits.min_period));
             let detail = format!("it comes {closest} after the time before; the shortest period is {min}");
@@ -190,8 +190,8 @@ impl Reader<'_> {
         }
         let bounds = Bounds { from, until, except, pause, zone: zone? };
         if zone_said && bounds.is_none() {
-            let detail =
-                "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`";
+            let detail = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`; the \
+                 hours of an SLA have a zone of their own";
             fields.fault("tz", "conflict", detail);
         }
         let base = base?;

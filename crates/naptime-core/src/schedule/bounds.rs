@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::piece::Piece;
-use super::{Exceptions, Next, Schedule, Zone};
+use super::{Exceptions, MILLISECOND, Next, SAMPLED_FROM, Schedule, Zone};
 use crate::{Invalid, Time};
 
 /// Where a recurring schedule has occurrences, and where it has none.
@@ -60,13 +60,10 @@ struct Fields {
     tz: String,
 }
 
-/// 2026-01-05, a Monday. From then on it is searched for an occurrence, and the year after it stands for all years.
-const SAMPLED_FROM: Time = Time::from_millis(1_767_571_200_000);
 /// The most exceptions that are passed over in search of an occurrence: those of each day for more than ten years.
 const MAX_PASSED: usize = 4_000;
 /// The most times between exceptions that are counted one by one. What comes after them is not counted.
 const MAX_COUNTED: usize = 20_000;
-const MILLISECOND: Duration = Duration::from_millis(1);
 /// The rate is that of so many weeks, of which each weekday has its share.
 const SAMPLED_WEEKS: Duration = Duration::from_secs(28 * 86_400);
 

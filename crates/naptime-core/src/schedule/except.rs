@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use self::exception::{Exception, Named};
 use super::list::items;
-use crate::Invalid;
 use crate::text::as_text;
+use crate::{Invalid, Time};
 
 /// Times in which a schedule has no occurrence, told by what the clock of a time zone shows. Cheap to clone.
 ///
@@ -22,6 +22,7 @@ pub struct Exceptions(Arc<[Exception]>);
 
 /// The most exceptions there may be, which bounds the work for each occurrence.
 const MAX_EXCEPTIONS: usize = 100;
+const MILLIS_PER_MINUTE: i64 = 60_000;
 
 impl Exceptions {
     /// Reads lists with commas or `and` between the exceptions. A list may be empty.
@@ -66,10 +67,20 @@ impl Exceptions {
         Self(self.0.iter().filter(|exception| exception.is_weekly()).cloned().collect())
     }
 
-    /// The first minutes of all others: of those that come each year, after a minute.
-    pub(super) fn starts_of_dates(&self, minute: i64) -> impl Iterator<Item = i64> {
-        let dates = self.0.iter().filter(|exception| !exception.is_weekly());
-        dates.filter_map(move |exception| exception.start().or_else(|| exception.start_after(minute)))
+    /// When those begin that come once only, as if the clock were in UTC.
+    pub(super) fn dates(&self) -> impl Iterator<Item = Time> {
+        self.0.iter().filter_map(Exception::start).map(of_minute)
+    }
+
+    /// When those that come each year begin for the first time after `at`, as if the clock were in UTC.
+    pub(super) fn yearly_after(&self, at: Time) -> impl Iterator<Item = Time> {
+        let yearly = self.0.iter().filter(|exception| !exception.is_weekly() && exception.start().is_none());
+        yearly.filter_map(move |exception| exception.start_after(at.millis() / MILLIS_PER_MINUTE)).map(of_minute)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The share of the days of a year that no exception of each year takes.
@@ -79,15 +90,21 @@ impl Exceptions {
     }
 }
 
+fn of_minute(minute: i64) -> Time {
+    Time::from_millis(minute * MILLIS_PER_MINUTE)
+}
+
 fn items_of(list: &str) -> Vec<String> {
     items(&list.replace("..", "-").replace('\u{2026}', "-"))
 }
 
-/// Whether it is not clear which weekdays a part of the day is of, and what to write instead.
+/// Says if it is not clear which weekdays a part of the day is of, and what to write instead.
 fn doubt(first: &str, second: &str, named: &[Named]) -> Option<String> {
     let (bare, other) = match named {
         [Named::Weekdays, Named::PartOfWeekdays] => (first, second),
         [Named::PartOfWeekdays, Named::Weekdays] => (second, first),
+        [Named::Weekdays, Named::Part] => (first, second),
+        [Named::Part, Named::Weekdays] => (second, first),
         [Named::PartOfWeekdays, Named::Part] => {
             return Some(format!(
                 "`{second}` may be of every day or go with `{first}`; write `daily {second}` for every day, or the \
@@ -123,8 +140,8 @@ impl FromStr for Exceptions {
 impl fmt::Display for Exceptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, exception) in self.0.iter().enumerate() {
-            let after_some = number > 0 && self.0[number - 1].is_part(true);
-            let every = if after_some && exception.is_part(false) { "daily " } else { "" };
+            let after_some = number > 0 && self.0[number - 1].is_part_of_some_days();
+            let every = if after_some && exception.is_part_of_all_days() { "daily " } else { "" };
             write!(f, "{}{every}{exception}", if number == 0 { "" } else { ", " })?;
         }
         Ok(())

@@ -32,18 +32,19 @@ pub(super) const EPOCH: Date = date(1970, 1, 5);
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 const DAYS_OF_WEEK: i64 = 7;
-/// The most stretches that a week has: 24 windows of each day.
-const SAMPLE: usize = 7 * 24;
+/// 24 windows of each day.
+const MAX_STRETCHES_OF_WEEK: usize = 7 * 24;
 
 impl Hours {
-    /// Whether they are all there are.
+    /// Whether they leave out nothing of the week.
     pub(crate) fn is_always(&self) -> bool {
         const DAY: Duration = Duration::from_secs(86_400);
         self.days == Days::ALL && self.windows.as_ref().is_none_or(|windows| windows.length() == DAY)
     }
 
     /// The stretch that holds a moment, or else the next one: from when to when, at most ten days of it. Windows without
-    /// time between them are one stretch. None at the end of the calendar.
+    /// time between them are one stretch. Where it holds the moment, its start may be any time up to then. None at the
+    /// end of the calendar.
     pub(crate) fn stretch(&self, at: Time) -> Option<(Time, Time)> {
         let day = self.day_of_window(at.millis())?;
         let mut found: Option<Span> = None;
@@ -69,7 +70,7 @@ impl Hours {
         };
         // The first may have begun before.
         next()?;
-        (0..SAMPLE).map_while(|_| next()).min()
+        (0..MAX_STRETCHES_OF_WEEK).map_while(|_| next()).min()
     }
 
     /// The windows of a day if it is allowed, as they are in its zone, in order and apart.

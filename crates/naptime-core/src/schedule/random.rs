@@ -87,7 +87,13 @@ impl Random {
                 format!("`{windows}` is {length} a day, shorter than the period of {shown}; write 1d for once a day");
             return Err(Invalid::new("window", "too_narrow", detail));
         }
-        Ok(Self { period, hours: Hours { windows, days, zone }, seed })
+        Ok(Self::stored(period, Hours { windows, days, zone }, seed))
+    }
+
+    /// Takes back what was stored.
+    pub fn stored(period: Duration, hours: Hours, seed: u64) -> Self {
+        // Of a period of nothing, which no version stores, there would be no end of moments.
+        Self { period: period.max(SHORTEST_PERIOD), hours, seed }
     }
 
     /// How often, in words of its own: there is one call in each.
@@ -265,7 +271,8 @@ fn gcd(a: i64, b: i64) -> i64 {
 impl TryFrom<Fields> for Random {
     type Error = Invalid;
     fn try_from(fields: Fields) -> Result<Self, Invalid> {
-        Self::new(fields.period, fields.window, fields.days, Zone::parse(&fields.tz)?, fields.seed)
+        let hours = Hours { windows: fields.window, days: fields.days, zone: Zone::parse(&fields.tz)? };
+        Ok(Self::stored(fields.period, hours, fields.seed))
     }
 }
 

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::{Bounds, Cron, Endpoint, JobId, NewJob, Outcome, Spec, State, Steer, Token, WorkerId, Zone};
+use crate::{Bounds, Cron, Days, Endpoint, Hours, JobId, NewJob, Outcome, Spec, State, Steer, Token, WorkerId, Zone};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -88,6 +88,24 @@ fn records_move_back_together() {
     let watch = right.watch.expect("a promise");
     assert_eq!((watch.since, watch.deadline), (NOW - HOUR, NOW - 10 * SECOND + HOUR));
     assert_eq!(watch.longest_ms, ms(HOUR), "no longer than the promise has run");
+}
+
+#[test]
+fn a_deadline_that_moves_back_stays_within_its_hours() {
+    // The clock was three days and an hour ahead, and showed an afternoon.
+    let evening: Time = "2026-06-01T18:00:00Z".parse().expect("a time");
+    let ahead = evening + 66 * HOUR;
+    let hours = Hours { windows: Some("09:00-17:00".parse().expect("a window")), days: Days::ALL, zone: Zone::UTC };
+    let sla = Sla::within(900 * SECOND, hours).expect("an SLA");
+    let mut wrong = job(every(SECOND), evening - HOUR);
+    wrong.state.watch = Some(Watch { deadline: sla.deadline(ahead), ..Watch::new(&sla, evening - HOUR) });
+    wrong.state.last_ok = Some(ahead);
+    wrong.spec_mut().sla = Some(sla);
+    called(&mut wrong.state, ahead);
+    let right = wrong.after_set_back(evening).expect("a change").state;
+    let deadline = right.watch.expect("a promise").deadline;
+    let opening: Time = "2026-06-02T09:15:00Z".parse().expect("a time");
+    assert!(deadline >= opening && deadline < opening + 90 * SECOND, "{deadline}");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Schedules as documents.
 
 use mongodb::bson::DateTime;
-use naptime_core::{Bounded, Bounds, Cron, Days, Exceptions, Invalid, Jitter, Pause, Random, Schedule, Windows, Zone};
+use naptime_core::{
+    Bounded, Bounds, Cron, Days, Exceptions, Hours, Invalid, Jitter, Pause, Random, Schedule, Windows, Zone,
+};
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +115,8 @@ fn parse(d: ScheduleDocument) -> std::result::Result<Schedule, Invalid> {
             Schedule::Cron(Cron::stored(&cron, Zone::parse(&tz)?, seed.map(i64::cast_unsigned)))
         }
         ScheduleDocument::Random { period_ms, window, days, tz, seed } => {
-            let (period, zone) = (duration(period_ms), Zone::parse(&tz)?);
-            Schedule::Random(Random::new(period, window, days, zone, seed.cast_unsigned())?)
+            let hours = Hours { windows: window, days, zone: Zone::parse(&tz)? };
+            Schedule::Random(Random::stored(duration(period_ms), hours, seed.cast_unsigned()))
         }
         ScheduleDocument::Once { at } => Schedule::Once { at: time(at) },
         ScheduleDocument::Bounded { schedule, from, until, except, pause, tz } => {

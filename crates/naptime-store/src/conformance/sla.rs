@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use naptime_core::worker::DEAD_AFTER;
 use naptime_core::{
-    Breach, Cause, Change, Claim, Edit, Heartbeat, Job, JobId, Lookback, Outcome, Run, Schedule, Settled, Spec,
-    Standing, Time,
+    Bounds, Breach, Cause, Change, Claim, Edit, Heartbeat, Job, JobId, Lookback, Outcome, Retry, Run, Schedule,
+    Settled, Spec, Standing, Time,
 };
 
 use super::Backend;
@@ -34,9 +34,9 @@ async fn claim<B: Backend>(case: &Case<B>, id: JobId) -> Claim {
 
 /// The end of a claim, with the breach that it ends. There was a worker all the time.
 fn settled(claim: &Claim, run: Run) -> Settled {
-    let then = claim.conclude(&run, None);
-    let breach = claim.job.breach_ended_by(&run, then, Some(Time::from_millis(0)));
-    Settled { breach, ..claim.settled(Some(run), then) }
+    let settled = claim.settled(Some(run.clone()), claim.conclude(&run, None));
+    let breach = claim.breach_ended_by(&settled, Some(Time::from_millis(0)));
+    Settled { breach, ..settled }
 }
 
 /// Calls the job. Returns the breach that this ends.
@@ -194,6 +194,31 @@ pub async fn an_edit_during_the_call_ends_the_breach_first<B: Backend>() {
     let found = ended(&case).await;
     assert_eq!(found.iter().map(|breach| breach.to).collect::<Vec<_>>(), [Some(edited.updated_at)]);
     check_standing(&case, &[job.id], &[(job.created_at, edited.updated_at)], &found).await;
+}
+
+pub async fn the_last_call_ends_a_breach_unless_an_edit_gives_further_ones<B: Backend>() {
+    let case = Case::<B>::new().await;
+    for is_edited in [false, true] {
+        let job = case
+            .add_changed(SECONDS, |new| {
+                let due = new.spec.schedule.first(case.store.now());
+                let bounds = Bounds { until: due, ..Bounds::none() };
+                new.spec.schedule = new.spec.schedule.clone().within(bounds).expect("one occurrence");
+                new.spec.sla = Some(SLA.into());
+                new.spec.retry = Retry::new(1, SECONDS).expect("a retry");
+            })
+            .await;
+        case.advance(2 * SLA).await;
+        let claim = case.claim_only(job.id).await;
+        if is_edited {
+            let schedule = job.spec.schedule.base().clone();
+            case.edit(job.id, Edit::Change(Change::schedule(schedule))).await;
+        }
+        case.settle(settled(&claim, run(&claim, Outcome::Failed))).await;
+        let of_job = |breaches: Vec<Breach>| breaches.iter().filter(|breach| breach.job == job.id).count();
+        let counts = (of_job(ended(&case).await), of_job(lasting(&case).await));
+        assert_eq!(counts, if is_edited { (0, 1) } else { (1, 0) }, "edited: {is_edited}");
+    }
 }
 
 pub async fn the_cause_is_told<B: Backend>() {

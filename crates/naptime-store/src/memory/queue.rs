@@ -130,8 +130,8 @@ impl State {
             let Some((deadline, job)) = self.jobs.change(settled.claim.job, settle) else { continue };
             held_over.extend(job.held_over(settled));
             let Some(deadline) = deadline else { continue };
-            // Where an edit has set another deadline meanwhile, it has ended the breach too.
-            breaches.extend(settled.breach.clone().filter(|breach| Some(breach.from) == deadline));
+            let after = job.state.watch.map(|watch| watch.deadline);
+            breaches.extend(settled.breach.clone().filter(|breach| breach.was_ended(deadline, after)));
         }
         self.sla.keep(&breaches, None, now, self.retention);
         held_over

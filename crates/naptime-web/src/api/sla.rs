@@ -7,7 +7,7 @@ use naptime_core::{Breach, Cause, JobId, Lookback, Standing, Time};
 use naptime_store::{Breached, JobSummary, PageRef};
 use serde::Serialize;
 
-use super::view::{Items, PromiseView};
+use super::view::{Items, SlaFieldView};
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::query::{ApiId, Query};
@@ -29,7 +29,7 @@ struct SlaView {
 
 #[derive(Serialize)]
 struct EndpointSlaView {
-    sla: Option<PromiseView>,
+    sla: Option<SlaFieldView>,
     /// None where no promise runs.
     met: Option<bool>,
     /// From when the promise runs, and when the next successful call must have ended.
@@ -69,7 +69,7 @@ struct Whose {
     /// Null once it is deleted and forgotten.
     url: Option<String>,
     name: Option<String>,
-    sla: Option<PromiseView>,
+    sla: Option<SlaFieldView>,
 }
 
 impl Shares {
@@ -118,7 +118,7 @@ pub(super) async fn endpoint(State(app): State<Shared>, ApiId(id): ApiId, query:
         tokio::try_join!(app.store.standing_of(&job), app.lasting_breach(&job), app.store.breaches(Some(id), &page))?;
     let now = app.now();
     let view = EndpointSlaView {
-        sla: job.spec.sla.as_ref().map(PromiseView::of),
+        sla: job.spec.sla.as_ref().map(SlaFieldView::of),
         met: standing.is_some().then_some(lasting.is_none()),
         since: job.state.watch.map(|watch| watch.since),
         deadline: job.state.watch.map(|watch| watch.deadline),
@@ -146,7 +146,7 @@ fn with_endpoint(breached: &Breached, now: Time) -> BreachView {
         id: breached.breach.job,
         url: job.map(|job| job.endpoint.to_string()),
         name: job.map(|job| job.name.clone()),
-        sla: job.and_then(|job| job.sla.as_ref()).map(PromiseView::of),
+        sla: job.and_then(|job| job.sla.as_ref()).map(SlaFieldView::of),
     };
     BreachView { endpoint: Some(whose), ..plain(&breached.breach, now) }
 }

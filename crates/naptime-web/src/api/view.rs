@@ -45,7 +45,7 @@ pub(super) struct Common {
     held: bool,
     last: Option<EndedView>,
     last_ok: Option<Time>,
-    sla: Option<PromiseView>,
+    sla: Option<SlaFieldView>,
     name: String,
     tags: Vec<String>,
     rev: i64,
@@ -120,7 +120,7 @@ pub(super) struct RetryView {
 /// An SLA as the API takes it.
 #[derive(Serialize)]
 #[serde(untagged)]
-pub(super) enum PromiseView {
+pub(super) enum SlaFieldView {
     Always(String),
     Within {
         every: String,
@@ -186,7 +186,7 @@ pub(super) struct WorkerView {
     trouble: Option<String>,
 }
 
-impl PromiseView {
+impl SlaFieldView {
     pub(super) fn of(sla: &Sla) -> Self {
         let every = duration::show(sla.every());
         match sla.hours() {
@@ -220,7 +220,7 @@ pub(super) fn summary(job: &JobSummary, now: Time) -> Common {
         held: job.called_at.is_some_and(|at| at <= now),
         last: job.last.as_ref().map(last),
         last_ok: job.last_ok,
-        sla: job.sla.as_ref().map(PromiseView::of),
+        sla: job.sla.as_ref().map(SlaFieldView::of),
         name: job.name.clone(),
         tags: job.tags.clone(),
         rev: job.rev.0,

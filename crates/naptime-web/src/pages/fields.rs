@@ -157,6 +157,14 @@ impl Fields {
                 object.insert(outer.to_owned(), Value::Null);
             }
         }
+        // An `every` without bounds has no zone. Whoever typed one meant that the hours go by it.
+        if let Some(Value::Object(sla)) = object.get_mut("sla")
+            && ["within", "days"].iter().any(|part| sla.get(*part).is_some_and(|said| !said.is_null()))
+            && self.is_blank("sla.tz")
+            && !self.is_blank("tz")
+        {
+            sla.insert("tz".to_owned(), self.text("tz").into());
+        }
         Value::Object(object)
     }
 

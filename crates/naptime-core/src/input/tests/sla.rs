@@ -107,6 +107,7 @@ fn faults_of_an_sla_are_at_their_fields() {
     };
     let missing = "how often it is to be called well is missing; write it like 15m";
     check(json!({"within": "9-17"}), &[("sla.every", "missing", missing)]);
+    check(json!({"every": null, "within": "9-17"}), &[("sla.every", "missing", missing)]);
     check(
         json!({"every": "15m", "tz": "UTC"}),
         &[("sla.tz", "conflict", "a time zone goes with hours or days, and none are said")],
@@ -131,7 +132,11 @@ fn faults_of_an_sla_are_at_their_fields() {
     );
     check(
         json!(true),
-        &[("sla", "wrong_type", "`sla` must be a duration like \"5m\", or milliseconds, not true or false")],
+        &[(
+            "sla",
+            "wrong_type",
+            "`sla` must be a duration like \"5m\", or an object of `every`, `within`, `days` and `tz`, not true or false",
+        )],
     );
 }
 
@@ -142,10 +147,12 @@ fn an_sla_in_hours_is_held_against_the_calls_in_them() {
         read(json!({"cron": cron, "tz": "Europe/Berlin"}), sla).err().map(|faults| faults[0].2.clone())
     };
     let met = |cron: &str, every: &str, within: &str, days: &str| assert_eq!(fault(cron, every, within, days), None);
-    let broken = |cron: &str, every: &str, within: &str, days: &str, hours: &str, gap: &str| {
-        let expect =
-            format!("within {hours}, Europe/Berlin, calls can be {gap} apart, so an SLA of {every} could not be met");
-        assert_eq!(fault(cron, every, within, days), Some(expect), "{cron}");
+    let broken = |cron: &str, every: &str, within: &str, days: &str, gap: &str| {
+        let detail = fault(cron, every, within, days).unwrap_or_default();
+        assert!(
+            detail.contains(gap) && detail.ends_with(&format!("so an SLA of {every} could not be met")),
+            "{cron}: {detail}"
+        );
     };
     // The night and the weekend do not count.
     met("*/15 9-16 * * 1-5", "15m", "9-17", "mon-fri");
@@ -153,16 +160,42 @@ fn an_sla_in_hours_is_held_against_the_calls_in_them() {
     met("0 12 * * 1-5", "8h", "9-17", "mon-fri");
     met("0 20,1 * * *", "12h", "20-8", "daily");
     // But the hours without a call do: at their start, at their end, or all of them.
-    broken("*/15 10-16 * * 1-5", "15m", "9-17", "mon-fri", "09:00-17:00, Mon-Fri", "1h");
-    broken("*/5 8-15 * * 1-5", "10m", "9-17", "mon-fri", "09:00-17:00, Mon-Fri", "1h 5m");
-    broken("*/15 9-11,13-16 * * 1-5", "15m", "9-17", "mon-fri", "09:00-17:00, Mon-Fri", "1h 15m");
-    broken("*/15 9-16 * * 1-5", "15m", "9-17", "mon-sat", "09:00-17:00, Mon-Sat", "2d");
-    broken("*/15 9-16 * 1-11 1-5", "15m", "9-17", "mon-fri", "09:00-17:00, Mon-Fri", "31d");
+    broken(
+        "*/15 10-16 * * 1-5",
+        "15m",
+        "9-17",
+        "mon-fri",
+        "within 09:00-17:00, Mon-Fri, Europe/Berlin, calls can be 1h apart",
+    );
+    broken("*/5 8-15 * * 1-5", "10m", "9-17", "mon-fri", "Berlin, calls can be 1h 5m apart");
+    broken("*/15 9-11,13-16 * * 1-5", "15m", "9-17", "mon-fri", "Berlin, calls can be 1h 15m apart");
+    broken(
+        "*/15 9-16 * * 1-5",
+        "15m",
+        "9-17",
+        "mon-sat",
+        "Berlin, there can be no call at all (calls can be 2d 1h apart)",
+    );
+    broken("*/15 9-16 * 1-11 1-5", "15m", "9-17", "mon-sat", "there can be no call at all (calls can be 31d apart)");
+    // Spread by the id of the endpoint, a call may come at any time.
+    let spread = read(json!({"every": "1h"}), json!({"every": "30m", "within": "9:00-9:30"})).unwrap_err();
+    assert_eq!(spread[0].1, "shorter_than_period");
+    // Dates count whenever they come, and on whichever weekday.
+    for date in ["2027-06-01", "2031-01-06..2031-01-09", "12-25", "12-26", "02-29"] {
+        let timing = json!({"cron": "*/15 9-16 * * 1-5", "tz": "Europe/Berlin", "except": date});
+        let sla = |every: &str| json!({"every": every, "within": "9-17", "days": "mon-fri"});
+        let told = read(timing, sla("15m")).expect_err(date);
+        assert!(told[0].2.contains("there can be no call at all"), "{date}: {}", told[0].2);
+    }
+    let saturday = json!({"cron": "*/15 9-16 * * 1-5", "tz": "Europe/Berlin", "except": "2027-06-05"});
+    assert!(read(saturday, json!({"every": "15m", "within": "9-17", "days": "mon-fri"})).is_ok());
     // A change of the schedule breaks it, too.
     let old = json!({"every": "15m", "within": "9-17", "days": "mon-fri"});
     let old = job(with(minimal(), json!({"sla": old})));
     assert_eq!(change(json!({"every": "20m"}), &old).unwrap_err(), [("every".to_owned(), "longer_than_sla")]);
-    assert!(change(json!({"except": "17:00-09:00, sat-sun"}), &old).is_ok());
+    assert!(change(json!({"except": "daily 17:00-09:00, sat-sun"}), &old).is_ok());
+    assert!(change(json!({"pause": {"note": "a move"}}), &old).is_ok());
+    assert_eq!(change(json!({"sla": {"every": null}}), &old).unwrap_err(), [("sla.every".to_owned(), "missing")]);
     assert_eq!(change(json!({"except": "12-25"}), &old).unwrap_err(), [("except".to_owned(), "longer_than_sla")]);
 }
 

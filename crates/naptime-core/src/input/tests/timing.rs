@@ -71,8 +71,8 @@ fn faults_of_bounds_are_at_their_fields() {
         assert_eq!(faults, expect, "{pairs:?}");
     };
     let every = ("every", "5m");
-    let conflict =
-        "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`";
+    let conflict = "`tz` goes with `cron` and `random`, and with `every` if there is `from`, `until`, `except` or `pause`; the hours of \
+         an SLA have a zone of their own";
     check(&[every, ("tz", "UTC")], &[("tz", "conflict", conflict)]);
     check(&[every, ("tz", "UTC"), ("except", "-")], &[("tz", "conflict", conflict)]);
     let not_a_time = "`soon` is not a time; write it like 2030-01-31T09:00:00Z";

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use super::Bounded;
 use super::piece::Piece;
-use super::{Bounded, MILLISECOND, SAMPLED_FROM};
 use crate::Time;
+use crate::schedule::{MILLISECOND, SAMPLED_FROM, YEAR};
 
 const DAY: Duration = Duration::from_secs(86_400);
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
 /// The most gaps that are measured, in the order of time.
 const MAX_MEASURED: usize = 1_000;
-const MILLIS_PER_MINUTE: i64 = 60_000;
 
 impl Bounded {
     /// The longest time between two occurrences that have an exception with occurrences of the plain schedule between
@@ -20,9 +19,8 @@ impl Bounded {
         let longest_between = |from, until| self.longest_between(from, until, usual_gap);
         let start = self.bounds.from.unwrap_or(SAMPLED_FROM);
         let mut longest = longest_between(start, start + YEAR);
-        for first_minute in self.bounds.except.starts_of_dates(start.millis() / MILLIS_PER_MINUTE) {
+        for date in self.bounds.except.dates().chain(self.bounds.except.yearly_after(start)) {
             // By the clock; no zone is a day from UTC. Weekdays that adjoin are seen whole.
-            let date = Time::from_millis(first_minute * MILLIS_PER_MINUTE);
             longest = longest.max(longest_between(start.max(date - 15 * DAY), date + 2 * DAY));
         }
         longest

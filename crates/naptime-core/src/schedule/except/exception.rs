@@ -43,6 +43,7 @@ pub(super) enum Named {
     Dates,
     Weekdays,
     Part,
+    PartOfAllDays,
     PartOfWeekdays,
 }
 
@@ -95,11 +96,18 @@ fn read_dates(item: &str) -> Result<Exception, Invalid> {
             Err(half_dated(&format!("{first}..{last}"), &format!("{year}-{first}..{last}")))
         }
         ([1..=2, 1..=2], [from, to]) => {
-            let detail = format!(
-                "`{item}` may be a date or a part of the day; write {from:0>2}-{to:0>2} for the date, or \
-                 {from:0>2}:00-{to:0>2}:00"
-            );
-            Err(fault("ambiguous", detail))
+            let (date, part) = (format!("{from:0>2}-{to:0>2}"), format!("{from:0>2}:00-{to:0>2}:00"));
+            let is_date = MonthDay::read(&date.split('-').collect::<Vec<_>>()).is_ok();
+            match (is_date, Window::read(&part).is_ok()) {
+                (true, true) => {
+                    let detail =
+                        format!("`{item}` may be a date or a part of the day; write {date} for the date, or {part}");
+                    Err(fault("ambiguous", detail))
+                }
+                (true, false) => Err(fault("not_an_exception", format!("`{item}` is written {date}"))),
+                (false, true) => Err(fault("not_an_exception", format!("`{item}` is written {part}"))),
+                (false, false) => Err(not_an_exception(item)),
+            }
         }
         _ => Err(not_an_exception(item)),
     }
@@ -120,8 +128,7 @@ fn read_weekly(item: &str) -> Result<(Exception, Named), Invalid> {
         return Ok((Exception::Weekly { days, window: Window::DAY }, Named::Weekdays));
     };
     if let [date, _, ..] = words[start..]
-        && date.contains('-')
-        && date.chars().all(|c| c.is_ascii_digit() || c == '-')
+        && read_dates(date).is_ok()
     {
         let (item, date) = (excerpt(item, 40), excerpt(date, 40));
         let detail =
@@ -138,7 +145,10 @@ fn read_weekly(item: &str) -> Result<(Exception, Named), Invalid> {
         ([], []) if end == words.len() => None,
         ([], days) | (days, []) => {
             let days = Days::parse_list([&*days.join(" ")]);
-            Some(days.map_err(|invalid| Invalid { field: "except".into(), ..invalid })?)
+            Some(days.map_err(|invalid| {
+                let what = invalid.detail.split(';').next().unwrap_or_default();
+                fault("not_an_exception", format!("{what}; {FORMS}"))
+            })?)
         }
         _ => return Err(not_an_exception(item)),
     };
@@ -147,7 +157,11 @@ fn read_weekly(item: &str) -> Result<(Exception, Named), Invalid> {
         "not_a_window" if !item.contains('-') => not_an_exception(item),
         _ => Invalid { field: "except".into(), ..invalid },
     })?;
-    let named = if days.is_some() { Named::PartOfWeekdays } else { Named::Part };
+    let named = match days {
+        None => Named::Part,
+        Some(Days::ALL) => Named::PartOfAllDays,
+        Some(_) => Named::PartOfWeekdays,
+    };
     Ok((Exception::Weekly { days: days.unwrap_or(Days::ALL), window }, named))
 }
 
@@ -225,9 +239,14 @@ impl Exception {
         matches!(self, Self::Weekly { .. })
     }
 
-    /// Whether it is a part of all days, or of some.
-    pub(super) fn is_part(&self, of_some: bool) -> bool {
-        matches!(self, Self::Weekly { days, .. } if (*days != Days::ALL) == of_some)
+    /// Whether it is a part of every day.
+    pub(super) fn is_part_of_all_days(&self) -> bool {
+        matches!(self, Self::Weekly { days: Days::ALL, .. })
+    }
+
+    /// Whether it is a part of some weekdays.
+    pub(super) fn is_part_of_some_days(&self) -> bool {
+        self.is_weekly() && !self.is_part_of_all_days()
     }
 
     /// Whether it comes each year, and holds on that day of a year that has no February 29.

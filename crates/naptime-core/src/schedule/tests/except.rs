@@ -39,7 +39,10 @@ fn parts_of_the_day_are_read_with_and_without_weekdays() {
     check("mon wed 9-17", Ok("Mon Wed 09:00-17:00"));
     check("daily 01:00-03:00", Ok("01:00-03:00"));
     check("sat, sun", Ok("Sat 00:00-24:00, Sun 00:00-24:00"));
-    check("weekend, 01:00-03:00", Ok("Sat-Sun 00:00-24:00, daily 01:00-03:00"));
+    check("weekend, daily 01:00-03:00", Ok("Sat-Sun 00:00-24:00, daily 01:00-03:00"));
+    check("daily 01:00-03:00, sat", Ok("01:00-03:00, Sat 00:00-24:00"));
+    check("daily 01:00-03:00, 05:00-06:00", Ok("01:00-03:00, 05:00-06:00"));
+    check("9-17 on mon-fri", Ok("Mon-Fri 09:00-17:00"));
     check("sat 01:00-03:00, daily 05:00-06:00", Ok("Sat 01:00-03:00, daily 05:00-06:00"));
     check("05:00-06:00, sat 01:00-03:00", Ok("05:00-06:00, Sat 01:00-03:00"));
     // As it was stored once.
@@ -89,6 +92,21 @@ fn says_what_is_wrong() {
         "`05:00-06:00` may be of every day or go with `sat 01:00-03:00`; write `daily 05:00-06:00` for every day, or the \
          weekdays before each part",
     );
+    for (items, bare, part) in
+        [("mon-fri, 01:00-03:00", "mon-fri", "01:00-03:00"), ("01:00-03:00, sat", "sat", "01:00-03:00")]
+    {
+        let detail = format!(
+            "`{bare}` may be the whole day or go with `{part}`; write `{bare} 00:00-24:00` for the whole day, or all days of \
+             a window with blanks between, like `mon wed 01:00-03:00`"
+        );
+        fault(items, "ambiguous", &detail);
+    }
+    fault("22-2", "not_an_exception", "`22-2` is written 22:00-02:00");
+    fault("0-24", "not_an_exception", "`0-24` is written 00:00-24:00");
+    fault("1-1", "not_an_exception", "`1-1` is written 01-01");
+    for (item, word) in [("UTC 9:00-10:00", "UTC"), ("not 12:00-13:00", "not")] {
+        fault(item, "not_an_exception", &format!("`{word}` is not a weekday; {forms}"));
+    }
     fault("9-17", "ambiguous", "`9-17` may be a date or a part of the day; write 09-17 for the date, or 09:00-17:00");
     fault(
         "mon, wed 01:00-03:00",
@@ -109,12 +127,8 @@ fn says_what_is_wrong() {
     );
     fault("mon 01:00-25:00", "not_a_window", "`25:00` is not a time of day; write it like 09:00, 9 or 9am");
     fault("01:00-01:00", "no_length", "`01:00-01:00` has no length; write 00:00-24:00 for the whole day");
-    fault(
-        "mo-fry 01:00-03:00",
-        "not_a_weekday",
-        "`fry` is not a weekday; write mon-fri, sat, weekend or 1-5 (1 is Monday, 7 Sunday)",
-    );
-    fault("01:00-03:00 on", "empty", "no weekday is named; write them like mon-fri or sat, sun");
+    fault("mo-fry 01:00-03:00", "not_an_exception", &format!("`fry` is not a weekday; {forms}"));
+    fault("01:00-03:00 on", "not_an_exception", &format!("no weekday is named; {forms}"));
     let many = vec!["12-25"; 101].join(",");
     fault(&many, "too_many", "101 exceptions are too many; there may be up to 100");
 }

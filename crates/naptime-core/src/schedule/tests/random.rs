@@ -40,7 +40,7 @@ fn says_what_is_wrong() {
     let none = "no weekday is named; write them like mon-fri or sat, sun";
     check(HOUR, "", ",", Err(("days", "empty", none)));
     let narrow = r#"{"random":{"period":"2h","window":"09:00-10:00","days":"Mon","tz":"UTC","seed":1}}"#;
-    assert!(serde_json::from_str::<Schedule>(narrow).is_err());
+    assert!(serde_json::from_str::<Schedule>(narrow).is_ok(), "what was stored once stays readable");
 }
 
 #[test]

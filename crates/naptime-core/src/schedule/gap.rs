@@ -1,0 +1,178 @@
+//! How far apart occurrences are, at least and at most.
+
+use std::time::Duration;
+
+use super::{Hours, MILLISECOND, SAMPLED_FROM, Schedule, Windows, YEAR};
+use crate::Time;
+
+/// The occurrences that tell how close they are to each other.
+const SAMPLE: usize = 100;
+/// What a search may cost, in steps of about a microsecond. A pattern that comes each minute is looked through for a
+/// year; of what is slow to look through, or comes each second, less than that is.
+const BUDGET: u64 = 300_000;
+/// How many years a date of each year is looked at: in so many it falls on every weekday.
+const YEARS: u32 = 12;
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Schedule {
+    /// How close two occurrences are, of a sample, in full seconds; zero if there are no two.
+    pub(crate) fn closest(&self) -> Duration {
+        let times = self.upcoming(SAMPLED_FROM, SAMPLE);
+        times.windows(2).map(|pair| seconds(pair[0], pair[1])).min().unwrap_or_default()
+    }
+
+    /// How far apart two occurrences are at most, in a year and around the dates of its exceptions, in full seconds. What
+    /// is not longer than `at_least` is not looked for; that is the least it returns. A pause counts for nothing.
+    ///
+    /// Of some `hours`, a gap counts from their start at the earliest and to their end at the latest; one that has all of
+    /// a stretch of them counts to the next occurrence.
+    pub(crate) fn longest_gap(&self, hours: Option<&Hours>, at_least: Duration) -> Duration {
+        let resumed = self.resumed();
+        let search = |schedule| Search { schedule, at_least, longest: at_least, budget: BUDGET };
+        if let Some(hours) = hours {
+            let mut year = search(&resumed);
+            year.hours(hours, SAMPLED_FROM, SAMPLED_FROM + YEAR);
+            if matches!(resumed.base(), Self::Every { .. }) && !resumed.is_aligned() {
+                year.longest = year.longest.max(resumed.base().any_gap());
+            }
+            let mut dates = search(&resumed);
+            dates.hours_of_dates(hours);
+            return year.longest.max(dates.longest);
+        }
+        let base = resumed.base();
+        let longest = match base {
+            Self::Every { .. } => at_least,
+            _ => {
+                let mut year = search(base);
+                year.gaps(base.first(SAMPLED_FROM), SAMPLED_FROM + YEAR, None);
+                year.longest
+            }
+        };
+        longest.max(base.any_gap()).max(resumed.longest_exception())
+    }
+
+    /// How far apart occurrences can be whatever the id of the job, so that an SLA is not kept by luck.
+    fn any_gap(&self) -> Duration {
+        match self {
+            Self::Every { period, jitter, .. } => *period + jitter.map_or(Duration::ZERO, |jitter| jitter.within),
+            // Early in one period and late in the next.
+            Self::Random(random) => random.period() * 2,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// What it costs to find the first occurrence after a time, in steps of about a microsecond.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Every { .. } | Self::Cron(_) | Self::Once { .. } => 1,
+            Self::Random(random) => cost(random.windows()),
+            Self::Bounded(bounded) => bounded.base().cost() + bounded.bounds().except.len() as u64 / 5,
+        }
+    }
+}
+
+/// A search for the longest gap between occurrences.
+struct Search<'a> {
+    schedule: &'a Schedule,
+    /// What is not longer is not looked for.
+    at_least: Duration,
+    /// The longest so far.
+    longest: Duration,
+    /// What it may still cost.
+    budget: u64,
+}
+
+impl Search<'_> {
+    /// The gaps within the hours between two times.
+    fn hours(&mut self, hours: &Hours, from: Time, until: Time) {
+        // Before its first occurrence nothing is promised.
+        let Some(begin) = self.schedule.first(SAMPLED_FROM) else { return };
+        let mut at = from.max(begin);
+        while let Some((open, close)) = hours.stretch(at).filter(|(open, _)| *open < until) {
+            if !self.pays(cost(hours.windows.as_ref()) + self.schedule.cost()) {
+                return;
+            }
+            let open = open.max(begin);
+            match self.schedule.first(open - MILLISECOND) {
+                Some(next) if next < close => self.gaps(Some(open), close, Some(close)),
+                // Nothing is promised in hours that are shorter than the gap may be.
+                Some(next) if close.since(open) >= self.at_least => {
+                    self.longest = self.longest.max(seconds(open, next));
+                }
+                Some(_) => {}
+                None => return,
+            }
+            at = close;
+        }
+    }
+
+    /// The gaps within the hours around the dates of exceptions. Those of each year fall on other weekdays each time.
+    fn hours_of_dates(&mut self, hours: &Hours) {
+        let Some(bounds) = self.schedule.bounds() else { return };
+        let from = bounds.from.unwrap_or(SAMPLED_FROM);
+        let yearly = (0..YEARS).flat_map(|year| bounds.except.yearly_after(from + YEAR * year));
+        let dates: Vec<Time> = bounds.except.dates().chain(yearly).collect();
+        for date in dates {
+            // By the clock; no zone is a day from UTC. The hours of a date may be those of the week after it.
+            self.hours(hours, date - DAY, date + 8 * DAY);
+        }
+    }
+
+    /// The gaps that end after `at` and begin before `until`. None lasts longer than to `close`.
+    fn gaps(&mut self, at: Option<Time>, until: Time, close: Option<Time>) {
+        let Some(mut at) = at else { return };
+        while at < until && self.pays(2 * self.schedule.cost()) {
+            // A gap longer than `longest` that begins at `at` or later ends at `next` or later, so none is passed over.
+            let Some(next) = self.schedule.first(at + self.longest) else { return };
+            let end = close.map_or(next, |close| close.min(next));
+            let before_end = self.schedule.first(end - self.longest - MILLISECOND);
+            if before_end.is_none_or(|before| before >= end) {
+                let last = self.schedule.last_between(at, end).unwrap_or(at);
+                self.longest = self.longest.max(seconds(last, end));
+            }
+            at = next;
+        }
+    }
+
+    /// Takes the cost of what is to be done next, if there is enough left.
+    fn pays(&mut self, cost: u64) -> bool {
+        let left = self.budget.checked_sub(cost);
+        self.budget = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
+/// What it costs to find where the windows of a day are.
+fn cost(windows: Option<&Windows>) -> u64 {
+    10 + 5 * windows.map_or(1, |windows| windows.as_slice().len() as u64)
+}
+
+/// From one time to another, in full seconds.
+fn seconds(from: Time, to: Time) -> Duration {
+    Duration::from_secs(to.since(from).as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Days, Random, Zone};
+
+    #[test]
+    fn a_search_ends_with_its_budget() {
+        let windows: Windows = "00:00-00:30, 12:00-12:30".parse().expect("windows");
+        let hours = Hours { windows: Some(windows.clone()), days: Days::ALL, zone: Zone::UTC };
+        let minutely = Duration::from_secs(60);
+        let random = Random::new(minutely, Some(windows), Days::ALL, Zone::UTC, 7).expect("a random");
+        let schedule = Schedule::Random(random);
+        let longest = |budget| {
+            let mut search = Search { schedule: &schedule, at_least: minutely, longest: minutely, budget };
+            search.hours(&hours, SAMPLED_FROM, SAMPLED_FROM + YEAR);
+            (search.longest, search.budget)
+        };
+        // Not enough for one stretch; for some of them; for a year.
+        assert_eq!(longest(39), (minutely, 0));
+        let [(some, left), (all, left_of_all)] = [longest(2_000), longest(10_000_000)];
+        assert!(some > minutely && left == 0, "{some:?}, {left} left");
+        assert!(all > some && left_of_all > 0, "{all:?}, {left_of_all} left");
+    }
+}
