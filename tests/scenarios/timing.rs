@@ -227,7 +227,8 @@ async fn missed_calls_are_made_or_skipped_as_was_said(start: Start) {
         })
         .await
     };
-    let missed = async |path: &str| web.get(path).await.value()["counters"]["missed"].as_u64().unwrap();
+    let counted = async |path: &str, what: &str| web.get(path).await.value()["counters"][what].as_u64().unwrap();
+    let missed = async |path: &str| counted(path, "missed").await;
     // Each with its own time, oldest first, and each once.
     let called = caught_up(&all).await;
     assert!(called.windows(2).all(|pair| pair[1] - pair[0] == 1_000), "{called:?}");
@@ -239,8 +240,12 @@ async fn missed_calls_are_made_or_skipped_as_was_said(start: Start) {
         assert!(longest(&dues) >= 3, "{path}: {dues:?}");
         assert!(missed(path).await >= 2, "{path}: {dues:?}");
     }
-    let shown = web.get(&all.replacen("/api", "", 1)).await.text;
-    assert!(shown.contains("all calls missed"), "{shown}");
+    // Those that the endpoint's own rule skipped are told apart.
+    assert_eq!((counted(&two, "late").await, counted(&latest, "late").await), (0, 0));
+    assert!(counted(&late, "late").await >= 2);
+    let shown = async |path: &str| web.get(&path.replacen("/api", "", 1)).await.text;
+    assert!(shown(&all).await.contains("all calls missed"));
+    assert!(shown(&late).await.contains("of them too late") && !shown(&latest).await.contains("too late"));
 }
 
 /// The moments that a page shows.

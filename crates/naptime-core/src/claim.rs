@@ -184,8 +184,14 @@ impl Job {
                     state.ended_at = (due.is_none() && is_once).then_some(now);
                 }
             }
-            Then::Skip { due, missed: skipped } if same_plan => (state.due, base, missed) = (due, due, skipped),
-            Then::Skip { .. } => missed = u64::from(lock.left),
+            Then::Skip { due, missed: skipped } => {
+                if same_plan {
+                    (state.due, base, missed) = (due, due, skipped);
+                } else {
+                    missed = u64::from(lock.left);
+                }
+                state.counters.late += missed;
+            }
             Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
             Then::Retry { .. } => done = 1,
             Then::Keep => {}

@@ -201,6 +201,9 @@ pub struct Counters {
     pub settled: u64,
     /// Occurrences that were never called: skipped because it was too late, or dropped by an edit.
     pub missed: u64,
+    /// Those of them that would have left later than the endpoint allows.
+    #[serde(default)]
+    pub late: u64,
     /// Runs, manual calls and further attempts included, lost claims not.
     pub runs: u64,
     /// Runs that ended well.

@@ -59,7 +59,7 @@ pub async fn retry_pauses_the_same_occurrence<B: Backend>() {
     case.settle_ok(&second).await;
     let job = case.get(job.id).await;
     assert_eq!(job.state.attempt, 0);
-    assert_eq!(job.state.counters, Counters { settled: 1, missed: 0, runs: 2, ok: 1 });
+    assert_eq!(job.state.counters, Counters { settled: 1, runs: 2, ok: 1, ..Counters::default() });
     assert_eq!(case.runs(job.id).await.len(), 2);
 }
 
@@ -73,7 +73,7 @@ pub async fn keep_leaves_what_is_due<B: Backend>() {
     assert!(settled.run.is_some_and(|run| run.manual));
     let after = case.get(job.id).await;
     assert_eq!((after.state.due, after.state.claim_at, after.state.asked_at), (job.state.due, job.state.due, None));
-    assert_eq!(after.state.counters, Counters { settled: 0, missed: 0, runs: 1, ok: 1 });
+    assert_eq!(after.state.counters, Counters { runs: 1, ok: 1, ..Counters::default() });
     assert!(case.runs(job.id).await[0].manual);
 }
 

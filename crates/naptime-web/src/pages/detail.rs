@@ -202,10 +202,14 @@ fn state(job: &Job, now: Time) -> Markup {
 fn counters(job: &Job) -> Markup {
     let counters = job.state.counters;
     let well = (counters.runs > 0).then(|| counters.ok as f64 / counters.runs as f64);
+    let missed = match counters.late {
+        0 => "occurrences not called".to_owned(),
+        late => format!("occurrences not called, {} of them too late", format::count(late)),
+    };
     html! {
         dl.tiles {
             (tile("Settled", &format::count(counters.settled), "occurrences called"))
-            (tile("Missed", &format::count(counters.missed), "occurrences not called"))
+            (tile("Missed", &format::count(counters.missed), &missed))
             (tile("Runs", &format::count(counters.runs), "all attempts"))
             (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
         }
