@@ -8,7 +8,7 @@ use naptime_tests::target::{Answer, Target};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::web::{SOON, Web, escaped, on_both_stores};
+use super::web::{SOON, Web, on_both_stores};
 
 on_both_stores!(
     round_times_are_set_kept_and_given_up,
@@ -143,7 +143,11 @@ async fn an_event_makes_an_endpoint_on_round_times(start: Start) {
     assert!(edit.contains("name=\"then.upsert.align\" value=\"true\" checked"), "{edit}");
     let faulty = [&form[..6], &[("then.upsert.cron", "@daily"), ("then.upsert.align", "true")]].concat();
     let faulty = web.form("/rules/new", &faulty).await;
-    assert!(faulty.status == 422 && faulty.text.contains(&escaped("`align` goes with `every`")), "{}", faulty.text);
+    assert!(
+        faulty.status == 422 && faulty.text.contains("On round times goes with Period, not with Pattern"),
+        "{}",
+        faulty.text
+    );
 }
 
 /// What the preview of a form says, once it counts `others`.

@@ -31,15 +31,17 @@ pub use pool::read_pool;
 pub use rule::read_rule;
 pub use timing::BOUNDS;
 
-use crate::{AllowedNetworks, Change, Invalid, Job, JobId, NewJob, Request, Retry, Schedule, Spec};
+use crate::{AllowedNetworks, Change, Invalid, Job, JobId, NewJob, Request, Retry, Schedule, Spec, Time};
 
-/// What the settings say of input.
+/// What the settings and the time say of input.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
     /// The networks that may be called beside the public internet.
     pub networks: &'a AllowedNetworks,
     /// The shortest period.
     pub min_period: Duration,
+    /// When it is read: what is over counts for nothing, and `in` is counted from then.
+    pub now: Time,
 }
 
 /// The fields that say when an endpoint is called.
@@ -109,7 +111,7 @@ fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Resu
     let active = fields.switch("active");
     let spec = spec.map(|spec| Spec { sla, steer, misfire, ..spec });
     if let Some(spec) = &spec {
-        sla::check(&mut fields, spec, old);
+        sla::check(&mut fields, spec, old, limits.now);
     }
     fields.finish("an endpoint", spec).map(|spec| (spec, active))
 }

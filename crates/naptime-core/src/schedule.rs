@@ -144,6 +144,12 @@ impl Schedule {
         bounded.resumed()
     }
 
+    /// The same without its pause, and without exceptions that are over at `now`.
+    fn lasting(&self, now: Time) -> Self {
+        let Self::Bounded(bounded) = self else { return self.clone() };
+        bounded.lasting(now)
+    }
+
     /// From when it may have occurrences: `now`, or later if `from` or a pause says so.
     pub fn begins(&self, now: Time) -> Time {
         self.bounds().and_then(Bounds::begins).map_or(now, |begins| begins.max(now))

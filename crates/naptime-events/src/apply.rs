@@ -265,7 +265,7 @@ impl Applier {
 #[async_trait]
 impl Handler for Applier {
     async fn handle(&self, event: &Event) -> Handled {
-        let limits = Limits { networks: &self.networks, min_period: self.min_period };
+        let limits = Limits { networks: &self.networks, min_period: self.min_period, now: self.store.now() };
         match apply(self.store.as_ref(), limits, event).await {
             Ok(done) => {
                 for done in &done {

@@ -150,7 +150,7 @@ fn not_blank(field: &'static str, text: &str) -> Result<(), Invalid> {
 mod tests {
     use std::time::Duration;
 
-    use naptime_core::AllowedNetworks;
+    use naptime_core::{AllowedNetworks, Time};
     use serde_json::json;
 
     use super::*;
@@ -163,7 +163,8 @@ mod tests {
 
     fn faults(rule: &Rule) -> Vec<(String, &'static str)> {
         let networks = AllowedNetworks::public_only();
-        let checked = check(rule, Limits { networks: &networks, min_period: Duration::from_secs(1) });
+        let checked =
+            check(rule, Limits { networks: &networks, min_period: Duration::from_secs(1), now: Time::from_millis(0) });
         checked.err().into_iter().flatten().map(|fault| (fault.field.into_owned(), fault.code)).collect()
     }
 

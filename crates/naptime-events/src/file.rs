@@ -39,7 +39,7 @@ pub fn read_rules(file: Value, limits: Limits<'_>) -> Result<Vec<Rule>, Vec<Inva
 mod tests {
     use std::time::Duration;
 
-    use naptime_core::AllowedNetworks;
+    use naptime_core::{AllowedNetworks, Time};
     use serde_json::json;
 
     use super::*;
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_file_is_read_as_a_whole() {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: Duration::from_secs(1) };
+        let limits = Limits { networks: &networks, min_period: Duration::from_secs(1), now: Time::from_millis(0) };
         let one = json!({"name": "a", "event": "e", "then": "delete"});
         assert_eq!(read_rules(json!([one]), limits).unwrap().len(), 1);
         let check = |file: Value, expect: &[&str]| {

@@ -196,6 +196,6 @@ impl App {
 
     /// What the settings say of input.
     pub(crate) fn limits(&self) -> Limits<'_> {
-        Limits { networks: &self.settings.networks, min_period: self.settings.min_period }
+        Limits { networks: &self.settings.networks, min_period: self.settings.min_period, now: self.now() }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use naptime_core::input::{Once, read_once};
 use naptime_core::retry::MAX_ATTEMPTS;
-use naptime_core::{JobId, Time};
+use naptime_core::{JobId, Limits, Time};
 use naptime_store::{Added, Store};
 use serde_json::json;
 use uuid::Uuid;
@@ -76,6 +76,6 @@ fn read_job(args: &EnqueueArgs, input: &InputSettings, now: Time, faults: &mut F
         Some(_) => faults.add("--retries", format!("the retries may be from 0 to {}", MAX_ATTEMPTS - 1)),
         None => {}
     }
-    let read = read_once(fields.into(), input.limits(), JobId::from(Uuid::now_v7()), now);
+    let read = read_once(fields.into(), Limits { now, ..input.limits() }, JobId::from(Uuid::now_v7()));
     read.map_err(|invalid| add_faults(faults, invalid)).ok()
 }

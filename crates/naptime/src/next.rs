@@ -33,29 +33,28 @@ pub(crate) fn next(args: &NextArgs) -> anyhow::Result<()> {
         duration::parse_setting("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
     });
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period };
-    let now = wall_clock();
+    let limits = Limits { networks: &networks, min_period, now: wall_clock() };
     if args.lines.is_some() {
         faults.check(())?;
         let (input, out) = (std::io::stdin().lock(), std::io::BufWriter::new(std::io::stdout().lock()));
-        return Ok(answer_lines(input, out, limits, now)?);
+        return Ok(answer_lines(input, out, limits)?);
     }
     let mut fields = args.timing.fields();
     put(&mut fields, "after", args.after.as_deref());
     put(&mut fields, "n", args.count.as_deref());
-    let read = read(fields.into(), limits, now).map_err(|invalid| add_faults(&mut faults, invalid)).ok();
+    let read = read(fields.into(), limits).map_err(|invalid| add_faults(&mut faults, invalid)).ok();
     let Some(upcoming) = faults.check(read)? else { return Ok(()) };
     let mut out = std::io::stdout().lock();
     if args.json {
         writeln!(out, "{}", upcoming.json())?;
     } else {
-        upcoming.print(&mut out, now)?;
+        upcoming.print(&mut out, limits.now)?;
     }
     Ok(())
 }
 
 /// Answers each line on a line of its own.
-fn answer_lines(input: impl BufRead, mut out: impl Write, limits: Limits<'_>, now: Time) -> std::io::Result<()> {
+fn answer_lines(input: impl BufRead, mut out: impl Write, limits: Limits<'_>) -> std::io::Result<()> {
     for line in input.lines() {
         let line = line?;
         if line.trim().is_empty() {
@@ -63,7 +62,7 @@ fn answer_lines(input: impl BufRead, mut out: impl Write, limits: Limits<'_>, no
         }
         let read = serde_json::from_str(&line)
             .map_err(|error| vec![Invalid::new("", "bad_json", format!("the line is not JSON: {error}"))])
-            .and_then(|value| read(value, limits, now));
+            .and_then(|value| read(value, limits));
         let answer = read.map_or_else(|faults| error(&faults), |upcoming| upcoming.json());
         writeln!(out, "{answer}")?;
     }
@@ -82,7 +81,7 @@ fn error(faults: &[Invalid]) -> Value {
 }
 
 /// Reads the timing of an endpoint, `after` and `n`.
-fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Invalid>> {
+fn read(value: Value, limits: Limits<'_>) -> Result<Upcoming, Vec<Invalid>> {
     let Value::Object(mut fields) = value else {
         let detail = format!("a timing must be an object, not {}", kind(&value));
         return Err(vec![Invalid::new("", "wrong_type", detail)]);
@@ -114,7 +113,7 @@ fn read(value: Value, limits: Limits<'_>, now: Time) -> Result<Upcoming, Vec<Inv
     };
     let zone = zone.or_else(|| Zone::parse(schedule.zone()?).ok());
     let after = match after {
-        None | Some(Value::Null) => Ok(now),
+        None | Some(Value::Null) => Ok(limits.now),
         Some(Value::String(text)) => {
             read_at(&text, zone.as_ref()).map_err(|fault| Invalid { field: "after".into(), ..fault })
         }
@@ -195,9 +194,9 @@ mod tests {
     /// What a line is answered with, as compact JSON.
     fn answer(line: &str) -> String {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(1_767_225_600_000) };
         let mut out = Vec::new();
-        answer_lines(line.as_bytes(), &mut out, limits, Time::from_millis(1_767_225_600_000)).expect("written");
+        answer_lines(line.as_bytes(), &mut out, limits).expect("written");
         String::from_utf8(out).expect("text").trim_end().to_owned()
     }
 

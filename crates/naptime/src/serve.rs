@@ -163,7 +163,7 @@ async fn add_demo(store: &dyn Store, address: SocketAddr) -> anyhow::Result<()> 
     let url = format!("http://{address}/healthz");
     // What is called is Naptime itself, so no setting is asked.
     let networks = address.ip().to_string().parse()?;
-    let limits = naptime_core::Limits { networks: &networks, min_period: MIN_PERIOD };
+    let limits = naptime_core::Limits { networks: &networks, min_period: MIN_PERIOD, now: store.now() };
     let sample = json!({"url": url, "every": "5s", "active": true, "name": DEMO, "tags": ["demo"]});
     let job = read_new(sample, limits, JobId::from(Uuid::now_v7()));
     let job = job.map_err(|faults| anyhow::anyhow!("the sample endpoint cannot be added: {faults:?}"))?;

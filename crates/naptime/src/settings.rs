@@ -149,7 +149,11 @@ impl InputSettings {
 
     /// The same, as the reader of input takes them.
     pub(crate) fn limits(&self) -> naptime_core::Limits<'_> {
-        naptime_core::Limits { networks: &self.networks, min_period: self.min_period }
+        naptime_core::Limits {
+            networks: &self.networks,
+            min_period: self.min_period,
+            now: crate::commands::wall_clock(),
+        }
     }
 
     /// Reads them; `networks` is what is allowed if nothing is set.

@@ -170,14 +170,14 @@ mod tests {
 
     fn job(fields: Value) -> Job {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         read_new(fields, limits, uuid::Uuid::from_u128(7).into()).unwrap().into_job(Time::from_millis(0))
     }
 
     /// The configuration of `old` after a change, or the faults.
     fn change(old: &Job, fields: Value) -> Result<Spec, Vec<Invalid>> {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         read_change(fields, limits, old).map(|change| change.applied(Spec::clone(&old.spec)))
     }
 
@@ -201,7 +201,7 @@ mod tests {
         }
         assert_eq!(faults(&old, json!({"headers": {"Cookie": "••••"}})), [("headers".to_owned(), "masked")]);
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         let new = json!({"url": "https://example.com/", "every": "5m", "headers": {"Cookie": "••••"}, "body": "••••"});
         let found = read_new(new, limits, old.id).unwrap_err();
         assert_eq!(found.iter().map(|fault| &*fault.field).collect::<Vec<_>>(), ["headers", "body"]);

@@ -22,12 +22,13 @@ pub struct Once {
     pub past: bool,
 }
 
-/// Reads a one-off job, at `now`. Of the fields of an endpoint it has those of the call; besides there are `at` (a time,
+/// Reads a one-off job. Of the fields of an endpoint it has those of the call; besides there are `at` (a time,
 /// in the zone `tz` if it says none), `in` (a duration from now) and `key`.
 ///
 /// # Errors
 /// All faults, of which there is at least one.
-pub fn read_once(value: Value, limits: Limits<'_>, id: JobId, now: Time) -> Result<Once, Vec<Invalid>> {
+pub fn read_once(value: Value, limits: Limits<'_>, id: JobId) -> Result<Once, Vec<Invalid>> {
+    let now = limits.now;
     let mut fields = Fields::of_value(value, "a job", limits.min_period)?;
     fields.unmask(None);
     let endpoint = call::endpoint(&mut fields, limits, None);
@@ -82,8 +83,8 @@ mod tests {
         let mut value = json!({"url": "https://example.com/"});
         value.as_object_mut().expect("an object").extend(fields.as_object().cloned().unwrap_or_default());
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
-        let read = read_once(value, limits, uuid::Uuid::from_u128(7).into(), NOW);
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: NOW };
+        let read = read_once(value, limits, uuid::Uuid::from_u128(7).into());
         read.map_err(|faults| faults.into_iter().map(|fault| (fault.field.into_owned(), fault.code)).collect())
     }
 

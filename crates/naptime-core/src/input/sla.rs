@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::{Fields, wrong_type};
 use crate::duration::{self, MAX_PERIOD};
-use crate::{Bounds, Days, Hours, Schedule, Sla, Spec, Windows, Zone};
+use crate::{Bounds, Days, Hours, Schedule, Sla, Spec, Time, Windows, Zone};
 
 /// The shortest SLA.
 const MIN_SLA: Duration = Duration::from_secs(1);
@@ -49,14 +49,14 @@ fn within_hours(fields: &mut Fields, schedule: Option<&Schedule>, old: Option<&S
 }
 
 /// An SLA shorter than the longest gap between two calls could not be met.
-pub(super) fn check(fields: &mut Fields, new: &Spec, old: Option<&Spec>) {
+pub(super) fn check(fields: &mut Fields, new: &Spec, old: Option<&Spec>, now: Time) {
     let Some(sla) = &new.sla else { return };
     let is_sla_changed = old.is_none_or(|old| old.sla != new.sla);
     // What was promised before stops no other change, and a pause suspends it.
     if !is_sla_changed && old.is_some_and(|old| old.schedule.resumed() == new.schedule.resumed()) {
         return;
     }
-    let gap = new.schedule.longest_gap(sla.hours(), sla.every());
+    let gap = new.schedule.longest_gap(sla.hours(), sla.every(), now);
     if gap <= sla.every() {
         return;
     }

@@ -22,12 +22,15 @@ fn codes(faults: Vec<Invalid>) -> Faults {
 
 fn create(value: Value, networks: &str) -> Result<NewJob, Faults> {
     let networks = networks.parse().unwrap();
-    read_new(value, Limits { networks: &networks, min_period: MIN_PERIOD }, id()).map_err(codes)
+    read_new(value, Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) }, id())
+        .map_err(codes)
 }
 
 fn change(value: Value, old: &Job) -> Result<Spec, Faults> {
     let networks = AllowedNetworks::public_only();
-    let read = read_change(value, Limits { networks: &networks, min_period: MIN_PERIOD }, old).map_err(codes);
+    let read =
+        read_change(value, Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) }, old)
+            .map_err(codes);
     read.map(|change| change.applied(Spec::clone(&old.spec)))
 }
 

@@ -107,7 +107,15 @@ impl Bounded {
 
     /// The schedule without the pause; a plain one if nothing else bounds it.
     pub(super) fn resumed(&self) -> Schedule {
-        let bounds = Bounds { pause: None, ..self.bounds.clone() };
+        self.within(Bounds { pause: None, ..self.bounds.clone() })
+    }
+
+    /// The same, also without exceptions that are over at `now`.
+    pub(super) fn lasting(&self, now: Time) -> Schedule {
+        self.within(Bounds { pause: None, except: self.bounds.except.lasting(now), ..self.bounds.clone() })
+    }
+
+    fn within(&self, bounds: Bounds) -> Schedule {
         if bounds.is_none() {
             return self.base.clone();
         }

@@ -5,6 +5,7 @@ mod exception;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::exception::{Exception, Named};
 use super::list::items;
@@ -23,6 +24,7 @@ pub struct Exceptions(Arc<[Exception]>);
 /// The most exceptions there may be, which bounds the work for each occurrence.
 const MAX_EXCEPTIONS: usize = 100;
 const MILLIS_PER_MINUTE: i64 = 60_000;
+const DAY: Duration = Duration::from_secs(86_400);
 
 impl Exceptions {
     /// Reads lists with commas or `and` between the exceptions. A list may be empty.
@@ -76,6 +78,12 @@ impl Exceptions {
     pub(super) fn yearly_after(&self, at: Time) -> impl Iterator<Item = Time> {
         let yearly = self.0.iter().filter(|exception| !exception.is_weekly() && exception.start().is_none());
         yearly.filter_map(move |exception| exception.start_after(at.millis() / MILLIS_PER_MINUTE)).map(of_minute)
+    }
+
+    /// Those that are not over at `now`, give or take a day for the zone.
+    pub(super) fn lasting(&self, now: Time) -> Self {
+        let is_over = |exception: &&Exception| exception.last_end().is_some_and(|end| of_minute(end) + DAY < now);
+        Self(self.0.iter().filter(|exception| !is_over(exception)).cloned().collect())
     }
 
     /// How many there are.

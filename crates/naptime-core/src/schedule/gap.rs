@@ -22,24 +22,25 @@ impl Schedule {
     }
 
     /// How far apart two occurrences are at most, in a year and around the dates of its exceptions, in full seconds. What
-    /// is not longer than `at_least` is not looked for; that is the least it returns. A pause counts for nothing.
+    /// is not longer than `at_least` is not looked for; that is the least it returns. Neither a pause counts nor dates that
+    /// are over at `now`.
     ///
     /// Of some `hours`, a gap counts from their start at the earliest and to their end at the latest; one that has all of
     /// a stretch of them counts to the next occurrence.
-    pub(crate) fn longest_gap(&self, hours: Option<&Hours>, at_least: Duration) -> Duration {
-        let resumed = self.resumed();
+    pub(crate) fn longest_gap(&self, hours: Option<&Hours>, at_least: Duration, now: Time) -> Duration {
+        let lasting = self.lasting(now);
         let search = |schedule| Search { schedule, at_least, longest: at_least, budget: BUDGET };
         if let Some(hours) = hours {
-            let mut year = search(&resumed);
+            let mut year = search(&lasting);
             year.hours(hours, SAMPLED_FROM, SAMPLED_FROM + YEAR);
-            if matches!(resumed.base(), Self::Every { .. }) && !resumed.is_aligned() {
-                year.longest = year.longest.max(resumed.base().any_gap());
+            if matches!(lasting.base(), Self::Every { .. }) && !lasting.is_aligned() {
+                year.longest = year.longest.max(lasting.base().any_gap());
             }
-            let mut dates = search(&resumed);
+            let mut dates = search(&lasting);
             dates.hours_of_dates(hours);
             return year.longest.max(dates.longest);
         }
-        let base = resumed.base();
+        let base = lasting.base();
         let longest = match base {
             Self::Every { .. } => at_least,
             _ => {
@@ -48,7 +49,7 @@ impl Schedule {
                 year.longest
             }
         };
-        longest.max(base.any_gap()).max(resumed.longest_exception())
+        longest.max(base.any_gap()).max(lasting.longest_exception())
     }
 
     /// How far apart occurrences can be whatever the id of the job, so that an SLA is not kept by luck.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use naptime_core::input::{self, Once};
-use naptime_core::{JobId, NewJob, Time};
+use naptime_core::{JobId, Limits, NewJob, Time};
 use naptime_store::{Added, Error, TimeoutLimits};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -151,7 +151,7 @@ impl Answers {
 }
 
 async fn read(app: &App, json: Value, now: Time, limits: &mut TimeoutLimits) -> Result<Once, Problem> {
-    let read = input::read_once(json, app.limits(), JobId::from(Uuid::now_v7()), now);
+    let read = input::read_once(json, Limits { now, ..app.limits() }, JobId::from(Uuid::now_v7()));
     let Once { new, past } = read.map_err(Problem::invalid)?;
     let new = app.held_to_pools(Ok(new), limits).await?.map_err(Problem::invalid)?;
     Ok(Once { new, past })

@@ -35,15 +35,15 @@ pub fn read_rules(text: &[u8], limits: Limits<'_>) -> Result<Vec<Rule>, Vec<Inva
 
 #[cfg(test)]
 mod tests {
-    use naptime_core::AllowedNetworks;
     use naptime_core::duration::MIN_PERIOD;
+    use naptime_core::{AllowedNetworks, Time};
 
     use super::*;
 
     #[test]
     fn a_file_is_json() {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         let one = r#"[{"name": "a", "event": "e", "then": "delete"}]"#;
         assert_eq!(read_rules(one.as_bytes(), limits).unwrap().len(), 1);
         assert_eq!(read_rules(format!("\u{feff}{one}").as_bytes(), limits).unwrap().len(), 1, "as saved on Windows");

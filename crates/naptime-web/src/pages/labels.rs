@@ -57,7 +57,9 @@ pub(super) fn worded(fault: Invalid, typed: &str) -> Invalid {
         return fault;
     }
     let is_typed = |word: &str| typed.split(|c: char| c.is_whitespace() || c == ',').any(|part| part == word);
-    let names = LABELS.iter().map(|(path, label)| (path.rsplit('.').next().unwrap_or(path), label));
+    // What a label adds in brackets is for whoever fills the field in.
+    let short = |label: &'static str| label.split(" (").next().unwrap_or(label);
+    let names = LABELS.iter().map(|(path, label)| (path.rsplit('.').next().unwrap_or(path), short(label)));
     let detail = names
         .filter(|(name, _)| !is_typed(name))
         .fold(fault.detail, |detail, (name, label)| detail.replace(&format!("`{name}`"), label));
@@ -86,6 +88,7 @@ mod tests {
         check("window", "`random` is not a part of the day", "random", "`random` is not a part of the day");
         check("days", "`random` is not a weekday", "mon,random", "`random` is not a weekday");
         check("every", "`soon` is not a duration", "soon", "`soon` is not a duration");
+        check("align", "`align` goes with `every`", "true", "On round times goes with Period");
     }
 
     #[test]

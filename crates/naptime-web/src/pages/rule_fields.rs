@@ -258,7 +258,7 @@ fn normal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use naptime_core::duration::MIN_PERIOD;
-    use naptime_core::{AllowedNetworks, Limits};
+    use naptime_core::{AllowedNetworks, Limits, Time};
     use serde_json::json;
 
     use super::*;
@@ -266,7 +266,12 @@ mod tests {
 
     fn read(sent: Value, stored: Option<&Rule>) -> Rule {
         let networks = AllowedNetworks::public_only();
-        rule_input::read(sent, stored, Limits { networks: &networks, min_period: MIN_PERIOD }).unwrap()
+        rule_input::read(
+            sent,
+            stored,
+            Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) },
+        )
+        .unwrap()
     }
 
     /// The form of a rule as a browser sends it back.

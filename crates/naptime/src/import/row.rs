@@ -143,7 +143,7 @@ impl Row {
         if let Err(fault) = self.put_params(&mut fields) {
             faults.push(fault);
         }
-        let read = read_once(fields.into(), limits, id, now);
+        let read = read_once(fields.into(), Limits { now, ..limits }, id);
         let read = read.map_err(|others| faults.extend(others.into_iter().map(of_column)));
         match read {
             Ok(once) if faults.is_empty() => Ok(Fate::Job(Box::new(once.new))),

@@ -18,7 +18,7 @@ fn an_unmet_sla_is_a_fault_of_what_was_changed() {
 #[test]
 fn an_sla_is_held_against_a_whole_year() {
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+    let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
     let fault = |timing: Value, sla: &str| {
         let value = with(with(json!({"url": "https://example.com/"}), timing), json!({"sla": sla}));
         read_new(value, limits, id()).err().map(|faults| faults[0].detail.to_string())
@@ -43,6 +43,23 @@ fn an_sla_is_held_against_a_whole_year() {
 }
 
 #[test]
+fn dates_that_are_over_count_for_nothing() {
+    let networks = AllowedNetworks::public_only();
+    let read = |now: &str, except: &str, sla: Value| {
+        let now = now.parse().unwrap();
+        let value = with(minimal(), json!({"tz": "Europe/Berlin", "except": except, "sla": sla}));
+        read_new(value, Limits { networks: &networks, min_period: MIN_PERIOD, now }, id()).is_ok()
+    };
+    for sla in [json!("15m"), json!({"every": "15m", "within": "9-17"})] {
+        let holds = |now: &str, except: &str| read(now, except, sla.clone());
+        assert!(!holds("2026-02-01T00:00:00Z", "2026-02-02") && holds("2026-02-05T00:00:00Z", "2026-02-02"), "{sla}");
+        assert!(!holds("2026-02-05T00:00:00Z", "2026-02-02..2026-02-06"), "it lasts");
+        assert!(!holds("2026-02-05T00:00:00Z", "02-02"), "it comes again");
+        assert!(!holds("2026-02-05T00:00:00Z", "2026-02-02, 2027-02-02"), "the other does");
+    }
+}
+
+#[test]
 fn what_was_promised_stops_no_other_change() {
     let old = job(with(minimal(), json!({"sla": "5m"})));
     // As its target may have asked for.
@@ -55,7 +72,7 @@ fn what_was_promised_stops_no_other_change() {
 /// The SLA of a new endpoint as it is shown, or its faults.
 fn read(timing: Value, sla: Value) -> Result<String, Vec<(String, &'static str, String)>> {
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+    let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
     let value = with(with(json!({"url": "https://example.com/"}), timing), json!({"sla": sla}));
     let read = read_new(value, limits, id()).map(|new| new.spec.sla.map_or("none".to_owned(), |sla| sla.to_string()));
     let told = |fault: Invalid| (fault.field.into_owned(), fault.code, fault.detail);

@@ -65,7 +65,7 @@ fn each_kind_of_timing_may_have_bounds() {
 fn faults_of_bounds_are_at_their_fields() {
     let check = |pairs: &[(&str, &str)], expect: &[(&str, &str, &str)]| {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         let faults = read_schedule(&said(pairs), limits, id(), None).unwrap_err();
         let faults: Vec<_> = faults.iter().map(|fault| (&*fault.field, fault.code, &*fault.detail)).collect();
         assert_eq!(faults, expect, "{pairs:?}");
@@ -105,7 +105,7 @@ fn faults_of_bounds_are_at_their_fields() {
     assert_eq!(sla("10m").unwrap_err(), [("sla".to_owned(), "shorter_than_period")]);
     assert!(sla("125m").is_ok());
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+    let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
     let value = with(minimal(), json!({"sla": "10m", "except": "01:00-03:00"}));
     let faults = read_new(value, limits, id()).unwrap_err();
     assert_eq!(faults[0].detail, "calls can be 2h 5m apart, so an SLA of 10m could not be met");
@@ -123,7 +123,7 @@ fn a_pause_has_a_time_or_a_reason() {
 
     let check = |pause: Value, expect: &[(&str, &str, &str)]| {
         let networks = AllowedNetworks::public_only();
-        let limits = Limits { networks: &networks, min_period: MIN_PERIOD };
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         let faults = read_new(paused(pause.clone()), limits, id()).unwrap_err();
         let faults: Vec<_> = faults.iter().map(|fault| (&*fault.field, fault.code, &*fault.detail)).collect();
         assert_eq!(faults, expect, "{pause}");
@@ -245,7 +245,7 @@ fn faults_of_timing_are_at_their_fields() {
 #[test]
 fn a_cron_pattern_comes_no_more_often_than_the_shortest_period() {
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: Duration::from_secs(300) };
+    let limits = Limits { networks: &networks, min_period: Duration::from_secs(300), now: Time::from_millis(0) };
     let check = |cron: &str, fine: bool| {
         let faults = read_schedule(&said(&[("cron", cron)]), limits, id(), None).err().unwrap_or_default();
         let codes: Vec<_> = faults.iter().map(|fault| (fault.field.as_ref(), fault.code)).collect();

@@ -235,6 +235,14 @@ impl Exception {
         }
     }
 
+    /// The minute in which it ends for good, if it comes only once.
+    pub(super) fn last_end(&self) -> Option<i64> {
+        match self {
+            Self::Dates { last, .. } => Some((day_of(*last) + 1) * MINUTES_OF_DAY),
+            Self::Yearly { .. } | Self::Weekly { .. } => None,
+        }
+    }
+
     pub(super) fn is_weekly(&self) -> bool {
         matches!(self, Self::Weekly { .. })
     }

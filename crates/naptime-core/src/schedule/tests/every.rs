@@ -74,7 +74,7 @@ fn jitter_is_shorter_than_the_period() {
     assert_eq!(with(Duration::ZERO), Ok(schedule.clone()));
     let jittered = with(HOUR / 2).expect("shorter");
     assert_eq!(jittered.describe(), "every 1h, within 30m");
-    assert_eq!((jittered.longest_gap(None, HOUR), jittered.period()), (HOUR * 3 / 2, Some(HOUR)));
+    assert_eq!((jittered.longest_gap(None, HOUR, Time::from_millis(0)), jittered.period()), (HOUR * 3 / 2, Some(HOUR)));
     rate_is(&jittered, 24, DAY);
     let once = Schedule::Once { at: Time::from_millis(0) }.with_jitter(HOUR, id);
     assert_eq!(once.map_err(|invalid| invalid.code), Err("not_every"));

@@ -33,13 +33,13 @@ fn typed(shown: &Fields, texts: &[(&'static str, &str)]) -> Fields {
 
 fn read_new(fields: Value) -> Result<NewJob, Vec<Invalid>> {
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: duration::MIN_PERIOD };
+    let limits = Limits { networks: &networks, min_period: duration::MIN_PERIOD, now: Time::from_millis(0) };
     input::read_new(fields, limits, uuid::Uuid::from_u128(1).into())
 }
 
 fn read_change(fields: Value, old: &Job) -> Result<Change, Vec<Invalid>> {
     let networks = AllowedNetworks::public_only();
-    let limits = Limits { networks: &networks, min_period: duration::MIN_PERIOD };
+    let limits = Limits { networks: &networks, min_period: duration::MIN_PERIOD, now: Time::from_millis(0) };
     input::read_change(fields, limits, old)
 }
 
