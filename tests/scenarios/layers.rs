@@ -56,7 +56,8 @@ fn crates_depend_only_on_those_below() {
 /// `cargo run` takes the one binary of the packages that are built by default, as the README has it.
 #[test]
 fn plain_cargo_run_starts_naptime() {
-    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let metadata = MetadataCommand::new().manifest_path(root).no_deps().exec().unwrap();
     let targets = metadata.workspace_default_packages().into_iter().flat_map(|package| &package.targets);
     let binaries: Vec<&str> = targets.filter(|target| target.is_bin()).map(|target| target.name.as_str()).collect();
     assert_eq!(binaries, ["naptime"]);

@@ -217,8 +217,8 @@ impl Job {
         if let Some(run) = &settled.run {
             state.counters.runs += 1;
             let (is_ok, last_ok, due) = (run.outcome == Outcome::Ok, state.last_ok, state.due);
-            if let (Some(watch), Some(sla)) = (&mut state.watch, &self.spec.sla) {
-                watch.called(sla, run, last_ok);
+            if let Some(watch) = &mut state.watch {
+                watch.called(&self.spec, run, last_ok);
                 if is_ok {
                     watch.await_next(&self.spec, run.due, due);
                 }

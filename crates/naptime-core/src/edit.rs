@@ -249,7 +249,8 @@ impl Job {
             None if !self.active => None,
             Some(watch) if sla.is_some() && old_sla == sla && begins == now && watch.since <= now => {
                 let on_since = if self.active && !was_active { now } else { watch.on_since };
-                Some(Watch { on_since, ..watch })
+                let watch = Watch { on_since, ..watch };
+                Some(watch.in_hours_of(&self.spec, &self.state, now))
             }
             _ => self.spec.promise(begins, self.state.due),
         };

@@ -150,6 +150,12 @@ impl Schedule {
         bounded.lasting(now)
     }
 
+    /// The stretch of hours, without the exceptions of the schedule, that holds a moment, or else the next one; as
+    /// [`Hours::stretch`].
+    pub(crate) fn stretch(&self, hours: &Hours, at: Time) -> Option<(Time, Time)> {
+        if let Self::Bounded(bounded) = self { bounded.stretch(hours, at) } else { hours.stretch(at) }
+    }
+
     /// From when it may have occurrences: `now`, or later if `from` or a pause says so.
     pub fn begins(&self, now: Time) -> Time {
         self.bounds().and_then(Bounds::begins).map_or(now, |begins| begins.max(now))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::retry::MAX_BACKOFF;
 use crate::sla::ms;
-use crate::{By, Job, Last, Rev, Schedule, Sla, Time, Watch};
+use crate::{By, Job, Last, Rev, Schedule, Sla, Spec, Time, Watch};
 
 /// How far a clock may go back before it counts as set back: machines that share a store, and the members of a replica
 /// set, agree no better than this.
@@ -105,7 +105,7 @@ impl Job {
             // One that the schedule says is still to begin is no record.
             && (watch.since != begins || begins == present.now)
         {
-            watch.move_back(sla, self.spec.grace(sla.every()), state.last_ok, present);
+            watch.move_back(&self.spec, sla, state.last_ok, present);
         }
     }
 
@@ -144,15 +144,16 @@ impl Job {
 
 impl Watch {
     /// `last_ok`: when the last good call ended, moved back already.
-    fn move_back(&mut self, sla: &Sla, grace: Duration, last_ok: Option<Time>, present: Present) {
+    fn move_back(&mut self, spec: &Spec, sla: &Sla, last_ok: Option<Time>, present: Present) {
         let past = |at: &mut Time| *at = present.past(*at);
         [&mut self.since, &mut self.on_since].into_iter().chain(&mut self.failed_at).for_each(past);
-        let latest = sla.deadline(present.now) + grace;
+        let (schedule, grace) = (&spec.schedule, spec.grace(sla.every()));
+        let latest = sla.deadline(present.now, schedule) + grace;
         if self.deadline > latest + CLOCK_TOLERANCE {
             self.deadline = match sla.hours() {
                 None => (self.deadline - present.ahead_by).min(latest),
                 // Earlier by as much it may lie outside of them.
-                Some(_) => sla.deadline(last_ok.map_or(self.since, |ok| ok.max(self.since))) + grace,
+                Some(_) => sla.deadline(last_ok.map_or(self.since, |ok| ok.max(self.since)), schedule) + grace,
             };
         }
         // No gap is longer than the promise has run.

@@ -25,7 +25,7 @@ pub use self::breach::{Breach, Cause};
 pub use self::watch::Watch;
 pub(crate) use self::watch::ms;
 use crate::schedule::Hours;
-use crate::{Days, Invalid, Time, Windows, Zone, duration};
+use crate::{Days, Invalid, Schedule, Time, Windows, Zone, duration};
 
 /// What is promised: how far apart successful calls are at most, and when that holds. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,12 +86,13 @@ impl Sla {
         self.hours.as_ref()
     }
 
-    /// When a successful call must have ended, if the one before did at `began`, or the promise began then.
-    pub fn deadline(&self, began: Time) -> Time {
+    /// When a successful call must have ended, if the one before did at `began`, or the promise began then. Of some hours,
+    /// the exceptions of the schedule are none.
+    pub fn deadline(&self, began: Time, schedule: &Schedule) -> Time {
         let Some(hours) = &self.hours else { return began + self.every };
         let mut at = began;
         for _ in 0..MAX_PASSED {
-            let Some((open, close)) = hours.stretch(at) else { break };
+            let Some((open, close)) = schedule.stretch(hours, at) else { break };
             let deadline = at.max(open) + self.every;
             // The whole stretch can be the gap, if no call ended at its start.
             if deadline < close || (deadline == close && at < open) {
@@ -104,8 +105,8 @@ impl Sla {
 
     /// From when the gap is measured that began then: the same, or the next opening if the SLA cannot run out before the
     /// hours do.
-    pub(super) fn counts_from(&self, began: Time) -> Time {
-        self.deadline(began) - self.every
+    pub(super) fn counts_from(&self, began: Time, schedule: &Schedule) -> Time {
+        self.deadline(began, schedule) - self.every
     }
 }
 

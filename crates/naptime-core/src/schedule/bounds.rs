@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::piece::Piece;
-use super::{Exceptions, MILLISECOND, Next, SAMPLED_FROM, Schedule, Zone};
+use super::{Exceptions, Hours, MILLISECOND, Next, SAMPLED_FROM, Schedule, Zone};
 use crate::{Invalid, Time};
 
 /// Where a recurring schedule has occurrences, and where it has none.
@@ -113,6 +113,29 @@ impl Bounded {
     /// The same, also without exceptions that are over at `now`.
     pub(super) fn lasting(&self, now: Time) -> Schedule {
         self.within(Bounds { pause: None, except: self.bounds.except.lasting(now), ..self.bounds.clone() })
+    }
+
+    /// As [`Schedule::stretch`].
+    pub(super) fn stretch(&self, hours: &Hours, mut at: Time) -> Option<(Time, Time)> {
+        let piece = |at| Piece::at(&self.bounds.except, &self.bounds.zone, at);
+        for _ in 0..MAX_PASSED {
+            let (open, close) = hours.stretch(at)?;
+            let start = open.max(at);
+            let mut first = piece(start)?;
+            if first.is_excepted {
+                at = first.end;
+                continue;
+            }
+            // What follows a change of the clock may be the same.
+            while first.end < close {
+                match piece(first.end)? {
+                    next if next.is_excepted => break,
+                    next => first = next,
+                }
+            }
+            return Some((start, close.min(first.end)));
+        }
+        None
     }
 
     fn within(&self, bounds: Bounds) -> Schedule {

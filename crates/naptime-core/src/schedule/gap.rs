@@ -10,9 +10,6 @@ const SAMPLE: usize = 100;
 /// What a search may cost, in steps of about a microsecond. A pattern that comes each minute is looked through for a
 /// year; of what is slow to look through, or comes each second, less than that is.
 const BUDGET: u64 = 300_000;
-/// How many years a date of each year is looked at: in so many it falls on every weekday.
-const YEARS: u32 = 12;
-const DAY: Duration = Duration::from_secs(86_400);
 
 impl Schedule {
     /// How close two occurrences are, of a sample, in full seconds; zero if there are no two.
@@ -26,19 +23,17 @@ impl Schedule {
     /// are over at `now`.
     ///
     /// Of some `hours`, a gap counts from their start at the earliest and to their end at the latest; one that has all of
-    /// a stretch of them counts to the next occurrence.
+    /// a stretch of them counts to the next occurrence. Exceptions are not of the hours.
     pub(crate) fn longest_gap(&self, hours: Option<&Hours>, at_least: Duration, now: Time) -> Duration {
         let lasting = self.lasting(now);
         let search = |schedule| Search { schedule, at_least, longest: at_least, budget: BUDGET };
         if let Some(hours) = hours {
             let mut year = search(&lasting);
-            year.hours(hours, SAMPLED_FROM, SAMPLED_FROM + YEAR);
+            year.hours(hours);
             if matches!(lasting.base(), Self::Every { .. }) && !lasting.is_aligned() {
                 year.longest = year.longest.max(lasting.base().any_gap());
             }
-            let mut dates = search(&lasting);
-            dates.hours_of_dates(hours);
-            return year.longest.max(dates.longest);
+            return year.longest;
         }
         let base = lasting.base();
         let longest = match base {
@@ -84,12 +79,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The gaps within the hours between two times.
-    fn hours(&mut self, hours: &Hours, from: Time, until: Time) {
+    /// The gaps within the hours of a year, in which the exceptions are none of them.
+    fn hours(&mut self, hours: &Hours) {
         // Before its first occurrence nothing is promised.
         let Some(begin) = self.schedule.first(SAMPLED_FROM) else { return };
-        let mut at = from.max(begin);
-        while let Some((open, close)) = hours.stretch(at).filter(|(open, _)| *open < until) {
+        let mut at = begin;
+        while let Some((open, close)) = self.schedule.stretch(hours, at).filter(|(open, _)| *open < begin + YEAR) {
             if !self.pays(cost(hours.windows.as_ref()) + self.schedule.cost()) {
                 return;
             }
@@ -104,18 +99,6 @@ impl Search<'_> {
                 None => return,
             }
             at = close;
-        }
-    }
-
-    /// The gaps within the hours around the dates of exceptions. Those of each year fall on other weekdays each time.
-    fn hours_of_dates(&mut self, hours: &Hours) {
-        let Some(bounds) = self.schedule.bounds() else { return };
-        let from = bounds.from.unwrap_or(SAMPLED_FROM);
-        let yearly = (0..YEARS).flat_map(|year| bounds.except.yearly_after(from + YEAR * year));
-        let dates: Vec<Time> = bounds.except.dates().chain(yearly).collect();
-        for date in dates {
-            // By the clock; no zone is a day from UTC. The hours of a date may be those of the week after it.
-            self.hours(hours, date - DAY, date + 8 * DAY);
         }
     }
 
@@ -167,7 +150,7 @@ mod tests {
         let schedule = Schedule::Random(random);
         let longest = |budget| {
             let mut search = Search { schedule: &schedule, at_least: minutely, longest: minutely, budget };
-            search.hours(&hours, SAMPLED_FROM, SAMPLED_FROM + YEAR);
+            search.hours(&hours);
             (search.longest, search.budget)
         };
         // Not enough for one stretch; for some of them; for a year.

@@ -76,7 +76,7 @@ fn what_is_due_too_far_ahead_is_planned_anew() {
 fn records_move_back_together() {
     let mut wrong = job(every(SECOND), NOW - HOUR);
     wrong.spec_mut().sla = Some(HOUR.into());
-    wrong.state.watch = Some(Watch { longest_ms: ms(WRONG_BY), ..Watch::new(&HOUR.into(), NOW - HOUR) });
+    wrong.state.watch = Some(Watch { longest_ms: ms(WRONG_BY), ..Watch::new(NOW - HOUR, NOW) });
     let ended = NOW + WRONG_BY;
     called(&mut wrong.state, ended);
     wrong.state.last_ok = Some(ended - 10 * SECOND);
@@ -98,7 +98,7 @@ fn a_deadline_that_moves_back_stays_within_its_hours() {
     let hours = Hours { windows: Some("09:00-17:00".parse().expect("a window")), days: Days::ALL, zone: Zone::UTC };
     let sla = Sla::within(900 * SECOND, hours).expect("an SLA");
     let mut wrong = job(every(SECOND), evening - HOUR);
-    wrong.state.watch = Some(Watch { deadline: sla.deadline(ahead), ..Watch::new(&sla, evening - HOUR) });
+    wrong.state.watch = Some(Watch::new(evening - HOUR, sla.deadline(ahead, &wrong.spec.schedule)));
     wrong.state.last_ok = Some(ahead);
     wrong.spec_mut().sla = Some(sla);
     called(&mut wrong.state, ahead);

@@ -155,7 +155,7 @@ fn a_promise_within_hours_has_its_deadlines_in_them() {
     };
     let check = |sla: &Sla, began: &str, deadline: &str| {
         let time = |text: &str| text.parse::<Time>().expect("a time");
-        assert_eq!(sla.deadline(time(began)), time(deadline), "{sla}, {began}");
+        assert_eq!(sla.deadline(time(began), &Schedule::aligned(SECOND)), time(deadline), "{sla}, {began}");
         let stored = serde_json::to_string(sla).expect("JSON");
         assert_eq!(serde_json::from_str::<Sla>(&stored).ok().as_ref(), Some(sla), "{stored}");
     };
@@ -186,6 +186,29 @@ fn a_promise_within_hours_has_its_deadlines_in_them() {
 }
 
 #[test]
+fn exceptions_are_not_of_the_hours() {
+    let time = |text: &str| text.parse::<Time>().expect("a time");
+    let zone = Zone::parse("Europe/Berlin").expect("a zone");
+    let windows = Some("09:00-17:00".parse().expect("a window"));
+    let hours = Hours { windows, days: "mon-fri".parse().expect("days"), zone: zone.clone() };
+    let sla = Sla::within(Duration::from_secs(900), hours).expect("an SLA");
+    let except = "06-03, daily 12:00-13:00, 2026-06-08..2026-06-09".parse().expect("exceptions");
+    let bounds = Bounds { except, zone, ..Bounds::none() };
+    let schedule = Schedule::aligned(SECOND).within(bounds).expect("it comes");
+    let check =
+        |began: &str, deadline: &str| assert_eq!(sla.deadline(time(began), &schedule), time(deadline), "{began}");
+    // 2026-06-01 is a Monday. Before lunch, over it, after it.
+    check("2026-06-01T09:40:00Z", "2026-06-01T09:55:00Z");
+    check("2026-06-01T09:45:00Z", "2026-06-01T11:15:00Z");
+    check("2026-06-01T11:00:00Z", "2026-06-01T11:15:00Z");
+    // Over a day of each year, and over two dates with the weekend before them.
+    check("2026-06-02T14:50:00Z", "2026-06-04T07:15:00Z");
+    check("2026-06-05T14:50:00Z", "2026-06-10T07:15:00Z");
+    // Around the clock they do count.
+    assert_eq!(Sla::from(SLA).deadline(time("2026-06-01T09:59:30Z"), &schedule), time("2026-06-01T10:00:30Z"));
+}
+
+#[test]
 fn a_breach_within_hours_lasts_until_a_good_call() {
     let hours = Hours { windows: Some("09:00-17:00".parse().expect("a window")), days: Days::ALL, zone: Zone::UTC };
     let mut spec = Spec::clone(&job().spec);
@@ -206,6 +229,15 @@ fn a_breach_within_hours_lasts_until_a_good_call() {
     assert_eq!(deadline(&job), time("2026-06-03T09:01:00Z"));
     // From when it counted.
     assert_eq!(job.state.watch.map(|watch| watch.longest_ms), Some(14 * 3_600_000));
+    // A holiday is made, and is none after all.
+    let mut change = |except: &str, now: Time| {
+        let bounds = Bounds { except: except.parse().expect("exceptions"), ..Bounds::none() };
+        let schedule = job.spec.schedule.clone().within(bounds).expect("it comes");
+        job.edit(Edit::Change(Change::schedule(schedule)), now).expect("not deleted");
+        job.state.watch.expect("a promise").deadline
+    };
+    assert_eq!(change("2026-06-03", time("2026-06-03T00:30:00Z")), time("2026-06-04T09:01:00Z"));
+    assert_eq!(change("", time("2026-06-03T12:00:00Z")), time("2026-06-03T12:01:00Z"));
 }
 
 #[test]
@@ -222,11 +254,11 @@ fn a_pause_suspends_the_promise() {
     // What was broken before is recorded, and the promise begins anew with the calls.
     let broken = job.breach_ended_since(&before, at(90), None).expect("a breach");
     assert_eq!((broken.from, broken.to), (at(80), Some(at(90))));
-    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
+    assert_eq!(job.state.watch, Some(Watch::new(at(1000), at(1000) + SLA)));
     assert_eq!((job.breach(at(1060), None), job.breach(at(1061), None).is_some()), (None, true));
     // Neither a new name nor a clock that was set back begins another.
     rename(&mut job, at(100));
-    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(1000))));
+    assert_eq!(job.state.watch, Some(Watch::new(at(1000), at(1000) + SLA)));
     assert_eq!(job.after_set_back(at(100)), None);
     // Until somebody resumes it there is none; then it begins.
     let change = paused(&job, None);
@@ -234,7 +266,7 @@ fn a_pause_suspends_the_promise() {
     assert_eq!((job.state.watch, job.state.due, job.active), (None, None, true));
     let resumed = Change::schedule(job.spec.schedule.resumed());
     edit(&mut job, resumed, at(300));
-    assert_eq!(job.state.watch, Some(Watch::new(&SLA.into(), at(300))));
+    assert_eq!(job.state.watch, Some(Watch::new(at(300), at(300) + SLA)));
 }
 
 fn edit(job: &mut Job, change: Change, now: Time) {

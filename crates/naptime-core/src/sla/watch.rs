@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Sla;
-use crate::{Outcome, Run, Spec, Time};
+use crate::{Outcome, Run, Spec, State, Time};
 
 /// The least time that a call has after it is due, unless its timeout is shorter.
 const MIN_GRACE: Duration = Duration::from_secs(1);
@@ -29,8 +29,21 @@ pub struct Watch {
 
 impl Watch {
     /// A promise that runs from `now`.
-    pub fn new(sla: &Sla, now: Time) -> Self {
-        Self { since: now, deadline: sla.deadline(now), longest_ms: 0, on_since: now, failed_at: None }
+    pub fn new(now: Time, deadline: Time) -> Self {
+        Self { since: now, deadline, longest_ms: 0, on_since: now, failed_at: None }
+    }
+
+    /// The same after an edit, which may have made other hours of an SLA that has some. What is broken stays so.
+    pub(crate) fn in_hours_of(mut self, spec: &Spec, state: &State, now: Time) -> Self {
+        let Some(sla) = spec.sla.as_ref().filter(|sla| sla.hours().is_some() && !self.is_broken(now)) else {
+            return self;
+        };
+        let began = state.last_ok.map_or(self.since, |ok| ok.max(self.since));
+        let deadline = sla.deadline(began, &spec.schedule);
+        // What was excepted before was not promised.
+        self.deadline = if deadline < now { sla.deadline(now, &spec.schedule) } else { deadline };
+        self.await_next(spec, began, state.due);
+        self
     }
 
     /// Whether the deadline has passed.
@@ -42,7 +55,7 @@ impl Watch {
     pub(crate) fn await_next(&mut self, spec: &Spec, before: Time, next: Option<Time>) {
         let Some(next) = next else { return };
         let Some(sla) = &spec.sla else { return };
-        let gap = next.since(sla.counts_from(before));
+        let gap = next.since(sla.counts_from(before, &spec.schedule));
         if gap <= sla.every {
             self.deadline = self.deadline.max(next + spec.grace(gap));
         }
@@ -55,11 +68,12 @@ impl Watch {
     }
 
     /// A call of the job ended, whose last successful one had ended at `last_ok`.
-    pub(crate) fn called(&mut self, sla: &Sla, run: &Run, last_ok: Option<Time>) {
+    pub(crate) fn called(&mut self, spec: &Spec, run: &Run, last_ok: Option<Time>) {
+        let Some(sla) = &spec.sla else { return };
         if run.outcome == Outcome::Ok {
-            let began = sla.counts_from(last_ok.map_or(self.since, |ok| ok.max(self.since)));
+            let began = sla.counts_from(last_ok.map_or(self.since, |ok| ok.max(self.since)), &spec.schedule);
             self.longest_ms = self.longest_ms.max(ms(run.finished.since(began)));
-            self.deadline = self.deadline.max(sla.deadline(run.finished));
+            self.deadline = self.deadline.max(sla.deadline(run.finished, &spec.schedule));
             self.failed_at = None;
         } else if run.outcome.is_targets() {
             self.failed_at = self.failed_at.or(Some(run.started));
@@ -70,7 +84,8 @@ impl Watch {
 impl Spec {
     /// The promise, if there is an SLA, that runs from `begins`; the first call is due at `due`.
     pub(crate) fn promise(&self, begins: Time, due: Option<Time>) -> Option<Watch> {
-        let mut watch = Watch::new(self.sla.as_ref()?, begins);
+        let deadline = self.sla.as_ref()?.deadline(begins, &self.schedule);
+        let mut watch = Watch::new(begins, deadline);
         watch.await_next(self, begins, due);
         Some(watch)
     }
