@@ -82,9 +82,11 @@ fn changed(new: &Spec, old: Option<&Spec>) -> &'static str {
     let Some(old) = old.filter(|old| old.schedule.base() == new.schedule.base()) else { return new.schedule.kind() };
     let bounds = |spec: &Spec| spec.schedule.bounds().cloned().unwrap_or_else(Bounds::none);
     let (old, new) = (bounds(old), bounds(new));
-    match () {
-        () if old.except != new.except => "except",
-        () if old.zone != new.zone => "tz",
-        () => "from",
+    if old.except != new.except {
+        "except"
+    } else if old.zone != new.zone {
+        "tz"
+    } else {
+        "from"
     }
 }

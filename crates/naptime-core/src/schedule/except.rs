@@ -69,15 +69,11 @@ impl Exceptions {
         Self(self.0.iter().filter(|exception| exception.is_weekly()).cloned().collect())
     }
 
-    /// When those begin that come once only, as if the clock were in UTC.
-    pub(super) fn dates(&self) -> impl Iterator<Item = Time> {
-        self.0.iter().filter_map(Exception::start).map(of_minute)
-    }
-
-    /// When those that come each year begin for the first time after `at`, as if the clock were in UTC.
-    pub(super) fn yearly_after(&self, at: Time) -> impl Iterator<Item = Time> {
-        let yearly = self.0.iter().filter(|exception| !exception.is_weekly() && exception.start().is_none());
-        yearly.filter_map(move |exception| exception.start_after(at.millis() / MILLIS_PER_MINUTE)).map(of_minute)
+    /// When all others begin: of those that come each year, the first time after `at`. As if the clock were in UTC.
+    pub(super) fn starts_of_dates(&self, at: Time) -> impl Iterator<Item = Time> {
+        let dates = self.0.iter().filter(|exception| !exception.is_weekly());
+        let minute = at.millis() / MILLIS_PER_MINUTE;
+        dates.filter_map(move |exception| exception.start().or_else(|| exception.start_after(minute))).map(of_minute)
     }
 
     /// Those that are not over at `now`, give or take a day for the zone.

@@ -61,7 +61,7 @@ impl Schedule {
     fn cost(&self) -> u64 {
         match self {
             Self::Every { .. } | Self::Cron(_) | Self::Once { .. } => 1,
-            Self::Random(random) => cost(random.windows()),
+            Self::Random(random) => cost_of(random.windows()),
             Self::Bounded(bounded) => bounded.base().cost() + bounded.bounds().except.len() as u64 / 5,
         }
     }
@@ -79,13 +79,13 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The gaps within the hours of a year, in which the exceptions are none of them.
+    /// The gaps within the hours of a year, without the exceptions.
     fn hours(&mut self, hours: &Hours) {
         // Before its first occurrence nothing is promised.
         let Some(begin) = self.schedule.first(SAMPLED_FROM) else { return };
         let mut at = begin;
         while let Some((open, close)) = self.schedule.stretch(hours, at).filter(|(open, _)| *open < begin + YEAR) {
-            if !self.pays(cost(hours.windows.as_ref()) + self.schedule.cost()) {
+            if !self.pays(cost_of(hours.windows.as_ref()) + self.schedule.cost()) {
                 return;
             }
             let open = open.max(begin);
@@ -127,7 +127,7 @@ impl Search<'_> {
 }
 
 /// What it costs to find where the windows of a day are.
-fn cost(windows: Option<&Windows>) -> u64 {
+fn cost_of(windows: Option<&Windows>) -> u64 {
     10 + 5 * windows.map_or(1, |windows| windows.as_slice().len() as u64)
 }
 

@@ -19,7 +19,7 @@ impl Bounded {
         let longest_between = |from, until| self.longest_between(from, until, usual_gap);
         let start = self.bounds.from.unwrap_or(SAMPLED_FROM);
         let mut longest = longest_between(start, start + YEAR);
-        for date in self.bounds.except.dates().chain(self.bounds.except.yearly_after(start)) {
+        for date in self.bounds.except.starts_of_dates(start) {
             // By the clock; no zone is a day from UTC. Weekdays that adjoin are seen whole.
             longest = longest.max(longest_between(start.max(date - 15 * DAY), date + 2 * DAY));
         }
