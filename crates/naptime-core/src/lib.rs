@@ -53,7 +53,7 @@ pub use line::check_line;
 pub use load::{Histogram, Load, Tier};
 pub use misfire::{CatchUp, Misfire};
 pub use network::AllowedNetworks;
-pub use pick::{Candidate, Pick, Picked};
+pub use pick::{Candidate, Pick, Picked, Seen};
 pub use pool::{Pass, PassId, PoolChange, PoolSettings};
 pub use request::{Headers, Method, Request, is_host};
 pub use retry::{Retry, Temporary};

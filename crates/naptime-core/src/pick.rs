@@ -1,15 +1,15 @@
 //! Which of the due jobs a claim takes.
 //!
-//! A store reads its index in the order of the times at which jobs can be claimed, and offers each entry. What is taken
-//! is then locked, which may still fail for a job that another worker was faster with.
+//! A look at the store's index tells what is due, in the order of the times at which jobs can be claimed. What is taken of
+//! it is then locked, which may still fail for a job that another worker was faster with.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use crate::{JobId, Pool, Rooms, Time};
 
 /// What an index of due jobs tells of one of them.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
     /// The job.
     pub job: JobId,
     /// When it can be claimed.
@@ -17,7 +17,16 @@ pub struct Candidate<'a> {
     /// The bytes that its request takes.
     pub size: usize,
     /// The name of its pool, where jobs of several pools are offered.
-    pub pool: &'a str,
+    pub pool: String,
+}
+
+/// What a look at the index saw.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The first jobs, in the order of the times at which they can be claimed.
+    pub jobs: Vec<Candidate>,
+    /// Whether these are all, or as many as were asked for. If not, others may be due as well.
+    pub is_whole: bool,
 }
 
 /// The jobs that a claim takes, as far as they were offered.
@@ -28,7 +37,7 @@ pub struct Pick {
     slots: usize,
     bytes: usize,
     rooms: Rooms,
-    offered: usize,
+    offered: HashSet<JobId>,
     taken: Vec<(JobId, Time)>,
     taken_bytes: usize,
     passed_over: Option<(String, Time)>,
@@ -55,7 +64,7 @@ impl Pick {
             slots,
             bytes,
             rooms,
-            offered: 0,
+            offered: HashSet::new(),
             taken: Vec::new(),
             taken_bytes: 0,
             passed_over: None,
@@ -64,55 +73,40 @@ impl Pick {
         }
     }
 
-    /// Offers the next job. Returns whether to go on.
-    ///
-    /// Once there are as many as slots and one more, what comes after is of no interest, unless jobs are passed over, and
-    /// others are to be looked for behind them.
-    pub fn offer(&mut self, candidate: Candidate<'_>) -> bool {
-        let Candidate { job, claim_at, size, pool } = candidate;
-        self.offered += 1;
-        if let Some((passed_over, _)) = &self.passed_over {
-            let within = self.rooms.look_past();
-            if within.is_some_and(|within| claim_at > self.horizon + within) {
-                return false;
+    /// Offers what a look saw. Jobs that were offered before are skipped.
+    pub fn offer(&mut self, seen: Seen) {
+        if !seen.is_whole {
+            self.leave(self.horizon);
+        }
+        for Candidate { job, claim_at, size, pool } in seen.jobs {
+            if !self.offered.insert(job)
+                || self.passed_over.as_ref().is_some_and(|(passed_over, _)| *passed_over == pool)
+            {
+                continue;
             }
-            if passed_over == pool {
-                return self.goes_on();
+            self.is_full = self.taken.len() == self.slots || self.taken_bytes.saturating_add(size) > self.bytes;
+            if self.is_full || claim_at > self.horizon {
+                self.leave(claim_at);
+                return;
+            }
+            if self.rooms.take(&pool) {
+                self.taken_bytes += size;
+                self.taken.push((job, claim_at));
+            } else {
+                self.passed_over.get_or_insert((pool, claim_at));
             }
         }
-        self.is_full = self.taken.len() == self.slots || self.taken_bytes.saturating_add(size) > self.bytes;
-        if self.is_full || claim_at > self.horizon {
-            self.leave(claim_at);
-            return false;
-        }
-        if self.rooms.take(pool) {
-            self.taken_bytes += size;
-            self.taken.push((job, claim_at));
-        } else {
-            self.passed_over.get_or_insert_with(|| (pool.to_owned(), claim_at));
-        }
-        self.goes_on()
     }
 
-    /// Takes note of a job that cannot be claimed yet: it is held until then.
-    pub fn leave(&mut self, claim_at: Time) {
-        self.next = Some(self.next.map_or(claim_at, |next| next.min(claim_at)));
-    }
-
-    /// How many jobs there are so far.
-    pub fn count(&self) -> usize {
-        self.taken.len()
-    }
-
-    /// The pool that is passed over, and how far beyond the horizon those of others are to be looked for.
-    pub fn look_past(&self) -> Option<(&str, Duration)> {
-        let (pool, _) = self.passed_over.as_ref().filter(|_| self.taken.len() < self.slots && !self.is_full)?;
-        Some((pool, self.rooms.look_past()?))
+    /// The pool that is passed over, if jobs of others are to be looked for.
+    pub fn look_past(&self) -> Option<&str> {
+        let (pool, _) = self.passed_over.as_ref().filter(|_| self.has_slots() && self.rooms.look_past().is_some())?;
+        Some(pool)
     }
 
     /// What came of it, after all that there is was offered, or enough.
     pub fn end(self) -> Picked {
-        let has_slots = self.taken.len() < self.slots && !self.is_full;
+        let has_slots = self.has_slots();
         let (passed_over, first) = match self.passed_over {
             // A pool's name is one that was parsed before.
             Some((pool, _)) if has_slots => (Pool::parse(&pool).ok(), None),
@@ -121,13 +115,19 @@ impl Pick {
         Picked { jobs: self.taken, next: first.into_iter().chain(self.next).min(), passed_over }
     }
 
-    fn goes_on(&self) -> bool {
-        self.offered <= self.slots || self.rooms.look_past().is_some()
+    fn leave(&mut self, claim_at: Time) {
+        self.next = Some(self.next.map_or(claim_at, |next| next.min(claim_at)));
+    }
+
+    fn has_slots(&self) -> bool {
+        self.taken.len() < self.slots && !self.is_full
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::*;
@@ -138,16 +138,22 @@ mod tests {
     /// that is passed over. What is due by second 5 can be taken.
     fn check(slots: usize, rooms: Rooms, jobs: &str, expect: (&str, Option<u64>, Option<char>)) {
         let beginning = Time::from_millis(1_767_323_045_000);
-        let mut pick = Pick::new(beginning + 5 * SECOND, slots, 100, rooms);
+        let (horizon, within) = (beginning + 5 * SECOND, rooms.look_past());
+        let mut pick = Pick::new(horizon, slots, 100, rooms);
         let jobs: Vec<&str> = jobs.split(' ').collect();
-        for (number, name) in jobs.iter().enumerate() {
+        let candidate = |(number, name): (usize, &&str)| {
             let (pool, second) = name.split_at(1);
-            let pool = format!("https://{pool}.test");
             let claim_at = beginning + second.parse::<u32>().expect("a number") * SECOND;
-            let job = Uuid::from_u128(number as u128).into();
-            if !pick.offer(Candidate { job, claim_at, size: 10, pool: &pool }) {
-                break;
-            }
+            let pool = format!("https://{pool}.test");
+            Candidate { job: Uuid::from_u128(number as u128).into(), claim_at, size: 10, pool }
+        };
+        let all: Vec<Candidate> = jobs.iter().enumerate().map(candidate).collect();
+        let first = |jobs: &[Candidate]| Seen { jobs: jobs.iter().take(slots + 1).cloned().collect(), is_whole: true };
+        pick.offer(first(&all));
+        if let Some(pool) = pick.look_past() {
+            let is_behind = |it: &Candidate| it.pool != pool && it.claim_at <= horizon + within.unwrap_or_default();
+            let behind: Vec<Candidate> = all.into_iter().filter(is_behind).collect();
+            pick.offer(first(&behind));
         }
         let Picked { jobs: taken, next, passed_over } = pick.end();
         let taken: Vec<&str> = taken.iter().map(|(job, _)| jobs[job.uuid().as_u128() as usize]).collect();

@@ -1,6 +1,5 @@
 //! Peek, lock, read back.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +7,8 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{FindOptions, Hint, ReturnDocument};
-use naptime_core::{Candidate, Claim, Job, JobId, Pick, Picked, Then, Time, Token};
-use naptime_store::{Queue, Result, Taken, Want};
+use naptime_core::{Candidate, Claim, Job, JobId, Seen, Then, Time, Token};
+use naptime_store::{Queue, Result, Want};
 use serde::Deserialize;
 
 use crate::command::{self, MAX_TIME, Update};
@@ -17,9 +16,6 @@ use crate::document::{by_id, date, time};
 use crate::gates::by_gate;
 use crate::joined::{among, readable};
 use crate::{MongoStore, pipeline, schema};
-
-/// The most jobs claimed at once. More would take longer than it saves.
-const MAX_BATCH: usize = 300;
 
 /// The longest look past the jobs of one pool: some million index entries. One that takes longer has seen nothing.
 const LONGEST_LOOK: Duration = Duration::from_secs(1);
@@ -38,83 +34,48 @@ struct Entry {
     pool: String,
 }
 
-impl Entry {
-    fn candidate(&self) -> Candidate<'_> {
+impl From<Entry> for Candidate {
+    fn from(entry: Entry) -> Self {
         Candidate {
-            job: self._id.to_uuid_1().into(),
-            claim_at: time(self.claim_at),
-            size: usize::try_from(self.size).unwrap_or(usize::MAX),
-            pool: &self.pool,
+            job: entry._id.to_uuid_1().into(),
+            claim_at: time(entry.claim_at),
+            size: usize::try_from(entry.size).unwrap_or(usize::MAX),
+            pool: entry.pool,
         }
     }
 }
 
 impl MongoStore {
-    pub(crate) async fn claim_due(&self, want: &Want) -> Result<Taken> {
-        self.give_back_doubtful().await?;
-        let Picked { jobs: picked, next: after, passed_over } = self.peek(want).await?;
-        let after = after.map(|at| at + want.late);
-        if picked.is_empty() {
-            return Ok(Taken { claims: Vec::new(), next: after, passed_over });
-        }
-        let ids: Vec<JobId> = picked.iter().map(|(id, _)| *id).collect();
-        let jobs = match self.lock(want, &ids).await {
-            Ok(jobs) => jobs,
-            // The lock may have been taken, or may be yet: no call until that is settled.
-            Err(error) => {
-                self.doubt(want.token, ids);
-                return Err(error);
-            }
+    /// As [`Queue::lock`] has it.
+    pub(crate) async fn lock_all(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
+        let locked = async {
+            let jobs = self.lock_jobs(want, ids).await?;
+            self.record_lost(jobs.into_iter().filter_map(claimed).collect()).await
         };
-        let claims: Vec<Claim> = jobs.into_iter().filter_map(claimed).collect();
-        // Others were faster, or the job is held until its lease ends within the lookahead.
-        let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
-        let left = picked.iter().find(|(id, _)| !taken.contains(id));
-        let next = left.map(|(_, claim_at)| *claim_at).or(after);
-        match self.record_lost(claims).await {
-            Ok(claims) => Ok(Taken { claims, next, passed_over }),
-            Err(error) => {
-                self.doubt(want.token, ids);
-                Err(error)
-            }
-        }
+        // The lock may have been taken, or may be yet: no call until that is settled.
+        locked.await.inspect_err(|_| self.doubt(want.token, ids))
     }
 
     /// Takes note of claims that nobody will call.
-    fn doubt(&self, token: Token, ids: Vec<JobId>) {
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((token, ids));
+    fn doubt(&self, token: Token, ids: &[JobId]) {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner).push((token, ids.to_vec()));
     }
 
-    /// The jobs to lock. Reads the index and no document.
-    async fn peek(&self, want: &Want) -> Result<Picked> {
-        let limit = want.slots.min(MAX_BATCH);
-        let horizon =
-            if want.late.is_zero() { self.clock.now() + want.lookahead } else { self.clock.now() - want.late };
-        let (found, is_whole) = match &want.gate {
-            None => self.in_partitions(want, horizon, limit + 1).await?,
-            Some(pool) => {
-                let filter = doc! {"gate": pool.as_str(), "claim_at": {"$gt": DateTime::from_millis(0)}};
-                (self.entries(filter, by_index(by_gate(), limit + 1, true)).await?, true)
+    /// As [`Queue::peek`] has it. Reads the index and no document.
+    pub(crate) async fn look(&self, want: &Want, past: Option<&str>) -> Result<Seen> {
+        self.give_back_doubtful().await?;
+        let now = self.clock.now();
+        let (horizon, until) = (want.horizon(now), want.sees_until(past, now));
+        let (found, is_whole) = match (&want.gate, past) {
+            (Some(pool), _) => {
+                let filter =
+                    doc! {"gate": pool.as_str(), "claim_at": {"$gt": DateTime::from_millis(0), "$lte": date(until)}};
+                (self.entries(filter, by_index(by_gate(), want.slots + 1, true)).await?, true)
             }
+            (None, Some(pool)) => self.past(pool, want, until).await?,
+            (None, None) => self.in_partitions(want, horizon, until).await?,
         };
-        let mut pick = Pick::new(horizon, limit, want.bytes, want.rooms.clone());
-        let _ = found.iter().all(|entry| pick.offer(entry.candidate()));
-        if let Some((pool, within)) = pick.look_past() {
-            let seen: HashSet<Uuid> = found.iter().map(|entry| entry._id).collect();
-            match self.past(pool, want, horizon + within, limit + 1).await? {
-                Some(behind) => {
-                    let mut unseen = behind.iter().filter(|entry| !seen.contains(&entry._id));
-                    let _ = unseen.all(|entry| pick.offer(entry.candidate()));
-                }
-                // There may be others.
-                None => pick.leave(horizon),
-            }
-        }
-        let mut picked = pick.end();
-        if !is_whole {
-            picked.next = picked.next.or(Some(horizon));
-        }
-        Ok(picked)
+        Ok(Seen { jobs: found.into_iter().map(Candidate::from).collect(), is_whole })
     }
 
     /// The first jobs of these partitions, in the order of their times.
@@ -123,9 +84,9 @@ impl MongoStore {
     /// So all that is due within sight is read in any order, and only where that is more than wanted are the first of
     /// them asked for.
     /// Of other workers' partitions it is only told that there is more within sight, where that is more than wanted.
-    async fn in_partitions(&self, want: &Want, horizon: Time, limit: usize) -> Result<(Vec<Entry>, bool)> {
-        let at_home = want.late.is_zero();
-        let filter = until(want, horizon + want.sight());
+    async fn in_partitions(&self, want: &Want, horizon: Time, sight: Time) -> Result<(Vec<Entry>, bool)> {
+        let (at_home, limit) = (want.late.is_zero(), want.slots + 1);
+        let filter = until(want, sight);
         if !(at_home && self.dense.load(Ordering::Relaxed)) {
             let mut found = self.entries(filter.clone(), by_index(schema::peek(), limit, false)).await?;
             if found.len() < limit {
@@ -143,20 +104,20 @@ impl MongoStore {
         Ok((found, true))
     }
 
-    /// The first jobs of other pools than this; none if it takes too long to get to them.
+    /// The first jobs of other pools than this, unless it takes too long to get to them.
     ///
     /// It reads past all jobs of that pool: 1 us for each, so 0.1 s where 100,000 are overdue.
-    async fn past(&self, pool: &str, want: &Want, horizon: Time, limit: usize) -> Result<Option<Vec<Entry>>> {
-        let mut filter = until(want, horizon);
+    async fn past(&self, pool: &str, want: &Want, sight: Time) -> Result<(Vec<Entry>, bool)> {
+        let mut filter = until(want, sight);
         filter.insert("pool", doc! {"$ne": pool});
-        let mut options = by_index(schema::peek(), limit, true);
+        let mut options = by_index(schema::peek(), want.slots + 1, true);
         options.max_time = Some(LONGEST_LOOK);
         let due = self.due.clone_with_type::<Entry>();
         command::bounded(async move {
             let found = async { due.find(filter).with_options(options).await?.try_collect().await };
             match found.await {
-                Err(error) if command::took_too_long(&error) => Ok(None),
-                found => found.map(Some),
+                Err(error) if command::took_too_long(&error) => Ok((Vec::new(), false)),
+                found => Ok((found?, true)),
             }
         })
         .await
@@ -170,7 +131,7 @@ impl MongoStore {
 
     /// Locks those of the jobs that can still be claimed. Each document is locked whole or not at all; who loses the
     /// race for one loses that one only.
-    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Job>> {
+    async fn lock_jobs(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Job>> {
         let now = self.clock.server_now();
         let guard = pipeline::claimable(&now, want);
         let set = pipeline::claim(&now, want);

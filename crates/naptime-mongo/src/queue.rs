@@ -8,8 +8,8 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 use naptime_core::worker::DEAD_AFTER;
-use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Peer, Settled, WorkerId};
-use naptime_store::{MAX_RUNS, Queue, Result, Taken, Want};
+use naptime_core::{Claim, ClaimRef, Heartbeat, JobId, Peer, Seen, Settled, WorkerId};
+use naptime_store::{MAX_RUNS, Queue, Result, Want};
 
 use crate::command::{self, MAX_TIME, Update};
 use crate::document::{by_id, date, millis, uuid};
@@ -23,8 +23,12 @@ const TRIM_EVERY: i64 = 500;
 
 #[async_trait]
 impl Queue for MongoStore {
-    async fn claim(&self, want: &Want) -> Result<Taken> {
-        self.claim_due(want).await
+    async fn peek(&self, want: &Want, past: Option<&str>) -> Result<Seen> {
+        self.look(want, past).await
+    }
+
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
+        self.lock_all(want, ids).await
     }
 
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
 use naptime_core::{
-    Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Run, Settled, Steered, Tier, Time, WorkerId,
+    Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Run, Seen, Settled, Steered, Tier, Time,
+    WorkerId,
 };
 use naptime_store::{
-    Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Taken,
-    Want,
+    Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Want,
 };
 
 use crate::network::Network;
@@ -49,14 +49,20 @@ impl Clock for Link {
 
 #[async_trait]
 impl Queue for Link {
-    async fn claim(&self, want: &Want) -> Result<Taken> {
-        let (store, witness, want) = (self.network.store.clone(), self.witness.clone(), want.clone());
+    async fn peek(&self, want: &Want, past: Option<&str>) -> Result<Seen> {
+        let (store, want, past) = (self.network.store.clone(), want.clone(), past.map(str::to_owned));
+        self.request(async move { store.peek(&want, past.as_deref()).await }).await
+    }
+
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
+        let (store, witness) = (self.network.store.clone(), self.witness.clone());
+        let (want, ids) = (want.clone(), ids.to_vec());
         self.request(async move {
-            let taken = store.claim(&want).await;
-            if let Ok(taken) = &taken {
-                witness.claimed(&store, &want, &taken.claims);
+            let claims = store.lock(&want, &ids).await;
+            if let Ok(claims) = &claims {
+                witness.claimed(&store, &want, claims);
             }
-            taken
+            claims
         })
         .await
     }

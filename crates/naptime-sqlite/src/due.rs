@@ -14,6 +14,8 @@ use crate::rows::{Statements, blob, json, time, uuid};
 /// A job, and its row.
 pub(crate) struct Found {
     seq: i64,
+    /// The gate that it carries.
+    pub(crate) gate: String,
     pub(crate) job: Job,
     listed: Listed,
 }
@@ -29,22 +31,25 @@ pub(crate) fn find(
     read: impl FnOnce(&Connection, JobId) -> Result<Option<Job>, Fault>,
 ) -> Result<Option<Found>, Fault> {
     // The inner look-up is in the index alone.
-    const SQL: &str = "SELECT seq, rev, plan, created_at, state FROM due
+    const SQL: &str = "SELECT seq, gate, rev, plan, created_at, state FROM due
         WHERE seq = (SELECT seq FROM jobs WHERE id = ?1)";
     let state = |row: &Row<'_>| {
-        let (seq, rev, created_at) = (row.get("seq")?, Rev(row.get("rev")?), time(row, "created_at")?);
+        let (seq, gate) = (row.get("seq")?, row.get("gate")?);
+        let (rev, created_at) = (Rev(row.get("rev")?), time(row, "created_at")?);
         // An id may be used again once its job was purged, and its revisions begin anew.
-        let Some(known) = known(rev).filter(|known| known.created_at == created_at) else { return Ok((seq, None)) };
-        Ok((seq, Some(known.in_state(Plan(row.get("plan")?), json::<State>(row, "state")?))))
+        let Some(known) = known(rev).filter(|known| known.created_at == created_at) else {
+            return Ok((seq, gate, None));
+        };
+        Ok((seq, gate, Some(known.in_state(Plan(row.get("plan")?), json::<State>(row, "state")?))))
     };
-    let Some((seq, job)) = connection.prepare_cached(SQL)?.query_row([blob(id.uuid())], state).optional()? else {
+    let Some((seq, gate, job)) = connection.prepare_cached(SQL)?.query_row([blob(id.uuid())], state).optional()? else {
         return Ok(None);
     };
     let job = match job {
         None => read(connection, id)?,
         known => known,
     };
-    Ok(job.map(|job| Found { seq, listed: listed(&job), job }))
+    Ok(job.map(|job| Found { seq, gate, listed: listed(&job), job }))
 }
 
 /// Writes where a job stands, after a transition by a worker.
@@ -54,7 +59,7 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
     const LISTED: &str =
         "UPDATE due SET claim_at = ?2, held = ?3, state = ?4, stage = ?5, ended_at = ?6, deadline = ?7,
         longest_ms = ?8, edited = ?9 WHERE seq = ?1";
-    let Found { seq, job, listed: before } = found;
+    let Found { seq, job, listed: before, .. } = found;
     let (seq, claim_at, held) = (*seq, job.state.claim_at.map(Time::millis), job.state.lock.is_some());
     let (state, after) = (to_string(&job.state)?, listed(job));
     let changed = if after == *before {

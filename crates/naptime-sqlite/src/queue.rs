@@ -4,35 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, JobId, Peer, Pick, Picked, Pool, Settled, Time, WorkerId};
-use naptime_store::{Configs, Error, Queue, Result, Taken, Want};
+use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, JobId, Peer, Pool, Seen, Settled, Time, WorkerId};
+use naptime_store::{Configs, Error, Queue, Result, Want};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::fault::{Fault, corrupt};
+use crate::fault::Fault;
 use crate::rows::uuid;
 use crate::{SqliteStore, due, rows, runs, sla, workers};
 
 #[async_trait]
 impl Queue for SqliteStore {
-    async fn claim(&self, want: &Want) -> Result<Taken> {
-        // A look first, which nobody waits for: an idle worker writes nothing.
-        let look = want.clone();
-        let look = move |connection: &Connection, now: Time| {
-            let picked = peek(connection, &look, 1, now)?;
-            Ok(picked.jobs.is_empty().then(|| left(&look, picked)))
-        };
-        if let Some(taken) = self.read(look).await? {
-            return Ok(taken);
-        }
-        let (want, configs) = (want.clone(), self.inner.configs.clone());
-        let taken = self.write(move |connection, now| take(connection, &want, &configs, now)).await?;
+    async fn peek(&self, want: &Want, past: Option<&str>) -> Result<Seen> {
+        let (want, past) = (want.clone(), past.map(str::to_owned));
+        self.read(move |connection, now| peek(connection, &want, past.as_deref(), now)).await
+    }
+
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
+        let (want, ids, configs) = (want.clone(), ids.to_vec(), self.inner.configs.clone());
+        let claims = self.write(move |connection, now| lock(connection, &want, &ids, &configs, now)).await?;
         // Not before they are committed: the same revision might be another's after a commit that failed.
-        for Claim { job, .. } in &taken.claims {
+        for Claim { job, .. } in &claims {
             if self.inner.configs.get(job.id, job.rev).is_none_or(|known| known.created_at != job.created_at) {
                 self.inner.configs.keep(Arc::clone(job));
             }
         }
-        Ok(taken)
+        Ok(claims)
     }
 
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
@@ -151,19 +147,25 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
     Ok(ids.len())
 }
 
-/// Claims what is wanted and can be had.
-fn take(connection: &Connection, want: &Want, configs: &Configs, now: Time) -> std::result::Result<Taken, Fault> {
-    let picked = peek(connection, want, usize::MAX, now)?;
+/// Claims those of these jobs that can be had.
+fn lock(
+    connection: &Connection,
+    want: &Want,
+    ids: &[JobId],
+    configs: &Configs,
+    now: Time,
+) -> std::result::Result<Vec<Claim>, Fault> {
     let mut claims = Vec::new();
-    for &(id, _) in &picked.jobs {
+    for &id in ids {
         let Some(mut found) = readable(id, due::find(connection, id, |rev| configs.get(id, rev), rows::find))? else {
             due::set_aside(connection, id, now + ASIDE)?;
             continue;
         };
-        let is_claimed = found.job.claim(want.worker, want.token, now, want.lookahead);
-        let lock = found.job.state.lock.clone().filter(|_| is_claimed);
-        let lock = lock.ok_or_else(|| corrupt(format!("job {id} is due in its columns, but not in its state")))?;
+        if found.gate != gate(want) || !found.job.claim(want.worker, want.token, now, want.lookahead) {
+            continue;
+        }
         due::write(connection, &found)?;
+        let Some(lock) = found.job.state.lock.clone() else { continue };
         let mut claim = Claim { job: found.job.into(), lock, recorded: None };
         for lost in claim.lost_runs(now) {
             if !runs::record(connection, &lost)?
@@ -174,42 +176,27 @@ fn take(connection: &Connection, want: &Want, configs: &Configs, now: Time) -> s
         }
         claims.push(claim);
     }
-    Ok(Taken { claims, ..left(want, picked) })
+    Ok(claims)
 }
 
-/// What is told of the jobs that are left.
-fn left(want: &Want, picked: Picked) -> Taken {
-    let next = picked.next.map(|at| at + want.late);
-    Taken { claims: Vec::new(), next, passed_over: picked.passed_over }
-}
-
-/// Finds what to claim, or the first of it, if that is `enough`. Reads the index alone: as many entries as there are
-/// slots and one, or as many as it takes to look past a pool: 50 ms where 100,000 are overdue.
-fn peek(connection: &Connection, want: &Want, enough: usize, now: Time) -> std::result::Result<Picked, Fault> {
-    const SQL: &str = "SELECT id, claim_at, held, size, pool FROM due INDEXED BY due_peek
-        WHERE gate = ?1 AND claim_at IS NOT NULL ORDER BY claim_at, id";
-    // As `Job::is_claimable` has it: what is held can be claimed when its lease is over, and not ahead of that.
-    let (idle, held) =
-        if want.late.is_zero() { (now + want.lookahead, now) } else { (now - want.late, now - want.late) };
+/// Reads the index alone. To look past a pool takes 50 ms where it has 100,000 overdue jobs.
+fn peek(connection: &Connection, want: &Want, past: Option<&str>, now: Time) -> std::result::Result<Seen, Fault> {
+    const SQL: &str = "SELECT id, claim_at, size, pool FROM due INDEXED BY due_peek
+        WHERE gate = ?1 AND claim_at <= ?2 AND pool IS NOT ?3 ORDER BY claim_at, id LIMIT ?4";
+    let until = want.sees_until(past, now);
+    let limit = i64::try_from(want.slots + 1).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(SQL)?;
-    let mut rows = statement.query([gate(want)])?;
-    let mut pick = Pick::new(idle, want.slots, want.bytes, want.rooms.clone());
-    while pick.count() < enough
-        && let Some(row) = rows.next()?
-    {
-        let claim_at = rows::time(row, "claim_at")?;
-        if claim_at <= idle && claim_at > held && row.get("held")? {
-            pick.leave(claim_at);
-            continue;
-        }
-        let job = uuid(row, "id")?.into();
-        let size = usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX);
-        let pool = row.get_ref("pool")?.as_str().map_err(rusqlite::Error::from)?;
-        if !pick.offer(Candidate { job, claim_at, size, pool }) {
-            break;
-        }
+    let mut rows = statement.query((gate(want), until.millis(), past, limit))?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(Candidate {
+            job: uuid(row, "id")?.into(),
+            claim_at: rows::time(row, "claim_at")?,
+            size: usize::try_from(row.get::<_, i64>("size")?).unwrap_or(usize::MAX),
+            pool: row.get("pool")?,
+        });
     }
-    Ok(pick.end())
+    Ok(Seen { jobs, is_whole: true })
 }
 
 /// When the first job that carries this gate can be claimed.

@@ -1,19 +1,48 @@
 //! Due work as workers see it: claimed, held, settled.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::job::MIN_LEASE;
-use naptime_core::{Claim, ClaimRef, Heartbeat, Partition, Peer, Pool, Rooms, Settled, Time, Token, WorkerId};
+use naptime_core::{
+    Claim, ClaimRef, Heartbeat, JobId, Partition, Peer, Pick, Picked, Pool, Rooms, Seen, Settled, Time, Token, WorkerId,
+};
 
 use crate::{Clock, Result};
 
 /// Due work as workers see it. What a worker gets.
 #[async_trait]
 pub trait Queue: Clock {
-    /// Claims due jobs as [`Job::claim`](naptime_core::Job::claim) says. When this returns, the claims are acknowledged
-    /// by a majority. For claims of jobs that were claimed before and never settled, the lost runs are recorded.
-    async fn claim(&self, want: &Want) -> Result<Taken>;
+    /// The first of the wanted jobs that can be claimed [in sight](Want::sees_until), one more than there are slots for, as
+    /// an index tells of them. If `past` names a pool: only jobs of other pools.
+    async fn peek(&self, want: &Want, past: Option<&str>) -> Result<Seen>;
+
+    /// Locks those of these jobs that can still be claimed, as [`Job::claim`](naptime_core::Job::claim) says. When this
+    /// returns, the claims are acknowledged by a majority. For claims of jobs that were claimed before and never settled,
+    /// the lost runs are recorded.
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>>;
+
+    /// Claims due jobs: those that [`Pick`] takes of what a look sees, as far as they can be locked.
+    async fn claim(&self, want: &Want) -> Result<Taken> {
+        let want = &Want { slots: want.slots.min(MAX_BATCH), ..want.clone() };
+        let horizon = want.horizon(self.now());
+        let mut pick = Pick::new(horizon, want.slots, want.bytes, want.rooms.clone());
+        pick.offer(self.peek(want, None).await?);
+        if let Some(pool) = pick.look_past().map(str::to_owned) {
+            pick.offer(self.peek(want, Some(&pool)).await?);
+        }
+        let Picked { jobs: picked, mut next, passed_over } = pick.end();
+        let ids: Vec<JobId> = picked.iter().map(|(id, _)| *id).collect();
+        let claims = if ids.is_empty() { Vec::new() } else { self.lock(want, &ids).await? };
+        next = next.map(|at| at + want.late);
+        // Others were faster, or the job is held until its lease ends within the lookahead.
+        let taken: HashSet<JobId> = claims.iter().map(|claim| claim.job.id).collect();
+        if let Some((_, claim_at)) = picked.iter().find(|(id, _)| !taken.contains(id)) {
+            next = Some(*claim_at);
+        }
+        Ok(Taken { claims, next, passed_over })
+    }
 
     /// Prolongs the leases of these claims, and returns those that are no longer held.
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>>;
@@ -43,6 +72,9 @@ pub trait Queue: Clock {
     /// Says that this worker ends, so that nobody waits for its heartbeat.
     async fn leave(&self, me: WorkerId) -> Result<()>;
 }
+
+/// The most jobs claimed at once. More would take longer than it saves.
+const MAX_BATCH: usize = 300;
 
 /// How far ahead a claim sees at least, from the end of its lookahead on: no worker waits longer without another look.
 pub const SIGHT: Duration = Duration::from_secs(2);
@@ -79,7 +111,17 @@ pub struct Want {
 }
 
 impl Want {
-    /// How far ahead this claim sees at least.
+    /// By when a job must be claimable, by the store's clock. A lookahead does not make a job late.
+    pub fn horizon(&self, now: Time) -> Time {
+        if self.late.is_zero() { now + self.lookahead } else { now - self.late }
+    }
+
+    /// Until when a look sees, at `now`: if it is `past` a pool, as far as its [rooms](Rooms::look_past) say.
+    pub fn sees_until(&self, past: Option<&str>, now: Time) -> Time {
+        self.horizon(now) + past.and(self.rooms.look_past()).unwrap_or(self.sight())
+    }
+
+    /// How far ahead of the horizon this claim sees at least.
     pub fn sight(&self) -> Duration {
         if self.late.is_zero() { SIGHT } else { SIGHT_OF_OTHERS }
     }

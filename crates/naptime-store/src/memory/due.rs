@@ -62,6 +62,15 @@ impl Due {
         merged
     }
 
+    /// Whether a job is one that `want` is about, if its partition is.
+    pub(super) fn is_about(&self, want: &Want, job: &Job) -> bool {
+        let pool = job.spec.endpoint.pool();
+        match &want.gate {
+            Some(gate) => gate == pool && self.is_gated(pool),
+            None => !self.is_gated(pool),
+        }
+    }
+
     /// How many jobs of pools that are not gated can be claimed by then, up to `max`.
     pub(super) fn count_open(&self, by: Time, max: usize) -> usize {
         let by_then = |set: &BTreeSet<Entry>| set.iter().take_while(|(at, _)| *at <= by).take(max).count();

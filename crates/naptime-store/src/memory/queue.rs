@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, Job, Peer, Pick, Picked, Settled, Time, WorkerId};
+use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, Job, JobId, Peer, Seen, Settled, Time, WorkerId};
 
 use super::{MemoryStore, State};
-use crate::{Queue, Result, Taken, Want};
+use crate::{Queue, Result, Want};
 
 #[async_trait]
 impl Queue for MemoryStore {
-    async fn claim(&self, want: &Want) -> Result<Taken> {
-        self.try_with(|state, now| state.claim(want, now))
+    async fn peek(&self, want: &Want, past: Option<&str>) -> Result<Seen> {
+        self.try_with(|state, now| state.peek(want, past, now))
+    }
+
+    async fn lock(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
+        self.try_with(|state, now| state.lock(want, ids, now))
     }
 
     async fn renew(&self, held: &[ClaimRef]) -> Result<Vec<ClaimRef>> {
@@ -73,10 +77,23 @@ impl Queue for MemoryStore {
 const WAITS: Duration = Duration::from_secs(2);
 
 impl State {
-    fn claim(&mut self, want: &Want, now: Time) -> Taken {
-        let Picked { jobs, next, passed_over } = self.peek(want, now);
-        let mut claims = Vec::with_capacity(jobs.len());
-        for (id, _) in jobs {
+    fn peek(&self, want: &Want, past: Option<&str>, now: Time) -> Seen {
+        let until = want.sees_until(past, now);
+        let by_then = self.jobs.due().entries(want).take_while(|(claim_at, _)| *claim_at <= until);
+        let candidate = |(claim_at, job)| {
+            let spec = &self.jobs.get(job)?.spec;
+            let pool = spec.endpoint.pool().as_str();
+            (Some(pool) != past).then(|| Candidate { job, claim_at, size: spec.request.size(), pool: pool.to_owned() })
+        };
+        Seen { jobs: by_then.filter_map(candidate).take(want.slots + 1).collect(), is_whole: true }
+    }
+
+    fn lock(&mut self, want: &Want, ids: &[JobId], now: Time) -> Vec<Claim> {
+        let mut claims = Vec::with_capacity(ids.len());
+        for &id in ids {
+            if !self.jobs.get(id).is_some_and(|job| self.jobs.due().is_about(want, job)) {
+                continue;
+            }
             let claim = |job: &mut Job| job.claim(want.worker, want.token, now, want.lookahead);
             let Some((true, job)) = self.jobs.change(id, claim) else { continue };
             let Some(lock) = job.state.lock.clone() else { continue };
@@ -90,27 +107,7 @@ impl State {
             }
             claims.push(claim);
         }
-        Taken { claims, next: next.map(|at| at + want.late), passed_over }
-    }
-
-    /// Finds what to claim.
-    fn peek(&self, want: &Want, now: Time) -> Picked {
-        // A lookahead does not make a job late.
-        let horizon = if want.late.is_zero() { now + want.lookahead } else { now - want.late };
-        let mut pick = Pick::new(horizon, want.slots, want.bytes, want.rooms.clone());
-        for (claim_at, job) in self.jobs.due().entries(want) {
-            let Some(found) = self.jobs.get(job) else { continue };
-            // The job is held, and its lease lasts.
-            if claim_at <= horizon && !found.is_claimable(now, want.lookahead) {
-                pick.leave(claim_at);
-                continue;
-            }
-            let (size, pool) = (found.spec.request.size(), found.spec.endpoint.pool().as_str());
-            if !pick.offer(Candidate { job, claim_at, size, pool }) {
-                break;
-            }
-        }
-        pick.end()
+        claims
     }
 
     pub(super) fn record_runs(&mut self, done: &[Settled]) {
