@@ -52,5 +52,6 @@ mod scenarios {
     mod steering;
     mod throttle;
     mod timing;
+    mod unreadable;
     mod upgrade;
 }

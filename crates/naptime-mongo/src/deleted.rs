@@ -4,13 +4,13 @@ use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 use naptime_core::Job;
-use naptime_store::{JobQuery, JobSummary, Page, PageRef, Position, Result};
+use naptime_store::{JobQuery, JobSummary, Page, PageRef, Result};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, date, uuid};
 use crate::jobs::escape;
-use crate::joined::{configs, without_request};
+use crate::joined::{place, without_request};
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
@@ -44,11 +44,8 @@ impl MongoStore {
             let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let found = configs(command::bounded(find).await?);
-        let deleted_at = |last: &Job| last.deleted_at.unwrap_or(last.updated_at);
-        let Page { items, next } =
-            Page::of(found, page, |last| Position { at: deleted_at(last), id: last.id.uuid() }.write());
-        Ok(Page { items: self.summaries_of(items).await?, next })
+        let found = Page::of(command::bounded(find).await?, page, |last| place(last, "deleted_at"));
+        Ok(self.listed(found).await?.map(JobSummary::from))
     }
 
     /// Whether another job has the key of this one by now, so that it cannot be restored. If one comes to have it a

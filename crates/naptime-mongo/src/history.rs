@@ -14,6 +14,8 @@ use serde::Deserialize;
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, read, run_id, time, to_run, uuid};
+use crate::joined::{name_of, read_row};
+use crate::queue::read_uuid;
 
 /// How long a worker that is gone is shown.
 const WORKERS_KEPT: Duration = Duration::from_secs(86_400);
@@ -69,8 +71,13 @@ impl History for MongoStore {
             let find = runs.find(filter).sort(doc! {"started": -1, "_id": -1}).limit(limit).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let found = command::bounded(find).await?.into_iter().map(to_run).collect::<Result<_>>()?;
-        Ok(Page::of(found, page, |last: &Run| Position { at: last.started, id: last.token.uuid() }.write()))
+        let place = |last: &Document| {
+            let token = last.get_document("_id").ok().and_then(|id| read_uuid(id, "token")).unwrap_or_default();
+            let started = last.get_datetime("started").map_or(Time::from_millis(0), |at| time(*at));
+            Position { at: started, id: token }.write()
+        };
+        let found = Page::of(command::bounded(find).await?, page, place);
+        Ok(found.map(|run| read_row(name_of(run.get("_id")), to_run(run))).sorted_out())
     }
 
     async fn add_load(&self, load: &[Load]) -> Result<()> {

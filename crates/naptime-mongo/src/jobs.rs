@@ -10,7 +10,7 @@ use naptime_store::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, Pa
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, uuid};
-use crate::joined::{configs, without_request};
+use crate::joined::without_request;
 
 #[async_trait]
 impl Jobs for MongoStore {
@@ -64,8 +64,8 @@ impl Jobs for MongoStore {
             let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let Page { items, next } = Page::of(command::bounded(find).await?, page, write_cursor);
-        Ok(Page { items: self.summaries_of(configs(items)).await?, next })
+        let found = Page::of(command::bounded(find).await?, page, write_cursor);
+        Ok(self.listed(found).await?.map(JobSummary::from))
     }
 
     async fn count(&self) -> Result<JobCount> {

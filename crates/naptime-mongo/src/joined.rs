@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use naptime_core::{Job, JobId, Plan, State, Token};
-use naptime_store::{Error, JobSummary, Result};
+use naptime_core::{Job, JobId, Plan, State, Time, Token};
+use naptime_store::{Error, Page, Position, Read, Result, Unreadable};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{Due, partition, to_config, to_due, uuid};
+use crate::document::{Due, partition, time, to_config, to_due, uuid};
+use crate::queue::read_uuid;
 
 /// How often two documents are read anew because an edit came between.
 const MAX_TRIES: usize = 20;
@@ -27,7 +28,7 @@ impl MongoStore {
         for _ in 0..MAX_TRIES {
             // The due work first: without an edit in between, the configuration is that of its revision or a later one.
             let due = self.find_due(among(&[id])).await?.pop();
-            let config = self.find_configs(by_ids(&[id]), None).await?.pop().ok_or(Error::NotFound)?;
+            let config = self.find_configs(by_ids(&[id])).await?.pop().ok_or(Error::NotFound)?;
             match due {
                 Some(due) if due.is_of(&config) => return Ok(config.in_state(due.plan, due.state)),
                 Some(_) => tokio::time::sleep(BETWEEN_TRIES).await,
@@ -40,17 +41,12 @@ impl MongoStore {
     /// The jobs whose configurations a filter finds, whole. Where an edit comes between the two reads, the due work may be
     /// the one after it.
     pub(crate) async fn find_whole(&self, filter: Document) -> Result<Vec<Job>> {
-        let configs = self.find_configs(filter, None).await?;
+        let configs = self.find_configs(filter).await?;
         self.in_their_states(configs).await
     }
 
-    /// Jobs as lists show them, in the order of these configurations, which were read [`without_request`].
-    pub(crate) async fn summaries_of(&self, configs: Vec<Job>) -> Result<Vec<JobSummary>> {
-        Ok(self.in_their_states(configs).await?.into_iter().map(JobSummary::from).collect())
-    }
-
     /// The jobs of these configurations, in their order. One whose due work cannot be read is one that is off.
-    pub(crate) async fn in_their_states(&self, configs: Vec<Job>) -> Result<Vec<Job>> {
+    async fn in_their_states(&self, configs: Vec<Job>) -> Result<Vec<Job>> {
         if configs.is_empty() {
             return Ok(Vec::new());
         }
@@ -64,14 +60,36 @@ impl MongoStore {
         Ok(configs.into_iter().map(join).collect())
     }
 
-    /// The jobs of these ids without body and headers, in their order, as far as they are there.
-    pub(crate) async fn slim_jobs_of(&self, ids: &[JobId]) -> Result<Vec<Job>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
+    /// The jobs of a page of configurations, which were read [`without_request`].
+    pub(crate) async fn listed(&self, page: Page<Document>) -> Result<Page<Job>> {
+        let configs = page.map(|document| read_row(name_of(document.get("_id")), to_config(document))).sorted_out();
+        if configs.items.is_empty() {
+            return Ok(configs);
         }
-        let configs = self.find_configs(by_ids(ids), Some(without_request())).await?;
-        let mut configs: HashMap<JobId, Job> = configs.into_iter().map(|config| (config.id, config)).collect();
-        self.in_their_states(ids.iter().filter_map(|id| configs.remove(id)).collect()).await
+        let ids: Vec<JobId> = configs.items.iter().map(|config| config.id).collect();
+        let due = self.find_raw_due(among(&ids)).await?;
+        let mut due: HashMap<JobId, RawDocumentBuf> =
+            due.into_iter().filter_map(|it| Some((raw_id(&it)?, it))).collect();
+        let join = |config: Job| {
+            let due = due.remove(&config.id).ok_or_else(|| Error::Corrupt("it has no due work".to_owned()));
+            let due = read_row(config.id.to_string(), due.and_then(|due| to_due(&due)))?;
+            Ok(config.in_state(due.plan, due.state))
+        };
+        Ok(configs.map(join).sorted_out())
+    }
+
+    /// The jobs of a page of ids, without body and headers, as far as they are there.
+    pub(crate) async fn listed_by_id(&self, page: Page<JobId>) -> Result<Page<Job>> {
+        let Page { items: ids, next, unreadable } = page;
+        if ids.is_empty() {
+            return Ok(Page { items: Vec::new(), next, unreadable });
+        }
+        let mut items = self.find_documents(by_ids(&ids), Some(without_request())).await?;
+        items.sort_by_key(|config| {
+            let id = read_uuid(config, "_id").map(JobId::from);
+            ids.iter().position(|it| Some(*it) == id)
+        });
+        self.listed(Page { items, next, unreadable }).await
     }
 
     /// Those of these jobs that these tokens hold. Asked by id, since the token has no index.
@@ -116,7 +134,7 @@ impl MongoStore {
             return Ok(Vec::new());
         }
         let ids: Vec<JobId> = open.iter().map(|(_, due)| due.id).collect();
-        let found = self.find_configs(by_ids(&ids), None).await?;
+        let found = self.find_configs(by_ids(&ids)).await?;
         let found: HashMap<JobId, Arc<Job>> = found.into_iter().map(|config| (config.id, Arc::new(config))).collect();
         let mut edited = Vec::new();
         for (_, due) in open {
@@ -141,31 +159,59 @@ impl MongoStore {
 
     /// The due work that a filter finds.
     pub(crate) async fn find_due(&self, filter: Document) -> Result<Vec<Due>> {
-        let due = self.due.clone_with_type::<RawDocumentBuf>();
-        let find = async move { due.find(filter).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await };
-        Ok(readable(command::bounded(find).await?))
+        Ok(readable(self.find_raw_due(filter).await?))
     }
 
-    /// The configurations that a filter finds, read whole or [`without_request`].
-    pub(crate) async fn find_configs(&self, filter: Document, projection: Option<Document>) -> Result<Vec<Job>> {
+    async fn find_raw_due(&self, filter: Document) -> Result<Vec<RawDocumentBuf>> {
+        let due = self.due.clone_with_type::<RawDocumentBuf>();
+        command::bounded(async move { due.find(filter).max_time(MAX_TIME).await?.try_collect().await }).await
+    }
+
+    /// The configurations that a filter finds. One that cannot be read is left out, and named in the log.
+    pub(crate) async fn find_configs(&self, filter: Document) -> Result<Vec<Job>> {
+        let found = self.find_documents(filter, None).await?;
+        let read = |document: Document| read_row(name_of(document.get("_id")), to_config(document)).ok();
+        Ok(found.into_iter().filter_map(read).collect())
+    }
+
+    async fn find_documents(&self, filter: Document, projection: Option<Document>) -> Result<Vec<Document>> {
         let jobs = self.jobs.clone();
         let find = async move {
             let find = jobs.find(filter).max_time(MAX_TIME);
             let find = if let Some(projection) = projection { find.projection(projection) } else { find };
-            find.await?.try_collect::<Vec<Document>>().await
+            find.await?.try_collect().await
         };
-        Ok(configs(command::bounded(find).await?))
+        command::bounded(find).await
     }
 }
 
-/// The configurations of these documents, read whole or [`without_request`]. One that cannot be read is left out, and
-/// named in the log.
-pub(crate) fn configs(documents: Vec<Document>) -> Vec<Job> {
-    let read = |document: Document| {
-        let id = document.get("_id").cloned();
-        to_config(document).inspect_err(|error| tracing::error!(job = ?id, %error, "cannot read a job")).ok()
-    };
-    documents.into_iter().filter_map(read).collect()
+/// What was read of a row. If it cannot be read, the log names it.
+pub(crate) fn read_row<T>(name: String, read: Result<T>) -> Read<T> {
+    read.map_err(|error| {
+        tracing::error!(id = name, %error, "cannot read {name}");
+        Unreadable { id: name, why: error.to_string() }
+    })
+}
+
+/// The name of a document, for people: its id, of a run the token.
+pub(crate) fn name_of(id: Option<&Bson>) -> String {
+    match id {
+        Some(Bson::Binary(id)) => uuid::Uuid::from_slice(&id.bytes).unwrap_or_default().to_string(),
+        Some(Bson::String(name)) => name.clone(),
+        Some(Bson::Document(run)) => name_of(run.get("token")),
+        other => other.map(ToString::to_string).unwrap_or_default(),
+    }
+}
+
+/// The place of a document in a list by this time, as a cursor.
+pub(crate) fn place(document: &Document, by: &str) -> String {
+    let at = document.get_datetime(by).map_or(Time::from_millis(0), |at| time(*at));
+    Position { at, id: read_uuid(document, "_id").unwrap_or_default() }.write()
+}
+
+fn raw_id(document: &RawDocumentBuf) -> Option<JobId> {
+    let id = document.get_binary("_id").ok()?;
+    uuid::Uuid::from_slice(id.bytes).ok().map(JobId::from)
 }
 
 /// The due work of these documents. What cannot be read is left out, so that it doesn't keep the rest from being called,

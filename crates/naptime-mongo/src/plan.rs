@@ -47,11 +47,11 @@ impl Planning for MongoStore {
                 .try_collect::<Vec<Document>>()
                 .await
         };
-        let Page { items, next } = Page::of(command::bounded(find).await?, page, cursor_at);
+        let Page { items, next, unreadable } = Page::of(command::bounded(find).await?, page, cursor_at);
         let due: Vec<(JobId, Time)> = items.iter().filter_map(due_at).collect();
         let schedules = self.schedules(&due).await?;
         let work = |(id, due): &(JobId, Time)| Some(DueWork { schedule: schedules.get(id)?.clone(), due: *due });
-        Ok(Page { items: due.iter().filter_map(work).collect(), next })
+        Ok(Page { items: due.iter().filter_map(work).collect(), next, unreadable })
     }
 
     async fn late(&self, by: Duration) -> Result<u64> {

@@ -21,6 +21,7 @@ use crate::MongoStore;
 use crate::command::{self, MAX_TIME, Update};
 use crate::document::{Shelf, bson, date, duration, millis, read, time};
 use crate::jobs::{by_pool, escape};
+use crate::joined::{name_of, read_row};
 use crate::pipeline::{cond, is_null};
 
 /// How long after a change of a pool the gates of its jobs are looked after: longer than adding a job may take.
@@ -86,10 +87,10 @@ impl Pools for MongoStore {
             let find = pools.find(filter).sort(doc! {"_id": 1}).limit(limit).projection(without_passes());
             find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
         };
-        let found = command::bounded(find).await?;
-        let found = found.into_iter().map(|it| settings(read(it)?)).collect::<Result<Vec<_>>>()?;
-        let Page { items, next } = Page::of(found, page, |last| last.pool.to_string());
-        Ok(Page { items: self.summaries(items).await?, next })
+        let found = Page::of(command::bounded(find).await?, page, |last| name_of(last.get("_id")));
+        let read = |it: Document| read_row(name_of(it.get("_id")), read(it).and_then(settings));
+        let Page { items, next, unreadable } = found.map(read).sorted_out();
+        Ok(Page { items: self.summaries(items).await?, next, unreadable })
     }
 
     async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
@@ -100,7 +101,8 @@ impl Pools for MongoStore {
             let find = pools.find(filter).projection(without_passes()).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        command::bounded(find).await?.into_iter().map(|it| settings(read(it)?)).collect()
+        let read = |it: Document| read_row(name_of(it.get("_id")), read(it).and_then(settings)).ok();
+        Ok(command::bounded(find).await?.into_iter().filter_map(read).collect())
     }
 
     async fn in_flight(&self, pool: &Pool) -> Result<u32> {
@@ -292,9 +294,16 @@ impl MongoStore {
         let now = self.now();
         let mut known = Vec::new();
         for document in command::bounded(find).await? {
-            let document: PoolDocument = read(document)?;
-            let (deleted, regate_until, gate) = (document.deleted, document.regate_until, document.gate.clone());
-            let settings = settings(document)?;
+            let whole = |document: PoolDocument| {
+                let (deleted, regate_until, gate) = (document.deleted, document.regate_until, document.gate.clone());
+                Ok((deleted, regate_until, gate, settings(document)?))
+            };
+            // One that cannot be read must not keep the endpoints of others from being called.
+            let Ok((deleted, regate_until, gate, settings)) =
+                read_row(name_of(document.get("_id")), read(document).and_then(whole))
+            else {
+                continue;
+            };
             if let Some(until) = regate_until {
                 let pool = settings.pool.as_str();
                 match self.regate(pool, &gate).await {

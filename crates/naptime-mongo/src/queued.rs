@@ -8,12 +8,13 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{Job, JobId, Rev, Stage};
-use naptime_store::{Clock, JobSummary, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
+use naptime_store::{Clock, JobSummary, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, date, uuid};
 use crate::jobs::escape;
+use crate::joined::place;
 use crate::queue::read_uuid;
 
 /// The index of the queue: the due work of one-off jobs.
@@ -41,7 +42,7 @@ impl Queued for MongoStore {
             filter.insert("pool", pool);
         }
         let q = query.q.as_ref().filter(|q| !q.is_empty());
-        let ids = if q.is_none() && query.tag.is_none() {
+        let found = if q.is_none() && query.tag.is_none() {
             // The second condition says that the partial index will do.
             filter.insert("stage", doc! {"$in": stages, "$gt": ""});
             let newest = [doc! {"$match": filter}, doc! {"$sort": newest()}, doc! {"$limit": page.probe()}];
@@ -63,9 +64,9 @@ impl Queued for MongoStore {
             newest.push(doc! {"$limit": page.probe()});
             self.ids_of(&self.jobs, newest, by_text()).await?
         };
-        let found = self.slim_jobs_of(&ids).await?;
-        let page = Page::of(found, page, |last: &Job| Position { at: last.created_at, id: last.id.uuid() }.write());
-        Ok(page.map(JobSummary::from))
+        let ids =
+            Page::of(found, page, |last| place(last, "created_at")).map(|it| read_uuid(&it, "_id").unwrap_or_default());
+        Ok(self.listed_by_id(ids.map(JobId::from)).await?.map(JobSummary::from))
     }
 
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {
@@ -85,21 +86,20 @@ impl Queued for MongoStore {
 }
 
 impl MongoStore {
-    /// The ids of what these stages find.
+    /// The ids of what these stages find, each with when it was added.
     async fn ids_of(
         &self,
         from: &Collection<Document>,
         mut stages: Vec<Document>,
         index: Document,
-    ) -> Result<Vec<JobId>> {
-        stages.push(doc! {"$project": {"_id": 1}});
+    ) -> Result<Vec<Document>> {
+        stages.push(doc! {"$project": {"created_at": 1}});
         let from = from.clone();
         let find = async move {
             let find = from.aggregate(stages).hint(Hint::Keys(index)).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let found = command::bounded(find).await?;
-        Ok(found.iter().filter_map(|it| Some(read_uuid(it, "_id")?.into())).collect())
+        command::bounded(find).await
     }
 }
 

@@ -16,6 +16,7 @@ use crate::MongoStore;
 use crate::command::{self, DUPLICATE_KEY, MAX_TIME};
 use crate::deleted::of_key;
 use crate::document::{bson, date, read, time};
+use crate::joined::{name_of, read_row};
 use crate::schema::plain;
 
 /// How often a change is tried anew when another came between.
@@ -52,8 +53,8 @@ impl Rules for MongoStore {
             let find = rules.find(filter).sort(doc! {"_id": 1}).limit(limit).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let found = command::bounded(find).await?.into_iter().map(to_rule).collect::<Result<_>>()?;
-        Ok(Page::of(found, page, |last: &StoredRule| last.rule.name.clone()))
+        let found = Page::of(command::bounded(find).await?, page, |last| name_of(last.get("_id")));
+        Ok(found.map(|rule| read_row(name_of(rule.get("_id")), to_rule(rule))).sorted_out())
     }
 
     async fn rule(&self, name: &str) -> Result<StoredRule> {

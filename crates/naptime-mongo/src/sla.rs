@@ -66,21 +66,20 @@ impl Slas for MongoStore {
         let limit = page.probe();
         let find = async move {
             let find = due.find(filter).sort(doc! {"watch.deadline": 1, "_id": 1}).limit(limit);
-            let find = find.hint(Hint::Keys(index())).projection(doc! {"_id": 1});
+            let find = find.hint(Hint::Keys(index())).projection(doc! {"watch.deadline": 1});
             find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
         };
         let (found, workers) = tokio::try_join!(command::bounded(find), self.workers())?;
         let since = worker::present_since(&workers, now);
-        let ids: Vec<JobId> = found.iter().filter_map(|it| Some(read_uuid(it, "_id")?.into())).collect();
-        let found = self.slim_jobs_of(&ids).await?;
+        let ids = Page::of(found, page, |last| Position { at: deadline_of(last), id: id_of(last).uuid() }.write());
+        let Page { items: found, next, unreadable } = self.listed_by_id(ids.map(|it| id_of(&it))).await?;
         let off = self.pools_off(&found).await?;
         let breached = |job: Job| {
             let off_at = off.contains(job.spec.endpoint.pool()).then_some(now);
             let breach = job.breach(now, since)?.in_pool_off_at(off_at);
             Some(Breached { breach, job: Some(job.into()) })
         };
-        let items = found.into_iter().filter_map(breached).collect();
-        Ok(Page::of(items, page, |last| cursor(last.breach.from, last)))
+        Ok(Page { items: found.into_iter().filter_map(breached).collect(), next, unreadable })
     }
 
     async fn breaches(&self, job: Option<JobId>, page: &PageRef) -> Result<Page<Breached>> {
@@ -101,8 +100,8 @@ impl Slas for MongoStore {
         };
         let found: Vec<Breach> = command::bounded(find).await?.into_iter().map(Breach::from).collect();
         let ids: BTreeSet<JobId> = found.iter().map(|breach| breach.job).collect();
-        let jobs = self.slim_jobs_of(&ids.into_iter().collect::<Vec<_>>()).await?;
-        let jobs: Vec<JobSummary> = jobs.into_iter().map(JobSummary::from).collect();
+        let ids = Page { items: ids.into_iter().collect(), next: None, unreadable: Vec::new() };
+        let jobs = self.listed_by_id(ids).await?.map(JobSummary::from).items;
         let summary = |id: JobId| jobs.iter().find(|job| job.id == id).cloned();
         let items = found.into_iter().map(|breach| Breached { job: summary(breach.job), breach }).collect();
         Ok(Page::of(items, page, |last| cursor(last.breach.to.unwrap_or(last.breach.from), last)))
@@ -179,6 +178,15 @@ impl MongoStore {
 /// The time from `from` or `start`, whichever is later, to `to`; zero if that is earlier.
 fn lasts(from: &str, to: Bson, start: Time) -> Document {
     doc! {"$max": [0, {"$subtract": [to, {"$max": [from, date(start)]}]}]}
+}
+
+fn id_of(due: &Document) -> JobId {
+    read_uuid(due, "_id").unwrap_or_default().into()
+}
+
+fn deadline_of(due: &Document) -> Time {
+    let deadline = due.get_document("watch").and_then(|watch| watch.get_datetime("deadline"));
+    deadline.map_or(Time::from_millis(0), |at| time(*at))
 }
 
 fn cursor(at: Time, last: &Breached) -> String {

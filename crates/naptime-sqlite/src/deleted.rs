@@ -2,7 +2,7 @@
 
 use naptime_core::Job;
 use naptime_store::{JobQuery, JobSummary, Page, PageRef, Position};
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
@@ -32,10 +32,11 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
         ":tag": query.tag,
         ":limit": page.probe(),
     };
-    let found: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<Result<_, _>>()?;
-    let deleted_at = |last: &Job| last.deleted_at.unwrap_or(last.updated_at);
-    let cursor = |last: &Job| Position { at: deleted_at(last), id: last.id.uuid() }.write();
-    Ok(Page::of(found, page, cursor).map(Into::into))
+    let read = |row: &Row<'_>| {
+        let last = Position { at: rows::time(row, "deleted_at")?, id: rows::uuid(row, "id")? };
+        rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
+    };
+    Ok(rows::page_of(statement.query_map(parameters, read)?, page)?.map(Into::into))
 }
 
 /// Whether another job has the key of this one by now, so that it cannot be restored.

@@ -42,7 +42,8 @@ impl From<Fault> for Error {
 /// SQLite's error as the store's.
 pub(crate) fn failure(error: &rusqlite::Error) -> Error {
     let detail = error.to_string();
-    if is_corruption(error) {
+    let is_damaged = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase));
+    if is_damaged || is_unreadable(error) {
         return Error::Corrupt(detail);
     }
     let refusal = match error.sqlite_error_code() {
@@ -54,16 +55,15 @@ pub(crate) fn failure(error: &rusqlite::Error) -> Error {
     Error::Refused { refusal, detail }
 }
 
-fn is_corruption(error: &rusqlite::Error) -> bool {
-    match error {
+/// Whether a row holds what cannot be read.
+pub(crate) fn is_unreadable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
         rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::Utf8Error(..) => true,
-        error => {
-            matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        }
-    }
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::Utf8Error(..)
+    )
 }
 
 /// Something stored that cannot be: a bug, or somebody else's hand.

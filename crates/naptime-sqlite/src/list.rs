@@ -3,7 +3,7 @@
 //! A page begins where the one before it ended, by what the list is sorted by (URL, name and tags, then the id), so a
 //! page far back costs no more than the first, and no job is shown twice because another was added.
 
-use naptime_core::{Job, search_range};
+use naptime_core::search_range;
 use naptime_store::{Error, JobCount, JobQuery, JobSummary, Page, PageRef};
 use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
@@ -54,10 +54,11 @@ pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) ->
         ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
         ":limit": page.probe(),
     };
-    let read = |row: &rusqlite::Row<'_>| Ok((rows::slim_job(row)?, row.get("search")?));
-    let found: Vec<(Job, String)> = statement.query_map(parameters, read)?.collect::<Result<_, _>>()?;
-    let cursor = |(last, search): &(Job, String)| format!("{}~{search}", last.id);
-    Ok(Page::of(found, page, cursor).map(|(job, _)| job.into()))
+    let read = |row: &rusqlite::Row<'_>| {
+        let id = rows::uuid(row, "id")?;
+        rows::placed(id, || Ok(format!("{id}~{}", row.get::<_, String>("search")?)), rows::slim_job(row))
+    };
+    Ok(rows::page_of(statement.query_map(parameters, read)?, page)?.map(Into::into))
 }
 
 /// How many endpoints there are that are not deleted.

@@ -9,7 +9,7 @@ use naptime_store::{Error, Page, PageRef, Result};
 use rusqlite::Row;
 
 use crate::SqliteStore;
-use crate::rows::json;
+use crate::rows::{json, page_of, placed, uuid};
 
 #[async_trait]
 impl Planning for SqliteStore {
@@ -18,17 +18,17 @@ impl Planning for SqliteStore {
         let after: i64 = page.cursor.as_deref().map_or(Ok(0), str::parse).map_err(|_| Error::BadCursor)?;
         let page = page.clone();
         self.read(move |connection, _| {
-            const SQL: &str = "SELECT seq, spec, state FROM due CROSS JOIN jobs USING (seq)
+            const SQL: &str = "SELECT seq, jobs.id AS id, spec, state FROM due CROSS JOIN jobs USING (seq)
                 WHERE seq > ?1 AND ended_at IS NULL AND active AND deleted_at IS NULL ORDER BY seq LIMIT ?2";
-            let read = |row: &Row<'_>| {
+            let work = |row: &Row<'_>| {
                 let (spec, state): (Spec, State) = (json(row, "spec")?, json(row, "state")?);
-                Ok((row.get(0)?, state.due.map(|due| DueWork { schedule: spec.schedule, due })))
+                Ok(state.due.map(|due| DueWork { schedule: spec.schedule, due }))
             };
+            let read =
+                |row: &Row<'_>| placed(uuid(row, "id")?, || Ok(row.get::<_, i64>("seq")?.to_string()), work(row));
             let mut statement = connection.prepare_cached(SQL)?;
-            let found: Vec<(i64, Option<DueWork>)> =
-                statement.query_map((after, page.probe()), read)?.collect::<rusqlite::Result<_>>()?;
-            let Page { items, next } = Page::of(found, &page, |(seq, _)| seq.to_string());
-            Ok(Page { items: items.into_iter().filter_map(|(_, work)| work).collect(), next })
+            let Page { items, next, unreadable } = page_of(statement.query_map((after, page.probe()), read)?, &page)?;
+            Ok(Page { items: items.into_iter().flatten().collect(), next, unreadable })
         })
         .await
     }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{Pool, PoolChange, PoolSettings, Rev, Time};
-use naptime_store::{Error, JobCount, Page, PageRef, PoolSummary, Pools, Result};
+use naptime_store::{Error, JobCount, Page, PageRef, PoolSummary, Pools, Read, Result};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::fault::Fault;
-use crate::rows::{json, time};
+use crate::queue::readable;
+use crate::rows::{json, page_of, placed, time};
 use crate::{SqliteStore, due};
 
 /// The columns that [`settings`] reads.
@@ -35,9 +36,11 @@ impl Pools for SqliteStore {
 
     async fn pool_settings(&self, pools: &[Pool]) -> Result<Vec<PoolSettings>> {
         let pools: BTreeSet<Pool> = pools.iter().cloned().collect();
-        let look =
-            move |connection: &Connection, _| pools.iter().filter_map(|it| find(connection, it).transpose()).collect();
-        self.read(look).await
+        self.read(move |connection, _| {
+            let find = |pool| readable(pool, find(connection, pool)).transpose();
+            pools.iter().filter_map(find).collect()
+        })
+        .await
     }
 
     async fn in_flight(&self, pool: &Pool) -> Result<u32> {
@@ -102,12 +105,11 @@ pub(crate) fn ensure(connection: &Connection, pool: &Pool, now: Time) -> std::re
     Ok(connection.prepare_cached(GATE)?.query_row([pool.as_str()], |row| row.get("gate"))?)
 }
 
-/// The pools that are not as all others.
+/// The pools that are not as all others. One that cannot be read must not keep the endpoints of others from being called.
 pub(crate) fn known(connection: &Connection) -> std::result::Result<Vec<PoolSettings>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM pools WHERE known");
     let mut statement = connection.prepare_cached(&sql)?;
-    let known = statement.query_map([], settings)?.collect::<rusqlite::Result<_>>()?;
-    Ok(known)
+    Ok(page_of(statement.query_map([], listed)?, &PageRef::first(usize::MAX))?.items)
 }
 
 pub(crate) fn find(connection: &Connection, pool: &Pool) -> std::result::Result<Option<PoolSettings>, Fault> {
@@ -152,11 +154,10 @@ fn list(connection: &Connection, q: Option<&str>, page: &PageRef) -> std::result
         ":q": q,
         ":limit": page.probe(),
     };
-    let found: Vec<PoolSettings> = statement.query_map(parameters, settings)?.collect::<rusqlite::Result<_>>()?;
-    let Page { items, next } = Page::of(found, page, |last| last.pool.to_string());
+    let Page { items, next, unreadable } = page_of(statement.query_map(parameters, listed)?, page)?;
     let items =
         items.into_iter().map(|settings| summary(connection, settings)).collect::<std::result::Result<_, _>>()?;
-    Ok(Page { items, next })
+    Ok(Page { items, next, unreadable })
 }
 
 fn summary(connection: &Connection, settings: PoolSettings) -> std::result::Result<PoolSummary, Fault> {
@@ -168,6 +169,11 @@ fn summary(connection: &Connection, settings: PoolSettings) -> std::result::Resu
     };
     let endpoints = connection.prepare_cached(SQL)?.query_row([settings.pool.as_str()], count)?;
     Ok(PoolSummary { settings, endpoints })
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<(String, Read<PoolSettings>)> {
+    let name: String = row.get("pool")?;
+    placed(name.clone(), || Ok(name), settings(row))
 }
 
 fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {

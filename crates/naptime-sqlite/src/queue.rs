@@ -1,5 +1,6 @@
 //! Due work as workers see it: claim, renew, settle, heartbeat.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,14 +122,14 @@ const LOOKS_EVERY: Duration = Duration::from_millis(250);
 /// How long a job that cannot be read is left alone.
 const ASIDE: Duration = Duration::from_secs(60);
 
-/// The job that was found. One that cannot be read must not keep the others from being called.
+/// The row that was found. One that cannot be read must not take others with it.
 pub(crate) fn readable<T>(
-    id: JobId,
+    id: impl Display,
     found: std::result::Result<Option<T>, Fault>,
 ) -> std::result::Result<Option<T>, Fault> {
     match found.map_err(Error::from) {
         Err(Error::Corrupt(why)) => {
-            tracing::error!(job = %id, error = why, "cannot read job {id}, so it is not called");
+            tracing::error!(%id, error = why, "cannot read {id}");
             Ok(None)
         }
         other => Ok(other?),

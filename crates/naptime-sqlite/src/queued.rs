@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use naptime_core::{Job, JobId, Rev, Stage};
 use naptime_store::{JobSummary, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
@@ -65,9 +65,11 @@ fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::re
         ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
         ":limit": page.probe(),
     };
-    let found: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<std::result::Result<_, _>>()?;
-    let cursor = |last: &Job| Position { at: last.created_at, id: last.id.uuid() }.write();
-    Ok(Page::of(found, page, cursor).map(JobSummary::from))
+    let read = |row: &Row<'_>| {
+        let last = Position { at: rows::time(row, "created_at")?, id: rows::uuid(row, "id")? };
+        rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
+    };
+    Ok(rows::page_of(statement.query_map(parameters, read)?, page)?.map(JobSummary::from))
 }
 
 fn count(connection: &Connection) -> std::result::Result<BTreeMap<Stage, u64>, Fault> {

@@ -104,7 +104,7 @@ fn step(connection: &Connection, after: i64, now: Time) -> std::result::Result<O
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut changed = 0;
     for id in ids {
-        let Some(before) = queue::readable(id.into(), rows::find(connection, id.into()))? else { continue };
+        let Some(before) = queue::readable(id, rows::find(connection, id.into()))? else { continue };
         if let Some(job) = before.after_set_back(now) {
             rows::write(connection, Some(&before), &job)?;
             changed += 1;

@@ -3,13 +3,13 @@
 use std::sync::{Arc, LazyLock};
 
 use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Time};
-use naptime_store::Added;
+use naptime_store::{Added, Page, PageRef, Read, Unreadable};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 use uuid::Uuid;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, is_unreadable};
 use crate::{due, pools};
 
 /// The columns that [`slim_job`] reads.
@@ -51,6 +51,32 @@ pub(crate) fn slim_job(row: &Row<'_>) -> rusqlite::Result<Job> {
         changes: json(row, "changes")?,
         state: json(row, "state")?,
     })
+}
+
+/// A row of a list, with its place in it: one that cannot be read must not take the others with it.
+pub(crate) fn placed<T>(
+    id: impl ToString,
+    place: impl FnOnce() -> rusqlite::Result<String>,
+    read: rusqlite::Result<T>,
+) -> rusqlite::Result<(String, Read<T>)> {
+    let read = match read {
+        Err(error) if is_unreadable(&error) => {
+            let (id, why) = (id.to_string(), error.to_string());
+            tracing::error!(id, error = why, "cannot read {id}");
+            Err(Unreadable { id, why })
+        }
+        read => Ok(read?),
+    };
+    Ok((place()?, read))
+}
+
+/// A page of rows that were [`placed`].
+pub(crate) fn page_of<T>(
+    found: impl Iterator<Item = rusqlite::Result<(String, Read<T>)>>,
+    page: &PageRef,
+) -> Result<Page<T>, Fault> {
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of(found, page, |(place, _)| place.clone()).map(|(_, read)| read).sorted_out())
 }
 
 /// The job of this key that is not deleted, whole: a one-off job, or one that recurs.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::SqliteStore;
 use crate::fault::Fault;
-use crate::rows::{self, blob, json, time};
+use crate::rows::{self, blob, json, page_of, placed, time};
 
 #[async_trait]
 impl Rules for SqliteStore {
@@ -33,11 +33,14 @@ impl Rules for SqliteStore {
         let page = page.clone();
         rules::after(&page)?;
         self.read(move |connection, _| {
-            const SQL: &str = "SELECT rule, rev, updated_at FROM rules WHERE name > ?1 ORDER BY name LIMIT ?2";
+            const SQL: &str = "SELECT name, rule, rev, updated_at FROM rules WHERE name > ?1 ORDER BY name LIMIT ?2";
             let after = page.cursor.as_deref().unwrap_or_default();
             let mut statement = connection.prepare_cached(SQL)?;
-            let found = statement.query_map((after, page.probe()), stored)?.collect::<rusqlite::Result<_>>()?;
-            Ok(Page::of(found, &page, |last: &StoredRule| last.rule.name.clone()))
+            let read = |row: &Row<'_>| {
+                let name: String = row.get("name")?;
+                placed(name.clone(), || Ok(name), stored(row))
+            };
+            page_of(statement.query_map((after, page.probe()), read)?, &page)
         })
         .await
     }

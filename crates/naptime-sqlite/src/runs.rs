@@ -5,7 +5,7 @@ use naptime_store::{MAX_RUNS, Page, PageRef, Position};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::fault::Fault;
-use crate::rows::{blob, time, uuid};
+use crate::rows::{blob, page_of, placed, time, uuid};
 
 /// One run in this many is an occasion to remove the job's oldest.
 const TRIM_EVERY: u64 = 500;
@@ -51,8 +51,11 @@ pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Resul
     let (started, token) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let mut statement = connection.prepare_cached(SQL)?;
     let parameters = (blob(job.uuid()), started, token, page.probe());
-    let found = statement.query_map(parameters, run)?.collect::<Result<_, _>>()?;
-    Ok(Page::of(found, page, |last: &Run| Position { at: last.started, id: last.token.uuid() }.write()))
+    let read = |row: &Row<'_>| {
+        let last = Position { at: time(row, "started")?, id: uuid(row, "token")? };
+        placed(last.id, || Ok(last.write()), run(row))
+    };
+    page_of(statement.query_map(parameters, read)?, page)
 }
 
 /// Removes up to `limit` runs that ended before `before`. Returns how many.

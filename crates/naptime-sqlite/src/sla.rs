@@ -8,6 +8,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, named_params};
 
 use crate::fault::Fault;
+use crate::queue::readable;
 use crate::rows::{self, COLUMNS, blob, time, uuid};
 use crate::{SqliteStore, pools, workers};
 
@@ -48,14 +49,18 @@ impl Slas for SqliteStore {
         let page = page.clone();
         let work = move |connection: &Connection, now: Time| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM due INDEXED BY due_deadline CROSS JOIN jobs USING (seq) WHERE deadline < :now
+                "SELECT {COLUMNS}, deadline FROM due INDEXED BY due_deadline CROSS JOIN jobs USING (seq) WHERE deadline < :now
                  AND (deadline, due.id) > (:deadline, :id) ORDER BY deadline, due.id LIMIT :limit"
             );
             let (deadline, id) = page.after()?.map_or((i64::MIN, [0; 16]), |after| (after.at.millis(), blob(after.id)));
             let parameters =
                 named_params! {":now": now.millis(), ":deadline": deadline, ":id": id, ":limit": page.probe()};
             let mut statement = connection.prepare_cached(&sql)?;
-            let jobs: Vec<Job> = statement.query_map(parameters, rows::slim_job)?.collect::<Result<_, _>>()?;
+            let read = |row: &Row<'_>| {
+                let last = Position { at: time(row, "deadline")?, id: uuid(row, "id")? };
+                rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
+            };
+            let Page { items: jobs, next, unreadable } = rows::page_of(statement.query_map(parameters, read)?, &page)?;
             let since = worker::present_since(&workers::all(connection, now)?, now);
             let mut items = Vec::new();
             for job in jobs {
@@ -64,7 +69,7 @@ impl Slas for SqliteStore {
                     items.push(Breached { breach: breach.in_pool_off_at(off_at), job: Some(job.into()) });
                 }
             }
-            Ok(Page::of(items, &page, |last| cursor(last.breach.from, last)))
+            Ok(Page { items, next, unreadable })
         };
         self.read(work).await
     }
@@ -91,7 +96,7 @@ impl Slas for SqliteStore {
             };
             let mut items = Vec::new();
             for breach in found {
-                let job = rows::find_slim(connection, breach.job)?;
+                let job = readable(breach.job, rows::find_slim(connection, breach.job))?;
                 items.push(Breached { breach, job: job.map(Into::into) });
             }
             Ok(Page::of(items, &page, |last| cursor(last.breach.to.unwrap_or(last.breach.from), last)))

@@ -32,7 +32,7 @@ pub use configs::Configs;
 pub use error::{Error, Refusal, Result};
 pub use history::{History, MAX_RUNS};
 pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};
-pub use page::{Page, PageRef, Position};
+pub use page::{Page, PageRef, Position, Read, Unreadable};
 pub use plan::Planning;
 pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
 pub use probe::Probe;

@@ -41,7 +41,21 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; none if this is the last.
     pub next: Option<String>,
+    /// What is on this page and cannot be read. It is not among the items.
+    pub unreadable: Vec<Unreadable>,
 }
+
+/// A row that this version cannot read: a later version wrote it, or somebody by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its identity: of a job or a run the id, of a pool or a rule the name.
+    pub id: String,
+    /// Why, for whoever looks into the database.
+    pub why: String,
+}
+
+/// A row as it was read.
+pub type Read<T> = std::result::Result<T, Unreadable>;
 
 impl<T> Page<T> {
     /// The page of what was found by [`PageRef::probe`]. `cursor` tells where it ends, from its last item.
@@ -49,12 +63,26 @@ impl<T> Page<T> {
         let more = found.len() > page.limit;
         found.truncate(page.limit);
         let next = found.last().filter(|_| more).map(cursor);
-        Self { items: found, next }
+        Self { items: found, next, unreadable: Vec::new() }
     }
 
     /// The page with each of its items made another.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next, unreadable: self.unreadable }
+    }
+}
+
+impl<T> Page<Read<T>> {
+    /// The page with what cannot be read apart.
+    pub fn sorted_out(self) -> Page<T> {
+        let mut page = Page { items: Vec::new(), next: self.next, unreadable: self.unreadable };
+        for item in self.items {
+            match item {
+                Ok(item) => page.items.push(item),
+                Err(unreadable) => page.unreadable.push(unreadable),
+            }
+        }
+        page
     }
 }
 

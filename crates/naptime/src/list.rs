@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use naptime_store::{JobQuery, JobSummary, PageRef};
+use naptime_store::{JobQuery, JobSummary, PageRef, Unreadable};
 
 use crate::cli::ListArgs;
 use crate::commands::block_on;
@@ -27,6 +27,9 @@ pub(crate) fn list(args: &ListArgs) -> anyhow::Result<()> {
             let found = opened.store.list(&query, &page).await?;
             for job in &found.items {
                 print(&mut out, job)?;
+            }
+            for Unreadable { id, why } in &found.unreadable {
+                eprintln!("naptime: this version cannot read endpoint {id}: {why}");
             }
             page.cursor = found.next;
             if page.cursor.is_none() {

@@ -8,7 +8,7 @@ use naptime_core::{
     By, Counters, Days, Hours, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
     Timing, Windows, WorkerId, duration,
 };
-use naptime_store::{JobSummary, Page};
+use naptime_store::{JobSummary, Page, Unreadable};
 use serde::Serialize;
 
 use crate::mask;
@@ -19,15 +19,31 @@ use crate::timing;
 pub(super) struct Items<T> {
     items: Vec<T>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableView>,
+}
+
+/// A row that this version cannot read.
+#[derive(Serialize)]
+pub(super) struct UnreadableView {
+    id: String,
+    detail: String,
+}
+
+impl From<Unreadable> for UnreadableView {
+    fn from(Unreadable { id, why }: Unreadable) -> Self {
+        Self { id, detail: why }
+    }
 }
 
 impl<T> Items<T> {
     pub(super) fn of<U>(page: Page<U>, view: impl Fn(&U) -> T) -> Self {
-        Self { items: page.items.iter().map(view).collect(), next_cursor: page.next }
+        let unreadable = page.unreadable.into_iter().map(UnreadableView::from).collect();
+        Self { items: page.items.iter().map(view).collect(), next_cursor: page.next, unreadable }
     }
 
     pub(super) fn all(items: Vec<T>) -> Self {
-        Self { items, next_cursor: None }
+        Self { items, next_cursor: None, unreadable: Vec::new() }
     }
 }
 

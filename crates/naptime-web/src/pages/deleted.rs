@@ -8,7 +8,7 @@ use naptime_store::{JobQuery, JobSummary, PageRef};
 use super::PageError;
 use super::detail::cursor_query;
 use super::endpoints::url;
-use super::layout::{Layout, Tab, pager};
+use super::layout::{Layout, Tab, pager, unreadable};
 use crate::app::Shared;
 use crate::format;
 use crate::query::Query;
@@ -30,6 +30,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
             }
             a.button href="/endpoints" { "All endpoints" }
         }
+        (unreadable(&page.unreadable))
         @if page.items.is_empty() {
             p.empty { @if cursor.is_some() { "There are no more." } @else { "No endpoint has been deleted lately." } }
         } @else {

@@ -10,7 +10,7 @@ use super::PageError;
 use super::changes;
 use super::endpoints::url;
 use super::facts;
-use super::layout::{Layout, Tab, live, tile};
+use super::layout::{Layout, Tab, live, tile, unreadable};
 use super::pool_view;
 use super::runs;
 use super::sla;
@@ -45,7 +45,7 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
     let history = html! {
         section.runs-part aria-labelledby="runs" {
             h2 #runs { "Runs" }
-            (live("runs", &runs::table(&page.items, now)))
+            (live("runs", &html! { (unreadable(&page.unreadable)) (runs::table(&page.items, now)) }))
             nav.pager aria-label="Pages of runs" {
                 @if cursor.is_some() { a.button href={ "/endpoints/" (id) "#runs" } { "Newest" } }
                 @if let Some(next) = &page.next {

@@ -10,7 +10,7 @@ use naptime_store::{JobQuery, JobSummary, PageRef};
 use url::form_urlencoded;
 
 use super::PageError;
-use super::layout::{Layout, Tab, live, pager};
+use super::layout::{Layout, Tab, live, pager, unreadable};
 use super::pool_view::mark;
 use super::status;
 use crate::app::Shared;
@@ -35,6 +35,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let here = link(&jobs, cursor.as_deref());
     let filtered = jobs != JobQuery::default();
     let table = html! {
+        (unreadable(&page.unreadable))
         @if page.items.is_empty() {
             p.empty {
                 @if filtered { "No endpoint matches. " a href="/endpoints" { "Show all" } }

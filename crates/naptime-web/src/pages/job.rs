@@ -8,7 +8,7 @@ use naptime_store::{Error, PageRef};
 
 use super::endpoints::url;
 use super::jobs::{buttons, pill};
-use super::layout::{Layout, Tab, live};
+use super::layout::{Layout, Tab, live, unreadable};
 use super::{PageError, facts, runs, status, worker};
 use crate::api::job_view::under_way;
 use crate::app::Shared;
@@ -43,7 +43,7 @@ pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, quer
             section.set-up aria-label="Set-up" { (configuration(&job, pool.as_ref(), now)) }
             section.runs-part aria-labelledby="log" {
                 h2 #log { "Log of attempts" }
-                (live("log", &log(&job, lock, &page.items, now)))
+                (live("log", &html! { (unreadable(&page.unreadable)) (log(&job, lock, &page.items, now)) }))
                 nav.pager aria-label="Pages of the log" {
                     @if cursor.is_some() { a.button href={ "/jobs/" (id) "#log" } { "Newest" } }
                     @if let Some(next) = &page.next {

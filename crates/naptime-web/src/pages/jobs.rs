@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::PageError;
 use super::endpoints::url;
-use super::layout::{Layout, Tab, live, pager};
+use super::layout::{Layout, Tab, live, pager, unreadable};
 use super::status;
 use crate::api::jobs::filters;
 use crate::app::Shared;
@@ -28,6 +28,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let (page, counts) = tokio::try_join!(app.store.queued(&jobs, &page), app.store.stages())?;
     let here = link("/jobs", &jobs, cursor.as_deref());
     let table = html! {
+        (unreadable(&page.unreadable))
         @if page.items.is_empty() { (nothing(&jobs, cursor.is_some(), &counts)) }
         @else { (table(&page.items, &jobs, &here, app.now())) }
     };

@@ -1,6 +1,7 @@
 //! The frame around every page.
 
 use maud::{DOCTYPE, Markup, html};
+use naptime_store::Unreadable;
 
 use crate::app::App;
 use crate::assets;
@@ -108,6 +109,18 @@ pub(super) fn tile(label: &str, value: &str, note: &str) -> Markup {
         div.tile {
             dt { (label) }
             dd { strong { (value) } @if !note.is_empty() { span.note { (note) } } }
+        }
+    }
+}
+
+/// What is on a page of a list and cannot be read.
+pub(super) fn unreadable(rows: &[Unreadable]) -> Markup {
+    html! {
+        @if !rows.is_empty() {
+            div.notice.bad {
+                p { "This version of Naptime cannot read what is stored of these, so it leaves them alone:" }
+                ul { @for Unreadable { id, why } in rows { li { code { (id) } ": " (why) } } }
+            }
         }
     }
 }

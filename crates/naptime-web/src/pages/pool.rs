@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::PageError;
 use super::detail::cursor_query;
 use super::endpoints;
-use super::layout::{Layout, Tab, live, tile};
+use super::layout::{Layout, Tab, live, tile, unreadable};
 use super::pool_view::{href, switch};
 use super::pools::of_pool;
 use crate::app::Shared;
@@ -40,6 +40,7 @@ pub(super) async fn show(
     let here = cursor.as_ref().map_or(href.clone(), |cursor| format!("{href}?{}", cursor_query(cursor)));
     let of_pool = form_urlencoded::Serializer::new(String::new()).append_pair("pool", pool.as_str()).finish();
     let table = html! {
+        (unreadable(&page.unreadable))
         @if page.items.is_empty() {
             p.empty { @if cursor.is_some() { "There are no more." } @else { "It has no endpoints." } }
         } @else {

@@ -7,7 +7,7 @@ use naptime_store::{Error, PageRef, PoolSummary};
 use url::form_urlencoded;
 
 use super::PageError;
-use super::layout::{Layout, Tab, live};
+use super::layout::{Layout, Tab, live, unreadable};
 use super::pool_view::{limits, link, switch};
 use crate::app::Shared;
 use crate::format;
@@ -22,6 +22,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let page = app.store.pools(q, &PageRef { limit: ON_A_PAGE, cursor: cursor.clone() }).await?;
     let here = address(q, cursor.as_deref());
     let table = html! {
+        (unreadable(&page.unreadable))
         @if page.items.is_empty() {
             p.empty {
                 @if q.is_some() { "No pool matches. " a href="/pools" { "Show all" } }

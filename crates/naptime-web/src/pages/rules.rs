@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
 use naptime_core::{Action, Rule, Template};
-use naptime_store::{Error, Expect, StoredRule};
+use naptime_store::rules::MOST_RULES;
+use naptime_store::{Error, Expect, Page, PageRef, StoredRule};
 
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, unreadable};
 use super::rule_fields::{RuleFields, sample, shown};
 use super::rule_form::RuleForm;
 use super::trial::Trial;
@@ -19,8 +20,8 @@ use crate::body::{FormBody, LARGE_BYTES};
 use crate::format;
 
 pub(super) async fn show(State(app): State<Shared>) -> Result<Markup, PageError> {
-    let rules = app.store.rules(None).await?;
-    let acting = rules.iter().find(|stored| stored.rule.enabled).or(rules.first());
+    let rules = all(&app).await?;
+    let acting = rules.items.iter().find(|stored| stored.rule.enabled).or(rules.items.first());
     let event = acting.map_or("user.created", |stored| &stored.rule.event);
     Ok(list(&app, &rules, &sample(event), None))
 }
@@ -32,7 +33,7 @@ pub(super) async fn try_event(
 ) -> Result<Response, PageError> {
     let fields = RuleFields::sent(&sent);
     let trial = trial::run(&app, &fields.sample, None).await?;
-    let rules = app.store.rules(None).await?;
+    let rules = all(&app).await?;
     let status = if trial.0.is_ok() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, list(&app, &rules, &fields.sample, Some(&trial))).into_response())
 }
@@ -138,7 +139,11 @@ fn page(app: &App, of: Option<&str>, fields: &RuleFields) -> Markup {
     RuleForm { of, fields, faults: &[], stale: false, trial: None }.page(app)
 }
 
-fn list(app: &App, rules: &[StoredRule], sample: &str, trial: Option<&Trial>) -> Markup {
+async fn all(app: &App) -> Result<Page<StoredRule>, PageError> {
+    Ok(app.store.rules_page(&PageRef::first(MOST_RULES)).await?)
+}
+
+fn list(app: &App, rules: &Page<StoredRule>, sample: &str, trial: Option<&Trial>) -> Markup {
     let body = html! {
         div.head {
             div.title {
@@ -150,10 +155,11 @@ fn list(app: &App, rules: &[StoredRule], sample: &str, trial: Option<&Trial>) ->
             }
             div.actions { a.button.primary href="/rules/new" { "Add rule" } }
         }
-        @if rules.is_empty() {
+        (unreadable(&rules.unreadable))
+        @if rules.items.is_empty() {
             p.empty { "There are no rules yet. " a href="/rules/new" { "Add one" } " to have an event add an endpoint." }
         } @else {
-            (table(app, rules))
+            (table(app, &rules.items))
             section.try #try {
                 h2 { "Try an event" }
                 form.endpoint method="post" action="/rules/try#try" {

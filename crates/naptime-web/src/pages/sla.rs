@@ -7,7 +7,7 @@ use naptime_store::{Breached, Page, PageRef};
 use url::form_urlencoded;
 
 use super::PageError;
-use super::layout::{self, Layout, Tab, live};
+use super::layout::{self, Layout, Tab, live, unreadable};
 use super::sla_view::{day, shares, table};
 use crate::app::{App, Shared};
 use crate::format;
@@ -36,6 +36,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
             section aria-labelledby="lasting" {
                 h2 #lasting { "In breach now" }
                 @let list = html! {
+                    (unreadable(&lasting_page.unreadable))
                     @if lasting_page.items.is_empty() { p.empty { "None." } }
                     @else { (table(&lasting_page.items, true, now)) }
                 };
