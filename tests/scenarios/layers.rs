@@ -15,7 +15,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 
 /// Tests and tools may depend on anything.
 fn is_product(name: &str) -> bool {
-    name.starts_with("naptime") && !["naptime-tests", "naptime-sim"].contains(&name)
+    name.starts_with("naptime") && !["naptime-tests", "naptime-sim", "naptime-bench"].contains(&name)
 }
 
 #[test]

@@ -121,8 +121,9 @@ async fn a_thousand_endpoints_two_workers_and_a_kill() {
 #[tokio::test(flavor = "multi_thread")]
 async fn skewed_clocks_restarts_slow_targets_and_a_backlog() {
     let database = mongo::fresh_database().await;
-    let args = ["--workers", "1,2", "--endpoints", "100", "--skew", "1h", "--stop-every", "3s", "--for", "10s"];
-    let report = holds(prove(&database, &args).args(&["--target-delay", "200ms", "--backlog", "500"])).await;
+    let args = ["--workers", "1,2", "--endpoints", "100", "--every", "2s", "--skew", "1h", "--stop-every", "3s"];
+    let more = ["--for", "10s", "--target-delay", "200ms", "--backlog", "500"];
+    let report = holds(prove(&database, &args).args(&more)).await;
     let legs = report["legs"].as_array().unwrap();
     let of = |leg: &Value| (number(&leg["workers"]), leg["backlog"].as_i64());
     assert_eq!(legs.iter().map(of).collect::<Vec<_>>(), [(1, None), (2, None), (1, Some(500)), (2, Some(500))]);
@@ -131,6 +132,8 @@ async fn skewed_clocks_restarts_slow_targets_and_a_backlog() {
         assert_eq!(leg["disturbances"].as_array().unwrap().len(), 3);
         let verdict = &leg["verdict"];
         assert_eq!(number(&verdict["repeated"]), 0, "{verdict}");
+        assert_eq!(number(&verdict["owed"]), 500);
+        assert!(number(&verdict["called"]) >= 450, "{verdict}");
         assert_eq!(number(&leg["ledger"]["lost_runs"]), 0, "who is asked to stop loses nothing");
     }
     for leg in &legs[2..] {
@@ -139,22 +142,6 @@ async fn skewed_clocks_restarts_slow_targets_and_a_backlog() {
         assert_eq!(leg["verdict"]["owed"], 500);
         assert_eq!(leg["verdict"]["called"], 500);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn beside_the_original_and_the_parts_by_themselves() {
-    let args = ["--endpoints", "100", "--every", "2s", "--for", "8s", "--backlog", "300", "--reference"];
-    let report = holds(prove(&mongo::fresh_database().await, &args)).await;
-    let legs = report["legs"].as_array().unwrap();
-    let of = |leg: &Value| (leg["subject"].as_str().unwrap().to_owned(), leg["backlog"].as_i64());
-    let expected = [("naptime", None), ("naptime", Some(300)), ("reference", None), ("reference", Some(300))];
-    assert_eq!(legs.iter().map(of).collect::<Vec<_>>(), expected.map(|(who, backlog)| (who.to_owned(), backlog)));
-    assert!(legs.iter().all(|leg| number(&leg["verdict"]["calls"]) > 0), "{legs:?}");
-    assert_sound(&legs[0], 100);
-    let calm = &legs[0]["verdict"];
-    assert_eq!(calm["owed"], 400);
-    assert!(number(&calm["called"]) >= 360, "{calm}");
-    assert!(report["raw"]["cycles"].as_f64().unwrap() > 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +218,6 @@ async fn all_that_is_wrong_is_told_at_once_and_nothing_is_started() {
         (&["--endpoints", "0"], "--endpoints"),
         (&["--kill-every", "30s", "--for", "30s"], "--kill-every"),
         (&["--embedded", "--workers", "2"], "--workers"),
-        (&["--embedded", "--reference"], "--reference"),
         (&["--embedded", "--skew", "1h"], "--skew"),
         (&["--json", folder.path().to_str().unwrap()], "--json"),
     ] {

@@ -32,9 +32,6 @@ pub enum Error {
     /// The store failed.
     #[error("{0}")]
     Store(#[from] naptime_store::Error),
-    /// A call of one's own failed.
-    #[error("the target cannot be called: {0}")]
-    Http(#[from] reqwest::Error),
     /// The database is still there.
     #[error("{}its database {name} could not be dropped, do so yourself: {why}", and_before(.because.as_deref()))]
     NotDropped {

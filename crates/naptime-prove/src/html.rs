@@ -9,16 +9,14 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::format::{count, counted, millis, rate};
 use crate::rows::{self, Cell, Table};
 use crate::summary::{self, Summary};
-use crate::table::{ORIGINAL, ceiling, tried};
-use crate::{Leg, Report, Subject};
+use crate::{Leg, Report};
 
 const STYLE: &str = include_str!("html/style.css");
 
 /// The report as one HTML page that stands by itself.
 pub fn html(report: &Report) -> String {
     let summary = Summary::of(report);
-    let loads = rows::loads(report);
-    let ours: Vec<&Leg> = report.legs.iter().filter(|leg| leg.subject == Subject::Naptime).collect();
+    let loads: Vec<&[Leg]> = rows::loads(report).collect();
     let scaling = charts::scaling(&loads);
     let page = html! {
         (DOCTYPE)
@@ -34,8 +32,8 @@ pub fn html(report: &Report) -> String {
                 main {
                     p.about { "Naptime " (report.version) " on " (report.database) ", " (day(&report.at.to_string())) }
                     (verdict(&summary))
-                    (tiles(report, &ours))
-                    (faults(&ours))
+                    (tiles(&report.legs))
+                    (faults(&report.legs))
                     section {
                         h2 { "What ran" }
                         (ran(report))
@@ -43,20 +41,18 @@ pub fn html(report: &Report) -> String {
                     section {
                         h2 { "Figures" }
                         @for table in rows::tables(report) { (figures(&table)) }
-                        @for it in &report.sustained { p.note { (tried(it)) } }
-                        @if let Some(raw) = &report.raw { p.note { (ceiling(report, raw)) } }
                     }
                     @if !scaling.is_empty() {
                         section {
                             h2 { "More workers" }
-                            div.charts.two[scaling.len() < 3] { @for figure in &scaling { (figure) } }
+                            div.charts.two { @for figure in &scaling { (figure) } }
                         }
                     }
                     section {
                         h2 { "Over time" }
                         @for legs in &loads { (charts::over_time(&report.options, legs)) }
                     }
-                    (words(ours.len() < report.legs.len()))
+                    (words())
                 }
             }
         }
@@ -84,19 +80,16 @@ fn verdict(summary: &Summary) -> Markup {
 }
 
 /// What an operator asks for first.
-fn tiles(report: &Report, ours: &[&Leg]) -> Markup {
-    let calls = ours.iter().map(|leg| leg.verdict.calls).sum::<usize>();
+fn tiles(legs: &[Leg]) -> Markup {
+    let calls = legs.iter().map(|leg| leg.verdict.calls).sum::<usize>();
+    let most = legs.iter().map(|leg| leg.verdict.calls_per_second).reduce(f64::max);
     // A backlog is late by what it is.
-    let lags = ours.iter().filter(|leg| leg.backlog.is_none()).map(|leg| leg.verdict.lag.p99_ms);
-    let recovery = ours.iter().filter_map(|leg| leg.verdict.recovery).map(|lag| lag.max_ms).reduce(f64::max);
-    let kills: usize = ours.iter().map(|leg| leg.verdict.recoveries.len()).sum();
-    let most = if report.sustained.is_empty() { "most calls/s" } else { "calls/s kept up" };
-    let share = |carried: f64| report.raw.as_ref().map(|raw| format!("{:.0} %", 100.0 * carried / raw.ceiling()));
-    let carried = rows::carried(report);
+    let lags = legs.iter().filter(|leg| leg.backlog.is_none()).map(|leg| leg.verdict.lag.p99_ms);
+    let recovery = legs.iter().filter_map(|leg| leg.verdict.recovery).map(|lag| lag.max_ms).reduce(f64::max);
+    let kills: usize = legs.iter().map(|leg| leg.verdict.recoveries.len()).sum();
     let tiles = [
         ("calls judged", Some(count(calls))),
-        (most, carried.map(rate)),
-        ("share of the ceiling", carried.and_then(share)),
+        ("most calls/s", most.map(rate)),
         ("start lag, p99", lags.reduce(f64::max).map(millis)),
         ("kills", (kills > 0).then(|| count(kills))),
         ("longest recovery", recovery.map(millis)),
@@ -111,8 +104,8 @@ fn tiles(report: &Report, ours: &[&Leg]) -> Markup {
 }
 
 /// The faults in words.
-fn faults(ours: &[&Leg]) -> Markup {
-    let all: Vec<_> = ours.iter().flat_map(|leg| leg.faults().map(move |fault| (*leg, fault))).collect();
+fn faults(legs: &[Leg]) -> Markup {
+    let all: Vec<_> = legs.iter().flat_map(|leg| leg.faults().map(move |fault| (leg, fault))).collect();
     html! {
         @if !all.is_empty() {
             section {
@@ -129,7 +122,7 @@ fn faults(ours: &[&Leg]) -> Markup {
 }
 
 fn column_of(leg: &Leg) -> String {
-    let column = rows::column(leg.subject, leg.workers);
+    let column = rows::column(leg);
     if leg.backlog.is_some() { format!("{column}, backlog") } else { column }
 }
 
@@ -174,7 +167,7 @@ fn figures(table: &Table) -> Markup {
 }
 
 /// What the words mean, for who was given the page.
-fn words(compared: bool) -> Markup {
+fn words() -> Markup {
     let words = [
         ("Start lag", "how much later than due a call arrived at its target."),
         (
@@ -195,7 +188,6 @@ fn words(compared: bool) -> Markup {
         ),
         ("Recovery", "the time from a kill until what the dead worker held was called again; its lease is 15 s."),
     ];
-    let words = words.into_iter().chain(compared.then_some(("Original", ORIGINAL)));
     html! {
         section.words {
             h2 { "Words" }
@@ -232,9 +224,8 @@ mod tests {
     #[test]
     fn each_leg_is_drawn_with_what_was_done_to_it() {
         let page = html(&sample::full());
-        // Two charts of each of twelve legs, two of scaling.
-        assert_eq!(page.matches("<figure").count(), 2 * 12 + 2);
-        assert!(page.contains("Naptime kept up 3,750, 7,500 calls/s"), "{page}");
+        // Two charts of each of six legs, two of scaling.
+        assert_eq!(page.matches("<figure").count(), 2 * 6 + 2);
         // Two kills and two restarts in both charts of three legs, and once in their keys.
         assert_eq!(page.matches("\"mark kill\"").count(), 2 * 3 * 3);
         assert_eq!(page.matches("\"mark stop\"").count(), 2 * 3 * 3);

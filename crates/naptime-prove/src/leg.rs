@@ -3,7 +3,6 @@
 mod backlog;
 mod recurring;
 
-use std::fmt;
 use std::time::Duration;
 
 use naptime_core::Time;
@@ -11,63 +10,40 @@ use naptime_core::duration::show;
 use naptime_core::state::LEASE;
 use naptime_store::Store;
 
-use crate::clock::Clock;
-use crate::crew::Crew;
 use crate::database::Database;
 use crate::error::Result;
+use crate::format::counted;
 use crate::ground::Ground;
 use crate::judge::{Kills, judge, seconds};
 use crate::ledger;
 use crate::load::Jobs;
 use crate::meter::Meter;
 use crate::progress::Progress;
-use crate::report::{Disturbance, Disturbed, Leg, Subject, Used};
+use crate::report::{Disturbance, Disturbed, Leg, Used};
 use crate::target::{Arrival, Target};
+use crate::workers::Workers;
 use crate::{Options, watch};
 
 /// After the time watched, for what is held by a dead worker, or late.
 const AFTER: Duration = LEASE.saturating_add(Duration::from_secs(2));
 
 /// What is done in a leg.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    /// Who calls.
-    pub(crate) subject: Subject,
-    /// How many of them.
-    pub(crate) workers: usize,
-    /// What is due.
-    pub(crate) load: Load,
-    /// How long it is watched; of a backlog, how long it may take the original's algorithm.
-    pub(crate) window: Duration,
-}
-
-/// What is due.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Load {
-    /// So many endpoints, each once in a period.
-    Recurring {
-        /// How many.
-        endpoints: usize,
-        /// The period.
-        every: Duration,
-    },
-    /// So many one-off jobs, all due at once.
-    Backlog(usize),
+pub(crate) struct Plan {
+    /// How many workers.
+    pub(crate) workers: usize,
+    /// So many one-off jobs, all due at once; without, the endpoints that recur.
+    pub(crate) backlog: Option<usize>,
 }
 
 /// Runs a leg. Whatever becomes of it, its workers have ended afterwards and its database is dropped.
-pub(crate) async fn run(ground: &Ground, options: &Options, plan: &Plan, progress: &Progress) -> Result<Leg> {
+pub(crate) async fn run(ground: &Ground, options: &Options, plan: Plan, progress: &Progress) -> Result<Leg> {
     ground.go_on()?;
     ground.stalled();
-    progress.leg(plan);
-    let clock = match plan.subject {
-        Subject::Naptime => ground.clock,
-        // The original's workers go by their own.
-        Subject::Reference => Clock::default(),
-    };
-    let target = Target::start(options.target_delay, clock)?;
+    progress.leg(told(plan, options));
+    let target = Target::start(options.target_delay, ground.clock)?;
     let database = ground.database().await?;
-    let leg = Under { ground, options, plan, progress, clock, target: &target, database: &database };
+    let leg = Under { ground, options, plan, progress, target: &target, database: &database };
     let result = leg.worked().await;
     database.drop_after(result).await
 }
@@ -76,9 +52,8 @@ pub(crate) async fn run(ground: &Ground, options: &Options, plan: &Plan, progres
 struct Under<'a> {
     ground: &'a Ground,
     options: &'a Options,
-    plan: &'a Plan,
+    plan: Plan,
     progress: &'a Progress,
-    clock: Clock,
     target: &'a Target,
     database: &'a Database,
 }
@@ -94,47 +69,42 @@ struct Watched {
 
 impl Under<'_> {
     async fn worked(&self) -> Result<Leg> {
-        let mut crew = Crew::new(self.ground, self.options, self.plan, self.database)?;
+        let mut workers = Workers::new(self.options, self.database, self.ground.folder())?;
         let result = tokio::select! {
-            result = self.run(&mut crew) => result,
+            result = self.run(&mut workers) => result,
             gone = watch::gone(self.database) => Err(gone),
         };
         if result.is_err() {
-            crew.kill().await;
+            workers.kill_all().await;
         }
         result
     }
 
-    async fn run(&self, crew: &mut Crew) -> Result<Leg> {
+    async fn run(&self, workers: &mut Workers) -> Result<Leg> {
         let store = self.database.store().await?;
         let mut jobs = Jobs::default();
-        let watched = match self.plan.load {
-            Load::Recurring { endpoints, every } => {
-                self.set_out(crew, store.as_ref(), &mut jobs, endpoints, every).await?;
-                self.recurring(crew, &jobs.schedules).await?
-            }
-            Load::Backlog(count) => self.backlog(crew, store.as_ref(), &mut jobs, count).await?,
+        let watched = match self.plan.backlog {
+            Some(count) => self.backlog(workers, store.as_ref(), &mut jobs, count).await?,
+            None => self.recurring(workers, store.as_ref(), &mut jobs).await?,
         };
         self.progress.doing("ending the workers");
-        let worker_mib = crew.peak_mib();
-        let until = self.clock.now();
-        self.ground.wait(crew.end()).await??;
+        let worker_mib = workers.peak_mib();
+        let until = self.ground.clock.now();
+        self.ground.wait(workers.end()).await??;
         self.progress.doing("judging");
         let mut arrivals = self.target.take();
-        if self.plan.subject == Subject::Naptime {
-            // Clocks drift: by whichever reading the database's was further ahead.
-            let later_us = self.ground.drift_us(self.database).await?;
-            for call in &mut arrivals {
-                call.at_us += later_us;
-                call.ended_us = call.ended_us.map(|ended| ended + later_us);
-            }
+        // Clocks drift: by whichever reading the database's was further ahead.
+        let later_us = self.ground.drift_us(self.database).await?;
+        for call in &mut arrivals {
+            call.at_us += later_us;
+            call.ended_us = call.ended_us.map(|ended| ended + later_us);
         }
         self.judged(store.as_ref(), &jobs, &arrivals, &watched, until, worker_mib).await
     }
 
-    async fn start(&self, crew: &mut Crew, store: &dyn Store) -> Result<()> {
+    async fn start(&self, workers: &mut Workers, store: &dyn Store) -> Result<()> {
         self.progress.doing("starting workers");
-        crew.start(self.ground, self.plan.workers, self.database, store).await
+        workers.start(self.plan.workers, store, self.ground).await
     }
 
     async fn judged(
@@ -152,27 +122,16 @@ impl Under<'_> {
         let (from, to) = watched.window;
         // For so long they may have been at work and nobody here to see it.
         let stalled = self.ground.stalled();
-        let mut verdict = judge(arrivals, &jobs.schedules, watched.window, until - stalled, kills);
-        if jobs.schedules.is_empty() {
-            // The original counts a period from the call before. It has no schedule to be held to.
-            (verdict.unexpected, verdict.faults) = (0, Vec::new());
-        }
-        let ledger = match self.plan.subject {
-            Subject::Naptime => Some(self.ground.wait(ledger::compare(store, &jobs.ids, arrivals)).await??),
-            Subject::Reference => None,
-        };
-        let (offered, backlog) = match self.plan.load {
-            Load::Recurring { endpoints, every } => (Some(endpoints as f64 / every.as_secs_f64()), None),
-            Load::Backlog(count) => (None, Some(count)),
-        };
+        let verdict = judge(arrivals, &jobs.schedules, watched.window, until - stalled, kills);
+        let ledger = self.ground.wait(ledger::compare(store, &jobs.ids, arrivals)).await??;
+        let offered = self.options.endpoints as f64 / self.options.every.as_secs_f64();
         Ok(Leg {
-            subject: self.plan.subject,
             workers: self.plan.workers,
-            offered,
-            backlog,
+            offered: self.plan.backlog.is_none().then_some(offered),
+            backlog: self.plan.backlog,
             used: Used {
                 stalled_ms: stalled.as_secs_f64() * 1e3,
-                ..watched.before.until(&watched.after, verdict.calls, self.plan.subject, worker_mib)
+                ..watched.before.until(&watched.after, verdict.calls, worker_mib)
             },
             verdict,
             ledger,
@@ -182,19 +141,14 @@ impl Under<'_> {
     }
 }
 
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let s = if self.workers == 1 { "" } else { "s" };
-        let subject = match self.subject {
-            Subject::Naptime => "",
-            Subject::Reference => " of the original's algorithm",
-        };
-        write!(f, "{} worker{s}{subject}, ", self.workers)?;
-        match self.load {
-            Load::Recurring { endpoints, every } => {
-                write!(f, "{endpoints} endpoints every {} for {}", show(every), show(self.window))
-            }
-            Load::Backlog(count) => write!(f, "{count} jobs due at once"),
+/// The leg in words.
+fn told(plan: Plan, options: &Options) -> String {
+    let workers = counted(plan.workers, "worker");
+    match plan.backlog {
+        Some(count) => format!("{workers}, {count} jobs due at once"),
+        None => {
+            let (every, length) = (show(options.every), show(options.length));
+            format!("{workers}, {} endpoints every {every} for {length}", options.endpoints)
         }
     }
 }

@@ -6,14 +6,12 @@
 #![allow(clippy::disallowed_methods, reason = "it measures from outside, by the clock of this machine")]
 
 mod clock;
-mod crew;
 mod database;
 mod error;
 mod faults;
 mod format;
 mod ground;
 mod html;
-mod http;
 pub mod judge;
 pub mod ledger;
 mod leg;
@@ -22,22 +20,16 @@ mod load;
 mod meter;
 mod options;
 mod progress;
-mod raw;
-mod reference;
 mod report;
 mod rows;
 #[cfg(test)]
 mod sample;
-mod search;
 mod summary;
-mod sustained;
 mod table;
 mod target;
 mod usage;
 mod watch;
 mod workers;
-
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -46,17 +38,14 @@ pub use error::Error;
 pub use html::html;
 pub use options::{Options, Where};
 pub use progress::Progress;
-pub use report::{
-    Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Raw, Recovery, Report, Second, Subject, Sustained, Used,
-    Verdict,
-};
+pub use report::{Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Recovery, Report, Second, Used, Verdict};
 pub use table::table;
 pub use target::{Arrival, Target};
 pub use usage::{cpu_of_all, cpu_of_family};
 
 use crate::error::Result;
 use crate::ground::Ground;
-use crate::leg::{Load, Plan};
+use crate::leg::Plan;
 
 /// Runs all that the options ask for, and tells what was found; and if something ended it before all had run, what.
 /// `cancel` is the word to stop.
@@ -78,8 +67,6 @@ pub async fn prove(options: Options, progress: Progress, cancel: CancellationTok
         database: ground.server.name.clone(),
         options: options.clone(),
         legs: Vec::new(),
-        sustained: Vec::new(),
-        raw: None,
         cut_short: None,
     };
     let say_so = async {
@@ -104,48 +91,15 @@ pub async fn prove(options: Options, progress: Progress, cancel: CancellationTok
 
 async fn run(ground: &Ground, options: &Options, progress: &Progress, report: &mut Report) -> Result<()> {
     for plan in plans(options) {
-        report.legs.push(leg::run(ground, options, &plan, progress).await?);
-    }
-    for &subject in subjects(options).iter().filter(|_| options.sustained) {
-        let found = sustained::find(ground, options, subject, progress, &mut report.legs).await?;
-        report.sustained.push(found);
-    }
-    if options.reference {
-        report.raw = measure(ground, progress).await?;
+        report.legs.push(leg::run(ground, options, plan, progress).await?);
     }
     Ok(())
 }
 
-/// Who calls.
-fn subjects(options: &Options) -> &'static [Subject] {
-    if options.reference { &[Subject::Naptime, Subject::Reference] } else { &[Subject::Naptime] }
-}
-
-/// The legs, each subject's by themselves.
+/// The legs: each load by each number of workers.
 fn plans(options: &Options) -> Vec<Plan> {
-    let recurring = Load::Recurring { endpoints: options.endpoints, every: options.every };
-    let loads = [Some(recurring), options.backlog.map(Load::Backlog)];
-    let mut plans = Vec::new();
-    for &subject in subjects(options) {
-        for load in loads.into_iter().flatten() {
-            let plan = |&workers| Plan { subject, workers, load, window: options.length };
-            plans.extend(options.workers.iter().map(plan));
-        }
-    }
-    plans
-}
-
-/// Measures the costs of the parts by themselves, on a database of their own.
-async fn measure(ground: &Ground, progress: &Progress) -> Result<Option<Raw>> {
-    ground.go_on()?;
-    progress.leg("the costs of the parts by themselves");
-    let target = Target::start(Duration::ZERO, Clock::default())?;
-    let database = ground.database().await?;
-    let measured = match database.mongo() {
-        Some(mongo) => raw::measure(ground, mongo, &target).await.map(Some),
-        None => Ok(None),
-    };
-    database.drop_after(measured).await
+    let loads = std::iter::once(None).chain(options.backlog.map(Some));
+    loads.flat_map(|backlog| options.workers.iter().map(move |&workers| Plan { workers, backlog })).collect()
 }
 
 fn machine() -> Machine {

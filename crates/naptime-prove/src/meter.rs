@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::crew::Crew;
 use crate::database::Database;
 use crate::ground::Ground;
-use crate::report::{Subject, Used};
+use crate::report::Used;
 use crate::usage;
+use crate::workers::Workers;
 
 /// What had been used at a moment.
 pub(crate) struct Meter {
     at: Instant,
-    crew: Duration,
+    workers: Duration,
     database: Option<Duration>,
     own: Duration,
     all: Duration,
@@ -20,10 +20,10 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// Now.
-    pub(crate) async fn read(ground: &Ground, crew: &Crew, database: &Database) -> Self {
+    pub(crate) async fn read(ground: &Ground, workers: &Workers, database: &Database) -> Self {
         Self {
             at: Instant::now(),
-            crew: crew.cpu(),
+            workers: workers.cpu(),
             database: ground.server.pid.map(usage::cpu),
             own: usage::cpu(std::process::id()),
             all: usage::cpu_of_all(),
@@ -36,17 +36,16 @@ impl Meter {
     }
 
     /// What was used from then to `to`, for each of so many `calls`.
-    pub(crate) fn until(&self, to: &Self, calls: usize, subject: Subject, worker_mib: f64) -> Used {
+    pub(crate) fn until(&self, to: &Self, calls: usize, worker_mib: f64) -> Used {
         let used = |of: fn(&Self) -> Duration| of(to).saturating_sub(of(self));
         let per_call = |time: Duration| time.as_secs_f64() * 1e6 / calls.max(1) as f64;
-        let crew = used(|it| it.crew);
+        let workers = used(|it| it.workers);
         let database = to.database.zip(self.database).map(|(to, from)| to.saturating_sub(from));
-        // The original's algorithm runs in this process.
-        let ours = used(|it| it.own) + if subject == Subject::Naptime { crew } else { Duration::ZERO };
+        let ours = used(|it| it.own) + workers;
         let strangers = used(|it| it.all).saturating_sub(ours + database.unwrap_or_default());
         let commands = to.commands.zip(self.commands).map(|(to, from)| to - from);
         Used {
-            workers_us_per_call: per_call(crew),
+            workers_us_per_call: per_call(workers),
             database_us_per_call: database.map(per_call),
             commands_per_call: commands.map(|commands| commands as f64 / calls.max(1) as f64),
             worker_mib,

@@ -70,10 +70,6 @@ pub struct Options {
     pub length: Duration,
     /// So many one-off jobs, all due at once, in a leg of their own for each number of workers.
     pub backlog: Option<usize>,
-    /// Whether the most calls per second that is kept up is looked for.
-    pub sustained: bool,
-    /// Whether the original's algorithm does the same, and the costs of the parts are measured by themselves.
-    pub reference: bool,
 }
 
 impl Options {
@@ -121,9 +117,6 @@ impl Options {
             }
             if self.skew.is_some() {
                 faults.add("--skew", "not with --embedded, where the worker's clock is the one that counts");
-            }
-            if self.reference {
-                faults.add("--reference", "not with --embedded: the original's algorithm is for MongoDB");
             }
         }
         if faults.0.is_empty() { Ok(()) } else { Err(faults.0) }
@@ -175,8 +168,6 @@ mod tests {
             skew: None,
             length: Duration::from_secs(30),
             backlog: None,
-            sustained: false,
-            reference: false,
         }
     }
 
@@ -194,14 +185,13 @@ mod tests {
             skew: Some(Duration::ZERO),
             length: Duration::from_secs(30),
             backlog: Some(0),
-            reference: true,
             ..options()
         };
         let faults = wrong.check().unwrap_err();
         let mut names: Vec<&str> = faults.iter().map(|fault| &*fault.field).collect();
         names.sort_unstable();
         names.dedup();
-        let expected = "--backlog --capacity --endpoints --every --kill-every --reference --skew --stop-every \
+        let expected = "--backlog --capacity --endpoints --every --kill-every --skew --stop-every \
                         --target-delay --workers";
         assert_eq!(names.join(" "), expected);
     }

@@ -24,10 +24,6 @@ pub struct Report {
     pub options: Options,
     /// What ran, in its order.
     pub legs: Vec<Leg>,
-    /// The most calls per second kept up, if that was looked for.
-    pub sustained: Vec<Sustained>,
-    /// The costs of the parts by themselves, if they were measured.
-    pub raw: Option<Raw>,
     /// Why it ended before all had run; none if all did.
     pub cut_short: Option<String>,
 }
@@ -43,21 +39,9 @@ pub struct Machine {
     pub system: String,
 }
 
-/// Who called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Subject {
-    /// Naptime.
-    Naptime,
-    /// The original's algorithm: the head of one index, one job at a time.
-    Reference,
-}
-
 /// One leg: so many workers under one load.
 #[derive(Debug, Serialize)]
 pub struct Leg {
-    /// Who called.
-    pub subject: Subject,
     /// How many workers.
     pub workers: usize,
     /// What was due per second; none of a backlog.
@@ -66,8 +50,8 @@ pub struct Leg {
     pub backlog: Option<usize>,
     /// What the target saw, held against the schedule.
     pub verdict: Verdict,
-    /// What the database says; none of the reference, which keeps no books.
-    pub ledger: Option<Ledger>,
+    /// What the database says.
+    pub ledger: Ledger,
     /// What was used for it.
     pub used: Used,
     /// The leg second by second.
@@ -127,43 +111,6 @@ pub enum Disturbed {
     Stopped,
 }
 
-/// The most calls per second that were kept up.
-#[derive(Debug, Serialize)]
-pub struct Sustained {
-    /// Who called.
-    pub subject: Subject,
-    /// How many workers.
-    pub workers: usize,
-    /// Calls per second.
-    pub calls_per_second: f64,
-    /// How late calls are at 80 % of it.
-    pub lag_at_80: Option<Lag>,
-    /// The steps that were tried: offered, and whether it was kept up.
-    pub steps: Vec<(f64, bool)>,
-    /// How many cores everything else on this machine kept busy, at most.
-    pub strangers: f64,
-}
-
-/// The costs of the parts, each by itself, per second on all cores.
-#[derive(Debug, Serialize)]
-pub struct Raw {
-    /// Claims and settles in batches, without runs.
-    pub cycles: f64,
-    /// Runs inserted.
-    pub runs: f64,
-    /// HTTP calls to the target.
-    pub calls: f64,
-    /// How many cores everything else on this machine kept busy meanwhile.
-    pub strangers: f64,
-}
-
-impl Raw {
-    /// The calls per second that all parts together would allow.
-    pub fn ceiling(&self) -> f64 {
-        1.0 / (1.0 / self.cycles + 1.0 / self.runs + 1.0 / self.calls)
-    }
-}
-
 impl Report {
     /// The report as JSON, with the verdict as `holds`.
     pub fn json(&self) -> String {
@@ -179,25 +126,25 @@ impl Report {
 
     /// Whether nothing was lost, skipped or repeated outside a kill, early or overlapping, and the books agree.
     pub fn holds(&self) -> bool {
-        self.cut_short.is_none() && self.legs.iter().filter(|leg| leg.subject == Subject::Naptime).all(Leg::holds)
+        self.cut_short.is_none() && self.legs.iter().all(Leg::holds)
     }
 }
 
 impl Leg {
     /// Whether nothing was lost, skipped or repeated outside a kill, early or overlapping, and the books agree.
     pub fn holds(&self) -> bool {
-        self.verdict.holds() && self.ledger.as_ref().is_none_or(Ledger::holds) && self.lost_unexplained() == 0
+        self.verdict.holds() && self.ledger.holds() && self.lost_unexplained() == 0
     }
 
     /// The claims that were lost although no worker was killed.
     pub(crate) fn lost_unexplained(&self) -> usize {
         let killed = self.disturbances.iter().any(|it| it.kind == Disturbed::Killed);
-        self.ledger.as_ref().map_or(0, |ledger| if killed { 0 } else { ledger.lost_runs })
+        if killed { 0 } else { self.ledger.lost_runs }
     }
 
     /// What is told in words of calls and books.
     pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
-        self.verdict.faults.iter().chain(self.ledger.iter().flat_map(|ledger| &ledger.faults))
+        self.verdict.faults.iter().chain(&self.ledger.faults)
     }
 }
 

@@ -6,8 +6,7 @@ use std::time::Duration;
 use naptime_core::Time;
 
 use crate::{
-    Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Options, Raw, Recovery, Report, Second, Subject,
-    Sustained, Used, Verdict, Where,
+    Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Options, Recovery, Report, Second, Used, Verdict, Where,
 };
 
 const SECONDS: usize = 30;
@@ -33,42 +32,22 @@ pub(crate) fn good() -> Report {
             skew: None,
             length: Duration::from_secs(SECONDS as u64),
             backlog: None,
-            sustained: false,
-            reference: false,
         },
-        legs: [1, 2, 4].map(|workers| leg(Subject::Naptime, workers, 1_000.0)).into(),
-        sustained: Vec::new(),
-        raw: None,
+        legs: [1, 2, 4].map(|workers| leg(workers, 1_000.0)).into(),
         cut_short: None,
     }
 }
 
-/// The same with everything there is: kills and restarts, a backlog, the original, what is sustained and the ceiling.
+/// The same with everything there is: kills and restarts, wrong clocks and a backlog.
 pub(crate) fn full() -> Report {
     let mut report = good();
     let options = &mut report.options;
     (options.capacity, options.target_delay) = (500, Duration::from_millis(200));
     (options.kill_every, options.stop_every) = (Some(Duration::from_secs(10)), Some(Duration::from_secs(90)));
     (options.skew, options.backlog) = (Some(Duration::from_secs(3600)), Some(20_000));
-    (options.sustained, options.reference) = (true, true);
     report.legs.iter_mut().for_each(disturb);
-    let original = [(1, 560.0), (2, 612.0), (4, 590.0)];
-    report.legs.extend(
-        original.map(|(workers, rate)| Leg { offered: Some(1_000.0), ..leg(Subject::Reference, workers, rate) }),
-    );
-    let backlog = |subject, workers, rate| Leg { offered: None, backlog: Some(20_000), ..leg(subject, workers, rate) };
-    report.legs.extend([(1, 7_700.0), (2, 9_000.0), (4, 9_800.0)].map(|(n, rate)| backlog(Subject::Naptime, n, rate)));
-    report.legs.extend([(1, 640.0), (2, 770.0), (4, 756.0)].map(|(n, rate)| backlog(Subject::Reference, n, rate)));
-    let sustained = |subject, workers, rate: f64| Sustained {
-        subject,
-        workers,
-        calls_per_second: rate,
-        lag_at_80: Some(Lag { p50_ms: 1.4, p99_ms: 48.0, p999_ms: 95.0, max_ms: 130.0 }),
-        steps: [0.5, 1.0, 2.0, 1.5, 1.25, 1.1].map(|step| (rate * step, step <= 1.0)).into(),
-        strangers: 0.05,
-    };
-    report.sustained = vec![sustained(Subject::Naptime, 4, 7_500.0), sustained(Subject::Reference, 2, 550.0)];
-    report.raw = Some(Raw { cycles: 12_800.0, runs: 200_000.0, calls: 83_000.0, strangers: 0.03 });
+    let backlog = |(workers, rate)| Leg { offered: None, backlog: Some(20_000), ..leg(workers, rate) };
+    report.legs.extend([(1, 7_700.0), (2, 9_000.0), (4, 9_800.0)].map(backlog));
     report
 }
 
@@ -87,25 +66,22 @@ pub(crate) fn broken() -> Report {
         ),
         fault("early", "/e/18: due 03:04:05.121000, called 0.004 ms before"),
     ];
-    let ledger = leg.ledger.as_mut().unwrap();
+    let ledger = &mut leg.ledger;
     ledger.unaccounted = 1;
     ledger.faults = vec![fault("unaccounted", "/e/996: 31 occurrences, 29 of them called; 29 settled and 1 missed")];
     report
 }
 
-fn leg(subject: Subject, workers: usize, rate: f64) -> Leg {
-    let ours = subject == Subject::Naptime;
+fn leg(workers: usize, rate: f64) -> Leg {
     let wave = |second: usize, by: f64| 1.0 + by * ((second * second % 11) as f64 - 5.0) / 5.0;
-    let slow = if ours { 1.0 } else { 900.0 };
     let second = |second: usize| Second {
         calls: (rate * wave(second, 0.03)) as usize,
-        p50_ms: 0.9 * slow * wave(second, 0.2),
-        p99_ms: 3.8 * slow * wave(second, 0.5),
-        max_ms: 14.0 * slow * wave(second, 0.9),
+        p50_ms: 0.9 * wave(second, 0.2),
+        p99_ms: 3.8 * wave(second, 0.5),
+        max_ms: 14.0 * wave(second, 0.9),
     };
     let calls = rate as usize * SECONDS;
     Leg {
-        subject,
         workers,
         offered: Some(rate),
         backlog: None,
@@ -114,15 +90,15 @@ fn leg(subject: Subject, workers: usize, rate: f64) -> Leg {
             calls_per_second: rate,
             owed: calls,
             called: calls,
-            lag: Lag { p50_ms: 0.9 * slow, p99_ms: 4.2 * slow, p999_ms: 11.0 * slow, max_ms: 26.0 * slow },
+            lag: Lag { p50_ms: 0.9, p99_ms: 4.2, p999_ms: 11.0, max_ms: 26.0 },
             ..Verdict::default()
         },
-        ledger: ours.then(|| Ledger { jobs: 1_000, runs: calls, settled: calls as u64, ..Ledger::default() }),
+        ledger: Ledger { jobs: 1_000, runs: calls, settled: calls as u64, ..Ledger::default() },
         used: Used {
             workers_us_per_call: 62.0,
-            database_us_per_call: Some(88.0 * slow.sqrt()),
-            commands_per_call: Some(0.043 * slow.sqrt()),
-            worker_mib: if ours { 31.0 } else { 0.0 },
+            database_us_per_call: Some(88.0),
+            commands_per_call: Some(0.043),
+            worker_mib: 31.0,
             strangers: 0.04,
             stalled_ms: 12.0,
         },

@@ -3,7 +3,7 @@
 use naptime_core::duration::show;
 
 use crate::format::{count, counted, millis, rate};
-use crate::{Leg, Options, Report, Subject, Where};
+use crate::{Leg, Options, Report, Where};
 
 /// How busy other programs may keep the machine, in cores, before it is said that they disturb.
 const STRANGERS: f64 = 0.2;
@@ -24,12 +24,12 @@ pub(crate) struct Summary {
 impl Summary {
     pub(crate) fn of(report: &Report) -> Self {
         let cut_short = report.cut_short.as_ref().map(|why| format!("not all was done: {why}"));
-        let ours: Vec<&Leg> = report.legs.iter().filter(|leg| leg.subject == Subject::Naptime).collect();
-        let broken: Vec<String> = ours.iter().filter_map(|leg| broken(leg)).chain(cut_short).collect();
-        let calls = counted(ours.iter().map(|leg| leg.verdict.calls).sum::<usize>(), "call");
+        let legs = &report.legs;
+        let broken: Vec<String> = legs.iter().filter_map(broken).chain(cut_short).collect();
+        let calls = counted(legs.iter().map(|leg| leg.verdict.calls).sum::<usize>(), "call");
         // What ends at once is not seen to overlap.
         let overlapping = if report.options.target_delay.is_zero() { "" } else { ", overlapping" };
-        let killed = ours.iter().any(|leg| !leg.verdict.recoveries.is_empty());
+        let killed = legs.iter().any(|leg| !leg.verdict.recoveries.is_empty());
         let repeated = if killed { "repeated without a kill" } else { "repeated" };
         let verdict = if report.holds() {
             format!(
@@ -39,17 +39,15 @@ impl Summary {
         } else {
             format!("{}.", broken.join("; "))
         };
-        let mut notes: Vec<String> = ours.iter().filter_map(|leg| missed(leg)).collect();
-        let stalled_ms = ours.iter().map(|leg| leg.used.stalled_ms).fold(0.0, f64::max);
+        let mut notes: Vec<String> = legs.iter().filter_map(missed).collect();
+        let stalled_ms = legs.iter().map(|leg| leg.used.stalled_ms).fold(0.0, f64::max);
         if stalled_ms > STALLED_MS {
             notes.push(format!(
                 "This machine, or this program on it, stood still for up to {}: calls in that time say little.",
                 millis(stalled_ms)
             ));
         }
-        let strangers = report.legs.iter().map(|leg| leg.used.strangers);
-        let strangers = strangers.chain(report.sustained.iter().map(|it| it.strangers));
-        let strangers = strangers.chain(report.raw.iter().map(|raw| raw.strangers)).fold(0.0, f64::max);
+        let strangers = legs.iter().map(|leg| leg.used.strangers).fold(0.0, f64::max);
         if strangers > STRANGERS {
             notes.push(format!(
                 "Other programs kept up to {} cores busy, which slows down what was measured.",
@@ -76,27 +74,23 @@ fn which(leg: &Leg) -> String {
 
 /// What does not hold of a leg; none if all does.
 fn broken(leg: &Leg) -> Option<String> {
-    let (verdict, ledger) = (&leg.verdict, leg.ledger.as_ref());
-    let of_calls = [
+    let (verdict, ledger) = (&leg.verdict, &leg.ledger);
+    let all = [
         (verdict.early, "call", "early"),
         (verdict.overlapping, "call", "overlapping"),
         (verdict.repeated_unexplained, "call", "repeated"),
         (verdict.unexpected, "call", "not due"),
         (verdict.skipped, "occurrence", "skipped without reason"),
         (verdict.never_called, "endpoint", "never called again"),
+        (ledger.calls_without_run, "call", "without a run"),
+        (ledger.runs_without_call, "run", "without a call"),
+        (ledger.repeated_runs, "run", "too many"),
+        (ledger.unaccounted, "job", "not accounted for"),
+        (ledger.held, "job", "still held at the end"),
+        (leg.lost_unexplained(), "claim", "lost without a kill"),
     ];
-    let of_books = ledger.map(|ledger| {
-        [
-            (ledger.calls_without_run, "call", "without a run"),
-            (ledger.runs_without_call, "run", "without a call"),
-            (ledger.repeated_runs, "run", "too many"),
-            (ledger.unaccounted, "job", "not accounted for"),
-            (ledger.held, "job", "still held at the end"),
-        ]
-    });
-    let lost = (leg.lost_unexplained(), "claim", "lost without a kill");
-    let all = of_calls.into_iter().chain(of_books.into_iter().flatten()).chain([lost]);
     let said: Vec<String> = all
+        .into_iter()
         .filter(|(number, ..)| *number > 0)
         .map(|(number, thing, what)| format!("{} {what}", counted(number, thing)))
         .collect();
@@ -137,8 +131,6 @@ pub(crate) fn command(options: &Options) -> String {
     words.extend(spans.into_iter().filter_map(|(name, it)| it.map(|it| format!("--{name} {}", span(it)))));
     words.push(format!("--for {}", span(options.length)));
     words.extend(options.backlog.map(|jobs| format!("--backlog {jobs}")));
-    let flags = [("--sustained", options.sustained), ("--reference", options.reference)];
-    words.extend(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag.to_owned()));
     words.join(" ")
 }
 
@@ -159,7 +151,7 @@ mod tests {
     fn what_is_broken_is_named_with_its_leg() {
         let mut report = sample::good();
         report.legs[1].verdict.early = 3;
-        let ledger = report.legs[1].ledger.as_mut().unwrap();
+        let ledger = &mut report.legs[1].ledger;
         (ledger.held, ledger.unaccounted) = (1, 2);
         let summary = Summary::of(&report);
         assert!(!summary.holds);
@@ -176,13 +168,13 @@ mod tests {
             |leg| leg.verdict.repeated_unexplained = 1,
             |leg| leg.verdict.unexpected = 1,
             |leg| leg.verdict.never_called = 1,
-            |leg| leg.ledger.as_mut().unwrap().calls_without_run = 1,
-            |leg| leg.ledger.as_mut().unwrap().runs_without_call = 1,
-            |leg| leg.ledger.as_mut().unwrap().repeated_runs = 1,
-            |leg| leg.ledger.as_mut().unwrap().unaccounted = 1,
-            |leg| leg.ledger.as_mut().unwrap().held = 1,
+            |leg| leg.ledger.calls_without_run = 1,
+            |leg| leg.ledger.runs_without_call = 1,
+            |leg| leg.ledger.repeated_runs = 1,
+            |leg| leg.ledger.unaccounted = 1,
+            |leg| leg.ledger.held = 1,
             |leg| leg.verdict.skipped = 1,
-            |leg| leg.ledger.as_mut().unwrap().lost_runs = 1,
+            |leg| leg.ledger.lost_runs = 1,
         ];
         for fault in faults {
             let mut report = sample::good();
@@ -192,12 +184,7 @@ mod tests {
         }
         // With a kill, claims are lost.
         let mut report = sample::full();
-        report.legs[0].ledger.as_mut().unwrap().lost_runs = 1;
-        assert!(Summary::of(&report).holds);
-        // The original's algorithm is not judged.
-        let mut report = sample::full();
-        let other = report.legs.iter_mut().find(|leg| leg.subject == Subject::Reference).unwrap();
-        other.verdict.overlapping = 1;
+        report.legs[0].ledger.lost_runs = 1;
         assert!(Summary::of(&report).holds);
     }
 
@@ -226,8 +213,6 @@ mod tests {
         for expect in ["5 of 30,000 occurrences", "0.5 cores"] {
             assert!(notes.contains(expect), "{expect} in {notes}");
         }
-        report.sustained[0].strangers = 0.6;
-        assert!(Summary::of(&report).notes.join("\n").contains("0.6 cores"));
     }
 
     #[test]
@@ -235,7 +220,7 @@ mod tests {
         let options = sample::full().options;
         let expect = "naptime prove --mongodb-uri \"$MONGODB_URI\" --endpoints 1000 --every 1s --workers 1,2,4 \
                       --capacity 500 --target-delay 200ms --kill-every 10s --stop-every 1m30s --skew 1h --for 30s \
-                      --backlog 20000 --sustained --reference";
+                      --backlog 20000";
         assert_eq!(command(&options), expect);
     }
 }

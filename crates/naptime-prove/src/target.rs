@@ -18,8 +18,6 @@ use crate::error::{Error, Result};
 
 /// Waiting connections: a burst may open hundreds at the same instant.
 const BACKLOG: u32 = 4096;
-/// The name of the thread, by which its CPU time is found.
-pub(crate) const THREAD: &str = "target";
 
 /// One call, as the target saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +57,7 @@ impl Target {
                 let _ = tell_port.send(Err(error));
             }
         };
-        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(serving);
+        let thread = thread::Builder::new().name("target".to_owned()).spawn(serving);
         let cannot = "cannot start a server on 127.0.0.1 to be called";
         let thread = thread.map_err(Error::machine(cannot))?;
         let port = port.recv().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())).map_err(Error::machine(cannot))?;
@@ -72,7 +70,7 @@ impl Target {
     }
 
     /// The address of an endpoint.
-    pub(crate) fn url(&self, endpoint: usize) -> String {
+    pub fn url(&self, endpoint: usize) -> String {
         format!("{}/e/{endpoint}", self.origin())
     }
 

@@ -25,14 +25,6 @@ pub fn cpu_of_family(pid: u32) -> Duration {
     cpu(pid) + gone + children.map(cpu_of_family).sum::<Duration>()
 }
 
-/// The CPU time of one thread of this process, by its name.
-pub(crate) fn cpu_of_thread(name: &str) -> Duration {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let is_it = |comm: String| comm.trim() == name;
-    let named = threads.filter(|thread| fs::read_to_string(thread.path().join("comm")).is_ok_and(is_it));
-    named.map(|thread| cpu_in(&thread.path().join("stat").display().to_string(), 11)).sum()
-}
-
 /// The CPU time that everything on this machine has used so far: what others use disturbs a measurement.
 pub fn cpu_of_all() -> Duration {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();

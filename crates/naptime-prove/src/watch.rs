@@ -6,14 +6,13 @@ use mongodb::bson::doc;
 use naptime_core::{Schedule, Time};
 
 use crate::Options;
-use crate::crew::Crew;
 use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::ground::Ground;
-use crate::leg::Plan;
 use crate::progress::Progress;
-use crate::report::{Disturbance, Disturbed, Subject};
+use crate::report::{Disturbance, Disturbed};
 use crate::target::Target;
+use crate::workers::Workers;
 
 /// How often it is looked whether all is well.
 const LOOK: Duration = Duration::from_millis(100);
@@ -25,7 +24,7 @@ const WARM_UP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_se
 const GONE: Duration = Duration::from_secs(20);
 
 /// Waits until calls come in time: connections are made, the first burst is over.
-pub(crate) async fn warm_up(ground: &Ground, crew: &mut Crew, target: &Target) -> Result<()> {
+pub(crate) async fn warm_up(ground: &Ground, workers: &mut Workers, target: &Target) -> Result<()> {
     let start = Instant::now();
     let mut late_at = start;
     let mut known = 0;
@@ -40,19 +39,16 @@ pub(crate) async fn warm_up(ground: &Ground, crew: &mut Crew, target: &Target) -
             return Ok(());
         }
         ground.pause(LOOK).await?;
-        crew.check()?;
+        workers.check()?;
     }
 }
 
 /// What is to be done to workers within the time watched, in the order of time.
-pub(crate) fn disturbances(options: &Options, plan: &Plan) -> Vec<(Duration, Disturbed)> {
+pub(crate) fn disturbances(options: &Options) -> Vec<(Duration, Disturbed)> {
     let every = |period: Option<Duration>, what| {
         let times = (1_u32..).map_while(move |n| Some(period? * n));
-        times.take_while(|at| *at < plan.window).map(move |at| (at, what))
+        times.take_while(|at| *at < options.length).map(move |at| (at, what))
     };
-    if plan.subject == Subject::Reference {
-        return Vec::new();
-    }
     let kills = every(options.kill_every, Disturbed::Killed);
     let mut all: Vec<_> = kills.chain(every(options.stop_every, Disturbed::Stopped)).collect();
     all.sort_by_key(|(at, _)| *at);
@@ -62,7 +58,7 @@ pub(crate) fn disturbances(options: &Options, plan: &Plan) -> Vec<(Duration, Dis
 /// Lets the time watched go by, and does to the workers what is to be done, to one after the other.
 pub(crate) async fn window(
     ground: &Ground,
-    crew: &mut Crew,
+    workers: &mut Workers,
     length: Duration,
     todo: Vec<(Duration, Disturbed)>,
     progress: &Progress,
@@ -74,10 +70,14 @@ pub(crate) async fn window(
     while start.elapsed() < length || todo.peek().is_some() {
         let next = todo.peek().map_or(length, |(at, _)| *at);
         ground.pause(LOOK.min(next.saturating_sub(start.elapsed()))).await?;
-        crew.check()?;
+        workers.check()?;
         if let Some((_, kind)) = todo.next_if(|(at, _)| *at <= start.elapsed()) {
             let after_ms = i64::try_from(start.elapsed().as_millis()).unwrap_or(i64::MAX);
-            let at_us = crew.disturb(kind, done.len(), ground.clock).await?;
+            let turn = done.len();
+            let at_us = match kind {
+                Disturbed::Killed => workers.kill(turn, ground.clock).await?,
+                Disturbed::Stopped => workers.stop(turn, ground.clock).await?,
+            };
             done.push(Disturbance { after_ms, at_us, kind });
         }
         progress.part(millis(start.elapsed()), millis(length));
@@ -89,7 +89,7 @@ pub(crate) async fn window(
 /// calls were before the window.
 pub(crate) async fn all_called(
     ground: &Ground,
-    crew: &mut Crew,
+    workers: &mut Workers,
     target: &Target,
     mut known: usize,
     schedules: &[Schedule],
@@ -114,7 +114,7 @@ pub(crate) async fn all_called(
             return Ok(());
         }
         ground.pause(LOOK).await?;
-        crew.check()?;
+        workers.check()?;
     }
 }
 
@@ -126,20 +126,19 @@ fn last_due(schedule: &Schedule, from: Time, to: Time) -> Option<Time> {
     (last >= from).then_some(last)
 }
 
-/// Waits until `count` calls have come, or none for `quiet`, or for `limit`.
+/// Waits until `count` calls have come, or none for `quiet`.
 pub(crate) async fn drained(
     ground: &Ground,
-    crew: &mut Crew,
+    workers: &mut Workers,
     target: &Target,
     count: usize,
-    (quiet, limit): (Duration, Duration),
+    quiet: Duration,
     progress: &Progress,
 ) -> Result<()> {
-    let start = Instant::now();
-    let (mut known, mut known_at) = (target.count(), start);
-    while known < count && known_at.elapsed() < quiet && start.elapsed() < limit {
+    let (mut known, mut known_at) = (target.count(), Instant::now());
+    while known < count && known_at.elapsed() < quiet {
         ground.pause(LOOK / 5).await?;
-        crew.check()?;
+        workers.check()?;
         let now = target.count();
         if now > known {
             (known, known_at) = (now, Instant::now());

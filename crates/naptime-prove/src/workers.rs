@@ -1,21 +1,28 @@
 //! Worker processes: started, killed, asked to stop, started anew. None outlives this process, however it ends.
 
+mod group;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use naptime_core::duration::show;
+use naptime_store::Store;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use self::group::Group;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::error::{Error, Result};
+use crate::ground::Ground;
 use crate::{Options, usage};
 
+/// How long workers may take to start.
+const READY: Duration = Duration::from_secs(60);
 /// How long a worker may take to end when asked to: it finishes calls for 25 s.
 const END: Duration = Duration::from_secs(40);
 /// How many lines of a worker's output are shown.
@@ -76,13 +83,29 @@ impl Workers {
         Ok(Self { start, group, working: Vec::new(), ending: Vec::new(), started: 0, peak_mib: 0.0 })
     }
 
-    /// Starts as many more.
-    pub(crate) fn start(&mut self, count: usize) -> Result<()> {
+    /// Starts as many more, and waits until all are at work, as the store tells.
+    pub(crate) async fn start(&mut self, count: usize, store: &dyn Store, ground: &Ground) -> Result<()> {
         for _ in 0..count {
             let worker = self.start_one()?;
             self.working.push(worker);
         }
+        let end = Instant::now() + READY;
+        while !self.at_work(store).await? {
+            if Instant::now() > end {
+                let seconds = READY.as_secs();
+                return Err(Error::TooSlow(format!("{count} workers were not at work within {seconds} s")));
+            }
+            ground.pause(Duration::from_millis(50)).await?;
+            self.check()?;
+        }
         Ok(())
+    }
+
+    /// Whether all have said that they are at work.
+    async fn at_work(&self, store: &dyn Store) -> Result<bool> {
+        let known = store.workers().await?;
+        let is_known = |pid| known.iter().any(|worker| worker.alive && worker.beat.pid == pid);
+        Ok(self.working.iter().all(|worker| is_known(worker.pid())))
     }
 
     fn start_one(&mut self) -> Result<Worker> {
@@ -115,11 +138,6 @@ impl Workers {
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         let pid = pid.ok_or_else(|| Error::machine(cannot)(std::io::ErrorKind::NotFound.into()))?;
         Ok(Worker { child, pid, output })
-    }
-
-    /// The process ids of those at work.
-    pub(crate) fn pids(&self) -> Vec<u32> {
-        self.working.iter().map(Worker::pid).collect()
     }
 
     /// The CPU time of all that there were so far.
@@ -242,31 +260,6 @@ impl Worker {
 /// Whether a worker that was asked to end has ended well. One that has hardly started may not even see it coming.
 fn is_well(status: ExitStatus) -> bool {
     status.success() || status.signal() == Some(Signal::TERM.as_raw())
-}
-
-/// A group of processes that is killed when this process is gone, however it goes.
-///
-/// A shell leads the group and waits at the end of a pipe that this process holds. When this process goes, the system
-/// closes the pipe, and the shell kills the group. As a group of its own, it gets no Ctrl-C of the terminal.
-struct Group(std::process::Child);
-
-impl Group {
-    fn start() -> std::io::Result<Self> {
-        let mut shell = std::process::Command::new("/bin/sh");
-        shell.args(["-c", "read -r over; kill -s KILL 0"]).stdin(Stdio::piped()).process_group(0);
-        shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(Self)
-    }
-
-    fn id(&self) -> i32 {
-        self.0.id().cast_signed()
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.0.stdin.take();
-        let _ = self.0.wait();
-    }
 }
 
 /// The library that gives a program another clock, if it is installed.

@@ -58,9 +58,8 @@ pub(crate) enum Command {
     /// Makes a database of its own on the server (naptime_prove_..., dropped afterwards), starts a server to be called
     /// and workers, and holds the calls that came against the schedule and the books. Needs MONGODB_URI or --embedded.
     ///
-    /// It may load the database server and this machine fully, and --sustained does: nothing for a server that others
-    /// count on. Each number of workers takes about 10 s more than --for, and 30 s more after kills; --sustained takes a
-    /// few minutes more for each, and --reference doubles all.
+    /// It may load the database server and this machine fully: nothing for a server that others count on. Each number of
+    /// workers takes about 10 s more than --for, and 30 s more after kills.
     Prove(ProveArgs),
     /// Store or print the rules: what happens to endpoints on events
     #[command(subcommand)]
@@ -470,12 +469,6 @@ pub(crate) struct ProveArgs {
     /// How many one-off jobs to add as well, all due at once
     #[arg(long, value_name = "N")]
     pub(crate) backlog: Option<String>,
-    /// Find out how many calls per second are kept up
-    #[arg(long)]
-    pub(crate) sustained: bool,
-    /// Compare with a plain algorithm on the same database: one job at a time, from the head of one index
-    #[arg(long)]
-    pub(crate) reference: bool,
     /// Write the report as an HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<String>,

@@ -59,8 +59,6 @@ fn read(args: &ProveArgs, faults: &mut Faults) -> Options {
         skew: time("--skew", args.skew.as_ref(), faults),
         length: time("--for", args.length.as_ref(), faults).unwrap_or(Duration::from_secs(30)),
         backlog: number("--backlog", args.backlog.as_ref(), faults),
-        sustained: args.sustained,
-        reference: args.reference,
     };
     for fault in options.check().err().into_iter().flatten() {
         faults.add(fault.field, fault.detail);

@@ -1,7 +1,7 @@
 //! Node.js, and the packages of the products that Naptime is measured beside.
 //!
-//! Nothing is installed into the repository: the programs of `tests/benches/peers/node` are copied to `target/tools/peers`,
-//! and the packages of their lockfile are put beside them there.
+//! Nothing is installed into the repository: the programs of `crates/naptime-bench/benches/peers/node` are copied to
+//! `target/tools/peers`, and the packages of their lockfile are put beside them there.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(crate) fn program() -> Result<()> {
 /// The packages, and the programs that use them.
 pub(crate) fn packages() -> Result<()> {
     let goal = paths::tools().join("peers");
-    copy(&paths::workspace().join("tests/benches/peers/node"), &goal)
+    copy(&paths::workspace().join("crates/naptime-bench/benches/peers/node"), &goal)
         .with_context(|| format!("cannot copy the programs of the peers into {}", goal.display()))?;
     let lock = fs::read(goal.join("package-lock.json")).context("the lockfile of the peers is missing")?;
     if fs::read(goal.join(INSTALLED)).is_ok_and(|installed| installed == lock) {

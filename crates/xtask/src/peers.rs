@@ -33,15 +33,15 @@ Options:
   --before PATH    Another binary of Naptime, measured in the same run
   --only NAME      Only this product; may be repeated: naptime, before, original, bullmq,
                    pg-boss, graphile-worker. `original` is the algorithm that Naptime began
-                   with, and is measured with `naptime`
+                   with
 
 A round takes about five minutes, of which Naptime and the original's algorithm take three;
 --before adds one. The machine should have nothing else to do: the table says if it had.
 
 Redis, PostgreSQL and mongod run on ports and in folders of their own, which are gone
 afterwards. Fetched if missing: redis-server and postgresql by apt-get, Node.js from PyPI into
-target/tools/node, the packages of tests/benches/peers/node/package-lock.json by npm into
-target/tools/peers.
+target/tools/node, the packages of crates/naptime-bench/benches/peers/node/package-lock.json
+by npm into target/tools/peers.
 ";
 
 /// Gets what is missing, builds for release and measures with `args`.

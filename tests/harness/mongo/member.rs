@@ -92,6 +92,11 @@ impl Member {
         }
     }
 
+    /// The process that runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.lock().unwrap().as_ref().map(Guarded::pid)
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.process.lock().unwrap().is_some()
     }

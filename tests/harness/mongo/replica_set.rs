@@ -71,6 +71,11 @@ impl ReplicaSet {
         .await
     }
 
+    /// The process id of a member, which runs.
+    pub fn pid(&self, member: usize) -> u32 {
+        self.members[member].pid().expect("this mongod was not killed")
+    }
+
     /// Kills the primary with SIGKILL and returns which member it was.
     pub async fn kill_primary(&self) -> usize {
         let primary = self.primary().await;

@@ -6,54 +6,51 @@ use super::axis::Axis;
 use super::chart::{Chart, Line, Mark};
 use crate::format::{millis, rate};
 use crate::rows::{self, column};
-use crate::{Disturbance, Disturbed, Leg, Options, Second, Subject};
+use crate::{Disturbance, Disturbed, Leg, Options, Second};
 
 /// The fewest seconds that are worth a chart.
 const FEWEST: usize = 5;
 
-/// A number of workers, and the calls per second they made.
-type Point = (usize, f64);
-
 /// Calls per second by the number of workers, for each load; empty without several numbers.
-pub(super) fn scaling(loads: &[Vec<&Leg>]) -> Vec<Markup> {
-    let of_load = |legs: &Vec<&Leg>| {
-        let points = |subject| -> Vec<Point> {
-            let legs = legs.iter().filter(|leg| leg.subject == subject);
-            legs.map(|leg| (leg.workers, leg.verdict.calls_per_second)).collect()
-        };
-        let first = legs.first()?;
-        let title = if first.backlog.is_some() { "Backlog, calls per second" } else { "Calls per second" };
-        // What is due is a ceiling to what can be called.
-        let due = first.offered.map(|due| (format!("due {}", rate(due)), due));
-        Some((title, points(Subject::Naptime), points(Subject::Reference), due))
-    };
-    let all: Vec<_> = loads.iter().filter_map(of_load).filter(|(_, ours, ..)| ours.len() > 1).collect();
-    let wide = all.len() < 3;
-    all.into_iter().map(|(title, ours, original, due)| curve(title, wide, ours, original, due)).collect()
+pub(super) fn scaling(loads: &[&[Leg]]) -> Vec<Markup> {
+    loads.iter().filter(|legs| legs.len() > 1).map(|legs| curve(legs)).collect()
 }
 
-fn curve(title: &str, wide: bool, ours: Vec<Point>, original: Vec<Point>, due: Option<(String, f64)>) -> Markup {
-    let numbers: Vec<usize> = ours.iter().map(|(workers, _)| *workers).collect();
-    let speeds = ours.iter().chain(&original).map(|(_, calls)| *calls).chain(due.iter().map(|(_, due)| *due));
-    let y = Axis::rate(speeds.fold(0.0, f64::max));
-    let line = |name: &str, class, mut points: Vec<Point>| {
-        points.sort_by_key(|(workers, _)| *workers);
-        let most = points.iter().map(|(_, calls)| *calls).fold(0.0, f64::max);
-        let values = points.into_iter().map(|(workers, calls)| (workers as f64, calls)).collect();
-        Line { name: name.to_owned(), figure: rate(most), class, filled: false, dots: true, values }
+fn curve(legs: &[Leg]) -> Markup {
+    let mut points: Vec<(usize, f64)> = legs.iter().map(|leg| (leg.workers, leg.verdict.calls_per_second)).collect();
+    points.sort_by_key(|(workers, _)| *workers);
+    let numbers: Vec<usize> = points.iter().map(|(workers, _)| *workers).collect();
+    let most = points.iter().map(|(_, calls)| *calls).fold(0.0, f64::max);
+    let due = due(&legs[0]);
+    let title = if legs[0].backlog.is_some() { "Backlog, calls per second" } else { "Calls per second" };
+    let line = Line {
+        name: "called".to_owned(),
+        figure: rate(most),
+        class: "calls",
+        filled: false,
+        dots: true,
+        values: points.into_iter().map(|(workers, calls)| (workers as f64, calls)).collect(),
     };
-    let mut lines = vec![line("Naptime", "calls", ours)];
-    if !original.is_empty() {
-        lines.push(line("original", "other", original));
+    Chart {
+        title: format!("{title}, by workers"),
+        wide: true,
+        x: Axis::workers(&numbers),
+        y: Axis::rate(due.iter().map(|(_, due)| *due).fold(most, f64::max)),
+        lines: vec![line],
+        levels: due.into_iter().collect(),
+        marks: Vec::new(),
     }
-    let title = format!("{title}, by workers");
-    Chart { title, wide, x: Axis::workers(&numbers), y, lines, levels: due.into_iter().collect(), marks: Vec::new() }
-        .figure()
+    .figure()
+}
+
+/// What is due, which is a ceiling to what can be called; none of a backlog.
+fn due(leg: &Leg) -> Option<(String, f64)> {
+    leg.offered.map(|due| (format!("due {}", rate(due)), due))
 }
 
 /// The legs of one load over time: how late calls were, and how many there were.
-pub(super) fn over_time(options: &Options, legs: &[&Leg]) -> Markup {
-    let legs: Vec<&Leg> = legs.iter().copied().filter(|leg| leg.seconds.len() >= FEWEST).collect();
+pub(super) fn over_time(options: &Options, legs: &[Leg]) -> Markup {
+    let legs: Vec<&Leg> = legs.iter().filter(|leg| leg.seconds.len() >= FEWEST).collect();
     let seconds = || legs.iter().flat_map(|leg| &leg.seconds);
     // The same axes for all, so that they can be compared.
     let latest = seconds().map(|second| second.max_ms).filter(|ms| ms.is_finite()).fold(0.0, f64::max);
@@ -85,7 +82,7 @@ fn lag(leg: &Leg, wide: bool, latest: f64) -> Chart {
     ];
     let line = |((name, figure, values), class)| Line { name, figure, class, filled: false, dots: false, values };
     Chart {
-        title: format!("Start lag, {}", column(leg.subject, leg.workers)),
+        title: format!("Start lag, {}", column(leg)),
         wide,
         x: Axis::seconds(leg.seconds.len()),
         y: Axis::lag(latest),
@@ -104,18 +101,18 @@ fn calls(leg: &Leg, wide: bool, most: f64) -> Chart {
     let line = Line {
         name: "on average".to_owned(),
         figure: rate(leg.verdict.calls_per_second),
-        class: if leg.subject == Subject::Naptime { "calls" } else { "other" },
+        class: "calls",
         filled: true,
         dots: false,
         values: first.into_iter().chain(middle).chain(last).collect(),
     };
     Chart {
-        title: format!("Calls per second, {}", column(leg.subject, leg.workers)),
+        title: format!("Calls per second, {}", column(leg)),
         wide,
         x: Axis::seconds(leg.seconds.len()),
         y: Axis::rate(most.max(leg.offered.unwrap_or(0.0))),
         lines: vec![line],
-        levels: leg.offered.map(|due| (format!("due {}", rate(due)), due)).into_iter().collect(),
+        levels: due(leg).into_iter().collect(),
         marks: marks(leg),
     }
 }

@@ -9,7 +9,7 @@ use crate::{Lag, Second};
 
 impl Lag {
     /// How late these calls were.
-    pub(crate) fn of<'a>(arrivals: impl Iterator<Item = &'a Arrival>) -> Self {
+    pub fn of<'a>(arrivals: impl Iterator<Item = &'a Arrival>) -> Self {
         Self::of_ms(arrivals.map(|call| (call.at_us - call.due.millis().saturating_mul(1000)) as f64 / 1e3).collect())
     }
 

@@ -3,29 +3,26 @@
 //! A claim and a settle are made as a worker makes them, in batches. Runs are inserted as documents of their real shape
 //! into the collection with its real indexes. Calls carry the headers of a call.
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{CollectionOptions, WriteConcern};
 use naptime_core::worker::home_partitions;
 use naptime_core::{
-    Claim, Endpoint, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Spec, Then, Time, WorkerId,
+    Claim, Endpoint, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled, Spec, Then, Time, WorkerId,
 };
 use naptime_mongo::MongoStore;
-use naptime_store::{Clock, Jobs, Queue, Want};
+use naptime_prove::{Clock, Target};
+use naptime_store::{Clock as _, Jobs, Queue, Want};
+use naptime_tests::mongo::ReplicaSet;
 use reqwest::Client;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::database::Mongo;
-use crate::error::Result;
-use crate::ground::Ground;
 use crate::http;
-use crate::report::Raw;
-use crate::target::Target;
-use crate::usage;
+use crate::meter::Meter;
 
 /// How long each part is measured.
 const LENGTH: Duration = Duration::from_secs(4);
@@ -40,51 +37,45 @@ const BATCH: usize = 300;
 /// How many calls are under way at once.
 const CALLS: usize = 200;
 
-/// Measures the parts on a MongoDB database that nobody else works on. Its jobs and runs stay behind.
-pub(crate) async fn measure(ground: &Ground, mongo: &Mongo, target: &Target) -> Result<Raw> {
-    let store = MongoStore::open(&mongo.uri, naptime_mongo::Options::default()).await?;
-    fill(&store, target).await?;
-    ground.pause(PERIOD).await?;
+/// The costs of the parts, each by itself, per second on all cores.
+#[derive(Debug)]
+pub struct Raw {
+    /// Claims and settles in batches, without runs.
+    pub cycles: f64,
+    /// Runs inserted.
+    pub runs: f64,
+    /// HTTP calls to the target.
+    pub calls: f64,
+    /// How many cores everything else on this machine kept busy meanwhile.
+    pub strangers: f64,
+}
+
+/// Measures the parts on a database that nobody else works on.
+///
+/// # Errors
+/// If the database or a call fails.
+pub async fn measure(mongo: &ReplicaSet) -> Result<Raw> {
+    let (target, database) = (Target::start(Duration::ZERO, Clock::default())?, mongo.fresh_database());
+    let (store, db) =
+        (MongoStore::open(&database.uri, naptime_mongo::Options::default()).await?, database.open().await);
+    fill(&store, &target).await?;
+    tokio::time::sleep(PERIOD).await;
     let takers = Taker::all(&store);
     let majority = CollectionOptions::builder().write_concern(WriteConcern::majority()).build();
-    let runs = mongo.db.collection_with_options::<Document>("runs", majority);
+    let runs = db.collection_with_options::<Document>("runs", majority);
     let sample = takers[0].sample(&runs).await?;
 
-    let before = Busy::now(ground);
+    let before = Meter::read(&[], mongo.pid(0));
     let end = Instant::now() + LENGTH;
     let cycles = rate(takers.into_iter().map(|taker| taker.take(end))).await?;
-    ground.go_on()?;
     let end = Instant::now() + LENGTH;
     let inserted = rate((0..TASKS).map(|_| insert(runs.clone(), sample.clone(), end))).await?;
-    ground.go_on()?;
     let (client, url, due) = (http::client()?, target.url(0), store.now());
     let end = Instant::now() + LENGTH;
     let calls = rate((0..CALLS).map(|_| call(client.clone(), url.clone(), due, end))).await?;
-    let strangers = before.strangers_until(&Busy::now(ground));
-    // They are nobody's calls.
-    target.take();
-    Ok(Raw { cycles, runs: inserted, calls, strangers })
-}
-
-/// How busy this machine had been at a moment.
-struct Busy {
-    at: Instant,
-    /// This process and the database, if that is on this machine.
-    ours: Duration,
-    all: Duration,
-}
-
-impl Busy {
-    fn now(ground: &Ground) -> Self {
-        let database = ground.server.pid.map(usage::cpu).unwrap_or_default();
-        Self { at: Instant::now(), ours: usage::cpu(std::process::id()) + database, all: usage::cpu_of_all() }
-    }
-
-    /// How many cores others kept busy, on average.
-    fn strangers_until(&self, to: &Self) -> f64 {
-        let others = (to.all.saturating_sub(self.all)).saturating_sub(to.ours.saturating_sub(self.ours));
-        others.as_secs_f64() / (to.at - self.at).as_secs_f64().max(0.001)
-    }
+    let used = before.until(&Meter::read(&[], mongo.pid(0)), 0.0);
+    db.drop().await?;
+    Ok(Raw { cycles, runs: inserted, calls, strangers: used.strangers })
 }
 
 /// Starts all of these at once, and adds up what they counted: so much per second.
@@ -96,8 +87,7 @@ where
     let mut parts: JoinSet<_> = parts.collect();
     let mut count = 0;
     while let Some(ended) = parts.join_next().await {
-        // Nobody aborts one, and none panics.
-        count += ended.unwrap_or(Ok(0))?;
+        count += ended??;
     }
     Ok(count as f64 / start.elapsed().as_secs_f64())
 }
@@ -165,7 +155,7 @@ impl Taker {
         Ok(runs.find_one(doc! {}).await?.unwrap_or_default())
     }
 
-    fn called(&self, claim: &Claim) -> naptime_core::Settled {
+    fn called(&self, claim: &Claim) -> Settled {
         let now = claim.lock.since;
         let run = Run {
             token: claim.lock.token,

@@ -6,11 +6,14 @@ mod punctual;
 mod queue;
 mod small;
 mod speed;
+mod sustained;
 mod upset;
 
+use std::path::Path;
 use std::str::FromStr;
 
 use anyhow::Result;
+use naptime_bench::original::Original;
 use naptime_tests::mongo::ReplicaSet;
 
 use crate::table::Table;
@@ -19,6 +22,13 @@ use crate::table::Table;
 pub(crate) struct Setting {
     /// The database server: one for all, since what is compared must be on the same.
     pub(crate) mongo: ReplicaSet,
+}
+
+impl Setting {
+    /// So many workers of the algorithm that Naptime began with.
+    fn original(&self, workers: usize) -> Original<'_> {
+        Original { program: Path::new(env!("CARGO_BIN_EXE_original")), mongo: &self.mongo, workers }
+    }
 }
 
 /// One piece of the benchmark.
@@ -83,7 +93,7 @@ impl Piece {
     /// Runs it, and adds its lines to the table.
     pub(crate) async fn run(self, setting: &Setting, table: &mut Table) -> Result<()> {
         match self {
-            Self::Sustained => speed::sustained(setting, table).await,
+            Self::Sustained => sustained::sustained(setting, table).await,
             Self::Backlog => speed::backlog(setting, table).await,
             Self::Scaling => speed::scaling(setting, table).await,
             Self::Slots => speed::slots(setting, table).await,
@@ -91,7 +101,7 @@ impl Piece {
             Self::Million => small::million(setting, table).await,
             Self::Idle => small::idle(setting, table).await,
             Self::Memory => small::memory(setting, table).await,
-            Self::Embedded => speed::embedded(setting, table).await,
+            Self::Embedded => sustained::embedded(setting, table).await,
             Self::Kills => upset::kills(setting, table).await,
             Self::Restarts => upset::restarts(setting, table).await,
             Self::Skew => upset::skew(setting, table).await,

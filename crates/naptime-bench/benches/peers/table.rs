@@ -82,8 +82,8 @@ fn notes(args: &Args, rounds: usize) -> String {
         format!("Backlog: {backlog} one-off jobs that are all due, from the first call to the last."),
         format!("Recurring: {offered} jobs are due every second; the calls of {seconds} s are counted."),
         format!(
-            "Naptime: `naptime prove {} --backlog {backlog}`; mongod with a cache of 4 GB, majority writes.",
-            naptime::prove_args(args, *offered)
+            "Naptime: `naptime prove {}`; mongod with a cache of 4 GB, majority writes.",
+            naptime::prove_args(args)
         ),
     ];
     if args.wants(Product::Original) {

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use anyhow::Result;
 use mongodb::bson::doc;
+use naptime_bench::Used;
 use naptime_tests::mongo::ReplicaSet;
 
 use crate::args::Args;
-use crate::meter::Used;
 use crate::product::Product;
-use crate::{naptime, peer};
+use crate::{naptime, original, peer};
 
 /// Cores that others may keep busy without a word about it: nearly nothing.
 pub(crate) const FEW_STRANGERS: f64 = 0.1;
@@ -47,7 +47,7 @@ impl Round {
         for product in Product::PEERS.into_iter().filter(|product| args.wants(*product)) {
             let start = Instant::now();
             match peer::measure(args, product).await {
-                Ok(figures) => round.found(number, start, vec![figures]),
+                Ok(figures) => round.found(number, start, figures),
                 Err(error) => round.failed(&error.context(product.title())),
             }
         }
@@ -56,19 +56,23 @@ impl Round {
 
     /// Measures all that works on MongoDB. The server has ended when this returns.
     async fn run_naptime(&mut self, args: &Args, number: usize) {
-        let programs = [(Product::Before, args.before.as_ref()), (Product::Naptime, Some(&args.naptime))];
-        let programs = programs.into_iter().filter(|(product, _)| args.wants(*product));
-        let programs: Vec<_> = programs.filter_map(|(product, program)| Some((product, program?))).collect();
-        if programs.is_empty() {
+        let products = [Product::Before, Product::Naptime, Product::Original];
+        let products: Vec<Product> = products.into_iter().filter(|product| args.wants(*product)).collect();
+        if products.is_empty() {
             return;
         }
         let mongo = ReplicaSet::start(1).await;
         if let Err(error) = give_room(&mongo).await {
             self.failed(&error.context("cannot give mongod more memory"));
         }
-        for (product, program) in programs {
+        for product in products {
             let start = Instant::now();
-            match naptime::measure(args, product, program, &mongo, number).await {
+            let measured = match (product, &args.before) {
+                (Product::Original, _) => original::measure(args, &mongo).await.map(|figures| (figures, None)),
+                (Product::Before, Some(before)) => naptime::measure(args, product, before, &mongo, number).await,
+                _ => naptime::measure(args, product, &args.naptime, &mongo, number).await,
+            };
+            match measured {
                 Ok((figures, faults)) => {
                     self.found(number, start, figures);
                     faults.iter().for_each(|fault| self.failed(fault));
@@ -89,13 +93,11 @@ impl Round {
         rates.map(|rate| rate.used.strangers).fold(0.0, f64::max)
     }
 
-    fn found(&mut self, number: usize, start: Instant, found: Vec<Figures>) {
+    fn found(&mut self, number: usize, start: Instant, figures: Figures) {
         let seconds = start.elapsed().as_secs_f64();
-        for figures in found {
-            let (name, Figures { backlog, recurring, .. }) = (figures.product.title(), &figures);
-            eprintln!("bench: round {number}, {seconds:.0} s: {name}: backlog {backlog}; recurring {recurring}");
-            self.found.push(figures);
-        }
+        let (name, Figures { backlog, recurring, .. }) = (figures.product.title(), &figures);
+        eprintln!("bench: round {number}, {seconds:.0} s: {name}: backlog {backlog}; recurring {recurring}");
+        self.found.push(figures);
     }
 
     fn failed(&mut self, error: &anyhow::Error) {

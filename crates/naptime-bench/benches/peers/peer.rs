@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use naptime_bench::Meter;
 use naptime_prove::{Clock, Target};
 use naptime_tests::process::Process;
 
 use crate::args::Args;
 use crate::judge;
-use crate::meter::Meter;
 use crate::node::{Node, Work};
 use crate::product::Product;
 use crate::round::{Figures, Rate};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use naptime_prove::{cpu_of_all, cpu_of_family};
 
 /// CPU times at one moment.
-pub(crate) struct Meter {
+pub struct Meter {
     at: Instant,
     workers: Duration,
     database: Duration,
@@ -15,18 +15,18 @@ pub(crate) struct Meter {
 
 /// CPU time between two moments.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Used {
+pub struct Used {
     /// Of all workers, in microseconds per call.
-    pub(crate) workers_us: f64,
+    pub workers_us: f64,
     /// Of the database, in microseconds per call.
-    pub(crate) database_us: f64,
+    pub database_us: f64,
     /// Cores that other users of this machine kept busy. They disturb the measurement.
-    pub(crate) strangers: f64,
+    pub strangers: f64,
 }
 
 impl Meter {
     /// Reads the CPU times of these processes and their descendants.
-    pub(crate) fn read(workers: &[u32], database: u32) -> Self {
+    pub fn read(workers: &[u32], database: u32) -> Self {
         Self {
             at: Instant::now(),
             workers: workers.iter().copied().map(cpu_of_family).sum(),
@@ -38,7 +38,7 @@ impl Meter {
     }
 
     /// The CPU time from this moment to `to`, in which so many `calls` were made.
-    pub(crate) fn until(&self, to: &Self, calls: f64) -> Used {
+    pub fn until(&self, to: &Self, calls: f64) -> Used {
         let used = |of: fn(&Self) -> Duration| of(to).saturating_sub(of(self)).as_secs_f64();
         // Workers and database are descendants of this process.
         let strangers = (used(|it| it.all) - used(|it| it.own)).max(0.0);

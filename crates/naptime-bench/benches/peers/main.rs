@@ -10,9 +10,9 @@
 
 mod args;
 mod judge;
-mod meter;
 mod naptime;
 mod node;
+mod original;
 mod peer;
 mod product;
 mod round;

@@ -68,11 +68,12 @@ impl Table {
         self.push(piece, what, measured.into(), None);
     }
 
-    /// Says which command a piece is measured with, and returns how many that makes of this piece.
+    /// Says which command a piece is measured with, and returns how many of this piece were said before.
     pub(crate) fn command(&mut self, piece: &str, command: &str) -> usize {
         eprintln!("bench:   {piece}: {command}");
+        let before = self.commands.iter().filter(|(of, _)| of == piece).count();
         self.commands.push((piece.to_owned(), command.to_owned()));
-        self.commands.iter().filter(|(of, _)| of == piece).count()
+        before
     }
 
     /// Adds a piece that could not be measured, which counts as missed.

@@ -4,20 +4,22 @@
 //! sets its lock and its next time, calls, unlocks, and adds a record to the log. Writes are acknowledged by a
 //! majority, as Naptime's are; the original did less.
 
+mod measure;
+
 use std::time::Duration;
 
+use anyhow::Result;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::{ClientOptions, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use naptime_core::Time;
+use naptime_prove::Target;
+use reqwest::Client as Http;
 use serde::Deserialize;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::error::Result;
-use crate::ground::Ground;
+pub use self::measure::{Measured, Original};
 use crate::http;
-use crate::target::Target;
 
 /// The slots of one worker.
 const SLOTS: u32 = 20;
@@ -28,13 +30,7 @@ const CHUNK: usize = 1_000;
 
 /// Fills the database: an endpoint of the target for each first due time, with this period; without one, each is
 /// called once.
-pub(crate) async fn fill(
-    db: &Database,
-    target: &Target,
-    every: Option<Duration>,
-    due: &[Time],
-    ground: &Ground,
-) -> Result<()> {
+async fn fill(db: &Database, target: &Target, every: Option<Duration>, due: &[Time]) -> Result<()> {
     let endpoints = db.collection::<Document>("endpoints");
     endpoints.create_index(IndexModel::builder().keys(doc! {"next_update": 1}).build()).await?;
     let period = every.map(|every| i64::try_from(every.as_millis()).unwrap_or(i64::MAX));
@@ -44,58 +40,35 @@ pub(crate) async fn fill(
     };
     let documents: Vec<Document> = due.iter().enumerate().map(document).collect();
     for chunk in documents.chunks(CHUNK) {
-        ground.go_on()?;
         endpoints.insert_many(chunk).await?;
     }
     Ok(())
 }
 
-/// Workers at work. They end when this is stopped or dropped.
-pub(crate) struct Reference {
-    stop: CancellationToken,
-    slots: JoinSet<Result<()>>,
-}
-
-impl Reference {
-    /// Starts `workers` workers on the database `name`, each with connections of its own.
-    pub(crate) async fn start(uri: &str, name: &str, workers: usize) -> Result<Self> {
-        let stop = CancellationToken::new();
-        let mut slots = JoinSet::new();
-        for _ in 0..workers {
-            let mut options = ClientOptions::parse(uri).await?;
-            options.write_concern = Some(WriteConcern::majority());
-            options.max_pool_size = Some(SLOTS);
-            let db = Client::with_options(options)?.database(name);
-            let http = http::client()?;
-            for _ in 0..SLOTS {
-                let slot =
-                    Slot { endpoints: db.collection("endpoints"), logs: db.collection("logs"), http: http.clone() };
-                let stop = stop.clone();
-                slots.spawn(async move {
-                    while !stop.is_cancelled() {
-                        if !slot.work().await? {
-                            tokio::time::sleep(PAUSE).await;
-                        }
-                    }
-                    Ok(())
-                });
+/// Works as one worker on the database that `uri` names, for ever.
+///
+/// # Errors
+/// If the database fails a slot.
+pub async fn work(uri: &str) -> Result<()> {
+    let mut options = ClientOptions::parse(uri).await?;
+    options.write_concern = Some(WriteConcern::majority());
+    options.max_pool_size = Some(SLOTS);
+    let client = Client::with_options(options)?;
+    let db = client.default_database().ok_or_else(|| anyhow::anyhow!("the URI names no database"))?;
+    let http = http::client()?;
+    let mut slots = JoinSet::new();
+    for _ in 0..SLOTS {
+        let slot = Slot { endpoints: db.collection("endpoints"), logs: db.collection("logs"), http: http.clone() };
+        slots.spawn(async move {
+            loop {
+                if !slot.work().await? {
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-        }
-        Ok(Self { stop, slots })
+        });
     }
-
-    /// Lets the slots finish what they are at.
-    ///
-    /// # Errors
-    /// What ended a slot before its time: the database failed it.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        self.stop.cancel();
-        while let Some(ended) = self.slots.join_next().await {
-            // Nobody aborts a slot, and none panics.
-            ended.unwrap_or(Ok(()))?;
-        }
-        Ok(())
-    }
+    // A slot ends by an error only.
+    slots.join_next().await.map_or(Ok(()), |ended| ended?)
 }
 
 #[derive(Deserialize)]
@@ -108,7 +81,7 @@ struct Endpoint {
 struct Slot {
     endpoints: Collection<Endpoint>,
     logs: Collection<Document>,
-    http: reqwest::Client,
+    http: Http,
 }
 
 impl Slot {

@@ -64,11 +64,10 @@ impl Args {
         Ok(read)
     }
 
-    /// Whether a product is measured. `naptime prove` measures the original's algorithm beside Naptime, never alone.
+    /// Whether a product is measured.
     pub(crate) fn wants(&self, product: Product) -> bool {
-        let for_original = product == Product::Naptime && self.only.contains(&Product::Original);
         let is_there = product != Product::Before || self.before.is_some();
-        is_there && (self.only.is_empty() || self.only.contains(&product) || for_original)
+        is_there && (self.only.is_empty() || self.only.contains(&product))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: how fast, how punctual and how small the release build is, beside a real mongod.
 //!
 //! Most of it is `naptime prove` with the arguments that are printed, its figures held to bars. What that does not look
-//! at, lists and one-off jobs by API, is measured here. Everything runs on this machine and ends with this process.
+//! at, lists and one-off jobs by API, is measured here. What Naptime is compared with is in the library of this crate.
+//! Everything runs on this machine and ends with this process.
 //!
 //! Figures in milliseconds depend on the machine and on who else uses it. The comparisons are made within one run.
 #![allow(clippy::disallowed_methods, reason = "it measures from outside, by the clock of this machine")]
