@@ -1,18 +1,12 @@
 //! `naptime prove`, and its report.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
-use naptime_tests::process::Process;
-use naptime_tests::{naptime, tools};
+use anyhow::{Context, Result};
+use naptime_bench::prove;
+use naptime_tests::naptime;
 use serde_json::Value;
 
 use crate::pieces::{Piece, Setting};
 use crate::table::{Bar, Table};
-
-/// The longest that it may take.
-const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// The runs of `naptime prove` of a piece.
 pub(crate) struct Prove<'a> {
@@ -32,22 +26,17 @@ impl<'a> Prove<'a> {
         Self { setting, piece, runs, holds: true, strangers: 0.0 }
     }
 
-    /// Runs `naptime prove` with these arguments. The reports are kept in `target/bench`.
+    /// Runs `naptime prove` with these arguments.
     pub(crate) async fn run(&mut self, args: &str) -> Result<Found> {
         self.runs += 1;
-        let (json, html) = (kept(self.piece, self.runs, "json")?, kept(self.piece, self.runs, "html")?);
-        let _ = std::fs::remove_file(&json);
-        let files = ["--json", &json.display().to_string(), "--report", &html.display().to_string()].map(str::to_owned);
-        let all = ["prove"].into_iter().chain(args.split_whitespace()).map(str::to_owned).chain(files);
-        let env = [("MONGODB_URI".to_owned(), self.setting.mongo.uri())];
-        let process = Process::spawn("naptime prove", naptime::binary(), all, &env);
-        let status = process.wait_exit(LIMIT).await;
-        let Ok(report) = std::fs::read(&json) else { bail!("naptime prove ended with {status}: {}", process.output()) };
-        let found = Found(serde_json::from_slice(&report)?);
-        if !status.success() {
+        let name = self.piece.name();
+        let name = if self.runs == 1 { name.to_owned() } else { format!("{name}-{}", self.runs) };
+        let (report, wrong) = prove(naptime::binary(), args, &self.setting.mongo, &name).await?;
+        if let Some(wrong) = wrong {
             self.holds = false;
-            eprintln!("{}", process.output());
+            eprintln!("{wrong}");
         }
+        let found = Found(report);
         self.disturbed(found.legs().filter_map(|leg| leg.number("/used/strangers").ok()).fold(0.0, f64::max));
         Ok(found)
     }
@@ -114,12 +103,4 @@ impl Found {
         let list = self.0.pointer(pointer).and_then(Value::as_array);
         list.cloned().unwrap_or_default().into_iter().map(Found)
     }
-}
-
-/// Where the report of a run of a piece is kept.
-fn kept(piece: Piece, number: usize, kind: &str) -> Result<PathBuf> {
-    let folder = tools::workspace().join("target/bench");
-    std::fs::create_dir_all(&folder)?;
-    let number = if number == 1 { String::new() } else { format!("-{number}") };
-    Ok(folder.join(format!("{}{number}.{kind}", piece.name())))
 }
