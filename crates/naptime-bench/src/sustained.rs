@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use naptime_core::figures::counted;
 
 use crate::search::Search;
 
@@ -98,8 +99,8 @@ impl<A: AsyncFnMut(Step) -> Result<Tried>> Finder<A> {
         let endpoints = (rate.round() as usize).max(1);
         let tried = (self.0)(Step { workers, endpoints, window }).await?;
         let kept_up = tried.called && tried.p99_ms <= LATE_MS;
-        let (not, through) = (if kept_up { "" } else { "not " }, tried.through);
-        eprintln!("bench:   {workers} workers, {endpoints} calls/s due: {not}kept up, {through:.0} calls/s came");
+        let (workers, not) = (counted(workers, "worker"), if kept_up { "" } else { "not " });
+        eprintln!("bench:   {workers}, {endpoints} calls/s due: {not}kept up, {:.0} calls/s came", tried.through);
         Ok((tried, kept_up))
     }
 }
