@@ -96,7 +96,7 @@ async fn the_file_outlasts_kill_9_under_load() {
         let now = store.get(first.id).await.unwrap();
         let counters = now.state.counters;
         assert_eq!(counters.settled + counters.missed, occurrences(first, &now), "{counters:?}");
-        assert_eq!(now.state.lock, None);
+        assert_eq!(now.state.lock(), None);
         let mut recorded: HashMap<i64, (usize, usize)> = HashMap::new();
         for run in runs(&store, first.id).await {
             let (called, lost) = recorded.entry(run.due.millis()).or_default();
@@ -137,7 +137,7 @@ async fn two_hundred_endpoints_every_second_are_called_in_time_and_once() {
         let now = store.get(first.id).await.unwrap();
         let counters = now.state.counters;
         assert_eq!(counters.settled + counters.missed, occurrences(first, &now), "{counters:?}");
-        assert_eq!(now.state.lock, None);
+        assert_eq!(now.state.lock(), None);
         missed += counters.missed;
     }
     assert!(missed <= 1_000, "{missed} of 2,000 occurrences were missed");

@@ -235,9 +235,9 @@ async fn invariant_4_an_edit_during_a_call_outlives_its_settle() {
     assert!(now(0).await.unwrap().state.due > before.state.due, "it goes on");
     assert_eq!(now(1).await.unwrap().state.due, due, "the settle left the due time as the edit set it");
     let off = now(2).await.unwrap();
-    assert_eq!((off.active, off.state.due, off.state.claim_at), (false, None, None));
+    assert_eq!((off.active, off.state.due, off.state.claim_at()), (false, None, None));
     let deleted = now(3).await.unwrap();
-    assert_eq!((deleted.deleted_at.is_some(), deleted.state.due, deleted.state.claim_at), (true, None, None));
+    assert_eq!((deleted.deleted_at.is_some(), deleted.state.due, deleted.state.claim_at()), (true, None, None));
     for path in ["/rescheduled", "/switched-off", "/deleted"] {
         assert_eq!(target.calls(path).len(), 1, "{path} is not called again");
     }
@@ -350,7 +350,7 @@ async fn invariants_6_7_and_9_hold_after_a_storm() {
         assert_eq!(counters.settled + counters.missed, occurrences(first, &job), "{counters:?}");
 
         // 9: an active job can be claimed.
-        let claim_at = job.state.claim_at.unwrap();
+        let claim_at = job.state.claim_at().unwrap();
         assert!(claim_at.since(store.now()) < LEASE, "{claim_at}");
     }
     assert!(calls.len() >= 400);
@@ -392,7 +392,7 @@ async fn invariant_8_sigterm_loses_and_repeats_nothing() {
     }
     for job in &jobs {
         let now = store.get(job.id).await.unwrap();
-        assert_eq!(now.state.lock, None);
+        assert_eq!(now.state.lock(), None);
         let runs = runs(&store, job.id).await;
         assert!(runs.iter().all(|run| run.outcome == Outcome::Ok), "{runs:?}");
         let counters = now.state.counters;
@@ -472,7 +472,7 @@ async fn invariant_8_what_a_stopping_worker_leaves_is_called_on_time_by_the_othe
     })
     .await;
     let slow = store.get(slow.id).await.unwrap();
-    assert!(slow.state.lock.is_some(), "it still has its call to end");
+    assert!(slow.state.lock().is_some(), "it still has its call to end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

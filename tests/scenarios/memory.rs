@@ -82,8 +82,8 @@ async fn a_claim_copies_no_job() {
     let stored = store.job(claim.job.id).expect("the job");
     assert!(Arc::ptr_eq(&claim.job, &stored));
     store.settle(&[claim.settled_uncalled(naptime_core::Then::GiveBack)]).await.expect("settled");
-    assert!(claim.job.state.lock.is_some(), "what was claimed stays as it was");
-    assert!(store.job(claim.job.id).is_some_and(|job| job.state.lock.is_none()));
+    assert!(claim.job.state.lock().is_some(), "what was claimed stays as it was");
+    assert!(store.job(claim.job.id).is_some_and(|job| job.state.lock().is_none()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -243,7 +243,7 @@ async fn a_pool_goes_off_and_on<P: naptime::Store>(at: Place<P>) {
     target.wait_for(SOON, "a call is in flight", |calls| calls.iter().any(|call| call.end.is_none())).await;
     at.change(&target, switch(false)).await;
     eventually(SOON, "what is in flight ends", async || {
-        at.store.get(job.id).await.unwrap().state.lock.is_none().then_some(())
+        at.store.get(job.id).await.unwrap().state.lock().is_none().then_some(())
     })
     .await;
     assert!(target.all_calls().iter().all(|call| call.answered));
@@ -265,7 +265,7 @@ async fn a_pool_goes_off_and_on<P: naptime::Store>(at: Place<P>) {
     let least = least_time_of(3, &again);
     assert!(least > SECOND, "no burst: three calls within {least:?}");
     let now = eventually(SOON, "between calls", async || {
-        Some(at.store.get(job.id).await.unwrap()).filter(|job| job.state.lock.is_none())
+        Some(at.store.get(job.id).await.unwrap()).filter(|job| job.state.lock().is_none())
     })
     .await;
     let counters = now.state.counters;

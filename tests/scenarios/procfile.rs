@@ -168,7 +168,7 @@ async fn honcho_runs_a_web_and_two_workers_that_call_a_hundred_endpoints_every_s
     }
     for first in &first {
         let now = store.get(first.id).await.unwrap();
-        assert_eq!(now.state.lock, None);
+        assert_eq!(now.state.lock(), None);
         let counters = now.state.counters;
         // Between the switch and the first look at it, some may have been called already.
         let before = first.state.counters;

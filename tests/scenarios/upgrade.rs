@@ -76,7 +76,7 @@ async fn a_database_of_the_version_before_keeps_everything() {
 
     let idle = find(&store, "idle").await;
     let at = Time::from_millis(1_795_881_289_864);
-    assert_eq!((idle.state.due, idle.state.claim_at, idle.rev.0, idle.plan.0), (Some(at), Some(at), 1, 1));
+    assert_eq!((idle.state.due, idle.state.claim_at(), idle.rev.0, idle.plan.0), (Some(at), Some(at), 1, 1));
     assert_eq!(idle.spec.tags, ["one", "two"]);
     assert_eq!((idle.state.counters.runs, idle.state.counters.ok), (1, 1));
     assert_eq!(idle.state.last.as_ref().map(|last| last.outcome), Some(Outcome::Ok));
@@ -115,7 +115,7 @@ async fn what_was_held_and_due_is_called_as_before() {
     let database = of_the_version_before().await;
     let store = open_then(&database).await;
     let held = find(&store, "held").await;
-    let lock = held.state.lock.clone().expect("it was held when the sample was made");
+    let lock = held.state.lock().cloned().expect("it was held when the sample was made");
     let want = Want {
         worker: Uuid::from_u128(1).into(),
         token: Uuid::from_u128(2).into(),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Run, Time, Token, WorkerId};
+use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Phase, Run, Time, Token, WorkerId};
 
 /// How soon a job must be due again to be held over: sooner than the shortest lease ends, and soon enough for what waits
 /// to be little.
@@ -113,22 +113,27 @@ impl Job {
     /// Whether the job can be claimed at `now`: it is due, or not held and due within `lookahead`. A lookahead never
     /// takes a live lease.
     pub fn is_claimable(&self, now: Time, lookahead: Duration) -> bool {
-        self.state.claim_at.is_some_and(|at| at <= now || (self.state.lock.is_none() && at <= now + lookahead))
+        match &self.state.phase {
+            Phase::Off => false,
+            Phase::Idle { at } | Phase::Retrying { at, .. } => *at <= now + lookahead,
+            Phase::Held { until, .. } => *until <= now,
+        }
     }
 
     /// Locks the job, if it can be claimed. Returns whether it was.
     pub fn claim(&mut self, worker: WorkerId, token: Token, now: Time, lookahead: Duration) -> bool {
-        let Some(claim_at) = self.state.claim_at.filter(|_| self.is_claimable(now, lookahead)) else {
+        let Some(claim_at) = self.state.claim_at().filter(|_| self.is_claimable(now, lookahead)) else {
             return false;
         };
-        let lost = match self.state.lock.take() {
-            Some(mut lock) => {
+        let attempts = self.attempts();
+        let lost = match std::mem::take(&mut self.state.phase) {
+            Phase::Held { mut lock, .. } => {
                 lock.lost.push(lock.as_lost());
                 lock.lost
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
-        let lock = Lock {
+        let mut lock = Lock {
             worker,
             token,
             since: now,
@@ -138,30 +143,37 @@ impl Job {
             due: self.state.due,
             asked_at: self.state.asked_at,
             plan: self.plan,
+            attempt: attempts,
             edits: 0,
             left: false,
             lost,
         };
-        self.state.attempt += u32::from(lock.has_call());
-        self.state.lock = Some(lock);
-        self.state.claim_at = Some(now + self.spec.lease);
+        lock.attempt += u32::from(lock.has_call());
+        self.state.phase = Phase::Held { lock, until: now + self.spec.lease };
         true
     }
 
     /// Prolongs the lease, if the claim is still the one held. Returns whether it is.
     pub fn renew(&mut self, token: Token, now: Time) -> bool {
-        // The lease is the claim's: one that an edit sets is for the next claim.
-        let held = self.state.lock.as_ref().filter(|lock| lock.token == token);
-        if let Some(lock) = held {
-            self.state.claim_at = Some(now + lock.lease);
+        match &mut self.state.phase {
+            Phase::Held { lock, until } if lock.token == token => {
+                // The lease is the claim's: one that an edit sets is for the next claim.
+                *until = now + lock.lease;
+                true
+            }
+            _ => false,
         }
-        held.is_some()
     }
 
     /// Ends a claim, if it is still the one held. Returns whether it was. Doing it twice does nothing more.
     pub fn settle(&mut self, settled: &Settled, now: Time) -> bool {
-        let Some(lock) = self.state.lock.take_if(|lock| lock.token == settled.claim.token) else {
-            return false;
+        let attempts = self.attempts();
+        let lock = match std::mem::take(&mut self.state.phase) {
+            Phase::Held { lock, .. } if lock.token == settled.claim.token => lock,
+            other => {
+                self.state.phase = other;
+                return false;
+            }
         };
         // If it is another plan, an edit has set `due`, and it stays as set.
         let same_plan = self.plan == lock.plan;
@@ -192,11 +204,11 @@ impl Job {
                 }
                 state.counters.late += missed;
             }
-            Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), state.attempt),
+            Then::Retry { after } if same_plan => (base, attempt) = (Some(now + after), attempts),
             Then::Retry { .. } => done = 1,
             Then::Keep => {}
             Then::GiveBack => {
-                attempt = state.attempt.saturating_sub(1);
+                attempt = attempts.saturating_sub(1);
                 if same_plan {
                     // A pause before an attempt is kept, as is a due time still to come.
                     base = state.due.map(|due| due.max(lock.at));
@@ -211,7 +223,6 @@ impl Job {
             (state.due, base, missed) = (next.due, next.due, next.missed);
             state.ended_at = (next.due.is_none() && is_once).then_some(now);
         }
-        state.attempt = attempt;
         state.counters.settled += done;
         state.counters.missed += missed + u64::from(settled.abandoned);
         if let Some(run) = &settled.run {
@@ -233,7 +244,7 @@ impl Job {
             // After the last call, nothing is promised any more.
             state.watch = None;
         }
-        self.state.claim_at = self.idle_claim_at(base);
+        self.state.phase = Phase::free(self.idle_claim_at(base), attempt);
         if let (Some(token), Then::Next { due: Some(due), .. }) = (settled.hold_over, settled.then)
             && lock.edits == 0
             && due <= now + HOLDS_OVER
@@ -245,9 +256,7 @@ impl Job {
 
     /// Claims the next occurrence, whose time has yet to come, for who has just settled the one before.
     fn hold_over(&mut self, before: &Lock, token: Token, due: Time, now: Time) {
-        self.state.attempt = 1;
-        self.state.claim_at = Some(now + self.spec.lease);
-        self.state.lock = Some(Lock {
+        let lock = Lock {
             worker: before.worker,
             token,
             since: now,
@@ -256,15 +265,17 @@ impl Job {
             due: Some(due),
             asked_at: None,
             plan: self.plan,
+            attempt: 1,
             edits: 0,
             left: false,
             lost: Vec::new(),
-        });
+        };
+        self.state.phase = Phase::Held { lock, until: now + self.spec.lease };
     }
 
     /// The claim that holds the job over, if this settle was granted one.
     pub fn held_over(self: &Arc<Self>, settled: &Settled) -> Option<Claim> {
-        let lock = self.state.lock.as_ref().filter(|lock| Some(lock.token) == settled.hold_over)?;
+        let lock = self.state.lock().filter(|lock| Some(lock.token) == settled.hold_over)?;
         Some(Claim { job: self.clone(), lock: lock.clone(), recorded: None })
     }
 }
@@ -312,7 +323,7 @@ impl Claim {
     /// The number of this attempt, from 1. Lost claims count: each may have called. A call asked for is counted by
     /// itself, whatever became of the occurrence owed.
     pub fn attempt(&self) -> u32 {
-        let Some(asked) = self.lock.asked_at else { return self.job.state.attempt };
+        let Some(asked) = self.lock.asked_at else { return self.lock.attempt };
         let lost = self.lock.lost.iter().filter(|lost| lost.asked_at == Some(asked)).count();
         u32::try_from(lost + 1).unwrap_or(u32::MAX)
     }
@@ -320,13 +331,9 @@ impl Claim {
     /// The runs to record for the earlier claims that were never settled, found so at `now`. The store keeps a run that
     /// is there already: it was recorded after all.
     pub fn lost_runs(&self, now: Time) -> Vec<Run> {
-        let lost = &self.lock.lost;
-        let attempt = |index: usize| {
-            self.job.state.attempt.saturating_sub(u32::try_from(lost.len() - index).unwrap_or(u32::MAX)).max(1)
-        };
-        let run = |(index, lost): (usize, &Lost)| {
+        let run = |lost: &Lost| {
             // A claim that had nothing to call left nothing to record.
-            let due = lost.asked_at.or(lost.due.filter(|_| self.lock.lost_took_on(index)))?;
+            let due = lost.called()?;
             Some(Run {
                 token: lost.token,
                 job: self.job.id,
@@ -337,11 +344,11 @@ impl Claim {
                 outcome: Outcome::Lost,
                 status: None,
                 message: "the worker was gone before it could say how the call ended".to_owned(),
-                attempt: attempt(index),
+                attempt: lost.attempt.max(1),
                 manual: lost.asked_at.is_some(),
             })
         };
-        lost.iter().enumerate().filter_map(run).collect()
+        self.lock.lost.iter().filter_map(run).collect()
     }
 
     /// Takes over a run that an earlier claim did record, if it answers for what this claim found: the occurrence owed,
@@ -410,7 +417,7 @@ impl Claim {
     /// Whether an earlier claim of this occurrence left a call behind. If not, the lag of this call is the lag of the
     /// occurrence.
     pub fn is_first_call(&self) -> bool {
-        self.job.state.attempt as usize <= self.lock.lost.len() + 1
+        self.lock.attempt as usize <= self.lock.lost.len() + 1
     }
 }
 
@@ -434,7 +441,7 @@ mod tests {
         let due = job.state.due.expect("due");
         let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
         assert!(job.claim(worker, token, due, Duration::ZERO));
-        let mut claim = Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None };
+        let mut claim = Claim { lock: job.state.lock().cloned().expect("claimed"), job: job.into(), recorded: None };
         claim.lock.since = due + began * SECOND;
         let run = Run {
             token,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Job, JobId, Plan, Pool, Rev, Schedule, Sla, Spec, State, Time, Watch, duration, steer};
+use crate::{Breach, Job, JobId, Phase, Plan, Pool, Rev, Schedule, Sla, Spec, State, Time, Watch, duration, steer};
 
 /// A job to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl NewJob {
             created_at: now,
             updated_at: now,
             changes: Vec::new(),
-            state: State { due, claim_at: due, watch, ..State::default() },
+            state: State { due, phase: Phase::free(due, 0), watch, ..State::default() },
         }
     }
 }
@@ -167,8 +167,10 @@ impl Job {
         match edit {
             Edit::CallNow => {
                 self.state.asked_at = Some(now);
-                if self.state.lock.is_none() {
-                    self.state.claim_at = Some(self.state.claim_at.map_or(now, |at| at.min(now)));
+                match &mut self.state.phase {
+                    Phase::Off => self.state.phase = Phase::Idle { at: now },
+                    Phase::Idle { at } | Phase::Retrying { at, .. } => *at = now.min(*at),
+                    Phase::Held { .. } => {}
                 }
                 self.mark_edited();
                 return Ok(true);
@@ -223,7 +225,7 @@ impl Job {
 
     /// Lets whoever holds the job see that it was edited, or that its pool was.
     pub fn mark_edited(&mut self) {
-        if let Some(lock) = &mut self.state.lock {
+        if let Some(lock) = self.state.lock_mut() {
             lock.edits += 1;
         }
     }
@@ -268,10 +270,10 @@ impl Job {
         let Some(due) = self.state.due else { return };
         let owed = self.spec.schedule.owed(due, until);
         let plan = self.plan;
-        let calling = self.state.lock.as_mut().filter(|lock| lock.plan == plan && lock.took_on() && owed > 0);
-        self.state.counters.missed += owed - u64::from(calling.is_some());
-        if let Some(lock) = calling {
+        self.state.counters.missed += owed;
+        if let Some(lock) = self.state.lock_mut().filter(|lock| lock.plan == plan && lock.took_on() && owed > 0) {
             lock.left = true;
+            self.state.counters.missed -= 1;
         }
     }
 
@@ -279,14 +281,13 @@ impl Job {
     pub(crate) fn replan(&mut self, now: Time) {
         self.plan = Plan(self.plan.0 + 1);
         self.state.due = self.active.then(|| self.spec.schedule.first(now)).flatten();
-        self.state.attempt = 0;
         self.state.ended_at = None;
         if self.spec.schedule.is_once() {
             // How a one-off job ended the last time says nothing of how it ends this time.
             self.state.last = None;
         }
-        if self.state.lock.is_none() {
-            self.state.claim_at = self.idle_claim_at(self.state.due);
+        if self.state.lock().is_none() {
+            self.state.phase = Phase::free(self.idle_claim_at(self.state.due), 0);
         }
     }
 }

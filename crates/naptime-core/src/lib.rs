@@ -66,7 +66,7 @@ pub use schedule::{
 pub use sla::{Breach, Cause, Sla, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};
-pub use state::{Counters, Last, Lock, Lost, State, Token};
+pub use state::{Counters, Last, Lock, Lost, Phase, State, Token};
 pub use statuses::Statuses;
 pub use steer::{Steer, Steered};
 pub use time::Time;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::retry::MAX_BACKOFF;
 use crate::sla::ms;
-use crate::{By, Job, Last, Rev, Schedule, Sla, Spec, Time, Watch};
+use crate::{By, Job, Last, Phase, Rev, Schedule, Sla, Spec, Time, Watch};
 
 /// How far a clock may go back before it counts as set back: machines that share a store, and the members of a replica
 /// set, agree no better than this.
@@ -94,10 +94,10 @@ impl Job {
         if let Some(Last { due, started, finished, .. }) = &mut state.last {
             [due, started, finished].into_iter().for_each(past);
         }
-        if let Some(lock) = &mut state.lock {
+        if let Phase::Held { lock, .. } = &mut state.phase {
             [&mut lock.since, &mut lock.at].into_iter().chain(&mut lock.asked_at).for_each(past);
             for lost in &mut lock.lost {
-                [&mut lost.since].into_iter().chain(&mut lost.asked_at).for_each(past);
+                [&mut lost.since, &mut lost.at].into_iter().chain(&mut lost.asked_at).for_each(past);
             }
         }
         let begins = self.spec.schedule.begins(present.now);
@@ -126,19 +126,19 @@ impl Job {
 
     /// Ends the waits that are longer than a lease or a pause can be.
     fn shorten_waits(&mut self, Present { now, ahead_by }: Present) {
-        let Some(claim_at) = self.state.claim_at else { return };
         let soon = now + CLOCK_TOLERANCE;
-        let lease = self.state.lock.as_ref().map(|lock| lock.lease);
         let idle = self.idle_claim_at(self.state.due);
-        self.state.claim_at = match (lease, idle) {
-            (Some(lease), _) if claim_at > soon + lease => Some(now + lease),
+        match &mut self.state.phase {
+            Phase::Held { lock, until } if *until > soon + lock.lease => *until = now + lock.lease,
             // The pause before another attempt, which began when the last run ended.
-            (None, Some(idle)) if claim_at > idle => {
+            Phase::Idle { at } | Phase::Retrying { at, .. } if idle.is_some_and(|idle| *at > idle) => {
                 let longest = if ahead_by > CLOCK_TOLERANCE { soon } else { soon + MAX_BACKOFF };
-                Some(if claim_at > longest { idle.max(now) } else { claim_at })
+                if *at > longest {
+                    *at = idle.map_or(now, |idle| idle.max(now));
+                }
             }
-            _ => Some(claim_at),
-        };
+            _ => {}
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, Job, Outcome};
+use crate::{Invalid, Job, Outcome, Phase};
 
 /// The stage of a one-off job. It follows from the job's state; stores keep it beside, to list jobs by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,13 +60,13 @@ impl Job {
             return None;
         }
         let state = &self.state;
-        Some(match (&state.lock, state.due) {
+        Some(match &state.phase {
             _ if self.deleted_at.is_some() => Stage::Cancelled,
-            (Some(_), _) => Stage::Running,
-            (None, Some(_)) if state.attempt > 0 => Stage::Retrying,
-            (None, Some(_)) => Stage::Waiting,
-            (None, None) if state.last.as_ref().is_some_and(|last| last.outcome == Outcome::Ok) => Stage::Done,
-            (None, None) => Stage::Failed,
+            Phase::Held { .. } => Stage::Running,
+            Phase::Retrying { .. } => Stage::Retrying,
+            _ if state.due.is_some() => Stage::Waiting,
+            _ if state.last.as_ref().is_some_and(|last| last.outcome == Outcome::Ok) => Stage::Done,
+            _ => Stage::Failed,
         })
     }
 }

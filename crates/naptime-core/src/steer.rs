@@ -151,7 +151,7 @@ mod tests {
         let due = job.state.due.expect("due");
         let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
         assert!(job.claim(worker, token, due, Duration::ZERO));
-        let claim = Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None };
+        let claim = Claim { lock: job.state.lock().cloned().expect("claimed"), job: job.into(), recorded: None };
         assert!(matches!(claim.duty(), Duty::Call { .. }));
         let run = Run {
             token,

@@ -189,6 +189,6 @@ fn by_index(index: Document, limit: usize, sorted: bool) -> FindOptions {
 
 /// The claim of a job that is held.
 fn claimed(job: Job) -> Option<Claim> {
-    let lock = job.state.lock.clone()?;
+    let lock = job.state.lock().cloned()?;
     Some(Claim { job: job.into(), lock, recorded: None })
 }

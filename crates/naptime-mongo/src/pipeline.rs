@@ -25,13 +25,16 @@ pub(crate) fn claimable(now: &Bson, want: &Want) -> Document {
 /// The twin of `Job::claim`.
 pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
     let lost = doc! {
-        "worker": "$lock.worker", "token": "$lock.token", "since": "$lock.since", "due": "$lock.due",
+        "worker": "$lock.worker", "token": "$lock.token", "since": "$lock.since", "at": "$lock.at", "due": "$lock.due",
         "asked_at": "$lock.asked_at", "plan": "$lock.plan", "left": "$lock.left",
+        // An earlier version stored it beside the lock only.
+        "attempt": {"$ifNull": ["$lock.attempt", "$attempt"]},
     };
     let at = doc! {"$max": ["$claim_at", now]};
     // The twin of `Lock::has_call`.
     let is_due = doc! {"$and": [{"$not": is_null("$due")}, {"$lte": ["$due", at.clone()]}]};
     let has_call = doc! {"$or": [{"$not": is_null("$asked_at")}, is_due]};
+    let attempt = doc! {"$add": ["$attempt", cond(has_call, 1, 0)]};
     doc! {
         "lock": {
             "worker": uuid(want.worker.uuid()),
@@ -42,11 +45,12 @@ pub(crate) fn claim(now: &Bson, want: &Want) -> Document {
             "due": "$due",
             "asked_at": "$asked_at",
             "plan": "$plan",
+            "attempt": attempt.clone(),
             "edits": 0,
             "left": false,
             "lost": cond(is_null("$lock"), Bson::Array(vec![]), doc! {"$slice": [{"$concatArrays": ["$lock.lost", [lost]]}, MAX_LOST]}),
         },
-        "attempt": {"$add": ["$attempt", cond(has_call, 1, 0)]},
+        "attempt": attempt,
         "claim_at": doc! {"$add": [now, "$lease_ms"]},
         // Of a recurring job it stays null, and one that was cancelled stays so.
         "stage": cond(doc! {"$in": ["$stage", [Bson::Null, Bson::from(Stage::Cancelled.as_str())]]}, "$stage", Stage::Running.as_str()),

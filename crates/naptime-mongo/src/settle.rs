@@ -112,7 +112,7 @@ impl MongoStore {
             let (ids, tokens): (Vec<JobId>, Vec<Token>) =
                 open.iter().map(|settled| (settled.claim.job, settled.claim.token)).unzip();
             let held = self.held(tokens, &ids).await?;
-            let claim = |job: Job| Some((ClaimRef { job: job.id, token: job.state.lock.as_ref()?.token }, job));
+            let claim = |job: Job| Some((ClaimRef { job: job.id, token: job.state.lock()?.token }, job));
             let held: HashMap<ClaimRef, Job> = held.into_iter().filter_map(claim).collect();
             // The others were settled before, or are somebody else's.
             open.retain(|settled| held.contains_key(&settled.claim));

@@ -41,7 +41,7 @@ impl MongoStore {
     /// Wakes workers if one of these jobs is due soon.
     pub(crate) fn wake_if_soon<'a>(&self, jobs: impl IntoIterator<Item = &'a Job>) {
         let now = self.now();
-        if jobs.into_iter().any(|job| is_soon(job.state.claim_at, now)) {
+        if jobs.into_iter().any(|job| is_soon(job.state.claim_at(), now)) {
             self.wake_workers();
         }
     }

@@ -55,7 +55,7 @@ async fn read(store: &dyn WebStore, id: JobId, uncalled: bool) -> Result<Option<
     };
     let mut runs = Vec::new();
     let state = &job.state;
-    if uncalled && state.lock.is_none() && state.attempt == 0 && state.counters == Default::default() {
+    if uncalled && state.lock().is_none() && job.attempts() == 0 && state.counters == Default::default() {
         return Ok(Some((job, runs)));
     }
     let mut page = PageRef::first(PAGE);
@@ -149,7 +149,7 @@ impl Audit {
         let (path, counters) = (path(entry.endpoint), job.state.counters);
         self.ledger.settled += counters.settled;
         self.ledger.missed += counters.missed;
-        if let Some(lock) = &job.state.lock {
+        if let Some(lock) = job.state.lock() {
             self.faults.note("held", || format!("{path}: held since {} by {}", show(lock.since), lock.worker));
             // What becomes of the occurrence it is held for is open.
             return;

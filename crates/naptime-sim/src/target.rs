@@ -87,9 +87,9 @@ impl Target {
             violation(format!("{}: called before it was due at {due}", call.endpoint));
         }
         let mut seen = self.lock();
-        let lock = stored.as_ref().and_then(|job| job.state.lock.clone());
+        let lock = stored.as_ref().and_then(|job| job.state.lock().cloned());
         let lease = lock.as_ref().map_or(Duration::ZERO, |lock| lock.lease);
-        let lease_ends = stored.as_ref().and_then(|job| job.state.claim_at).unwrap_or(now);
+        let lease_ends = stored.as_ref().and_then(|job| job.state.claim_at()).unwrap_or(now);
         let waited = lock.as_ref().filter(|lock| lock.at > lock.since + AHEAD);
         if let (Some(lock), Some(stored)) = (waited, &stored)
             && stored.plan != lock.plan
@@ -104,8 +104,7 @@ impl Target {
             violation(format!("[1] {}: called after its lease was over", call.endpoint));
         }
         let is_recorded = |run: &Run| run.due == due && run.outcome == Outcome::Ok && !run.manual;
-        if let Some(stored) =
-            stored.as_ref().filter(|job| job.state.lock.as_ref().is_some_and(|it| !it.lost.is_empty()))
+        if let Some(stored) = stored.as_ref().filter(|job| job.state.lock().is_some_and(|it| !it.lost.is_empty()))
             && self.store.runs_of(stored.id).iter().any(is_recorded)
         {
             violation(format!("[7] {}: called again for {due}, though a run says that it ended well", call.endpoint));

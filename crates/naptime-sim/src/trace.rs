@@ -46,10 +46,10 @@ impl Trace {
     pub(crate) fn job(&mut self, now: Time, cause: Cause, job: &Job) {
         let state = &job.state;
         let at = |time: Option<Time>| time.map_or(0, |time| time.millis().unsigned_abs());
-        let token = state.lock.as_ref().map_or(0, |lock| lock.token.hash());
-        self.mix(&[job.id.hash(), at(state.due), at(state.claim_at), token, state.counters.runs]);
+        let token = state.lock().map_or(0, |lock| lock.token.hash());
+        self.mix(&[job.id.hash(), at(state.due), at(state.claim_at()), token, state.counters.runs]);
         self.note(now, || {
-            let held = state.lock.as_ref().map_or("free".to_owned(), |lock| {
+            let held = state.lock().map_or("free".to_owned(), |lock| {
                 format!(
                     "held by {} since {} ({}), {} lost",
                     lock.worker.name(),
@@ -59,10 +59,13 @@ impl Trace {
                 )
             });
             let show = |time: Option<Time>| time.map_or("-".to_owned(), |time| time.to_string());
-            let (due, claim_at) = (show(state.due), show(state.claim_at));
+            let (due, claim_at) = (show(state.due), show(state.claim_at()));
             format!(
                 "{cause:?} {} plan {} due {due}, claim at {claim_at}, attempt {}, {held}; {:?}",
-                job.spec.endpoint, job.plan.0, state.attempt, state.counters
+                job.spec.endpoint,
+                job.plan.0,
+                job.attempts(),
+                state.counters
             )
         });
     }

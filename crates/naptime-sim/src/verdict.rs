@@ -108,7 +108,7 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
             Ok(ledger) => {
                 let is_edited = job.is_edited || spec(job, number, id).steer.is_some();
                 // A lease that is over waits for its turn where more is due than the limits of its pool let through.
-                let is_over = world.store.job(id).is_some_and(|job| job.state.claim_at <= Some(world.store.now()));
+                let is_over = world.store.job(id).is_some_and(|job| job.state.claim_at() <= Some(world.store.now()));
                 let waits = is_over && scenario.is_limited(job.pool);
                 let counts = |fault: &Fault| match fault.code {
                     "unaccounted" => !is_edited,

@@ -83,7 +83,7 @@ impl Witness {
             let Some(after) = store.job(id) else { continue };
             let before = seen.jobs.insert(id, after.clone());
             seen.trace.job(now, cause, &after);
-            if let (Some(lock), Some(ends)) = (&after.state.lock, after.state.claim_at) {
+            if let (Some(lock), Some(ends)) = (after.state.lock(), after.state.claim_at()) {
                 seen.leases.insert((id, lock.worker), ends);
             }
             if let Some(before) = before {
@@ -132,8 +132,8 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
     let (was, is) = (&before.state, &after.state);
     if cause == Cause::Edit {
         check(before.rev <= after.rev && before.plan <= after.plan, "[4] a revision went back");
-        let unedited = |lock: &Option<Lock>| lock.clone().map(|lock| Lock { edits: 0, left: false, ..lock });
-        check(unedited(&was.lock) == unedited(&is.lock), "[4] an edit changed a lock");
+        let unedited = |lock: Option<&Lock>| lock.cloned().map(|lock| Lock { edits: 0, left: false, ..lock });
+        check(unedited(was.lock()) == unedited(is.lock()), "[4] an edit changed a lock");
         if before.plan == after.plan {
             check(was.due == is.due, "[4] an edit beside the schedule changed when the job is called");
         }
@@ -141,44 +141,44 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
         let same = configuration(before) == configuration(after) && before.spec == after.spec;
         check(same, "[4] a worker changed what people write");
     }
-    let token = |lock: &Option<Lock>| lock.as_ref().map(|lock| lock.token);
+    let token = |lock: Option<&Lock>| lock.map(|lock| lock.token);
     match cause {
         Cause::Claim(worker) => {
-            let in_time = was.claim_at.is_some_and(|at| at <= now + std::time::Duration::from_millis(100));
+            let in_time = was.claim_at().is_some_and(|at| at <= now + std::time::Duration::from_millis(100));
             check(in_time, "a job was claimed before its time");
-            let is_free = was.lock.is_none() || was.claim_at.is_some_and(|at| at <= now);
+            let is_free = was.lock().is_none() || was.claim_at().is_some_and(|at| at <= now);
             check(is_free, "[1] a live lease was taken");
-            check(is.lock.as_ref().is_some_and(|lock| lock.worker == worker), "[1] a claim left no lock");
-            let lost = |job: &Job| job.state.lock.as_ref().map_or(0, |lock| lock.lost.len());
-            check(lost(after) == lost(before) + usize::from(was.lock.is_some()), "[6] a lost claim was forgotten");
+            check(is.lock().is_some_and(|lock| lock.worker == worker), "[1] a claim left no lock");
+            let lost = |job: &Job| job.state.lock().map_or(0, |lock| lock.lost.len());
+            check(lost(after) == lost(before) + usize::from(was.lock().is_some()), "[6] a lost claim was forgotten");
         }
-        Cause::Settle if was.lock.is_some() && is.lock.is_none() => {
-            let lock_plan = was.lock.as_ref().map(|lock| lock.plan);
+        Cause::Settle if was.lock().is_some() && is.lock().is_none() => {
+            let lock_plan = was.lock().map(|lock| lock.plan);
             if lock_plan != Some(before.plan) {
-                let called = was.lock.as_ref().and_then(|lock| lock.due) == was.due;
+                let called = was.lock().and_then(|lock| lock.due) == was.due;
                 check(was.due == is.due || called, "[4] a settle changed what an edit had set");
             }
             if is.asked_at.is_none() && was.asked_at.is_some() {
-                let answered = was.lock.as_ref().map(|lock| lock.asked_at) == Some(was.asked_at);
+                let answered = was.lock().map(|lock| lock.asked_at) == Some(was.asked_at);
                 check(answered, "[4] a settle dropped a request for a call");
             }
         }
-        Cause::Settle if token(&was.lock) != token(&is.lock) => {
-            let edited = was.lock.as_ref().is_none_or(|lock| lock.edits > 0);
+        Cause::Settle if token(was.lock()) != token(is.lock()) => {
+            let edited = was.lock().is_none_or(|lock| lock.edits > 0);
             check(!edited, "[4] a job was held over that was edited");
-            let holder = |lock: &Option<Lock>| lock.as_ref().map(|lock| lock.worker);
-            check(holder(&was.lock) == holder(&is.lock), "[1] a lock changed hands");
-            let next = is.lock.as_ref().and_then(|lock| lock.due);
+            let holder = |lock: Option<&Lock>| lock.map(|lock| lock.worker);
+            check(holder(was.lock()) == holder(is.lock()), "[1] a lock changed hands");
+            let next = is.lock().and_then(|lock| lock.due);
             check(next == is.due && next.is_some_and(|due| due <= now + HOLDS_OVER), "a job is held over for too long");
         }
-        Cause::Settle | Cause::Renewal => check(token(&was.lock) == token(&is.lock), "[1] a lock changed hands"),
+        Cause::Settle | Cause::Renewal => check(token(was.lock()) == token(is.lock()), "[1] a lock changed hands"),
         Cause::Edit => {}
     }
     let (counted, counts) = (was.counters, is.counters);
     let grow = counted.settled <= counts.settled && counted.missed <= counts.missed && counted.runs <= counts.runs;
     check(grow, "[7] a counter went back");
     let wants = after.deleted_at.is_none() && (is.asked_at.is_some() || (after.active && is.due.is_some()));
-    match (&is.lock, is.claim_at) {
+    match (is.lock(), is.claim_at()) {
         (Some(lock), at) => {
             let lease = lock.lease.max(after.spec.lease);
             check(at.is_some_and(|at| at <= now + lease), "[9] a held job is out of reach");

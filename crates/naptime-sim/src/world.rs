@@ -213,7 +213,7 @@ impl World {
         let now = self.store.now();
         for (number, job) in self.scenario.jobs() {
             let Some(stored) = self.store.job(self.job_id(number)) else { continue };
-            let (Some(lock), Some(lease_ends)) = (&stored.state.lock, stored.state.claim_at) else { continue };
+            let (Some(lock), Some(lease_ends)) = (stored.state.lock(), stored.state.claim_at()) else { continue };
             // It may have been over before, while no worker reached the store.
             let latest = lease_ends.max(now) + RECOVERY;
             let is_calm = self.scenario.is_calm(now.since(BEGINNING), latest.since(BEGINNING));
@@ -223,8 +223,7 @@ impl World {
             let (here, token, id) = (self.clone(), lock.token, stored.id);
             tokio::spawn(async move {
                 sleep(here.store.until(latest)).await;
-                let still =
-                    here.store.job(id).is_some_and(|job| job.state.lock.as_ref().is_some_and(|it| it.token == token));
+                let still = here.store.job(id).is_some_and(|job| job.state.lock().is_some_and(|it| it.token == token));
                 if still {
                     here.witness
                         .violation(latest, format!("[3] {id} is still held by {}, which was killed", killed.name()));

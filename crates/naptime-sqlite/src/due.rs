@@ -60,7 +60,7 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
         "UPDATE due SET claim_at = ?2, held = ?3, state = ?4, stage = ?5, ended_at = ?6, deadline = ?7,
         longest_ms = ?8, edited = ?9 WHERE seq = ?1";
     let Found { seq, job, listed: before, .. } = found;
-    let (seq, claim_at, held) = (*seq, job.state.claim_at.map(Time::millis), job.state.lock.is_some());
+    let (seq, claim_at, held) = (*seq, job.state.claim_at().map(Time::millis), job.state.lock().is_some());
     let (state, after) = (to_string(&job.state)?, listed(job));
     let changed = if after == *before {
         connection.prepare_cached(TURN)?.execute((seq, claim_at, held, state))?
@@ -85,8 +85,8 @@ pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_n
         ":seq": seq,
         ":id": blob(job.id.uuid()),
         ":gate": gate,
-        ":claim_at": job.state.claim_at.map(Time::millis),
-        ":held": job.state.lock.is_some(),
+        ":claim_at": job.state.claim_at().map(Time::millis),
+        ":held": job.state.lock().is_some(),
         ":size": i64::try_from(job.spec.request.size()).unwrap_or(i64::MAX),
         ":pool": job.spec.endpoint.pool().as_str(),
         ":rev": job.rev.0,
@@ -138,14 +138,14 @@ pub(crate) fn edited(connection: &Connection, me: WorkerId) -> Result<Vec<ClaimR
         // A row that cannot be read is none of a claim that waits.
         let Ok(state) = json::<State>(row, "state") else { continue };
         let job = uuid(row, "id")?.into();
-        let lock = state.lock.filter(|lock| lock.worker == me);
+        let lock = state.lock().filter(|lock| lock.worker == me);
         claims.extend(lock.map(|lock| ClaimRef { job, token: lock.token }));
     }
     Ok(claims)
 }
 
 fn listed(job: &Job) -> Listed {
-    let edited = job.state.lock.as_ref().is_some_and(|lock| lock.edits > 0);
+    let edited = job.state.lock().is_some_and(|lock| lock.edits > 0);
     (job.stage(), job.state.ended_at, job.state.watch, edited)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, JobId, Peer, Pool, Seen, Settled, Time, WorkerId};
+use naptime_core::{Candidate, Claim, ClaimRef, Heartbeat, JobId, Peer, Phase, Pool, Seen, Settled, Time, WorkerId};
 use naptime_store::{Configs, Error, Queue, Result, Want};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -141,8 +141,9 @@ pub(crate) fn release_all(connection: &Connection, now: Time) -> std::result::Re
     let ids = due::held(connection)?;
     for &id in &ids {
         let Some(mut found) = readable(id, due::find(connection, id, |_| None, rows::find_slim))? else { continue };
-        let state = &mut found.job.state;
-        state.claim_at = state.claim_at.map(|at| at.min(now));
+        if let Phase::Held { until, .. } = &mut found.job.state.phase {
+            *until = now.min(*until);
+        }
         due::write(connection, &found)?;
     }
     Ok(ids.len())
@@ -166,7 +167,7 @@ fn lock(
             continue;
         }
         due::write(connection, &found)?;
-        let Some(lock) = found.job.state.lock.clone() else { continue };
+        let Some(lock) = found.job.state.lock().cloned() else { continue };
         let mut claim = Claim { job: found.job.into(), lock, recorded: None };
         for lost in claim.lost_runs(now) {
             if !runs::record(connection, &lost)?

@@ -183,7 +183,7 @@ async fn workers_go_on() {
     let claims = claim(&store, None).await;
     assert_eq!(claims.keys().copied().collect::<Vec<_>>(), [IDLE, HELD, RETRYING, BROKEN]);
     let held = &claims[&HELD];
-    assert_eq!((held.lock.lost.len(), held.job.state.attempt), (5, 6));
+    assert_eq!((held.lock.lost.len(), held.job.attempts()), (5, 6));
     assert_eq!(held.job.spec.request.body.as_deref(), Some("{\"ask\": 1}"));
     let limited = Pool::parse("https://limited.test").expect("a pool");
     assert_eq!(store.known_pools().await.expect("pools")[0].pool, limited);
@@ -208,7 +208,7 @@ async fn workers_go_on() {
     };
     store.settle(&[claim.settled(Some(run), Then::Next { due: Some(now), missed: 0 })]).await.expect("settled");
     let job = store.get(id(BROKEN)).await.expect("there");
-    assert_eq!((job.state.lock, job.state.counters.ok, job.state.due), (None, 1, Some(now)));
+    assert_eq!((job.state.lock(), job.state.counters.ok, job.state.due), (None, 1, Some(now)));
     assert!(store.in_breach(&PageRef::first(9)).await.expect("breaches").items.is_empty());
     assert_eq!(store.get(id(DONE)).await.expect("there").stage(), Some(Stage::Done));
 }

@@ -225,10 +225,10 @@ async fn what_was_acknowledged_survives_kill_9() {
             let Ok(id) = id.parse::<JobId>() else { continue };
             let job = store.get(id).await.expect(line);
             match what {
-                "claimed" => assert!(job.state.attempt > 0 || job.state.counters.runs > 0, "{line}: {job:?}"),
+                "claimed" => assert!(job.attempts() > 0 || job.state.counters.runs > 0, "{line}: {job:?}"),
                 "settled" => {
                     settled += 1;
-                    assert_eq!((job.state.counters.ok, &job.state.lock), (1, &None), "{line}");
+                    assert_eq!((job.state.counters.ok, job.state.lock()), (1, None), "{line}");
                     assert_eq!(store.runs(id, &PageRef::first(9)).await.expect("runs").items.len(), 1, "{line}");
                 }
                 _ => {}

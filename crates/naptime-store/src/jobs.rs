@@ -110,14 +110,14 @@ pub struct JobSummary {
 
 impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
-        let (stage, endpoint) = (job.stage(), job.spec.shown_endpoint());
+        let (stage, attempt, endpoint) = (job.stage(), job.attempts(), job.spec.shown_endpoint());
         let spec = Arc::unwrap_or_clone(job.spec);
         Self {
             stage,
             endpoint,
             key: spec.key,
-            claim_at: job.state.claim_at,
-            attempt: job.state.attempt,
+            claim_at: job.state.claim_at(),
+            attempt,
             attempts: spec.retry.attempts,
             ended_at: job.state.ended_at,
             deleted_at: job.deleted_at,
@@ -132,7 +132,7 @@ impl From<Job> for JobSummary {
             created_at: job.created_at,
             updated_at: job.updated_at,
             due: job.state.due,
-            called_at: job.state.lock.map(|lock| lock.at),
+            called_at: job.state.lock().map(|lock| lock.at),
             last: job.state.last,
             last_ok: job.state.last_ok,
             watch: job.state.watch,

@@ -195,7 +195,7 @@ mod tests {
             let spec = Spec::new(endpoint, Schedule::Once { at: now() });
             let mut job = NewJob { id: JobId::from(Uuid::new_v4()), spec, active: true }.into_job(now());
             assert!(job.claim(Uuid::new_v4().into(), Uuid::new_v4().into(), now(), Duration::ZERO));
-            let claim = Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None };
+            let claim = Claim { lock: job.state.lock().cloned().expect("claimed"), job: job.into(), recorded: None };
             let mut taken = self.slots.take_up_to(1).await;
             self.registry.hold(&claim, Instant::now(), &mut taken, None).expect("room")
         }

@@ -341,7 +341,7 @@ mod tests {
         spec.lease = lease;
         let mut job = NewJob { id: JobId::from(Uuid::new_v4()), spec, active: true }.into_job(now);
         assert!(job.claim(Uuid::new_v4().into(), Uuid::new_v4().into(), now, Duration::ZERO));
-        Claim { lock: job.state.lock.clone().expect("claimed"), job: job.into(), recorded: None }
+        Claim { lock: job.state.lock().cloned().expect("claimed"), job: job.into(), recorded: None }
     }
 
     #[tokio::test]

@@ -80,7 +80,7 @@ mod tests {
         tokio::spawn(keep_fences(bench.registry.clone()));
         tokio::time::sleep(120 * SECOND).await;
         assert!(held[0].1.is_safe());
-        let left = bench.job(id).state.claim_at.expect("it is held").since(bench.store.now());
+        let left = bench.job(id).state.claim_at().expect("it is held").since(bench.store.now());
         assert!(left > 12 * SECOND, "{left:?} are left of the lease");
     }
 
@@ -93,7 +93,7 @@ mod tests {
         tokio::spawn(run(bench.link.clone(), bench.registry.clone()));
         tokio::spawn(keep_fences(bench.registry.clone()));
         held[0].1.gone.cancelled().await;
-        let left = bench.job(id).state.claim_at.expect("it is held").since(bench.store.now());
+        let left = bench.job(id).state.claim_at().expect("it is held").since(bench.store.now());
         assert!(left > SECOND / 2 && left <= SECOND, "{left:?} were left of the lease");
         assert!(!held[0].1.is_safe());
     }

@@ -247,7 +247,7 @@ mod tests {
         tokio::time::sleep(5 * SECOND).await;
         assert_eq!(bench.waiting.len(), 1);
         tokio::time::sleep(8 * SECOND).await;
-        assert_eq!((bench.waiting.len(), bench.job(id).state.lock.is_none()), (0, true));
+        assert_eq!((bench.waiting.len(), bench.job(id).state.lock().is_none()), (0, true));
     }
 
     #[tokio::test(start_paused = true)]

@@ -223,11 +223,11 @@ mod tests {
         let mut bench = Workbench::with_slots(1).await;
         let id = called_every_second(&mut bench).await;
         tokio::time::sleep(SECOND * 3 / 2).await;
-        let first = bench.job(id).state.lock.clone().expect("it is held over");
+        let first = bench.job(id).state.lock().cloned().expect("it is held over");
         assert_eq!((bench.waiting.len(), bench.registry.len()), (1, 0));
         assert_eq!(bench.slots.free(), 1);
         tokio::time::sleep(SECOND).await;
-        let lock = bench.job(id).state.lock.clone().expect("it is held over again");
+        let lock = bench.job(id).state.lock().cloned().expect("it is held over again");
         assert!(lock.token != first.token && lock.lost.is_empty());
         let calls = bench.calls();
         let apart: Vec<u128> = calls.windows(2).map(|two| two[1] - two[0]).collect();
@@ -245,7 +245,7 @@ mod tests {
         bench.store.edit(id, None, Edit::Change(Change::switch(false))).await.expect("it is there");
         tokio::time::sleep(2 * SECOND).await;
         let state = &bench.job(id).state;
-        assert_eq!((bench.calls().len(), state.lock.is_some(), state.counters.missed), (calls, false, 0));
+        assert_eq!((bench.calls().len(), state.lock().is_some(), state.counters.missed), (calls, false, 0));
         // A call that is asked for does not wait for the occurrence.
         bench.store.edit(id, None, Edit::Change(Change::switch(true))).await.expect("it is there");
         tokio::time::sleep(3 * SECOND).await;
@@ -265,11 +265,11 @@ mod tests {
         bench.waiting.give_back(|claim| claim.job == id);
         tokio::time::sleep(Duration::from_millis(100)).await;
         let state = &bench.job(id).state;
-        assert_eq!((state.lock.is_some(), state.attempt, state.claim_at), (false, 0, state.due));
+        assert_eq!((state.lock().is_some(), bench.job(id).attempts(), state.claim_at()), (false, 0, state.due));
         tokio::time::sleep(2 * SECOND).await;
         assert_eq!(bench.waiting.len(), 1);
         bench.stopping.cancel();
         tokio::time::timeout(SECOND, bench.registry.all_ended()).await.expect("it does not wait for its time");
-        assert!(bench.job(id).state.lock.is_none());
+        assert!(bench.job(id).state.lock().is_none());
     }
 }

@@ -44,7 +44,7 @@ fn what_a_right_clock_planned_stays() {
         let mut job = job(schedule.clone(), NOW - HOUR);
         for now in [NOW - HOUR, NOW - 4 * SECOND] {
             job.state.due = schedule.first(NOW - HOUR);
-            job.state.claim_at = job.state.due;
+            job.state.phase = Phase::free(job.state.due, 0);
             assert_eq!(job.after_set_back(now.max(NOW - HOUR)), None, "{schedule:?}");
         }
     }
@@ -62,7 +62,7 @@ fn what_is_due_too_far_ahead_is_planned_anew() {
         let wrong = job(schedule.clone(), NOW + WRONG_BY);
         let right = wrong.after_set_back(NOW).unwrap_or_else(|| panic!("{schedule:?} stays"));
         assert_eq!(right.state.due, schedule.first(NOW));
-        assert_eq!(right.state.claim_at, right.state.due);
+        assert_eq!(right.state.claim_at(), right.state.due);
         assert_eq!((right.created_at, right.updated_at), (NOW, NOW));
         assert!(right.rev > wrong.rev && right.plan > wrong.plan);
         let noted = right.changes.last().expect("a change");
@@ -112,29 +112,28 @@ fn a_deadline_that_moves_back_stays_within_its_hours() {
 fn a_pause_ends_at_once_if_it_began_too_far_ahead() {
     let mut wrong = job(every(30 * DAY), NOW - HOUR);
     wrong.state.due = Some(NOW - SECOND);
-    wrong.state.attempt = 1;
     called(&mut wrong.state, NOW + 60 * SECOND);
-    wrong.state.claim_at = Some(NOW + 62 * SECOND);
+    wrong.state.phase = Phase::Retrying { at: NOW + 62 * SECOND, attempts: 1 };
     let right = wrong.after_set_back(NOW).expect("a change").state;
-    assert_eq!((right.due, right.claim_at, right.attempt), (wrong.state.due, Some(NOW), 1));
+    assert_eq!((right.due, right.phase), (wrong.state.due, Phase::Retrying { at: NOW, attempts: 1 }));
 
     called(&mut wrong.state, NOW - SECOND);
     assert_eq!(wrong.after_set_back(NOW), None, "a minute is no long pause");
-    wrong.state.claim_at = Some(NOW + WRONG_BY);
+    wrong.state.phase = Phase::Retrying { at: NOW + WRONG_BY, attempts: 1 };
     let right = wrong.after_set_back(NOW).expect("a change").state;
-    assert_eq!(right.claim_at, Some(NOW));
+    assert_eq!(right.claim_at(), Some(NOW));
 }
 
 #[test]
 fn a_lease_is_no_longer_than_a_lease() {
     let mut wrong = job(every(30 * DAY), NOW - 31 * DAY);
     wrong.state.due = Some(NOW - HOUR);
-    wrong.state.claim_at = wrong.state.due;
+    wrong.state.phase = Phase::free(wrong.state.due, 0);
     let (worker, token) = (WorkerId::from(Uuid::from_u128(1)), Token::from(Uuid::from_u128(2)));
     assert!(wrong.claim(worker, token, NOW + WRONG_BY, Duration::ZERO));
     let right = wrong.after_set_back(NOW).expect("a change").state;
-    let lock = right.lock.expect("held");
-    assert_eq!(right.claim_at, Some(NOW + lock.lease));
+    let lock = right.lock().expect("held");
+    assert_eq!(right.claim_at(), Some(NOW + lock.lease));
     assert_eq!((lock.since, lock.at, lock.token), (NOW, NOW, token));
 }
 
@@ -143,9 +142,9 @@ fn a_call_asked_for_comes_at_once() {
     let mut wrong = job(every(30 * DAY), NOW - HOUR);
     wrong.edit(crate::Edit::CallNow, NOW + 2 * WRONG_BY).expect("not deleted");
     wrong.state.due = None;
-    wrong.state.claim_at = wrong.state.asked_at;
+    wrong.state.phase = Phase::free(wrong.state.asked_at, 0);
     let right = wrong.after_set_back(NOW).expect("a change").state;
-    assert_eq!((right.asked_at, right.claim_at), (Some(NOW), Some(NOW)));
+    assert_eq!((right.asked_at, right.claim_at()), (Some(NOW), Some(NOW)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Watch;
 use crate::standing::Ended;
-use crate::{Claim, Job, JobId, Outcome, Settled, Then, Time};
+use crate::{Claim, Job, JobId, Outcome, Phase, Settled, Then, Time};
 
 /// A time during which an SLA was not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,9 +81,12 @@ impl Job {
     pub fn breach(&self, now: Time, worker_since: Option<Time>) -> Option<Breach> {
         let watch = self.state.watch.filter(|watch| watch.is_broken(now))?;
         // One that is under way: its lease is kept.
-        let calling = self.state.lock.as_ref().filter(|_| self.state.claim_at.is_some_and(|end| end > now));
+        let called_at = match &self.state.phase {
+            Phase::Held { lock, until } if *until > now => Some(lock.at),
+            _ => None,
+        };
         let cause = match self.active {
-            true => self.cause(&watch, calling.map(|lock| lock.at), self.state.due, worker_since),
+            true => self.cause(&watch, called_at, self.state.due, worker_since),
             false => Cause::SwitchedOff,
         };
         Some(Breach { job: self.id, from: watch.deadline, to: None, cause })

@@ -3,7 +3,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::standing::Ended;
-use crate::{Bounds, Change, Claim, Edit, Endpoint, Job, JobId, NewJob, Outcome, Pause, Run, Schedule, Spec, Then};
+use crate::{
+    Bounds, Change, Claim, Edit, Endpoint, Job, JobId, NewJob, Outcome, Pause, Phase, Run, Schedule, Spec, Then,
+};
 
 const SLA: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,11 +37,11 @@ fn call_then(
     worker_since: Option<Time>,
     then: Then,
 ) -> Option<Breach> {
-    job.state.claim_at = Some(started);
+    job.state.phase = Phase::Idle { at: started };
     let token = Uuid::from_u128(started.millis().unsigned_abs().into()).into();
     let due = job.state.due.unwrap_or(started);
     assert!(job.claim(Uuid::nil().into(), token, started, Duration::ZERO));
-    let lock = job.state.lock.clone().expect("claimed");
+    let lock = job.state.lock().cloned().expect("claimed");
     let claim = Claim { job: job.clone().into(), lock, recorded: None };
     let run = Run {
         token,
@@ -94,9 +96,9 @@ fn a_breach_ends_with_the_last_call() {
     assert_eq!(job.state.watch, None);
     // A call that was skipped may be the last, too.
     let mut job = self::job();
-    job.state.claim_at = Some(at(90));
+    job.state.phase = Phase::Idle { at: at(90) };
     assert!(job.claim(Uuid::nil().into(), Uuid::nil().into(), at(90), Duration::ZERO));
-    let claim = Claim { job: job.clone().into(), lock: job.state.lock.clone().expect("claimed"), recorded: None };
+    let claim = Claim { job: job.clone().into(), lock: job.state.lock().cloned().expect("claimed"), recorded: None };
     let skipped = claim.settled(None, Then::Skip { due: None, missed: 1 });
     let ended = claim.breach_ended_by(&skipped, None).expect("a breach");
     assert_eq!((ended.from, ended.to), (at(60), Some(at(90))));
@@ -351,10 +353,10 @@ fn a_pool_that_is_off_is_a_cause() {
 #[test]
 fn a_target_that_takes_too_long_has_failed() {
     let mut job = job();
-    job.state.claim_at = Some(at(40));
+    job.state.phase = Phase::Idle { at: at(40) };
     let mut held = job.clone();
     assert!(held.claim(Uuid::nil().into(), Uuid::nil().into(), at(40), Duration::ZERO));
-    held.state.claim_at = Some(at(100)); // renewed
+    assert!(held.renew(Uuid::nil().into(), at(85)));
     assert_eq!(held.breach(at(70), Some(at(0))).map(|breach| breach.cause), Some(Cause::TargetFailed));
     // Whoever held it is gone.
     assert_eq!(held.breach(at(101), None).map(|breach| breach.cause), Some(Cause::NoWorker));

@@ -2,7 +2,9 @@
 
 use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, Uuid, doc};
 use naptime_core::state::LEASE;
-use naptime_core::{Counters, Job, JobId, Last, Lock, Lost, Outcome, Plan, Rev, Stage, State, Time, Watch, WorkerId};
+use naptime_core::{
+    Counters, Job, JobId, Last, Lock, Lost, Outcome, Phase, Plan, Rev, Stage, State, Time, Watch, WorkerId,
+};
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,8 @@ struct LockDocument {
     asked_at: Option<DateTime>,
     plan: Plan,
     #[serde(default)]
+    attempt: u32,
+    #[serde(default)]
     edits: u32,
     #[serde(default)]
     left: bool,
@@ -77,9 +81,12 @@ struct LostDocument {
     worker: Uuid,
     token: Uuid,
     since: DateTime,
+    at: Option<DateTime>,
     due: Option<DateTime>,
     asked_at: Option<DateTime>,
     plan: Plan,
+    #[serde(default)]
+    attempt: u32,
     #[serde(default)]
     left: bool,
 }
@@ -119,13 +126,13 @@ pub(crate) fn from_due(job: &Job, gate: &str) -> Result<RawDocumentBuf> {
         _id: uuid(job.id.uuid()),
         partition: partition(job.id),
         gate: gate.to_owned(),
-        claim_at: state.claim_at.map(date),
-        lock: state.lock.as_ref().map(LockDocument::from),
+        claim_at: state.claim_at().map(date),
+        lock: state.lock().map(LockDocument::from),
         rev: job.rev,
         plan: job.plan,
         due: state.due.map(date),
         asked_at: state.asked_at.map(date),
-        attempt: state.attempt,
+        attempt: job.attempts(),
         stage: job.stage(),
         lease_ms: Some(millis(job.spec.lease)),
         pool: job.spec.endpoint.pool().to_string(),
@@ -145,9 +152,7 @@ pub(crate) fn to_due(document: &RawDocument) -> Result<Due> {
     let state = State {
         due: d.due.map(time),
         asked_at: d.asked_at.map(time),
-        claim_at: d.claim_at.map(time),
-        attempt: d.attempt,
-        lock: d.lock.map(Lock::from),
+        phase: Phase::read(d.claim_at.map(time), d.attempt, d.lock.map(Lock::from)),
         last: d.last.map(Last::from),
         last_ok: d.last_ok.map(time),
         watch: d.watch.map(Watch::from),
@@ -163,11 +168,11 @@ pub(crate) fn unchanged(job: &Job) -> Document {
     let mut filter = by_id(job.id);
     let asked_at = job.state.asked_at.map(date);
     filter.extend(doc! {"rev": job.rev.0, "asked_at": asked_at});
-    match &job.state.lock {
+    match job.state.lock() {
         Some(lock) => {
             filter.extend(doc! {"lock.token": uuid(lock.token.uuid()), "lock.edits": i64::from(lock.edits)});
         }
-        None => filter.extend(doc! {"lock": null, "claim_at": job.state.claim_at.map(date)}),
+        None => filter.extend(doc! {"lock": null, "claim_at": job.state.claim_at().map(date)}),
     }
     filter
 }
@@ -220,11 +225,11 @@ impl Changes {
         let (was, is) = (&before.state, &after.state);
         let moved = |was: Option<Time>, is: Option<Time>| changed(was, is).map(|at| at.map(date));
         let mut changes = Self {
-            lock: (was.lock != is.lock).then(|| is.lock.as_ref().map(LockDocument::from)),
-            claim_at: moved(was.claim_at, is.claim_at),
+            lock: (was.lock() != is.lock()).then(|| is.lock().map(LockDocument::from)),
+            claim_at: moved(was.claim_at(), is.claim_at()),
             due: moved(was.due, is.due),
             asked_at: moved(was.asked_at, is.asked_at),
-            attempt: changed(was.attempt, is.attempt),
+            attempt: changed(before.attempts(), after.attempts()),
             stage: changed(before.stage(), after.stage()),
             counters: changed(was.counters, is.counters),
             last: (was.last != is.last).then(|| is.last.as_ref().map(LastDocument::from)),
@@ -294,6 +299,7 @@ impl From<&Lock> for LockDocument {
             due: lock.due.map(date),
             asked_at: lock.asked_at.map(date),
             plan: lock.plan,
+            attempt: lock.attempt,
             edits: lock.edits,
             left: lock.left,
             lost: lock.lost.iter().map(LostDocument::from).collect(),
@@ -312,6 +318,7 @@ impl From<LockDocument> for Lock {
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
             plan: d.plan,
+            attempt: d.attempt,
             edits: d.edits,
             left: d.left,
             lost: d.lost.into_iter().map(Lost::from).collect(),
@@ -325,9 +332,11 @@ impl From<&Lost> for LostDocument {
             worker: uuid(lost.worker.uuid()),
             token: uuid(lost.token.uuid()),
             since: date(lost.since),
+            at: Some(date(lost.at)),
             due: lost.due.map(date),
             asked_at: lost.asked_at.map(date),
             plan: lost.plan,
+            attempt: lost.attempt,
             left: lost.left,
         }
     }
@@ -339,9 +348,11 @@ impl From<LostDocument> for Lost {
             worker: d.worker.to_uuid_1().into(),
             token: d.token.to_uuid_1().into(),
             since: time(d.since),
+            at: d.at.map_or_else(|| Lost::called_at(time(d.since), d.due.map(time)), time),
             due: d.due.map(time),
             asked_at: d.asked_at.map(time),
             plan: d.plan,
+            attempt: d.attempt,
             left: d.left,
         }
     }

@@ -35,10 +35,10 @@ impl Books {
 
     /// Claims the job `late` after it can be claimed.
     fn claim(&mut self, late: Duration) -> (Claim, Time) {
-        let now = self.job.state.claim_at.unwrap() + late;
+        let now = self.job.state.claim_at().unwrap() + late;
         let worker = WorkerId::from(Uuid::now_v7());
         assert!(self.job.claim(worker, Uuid::now_v7().into(), now, Duration::ZERO));
-        (Claim { job: self.job.clone().into(), lock: self.job.state.lock.clone().unwrap(), recorded: None }, now)
+        (Claim { job: self.job.clone().into(), lock: self.job.state.lock().cloned().unwrap(), recorded: None }, now)
     }
 
     /// Calls what is due, `late`.

@@ -86,6 +86,7 @@ pub async fn a_claim_says_what_it_found<B: Backend>() {
         due: job.state.due,
         asked_at: None,
         plan: job.plan,
+        attempt: 1,
         edits: 0,
         left: false,
         lost: Vec::new(),
@@ -95,7 +96,7 @@ pub async fn a_claim_says_what_it_found<B: Backend>() {
     assert_eq!(claim.duty(), Duty::Call { at: since, due: job.state.due.expect("due"), manual: false });
     let stored = case.get(job.id).await;
     assert_eq!(stored, model);
-    assert_eq!(stored.state.claim_at, Some(since + LEASE));
+    assert_eq!(stored.state.claim_at(), Some(since + LEASE));
     assert!(case.claim().await.is_empty(), "it is held");
 }
 
@@ -108,7 +109,7 @@ pub async fn a_lookahead_claims_what_is_due_soon<B: Backend>() {
     assert_eq!(claim.job.id, soon.id);
     assert_eq!(Some(claim.lock.at), soon.state.due, "to be called when it is due");
     assert!(claim.lock.since < claim.lock.at);
-    assert_eq!(claim.job.state.claim_at, Some(claim.lock.since + LEASE), "the lease begins with the claim");
+    assert_eq!(claim.job.state.claim_at(), Some(claim.lock.since + LEASE), "the lease begins with the claim");
     assert_eq!(case.get(later.id).await, later);
 }
 

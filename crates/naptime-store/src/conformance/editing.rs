@@ -290,7 +290,7 @@ pub async fn an_edit_beside_the_schedule_leaves_the_next_call<B: Backend>() {
     let claim = case.claim_only(idle.id).await;
     let held = case.rename(idle.id, "held").await;
     let mut state = claim.job.state.clone();
-    state.lock.as_mut().expect("held").edits = 1;
+    state.lock_mut().expect("held").edits = 1;
     assert_eq!((held.plan, &held.state), (idle.plan, &state), "held");
 }
 
@@ -300,26 +300,26 @@ pub async fn a_new_schedule_sets_the_next_call<B: Backend>() {
     let anchor = job.created_at + 10 * SECONDS;
     let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
     let edited = case.edit(job.id, Edit::Change(Change::schedule(schedule))).await;
-    assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (Some(anchor), Some(anchor), Plan(2)));
+    assert_eq!((edited.state.due, edited.state.claim_at(), edited.plan), (Some(anchor), Some(anchor), Plan(2)));
 
     let off = case.add(new_job()).await;
     let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
     let edited = case.edit(off.id, Edit::Change(Change::schedule(schedule))).await;
-    assert_eq!((edited.state.due, edited.state.claim_at, edited.plan), (None, None, Plan(2)), "it stays off");
+    assert_eq!((edited.state.due, edited.state.claim_at(), edited.plan), (None, None, Plan(2)), "it stays off");
 }
 
 pub async fn switching_off_and_on<B: Backend>() {
     let case = Case::<B>::new().await;
     let job = case.add_due_in(SECONDS).await;
     let off = case.switch(job.id, false).await;
-    assert_eq!((off.active, off.state.due, off.state.claim_at), (false, None, None));
+    assert_eq!((off.active, off.state.due, off.state.claim_at()), (false, None, None));
     assert_eq!((off.rev, off.plan), (Rev(2), Plan(2)));
     case.advance(HOUR).await;
     assert!(case.claim().await.is_empty());
     let on = case.switch(job.id, true).await;
     let due = on.state.due.expect("due");
     assert!(due > on.updated_at && due <= on.updated_at + HOUR);
-    assert_eq!((on.active, on.state.claim_at, on.rev, on.plan), (true, Some(due), Rev(3), Plan(3)));
+    assert_eq!((on.active, on.state.claim_at(), on.rev, on.plan), (true, Some(due), Rev(3), Plan(3)));
 }
 
 pub async fn call_now_leaves_what_is_due<B: Backend>() {
@@ -335,7 +335,7 @@ pub async fn call_now_leaves_what_is_due<B: Backend>() {
         let mut model = job;
         assert_eq!(model.edit(Edit::CallNow, at), Ok(true));
         assert_eq!(asked, model);
-        assert_eq!((asked.rev, asked.plan, asked.state.claim_at), (Rev(1), Plan(1), Some(at)));
+        assert_eq!((asked.rev, asked.plan, asked.state.claim_at()), (Rev(1), Plan(1), Some(at)));
         assert_eq!(case.get(asked.id).await, model);
     }
 }
@@ -348,7 +348,7 @@ pub async fn a_deleted_job_can_be_read_and_restored_only<B: Backend>() {
     assert_eq!(deleted.deleted_at, Some(deleted.updated_at));
     assert_eq!((deleted.active, deleted.rev, deleted.plan), (false, Rev(2), Plan(2)));
     let state = &deleted.state;
-    assert_eq!((state.due, state.asked_at, state.claim_at), (None, None, None));
+    assert_eq!((state.due, state.asked_at, state.claim_at()), (None, None, None));
     assert_eq!(case.get(job.id).await, deleted);
     for edit in [rename(&job, "x"), Edit::Change(Change::switch(true)), Edit::CallNow, Edit::Delete] {
         // To whoever saw it before it was deleted, that it is says more than that it has another revision.

@@ -47,11 +47,11 @@ pub async fn the_next_occurrence_is_claimed_by_the_settle<B: Backend>() {
     let held = settle(&case, slice::from_ref(&wish)).await;
     let [next] = &held[..] else { panic!("it is held over: {held:?}") };
     let job = case.get(claim.job.id).await;
-    assert_eq!(job.state.lock.as_ref(), Some(&next.lock));
+    assert_eq!(job.state.lock(), Some(&next.lock));
     assert_eq!((Some(next.lock.token), next.lock.due), (wish.hold_over, job.state.due));
-    assert_eq!((next.lock.at, job.state.attempt), (job.state.due.expect("due"), 1));
+    assert_eq!((next.lock.at, job.attempts()), (job.state.due.expect("due"), 1));
     assert_eq!((job.state.counters.settled, job.state.counters.ok), (1, 1));
-    let left = job.state.claim_at.expect("held").since(case.now().await);
+    let left = job.state.claim_at().expect("held").since(case.now().await);
     assert!(left <= job.spec.lease && left >= job.spec.lease - 2 * SECOND, "{left:?} of the lease are left");
     // Repeated, as after an answer that was lost, it says the same.
     let again = settle(&case, &[wish]).await;
@@ -63,7 +63,7 @@ pub async fn the_next_occurrence_is_claimed_by_the_settle<B: Backend>() {
     assert!(case.claim().await.is_empty(), "it is held");
     case.settle_ok(next).await;
     let job = case.get(claim.job.id).await;
-    assert_eq!((job.state.counters.settled, job.state.counters.missed, job.state.lock), (2, 0, None));
+    assert_eq!((job.state.counters.settled, job.state.counters.missed, job.state.lock()), (2, 0, None));
 }
 
 pub async fn what_was_edited_is_not_held_over<B: Backend>() {
@@ -84,7 +84,7 @@ pub async fn what_was_edited_is_not_held_over<B: Backend>() {
         let other = claimed(&case).await;
         let held = settle(&case, &[wish(&claim), wish(&other)]).await;
         assert_eq!(held.iter().map(|claim| claim.job.id).collect::<Vec<_>>(), [other.job.id], "{edit:?}");
-        assert_eq!(case.get(claim.job.id).await.state.lock, None, "{edit:?}");
+        assert_eq!(case.get(claim.job.id).await.state.lock(), None, "{edit:?}");
         case.settle(held[0].settled(None, Then::GiveBack)).await;
         // So that the next round finds nothing of this one.
         for job in [claim.job.id, other.job.id] {
@@ -101,7 +101,7 @@ pub async fn what_is_due_much_later_is_not_held_over<B: Backend>() {
     let wish = wish(&claim);
     assert!(matches!(wish.then, Then::Next { due: Some(due), .. } if due > claim.lock.since + HOLDS_OVER));
     assert!(settle(&case, &[wish]).await.is_empty());
-    assert_eq!(case.get(claim.job.id).await.state.lock, None);
+    assert_eq!(case.get(claim.job.id).await.state.lock(), None);
 }
 
 pub async fn edits_of_what_is_held_are_told<B: Backend>() {

@@ -51,8 +51,8 @@ pub async fn renewal_keeps_a_lease<B: Backend>() {
         let gone = case.store.renew(&[claim.reference()]).await.expect("renewed");
         assert!(gone.is_empty(), "{gone:?}");
         let job = case.get(claim.job.id).await;
-        assert!(about(job.state.claim_at.expect("held"), case.now().await + LEASE), "a whole lease from now");
-        assert_eq!(job.state.lock, Some(claim.lock.clone()), "the claim is the same");
+        assert!(about(job.state.claim_at().expect("held"), case.now().await + LEASE), "a whole lease from now");
+        assert_eq!(job.state.lock(), Some(&claim.lock), "the claim is the same");
     }
     assert_eq!(ids(&case.claim().await), [other.job.id], "the one not renewed is lost");
     case.advance(LEASE).await;
@@ -75,7 +75,7 @@ pub async fn a_job_may_have_a_lease_of_its_own<B: Backend>() {
     for (job, lease) in jobs.iter().zip([short, LEASE, long]) {
         let claim = claims.iter().find(|claim| claim.job.id == job.id).expect("claimed");
         assert_eq!(claim.lock.lease, lease);
-        assert_eq!(claim.job.state.claim_at, Some(claim.lock.since + lease));
+        assert_eq!(claim.job.state.claim_at(), Some(claim.lock.since + lease));
         // What an edit sets is for the next claim.
         case.change(job.id, |spec| spec.lease = LEASE + SECONDS).await;
     }
@@ -88,7 +88,7 @@ pub async fn a_job_may_have_a_lease_of_its_own<B: Backend>() {
     for _ in 0..2 {
         case.advance(long - short - SECONDS).await;
         assert!(case.store.renew(&[holder.reference()]).await.expect("renewed").is_empty());
-        let claim_at = case.get(jobs[2].id).await.state.claim_at.expect("held");
+        let claim_at = case.get(jobs[2].id).await.state.claim_at().expect("held");
         assert!(about(claim_at, case.now().await + long), "a whole lease of its own from now");
     }
     case.advance(long - SECONDS).await;
@@ -157,7 +157,7 @@ pub async fn a_lost_claim_is_recorded_once<B: Backend>() {
     let expect = [(second.lock.token, 2, Outcome::Lost), (first.lock.token, 1, Outcome::Lost)];
     assert_eq!(tokens, expect, "each once, newest first");
     assert_eq!(runs[1], *lost, "the first is as it was");
-    assert_eq!(third.job.state.attempt, 3);
+    assert_eq!(third.job.attempts(), 3);
     assert_eq!(third.job.state.counters, first.job.state.counters, "a lost claim is not counted as a run");
 }
 
@@ -168,7 +168,7 @@ pub async fn a_lost_claim_counts_as_an_attempt<B: Backend>() {
     case.advance_to(job.state.due.expect("due")).await;
     for attempt in 1..=2 {
         let claim = case.claim_only(job.id).await;
-        assert_eq!(claim.job.state.attempt, attempt);
+        assert_eq!(claim.job.attempts(), attempt);
         assert!(matches!(claim.duty(), Duty::Call { .. }));
         case.outlive_leases().await;
     }
@@ -177,7 +177,7 @@ pub async fn a_lost_claim_counts_as_an_attempt<B: Backend>() {
     case.settle(claim.settled_uncalled(then)).await;
     let after = case.get(job.id).await;
     assert_eq!(after.state.due, job.state.due.map(|due| due + HOUR));
-    assert_eq!((after.state.attempt, after.state.counters.settled), (0, 1));
+    assert_eq!((after.attempts(), after.state.counters.settled), (0, 1));
     assert_eq!(case.runs(job.id).await.len(), 2);
 }
 
@@ -251,7 +251,7 @@ pub async fn a_call_recorded_under_another_plan_is_not_taken_over<B: Backend>() 
     assert_eq!(second.duty(), Duty::Settle(Then::GiveBack), "the new one is still to come");
     case.settle(second.settled_uncalled(Then::GiveBack)).await;
     let after = case.get(first.job.id).await;
-    assert_eq!((after.state.due, after.state.claim_at), (Some(anchor), Some(anchor)));
+    assert_eq!((after.state.due, after.state.claim_at()), (Some(anchor), Some(anchor)));
     assert_eq!(case.runs(first.job.id).await, [recorded]);
 }
 
@@ -268,7 +268,7 @@ pub async fn a_lost_call_out_of_turn_is_recorded_as_such<B: Backend>() {
     assert_eq!((lost.token, lost.manual, Some(lost.due)), (first.lock.token, true, asked.state.asked_at));
     case.settle_ok(&second).await;
     let after = case.get(job.id).await;
-    assert_eq!((after.state.asked_at, after.state.claim_at), (None, None));
+    assert_eq!((after.state.asked_at, after.state.claim_at()), (None, None));
     // Lost again, but recorded this time.
     case.edit(job.id, Edit::CallNow).await;
     let third = case.claim_only(job.id).await;
@@ -289,6 +289,6 @@ pub async fn what_was_lost_once_is_forgotten_after_a_settle<B: Backend>() {
     case.advance(HOUR).await;
     let third = case.claim_only(first.job.id).await;
     assert!(third.lock.lost.is_empty(), "{:?}", third.lock.lost);
-    assert_eq!(third.job.state.attempt, 1);
+    assert_eq!(third.job.attempts(), 1);
     assert_eq!(case.runs(first.job.id).await.len(), 2);
 }

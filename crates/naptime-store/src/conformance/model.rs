@@ -217,7 +217,7 @@ impl<B: Backend> History<B> {
                 self.same(&rev, &job.rev, "the revision it is at");
             }
             (Ok(_), Ok(edited)) => {
-                self.seen.held_edits += u32::from(job.state.lock.is_some());
+                self.seen.held_edits += u32::from(job.state.lock().is_some());
                 self.check(expect.is_none_or(|expect| expect == job.rev), || "the revision is stale".to_owned());
                 self.same(&edited, &model, "what the edit returned");
                 self.model.jobs.insert(id, model);
@@ -244,7 +244,7 @@ impl<B: Backend> History<B> {
             let mut job = self.model.jobs[&claim.job.id].clone();
             let could = job.claim(want.worker, want.token, since, lookahead);
             self.check(could, || format!("it cannot be claimed: {job:?}"));
-            let lock = job.state.lock.clone().expect("just claimed");
+            let lock = job.state.lock().cloned().expect("just claimed");
             let mut expect = Claim { job: job.clone().into(), lock, recorded: None };
             self.model.jobs.insert(job.id, job);
             let runs = self.model.runs.entry(claim.job.id).or_default();
@@ -260,16 +260,16 @@ impl<B: Backend> History<B> {
             self.model.claims.push(claim.clone());
         }
         // What was not claimed: there was no room, and it was not the first.
-        let was_at = |claim: &Claim| before[&claim.job.id].state.claim_at;
+        let was_at = |claim: &Claim| before[&claim.job.id].state.claim_at();
         let latest = taken.claims.iter().filter_map(was_at).max();
         let left = before.values().filter(|job| taken.claims.iter().all(|claim| claim.job.id != job.id));
         for job in left.clone().filter(|job| job.is_claimable(from, lookahead)) {
             // Others may take up its place, as long as it is announced.
-            let announced = taken.next.is_some_and(|next| Some(next) <= job.state.claim_at);
+            let announced = taken.next.is_some_and(|next| Some(next) <= job.state.claim_at());
             self.check(taken.claims.len() == slots || announced, || format!("forgotten: {job:?}"));
-            self.check(job.state.claim_at >= latest, || format!("passed over: {job:?}"));
+            self.check(job.state.claim_at() >= latest, || format!("passed over: {job:?}"));
         }
-        if let Some(first) = left.filter_map(|job| job.state.claim_at).min() {
+        if let Some(first) = left.filter_map(|job| job.state.claim_at()).min() {
             let in_sight = first <= from + lookahead + SIGHT;
             self.check(!in_sight || taken.next.is_some_and(|next| next <= first), || {
                 format!("next is {:?}, not {first}", taken.next)
@@ -307,7 +307,7 @@ impl<B: Backend> History<B> {
 
     async fn settle(&mut self) {
         let is_held = |claim: &&Claim| {
-            self.model.jobs[&claim.job.id].state.lock.as_ref().is_some_and(|lock| lock.token == claim.lock.token)
+            self.model.jobs[&claim.job.id].state.lock().is_some_and(|lock| lock.token == claim.lock.token)
         };
         let recent = self.model.claims[self.model.claims.len().saturating_sub(6)..].to_vec();
         let held: Vec<Claim> = self.model.claims.iter().filter(is_held).cloned().collect();
@@ -355,7 +355,7 @@ impl<B: Backend> History<B> {
     async fn die(&mut self) {
         let now = self.case.now().await;
         let live = |claim: &&Claim| {
-            self.model.jobs[&claim.job.id].state.lock.as_ref().is_some_and(|lock| lock.token == claim.lock.token)
+            self.model.jobs[&claim.job.id].state.lock().is_some_and(|lock| lock.token == claim.lock.token)
         };
         let held: Vec<Claim> = self.model.claims.iter().filter(live).cloned().collect();
         if held.is_empty() {
@@ -399,7 +399,7 @@ impl<B: Backend> History<B> {
 
     async fn advance(&mut self) {
         let now = self.case.now().await;
-        let times: Vec<Time> = self.model.jobs.values().filter_map(|job| job.state.claim_at).collect();
+        let times: Vec<Time> = self.model.jobs.values().filter_map(|job| job.state.claim_at()).collect();
         let ahead: Vec<Time> = times.into_iter().filter(|&at| at > now).collect();
         let by = match self.dice.below(4) {
             // To just after something can be claimed, or the time at which a lookahead may reach for it.
@@ -415,16 +415,18 @@ impl<B: Backend> History<B> {
 
     /// Takes over what is in the store, if it is what one of the two makes of the job, or lies between them.
     fn agree(&mut self, actual: &Job, early: Job, late: Job) {
-        let (low, high) = (early.state.claim_at, late.state.claim_at);
+        let (low, high) = (early.state.claim_at(), late.state.claim_at());
         let between = |at: &Time| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high);
-        let at = actual.state.claim_at.filter(between);
+        let at = actual.state.claim_at().filter(between);
         let (low, high) = (early.state.ended_at, late.state.ended_at);
         let ended = actual
             .state
             .ended_at
             .filter(|at| low.is_some_and(|low| low <= *at) && high.is_some_and(|high| *at <= high));
         let with = |mut job: Job| {
-            job.state.claim_at = at.or(job.state.claim_at);
+            if let Some(at) = at {
+                job.state.phase = job.state.phase.claimable_from(at);
+            }
             job.state.ended_at = ended.or(job.state.ended_at);
             job
         };
@@ -453,7 +455,7 @@ impl<B: Backend> History<B> {
         for (id, job) in &self.model.jobs {
             let actual = self.case.get(*id).await;
             self.same(&actual, job, "the job");
-            let reached = !job.active || job.state.due.is_none() || job.state.claim_at.is_some();
+            let reached = !job.active || job.state.due.is_none() || job.state.claim_at().is_some();
             self.check(reached, || format!("invariant 9: {job:?}"));
         }
         let ids: Vec<JobId> = self.model.runs.keys().copied().collect();

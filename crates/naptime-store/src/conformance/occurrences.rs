@@ -95,7 +95,7 @@ pub async fn every_occurrence_is_settled_or_missed<B: Backend>() {
                 case.outlive_leases().await;
             }
             let job = case.get(id).await;
-            assert!(job.state.lock.is_none() && job.state.claim_at.is_none(), "at rest: {job:?}");
+            assert!(job.state.lock().is_none() && job.state.claim_at().is_none(), "at rest: {job:?}");
             let counters = job.state.counters;
             assert_eq!(counters.settled + counters.missed, expect, "seed {seed}: {counters:?}");
             (settled, missed) = (settled + counters.settled, missed + counters.missed);

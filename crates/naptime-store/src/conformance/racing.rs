@@ -67,7 +67,7 @@ pub async fn no_job_is_claimed_twice_and_none_forgotten<B: Backend>() {
     let forgotten: Vec<JobId> = jobs.iter().map(|job| job.id).filter(|id| !holders.contains_key(id)).collect();
     assert!(in_time && forgotten.is_empty(), "forgotten: {forgotten:?}");
     for (job, tokens) in holders {
-        let lock = case.get(job).await.state.lock.expect("held");
+        let lock = case.get(job).await.state.lock().cloned().expect("held");
         assert_eq!(vec![lock.token], tokens, "the store knows who holds it");
     }
 }
@@ -157,7 +157,7 @@ pub async fn claims_and_settles_at_the_same_time_lose_nothing<B: Backend>() {
         let job = case.get(id).await;
         assert_eq!(job.state.counters.runs, expect as u64, "counted");
         assert_eq!(case.runs(id).await.len(), expect, "recorded");
-        assert!(job.state.lock.is_none() && job.state.asked_at.is_some(), "the last call asked for is still owed");
+        assert!(job.state.lock().is_none() && job.state.asked_at.is_some(), "the last call asked for is still owed");
     }
     case.advance(HOUR).await;
     assert_eq!(case.claim().await.len(), JOBS);

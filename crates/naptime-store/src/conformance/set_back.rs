@@ -97,7 +97,7 @@ pub async fn what_was_planned_by_a_wrong_clock_is_planned_anew<B: Backend>() {
             let job = case.get(id).await;
             let due = job.state.due.expect("due");
             assert!(due <= now + within, "{} is due at {due}, now is {now}", job.spec.schedule.describe());
-            assert_eq!(job.state.claim_at, Some(due));
+            assert_eq!(job.state.claim_at(), Some(due));
             for past in [Some(job.created_at), Some(job.updated_at), job.state.last_ok] {
                 assert!(past.is_none_or(|past| past <= now + SECONDS), "{job:?}");
             }
@@ -107,7 +107,7 @@ pub async fn what_was_planned_by_a_wrong_clock_is_planned_anew<B: Backend>() {
             assert!(about(noted.at, now));
         }
         let given_back = case.get(given_back.id).await.state;
-        assert_eq!((given_back.due, given_back.claim_at), (Some(due), Some(due)), "it was not called");
+        assert_eq!((given_back.due, given_back.claim_at()), (Some(due), Some(due)), "it was not called");
         let far_now = case.get(far.id).await;
         assert_eq!((far_now.state.due, far_now.plan, far_now.changes), (far.state.due, Plan(1), vec![]), "the user's");
         let found: Vec<JobId> = case.claim().await.iter().map(|claim| claim.job.id).collect();
@@ -141,7 +141,7 @@ pub async fn what_is_held_by_a_wrong_clock_is_claimed_again<B: Backend>() {
         let lost = case.claim_only(job.id).await;
         case.clock_is_right(restarted).await;
         assert_eq!(case.claim().await, [], "its holder may be alive");
-        assert_eq!(case.get(job.id).await.state.lock.map(|lock| lock.token), Some(lost.lock.token));
+        assert_eq!(case.get(job.id).await.state.lock().map(|lock| lock.token), Some(lost.lock.token));
         case.outlive_leases().await;
         let again = case.claim_only(job.id).await;
         assert_eq!(again.lock.lost.len(), 1);
@@ -168,9 +168,9 @@ pub async fn a_call_under_way_settles_by_the_right_clock<B: Backend>() {
     let then = claim.conclude(&run, None);
     case.settle(claim.settled(Some(run), then)).await;
     let settled = case.get(job.id).await;
-    assert_eq!(settled.state.lock, None);
+    assert_eq!(settled.state.lock(), None);
     assert_eq!(settled.state.due, replanned.state.due, "the settle leaves the new plan");
-    assert_eq!(settled.state.claim_at, settled.state.due);
+    assert_eq!(settled.state.claim_at(), settled.state.due);
     let latest = case.store.now() + 2 * HOUR;
     assert!(settled.state.due.is_some_and(|due| due <= latest), "{settled:?}");
     assert!(settled.state.watch.is_some_and(|watch| watch.deadline <= latest), "{settled:?}");

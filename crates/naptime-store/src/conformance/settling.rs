@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use naptime_core::{Change, Counters, Edit, Outcome, Plan, Schedule, Settled, Then};
+use naptime_core::{Change, Counters, Edit, Outcome, Phase, Plan, Schedule, Settled, Then};
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, about, due_at, endpoint, ids, new_job, new_token, run, want};
@@ -18,7 +18,7 @@ pub async fn next_makes_the_next_occurrence_due<B: Backend>() {
     let mut model = naptime_core::Job::clone(&claim.job);
     assert!(model.settle(&settled, claim.lock.since));
     assert_eq!(job, model);
-    assert_eq!((job.state.due, job.state.claim_at, job.state.lock.clone()), (Some(due), Some(due), None));
+    assert_eq!((job.state.due, job.state.claim_at(), job.state.lock().cloned()), (Some(due), Some(due), None));
     assert_eq!((job.rev, job.updated_at), (claim.job.rev, claim.job.updated_at), "no edit");
     assert_eq!(job.state.last_ok, Some(run.finished));
     assert_eq!(case.runs(job.id).await, [run]);
@@ -32,7 +32,7 @@ pub async fn a_schedule_may_end<B: Backend>() {
     let claim = case.add_claimed().await;
     case.settle(claim.settled(Some(run(&claim, Outcome::Ok)), Then::Next { due: None, missed: 0 })).await;
     let job = case.get(claim.job.id).await;
-    assert_eq!((job.state.due, job.state.claim_at, job.state.lock), (None, None, None));
+    assert_eq!((job.state.due, job.state.claim_at(), job.state.lock()), (None, None, None));
     assert!(job.active);
     case.advance(HOUR).await;
     assert!(case.claim().await.is_empty());
@@ -46,19 +46,19 @@ pub async fn retry_pauses_the_same_occurrence<B: Backend>() {
     let now = case.now().await;
     case.settle(first.settled(Some(failed.clone()), Then::Retry { after })).await;
     let job = case.get(first.job.id).await;
-    assert_eq!((job.state.due, job.state.attempt, job.state.lock.clone()), (first.lock.due, 1, None));
-    assert!(about(job.state.claim_at.expect("to be tried again"), now + after), "after the pause");
+    assert_eq!((job.state.due, job.attempts(), job.state.lock().cloned()), (first.lock.due, 1, None));
+    assert!(about(job.state.claim_at().expect("to be tried again"), now + after), "after the pause");
     assert_eq!(job.state.counters, Counters { runs: 1, ..Counters::default() }, "the occurrence is not done with");
     assert_eq!((job.state.last.map(|last| last.outcome), job.state.last_ok), (Some(Outcome::Timeout), None));
     case.advance(after / 2).await;
     assert!(case.claim().await.is_empty());
     case.advance(after / 2).await;
     let second = case.claim_only(job.id).await;
-    assert_eq!((second.lock.due, second.job.state.attempt), (first.lock.due, 2));
+    assert_eq!((second.lock.due, second.job.attempts()), (first.lock.due, 2));
     assert!(second.lock.lost.is_empty(), "the first claim was settled");
     case.settle_ok(&second).await;
     let job = case.get(job.id).await;
-    assert_eq!(job.state.attempt, 0);
+    assert_eq!(job.attempts(), 0);
     assert_eq!(job.state.counters, Counters { settled: 1, runs: 2, ok: 1, ..Counters::default() });
     assert_eq!(case.runs(job.id).await.len(), 2);
 }
@@ -72,7 +72,7 @@ pub async fn keep_leaves_what_is_due<B: Backend>() {
     assert_eq!(settled.then, Then::Keep);
     assert!(settled.run.is_some_and(|run| run.manual));
     let after = case.get(job.id).await;
-    assert_eq!((after.state.due, after.state.claim_at, after.state.asked_at), (job.state.due, job.state.due, None));
+    assert_eq!((after.state.due, after.state.claim_at(), after.state.asked_at), (job.state.due, job.state.due, None));
     assert_eq!(after.state.counters, Counters { runs: 1, ok: 1, ..Counters::default() });
     assert!(case.runs(job.id).await[0].manual);
 }
@@ -85,11 +85,11 @@ pub async fn giving_back_leaves_no_trace<B: Backend>() {
     case.settle(claim.settled(None, Then::GiveBack)).await;
     let back = case.get(job.id).await;
     let mut expect = job.clone();
-    expect.state.claim_at = Some(claim.lock.at);
+    expect.state.phase = Phase::Idle { at: claim.lock.at };
     assert_eq!(back, expect);
     assert!(case.runs(job.id).await.is_empty());
     let again = case.claim_only(job.id).await;
-    assert_eq!((again.lock.due, again.job.state.attempt), (claim.lock.due, 1), "the same occurrence, at once");
+    assert_eq!((again.lock.due, again.job.attempts()), (claim.lock.due, 1), "the same occurrence, at once");
 
     let asked = case.add(new_job()).await;
     case.edit(asked.id, Edit::CallNow).await;
@@ -124,7 +124,7 @@ pub async fn settling_again_changes_nothing<B: Backend>() {
         let settled = claim.settled((then != Then::GiveBack).then(|| run(&claim, Outcome::Failed)), then);
         case.settle(settled.clone()).await;
         let (job, runs) = (case.get(claim.job.id).await, case.runs(claim.job.id).await);
-        assert_eq!(job.state.lock, None);
+        assert_eq!(job.state.lock(), None);
         case.advance(SECONDS).await;
         let another = case.backend.another().await;
         for store in [&case.store, &another] {
@@ -168,8 +168,8 @@ pub async fn a_new_schedule_during_a_call_stays<B: Backend>() {
         let schedule = Schedule::Every { period: 2 * HOUR, anchor, jitter: None };
         let edited = case.edit(claim.job.id, Edit::Change(Change::schedule(schedule))).await;
         assert_eq!(edited.state.due, Some(anchor));
-        assert_eq!(edited.state.claim_at, claim.job.state.claim_at, "the lease is left alone");
-        assert_eq!(edited.state.lock.as_ref().map(|lock| lock.token), Some(claim.lock.token));
+        assert_eq!(edited.state.claim_at(), claim.job.state.claim_at(), "the lease is left alone");
+        assert_eq!(edited.state.lock().map(|lock| lock.token), Some(claim.lock.token));
         match then {
             None => drop(case.settle_ok(&claim).await),
             Some(then) => {
@@ -178,10 +178,10 @@ pub async fn a_new_schedule_during_a_call_stays<B: Backend>() {
             }
         }
         let after = case.get(claim.job.id).await;
-        assert_eq!((after.state.due, after.state.claim_at), (Some(anchor), Some(anchor)), "after {then:?}");
+        assert_eq!((after.state.due, after.state.claim_at()), (Some(anchor), Some(anchor)), "after {then:?}");
         let counters = after.state.counters;
         assert_eq!(counters.settled + counters.missed, 1, "the occurrence before the edit is accounted for");
-        assert_eq!((after.rev, after.plan, after.state.attempt), (edited.rev, Plan(2), 0));
+        assert_eq!((after.rev, after.plan, after.attempts()), (edited.rev, Plan(2), 0));
     }
 }
 
@@ -191,14 +191,14 @@ pub async fn a_job_switched_off_during_a_call_stays_off<B: Backend>() {
     for then in [None, Some(Then::Retry { after: SECONDS }), Some(Then::GiveBack)] {
         let claim = case.add_claimed().await;
         let off = case.switch(claim.job.id, false).await;
-        assert_eq!((off.active, off.state.lock.is_some()), (false, true));
+        assert_eq!((off.active, off.state.lock().is_some()), (false, true));
         match then {
             None => drop(case.settle_ok(&claim).await),
             Some(then) => case.settle(claim.settled(None, then)).await,
         }
         let after = case.get(claim.job.id).await;
         assert!(!after.active);
-        assert_eq!((after.state.due, after.state.claim_at, after.state.lock), (None, None, None), "after {then:?}");
+        assert_eq!((after.state.due, after.state.claim_at(), after.state.lock()), (None, None, None), "after {then:?}");
         case.advance(HOUR).await;
         assert!(case.claim().await.is_empty());
     }
@@ -212,7 +212,7 @@ pub async fn a_job_switched_off_and_on_during_a_call_goes_on<B: Backend>() {
     case.settle_ok(&claim).await;
     let after = case.get(claim.job.id).await;
     assert!(on.state.due.is_some());
-    assert_eq!((after.state.due, after.state.claim_at), (on.state.due, on.state.due));
+    assert_eq!((after.state.due, after.state.claim_at()), (on.state.due, on.state.due));
 }
 
 /// Invariant 4.
@@ -223,7 +223,7 @@ pub async fn a_job_deleted_during_a_call_is_not_revived<B: Backend>() {
     let settled = case.settle_ok(&claim).await;
     let after = case.get(claim.job.id).await;
     assert_eq!((after.deleted_at, after.active), (deleted.deleted_at, false));
-    assert_eq!((after.state.due, after.state.claim_at, after.state.lock), (None, None, None));
+    assert_eq!((after.state.due, after.state.claim_at(), after.state.lock()), (None, None, None));
     assert_eq!(case.runs(claim.job.id).await, [settled.run.expect("a run")], "its last call is in its history");
     case.advance(HOUR).await;
     assert!(case.claim().await.is_empty());
@@ -238,7 +238,7 @@ pub async fn a_job_deleted_during_a_lost_call_is_cleaned_up<B: Backend>() {
     assert_eq!(claim.duty(), naptime_core::Duty::Settle(Then::GiveBack), "nothing is called");
     case.settle(claim.settled_uncalled(Then::GiveBack)).await;
     let after = case.get(lost.job.id).await;
-    assert_eq!((after.state.due, after.state.claim_at, after.state.lock), (None, None, None));
+    assert_eq!((after.state.due, after.state.claim_at(), after.state.lock()), (None, None, None));
     assert!(after.deleted_at.is_some());
     assert_eq!(after.state.counters.missed, 1, "what the lost claim took on");
     let outcomes: Vec<Outcome> = case.runs(lost.job.id).await.iter().map(|run| run.outcome).collect();
@@ -249,7 +249,7 @@ pub async fn what_is_asked_for_during_a_call_is_called_after_it<B: Backend>() {
     let case = Case::<B>::new().await;
     let first = case.add_claimed().await;
     let asked = case.edit(first.job.id, Edit::CallNow).await;
-    assert_eq!(asked.state.claim_at, first.job.state.claim_at, "the lease is left alone");
+    assert_eq!(asked.state.claim_at(), first.job.state.claim_at(), "the lease is left alone");
     assert!(case.claim().await.is_empty());
     case.settle_ok(&first).await;
     let second = case.claim_only(first.job.id).await;
@@ -263,7 +263,7 @@ pub async fn what_is_asked_for_during_a_call_is_called_after_it<B: Backend>() {
     case.settle_ok(&third).await;
     let after = case.get(first.job.id).await;
     assert_eq!((after.state.asked_at, after.state.due), (None, first.lock.due.map(|due| due + HOUR)));
-    assert_eq!(after.state.claim_at, after.state.due);
+    assert_eq!(after.state.claim_at(), after.state.due);
     let manual: Vec<bool> = case.runs(first.job.id).await.iter().map(|run| run.manual).collect();
     assert_eq!(manual, [true, true, false]);
 }
@@ -297,9 +297,9 @@ pub async fn many_are_settled_together<B: Backend>() {
         let mut model = naptime_core::Job::clone(&claim.job);
         assert!(model.settle(settled, now));
         let job = case.get(claim.job.id).await;
-        if let (Then::Retry { .. }, Some(at)) = (settled.then, job.state.claim_at) {
+        if let (Then::Retry { .. }, Some(at)) = (settled.then, job.state.claim_at()) {
             assert!(about(at, now + HOUR));
-            model.state.claim_at = Some(at);
+            model.state.phase = model.state.phase.claimable_from(at);
         }
         assert_eq!(job, model);
         assert_eq!(case.runs(claim.job.id).await, settled.run.iter().cloned().collect::<Vec<_>>());

@@ -18,7 +18,7 @@ pub async fn what_failed_is_called_again<B: Backend>() {
         let claim = case.claim_only(id).await;
         let ended = settle(&case, &claim, outcome).await;
         let again = case.store.treat(id, Some(ended.rev), Treatment::Retry).await.expect("retried");
-        assert_eq!((again.stage(), again.state.attempt, again.state.ended_at), (Some(Stage::Waiting), 0, None));
+        assert_eq!((again.stage(), again.attempts(), again.state.ended_at), (Some(Stage::Waiting), 0, None));
         assert!(about(again.state.due.expect("due"), case.now().await));
         assert_eq!(case.get(id).await, again);
         case.advance(SECONDS).await;
@@ -89,7 +89,7 @@ pub async fn what_is_cancelled_is_not_called<B: Backend>() {
         assert_eq!(cancelled.stage(), Some(Stage::Cancelled));
     }
     let after = settle(&case, &claim, Outcome::Ok).await;
-    assert_eq!((after.stage(), after.state.claim_at), (Some(Stage::Cancelled), None), "it stays cancelled");
+    assert_eq!((after.stage(), after.state.claim_at()), (Some(Stage::Cancelled), None), "it stays cancelled");
     assert!(case.runs(running).await.iter().any(|run| run.outcome == Outcome::Ok), "what it answered is recorded");
     case.outlive_leases().await;
     let duties: Vec<_> = case.claim().await.iter().map(Claim::duty).collect();

@@ -69,7 +69,7 @@ impl State {
             let is_over = matches!(job.stage(), Some(Stage::Done | Stage::Failed));
             let ended_at = job.state.ended_at.filter(|_| is_over);
             // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.
-            let deleted_at = job.deleted_at.filter(|_| job.state.lock.is_none());
+            let deleted_at = job.deleted_at.filter(|_| job.state.lock().is_none());
             ended_at.or(deleted_at).is_some_and(|at| at < before)
         };
         let old: Vec<JobId> = self.jobs.all().filter(|job| is_old(job)).map(|job| job.id).collect();

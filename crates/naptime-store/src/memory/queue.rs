@@ -36,7 +36,7 @@ impl Queue for MemoryStore {
     async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
         self.try_with(|state, _| {
             let edited = |job: &Arc<Job>| {
-                let lock = job.state.lock.as_ref().filter(|lock| lock.worker == me && lock.edits > 0)?;
+                let lock = job.state.lock().filter(|lock| lock.worker == me && lock.edits > 0)?;
                 Some(ClaimRef { job: job.id, token: lock.token })
             };
             state.jobs.all().filter_map(edited).collect()
@@ -96,7 +96,7 @@ impl State {
             }
             let claim = |job: &mut Job| job.claim(want.worker, want.token, now, want.lookahead);
             let Some((true, job)) = self.jobs.change(id, claim) else { continue };
-            let Some(lock) = job.state.lock.clone() else { continue };
+            let Some(lock) = job.state.lock().cloned() else { continue };
             let mut claim = Claim { job: job.clone(), lock, recorded: None };
             for lost in claim.lost_runs(now) {
                 if !self.runs.record(&lost)

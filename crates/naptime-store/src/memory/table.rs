@@ -54,7 +54,7 @@ impl JobTable {
         if let Some(key) = live_key(&job) {
             self.by_key.insert(key, job.id);
         }
-        self.due.shift(&job, None, job.state.claim_at);
+        self.due.shift(&job, None, job.state.claim_at());
         self.by_id.insert(job.id, Arc::new(job));
     }
 
@@ -63,16 +63,16 @@ impl JobTable {
         if let Some(key) = live_key(&job) {
             self.by_key.remove(&key);
         }
-        self.due.shift(&job, job.state.claim_at, None);
+        self.due.shift(&job, job.state.claim_at(), None);
     }
 
     /// Makes a transition that changes nothing but a job's state. Returns what the transition did, and the job after it;
     /// none if there is no such job.
     pub(super) fn change<T>(&mut self, id: JobId, transition: impl FnOnce(&mut Job) -> T) -> Option<(T, &Arc<Job>)> {
         let job = self.by_id.get_mut(&id)?;
-        let before = job.state.claim_at;
+        let before = job.state.claim_at();
         let did = transition(Arc::make_mut(job));
-        self.due.shift(job, before, job.state.claim_at);
+        self.due.shift(job, before, job.state.claim_at());
         Some((did, job))
     }
 
@@ -81,13 +81,14 @@ impl JobTable {
         if self.due.is_gated(pool) == gated {
             return;
         }
-        for job in self.by_id.values_mut().filter(|job| job.spec.endpoint.pool() == pool && job.state.lock.is_some()) {
+        for job in self.by_id.values_mut().filter(|job| job.spec.endpoint.pool() == pool && job.state.lock().is_some())
+        {
             Arc::make_mut(job).mark_edited();
         }
         let of_pool = || self.by_id.values().filter(|job| job.spec.endpoint.pool() == pool);
-        of_pool().for_each(|job| self.due.shift(job, job.state.claim_at, None));
+        of_pool().for_each(|job| self.due.shift(job, job.state.claim_at(), None));
         self.due.set_gate(pool, gated);
-        of_pool().for_each(|job| self.due.shift(job, None, job.state.claim_at));
+        of_pool().for_each(|job| self.due.shift(job, None, job.state.claim_at()));
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn job(job: Job, note: Option<&'static str>) -> JobView {
         retry: view::retry(&job.spec.retry),
         success: job.spec.success.to_string(),
         lease: duration::show(job.spec.lease),
-        held_by: job.state.lock.as_ref().map(|lock| WorkerRef::from(lock.worker)),
+        held_by: job.state.lock().map(|lock| WorkerRef::from(lock.worker)),
         note,
         common: summary(&JobSummary::from(job)),
     }
@@ -112,7 +112,7 @@ pub(super) struct UnderWay {
 
 /// The attempt that is under way at `now`, unless it is among the runs already and only its settle is missing.
 pub(crate) fn under_way<'a>(job: &'a Job, runs: &[Run], now: Time) -> Option<&'a Lock> {
-    let lock = job.state.lock.as_ref()?;
+    let lock = job.state.lock()?;
     let called = lock.has_call() && lock.at <= now && runs.iter().all(|run| run.token != lock.token);
     called.then_some(lock)
 }
@@ -125,7 +125,7 @@ pub(super) fn attempts(under_way: Option<(&Job, &Lock)>, runs: &[Run]) -> Vec<At
             started: lock.at,
             finished: None,
             outcome: None,
-            attempt: job.state.attempt,
+            attempt: job.attempts(),
             worker: lock.worker.into(),
         })
     });

@@ -267,7 +267,7 @@ impl EndpointView {
 /// An endpoint.
 pub(super) fn endpoint(job: Job, now: Time) -> EndpointView {
     // A worker that holds a job over does not call it yet.
-    let lock = job.state.lock.as_ref();
+    let lock = job.state.lock();
     let calling = lock.filter(|lock| lock.at <= now);
     let waits = lock.is_some() && calling.is_none();
     let request = &job.spec.request;
@@ -286,7 +286,7 @@ pub(super) fn endpoint(job: Job, now: Time) -> EndpointView {
         catch_up: job.spec.misfire.catch_up.to_string(),
         upcoming: timing::upcoming(&job),
         asked_at: job.state.asked_at,
-        attempt: job.state.attempt.saturating_sub(u32::from(waits)),
+        attempt: job.attempts().saturating_sub(u32::from(waits)),
         held_by: calling.map(|lock| lock.worker.into()),
         counters: job.state.counters,
         changes: job.changes.iter().map(change).collect(),

@@ -171,17 +171,17 @@ fn state(job: &Job, now: Time) -> Markup {
                 }
                 @if let Some(asked) = state.asked_at { " " span.pill.busy { "call asked for " (format::time(now, asked)) } }
             }
-            @if let Some(lock) = state.lock.as_ref().filter(|lock| lock.at <= now) {
+            @if let Some(lock) = state.lock().filter(|lock| lock.at <= now) {
                 dt { "Held by" }
                 dd {
                     (worker::named(lock.worker)) " since " (format::time(now, lock.since))
-                    @if state.attempt > 1 { ", attempt " (state.attempt) }
+                    @if job.attempts() > 1 { ", attempt " (job.attempts()) }
                 }
-            } @else if state.attempt > 0 && state.lock.is_none() {
+            } @else if job.attempts() > 0 && state.lock().is_none() {
                 dt { "Attempts" }
                 dd {
-                    (state.attempt) " of " (job.spec.retry.attempts)
-                    @if let Some(at) = state.claim_at { ", the next " (format::time(now, at)) }
+                    (job.attempts()) " of " (job.spec.retry.attempts)
+                    @if let Some(at) = state.claim_at() { ", the next " (format::time(now, at)) }
                 }
             }
             dt { "Last run" }

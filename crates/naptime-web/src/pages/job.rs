@@ -67,7 +67,7 @@ fn state(job: &Job, stage: Stage, now: Time) -> Markup {
                 Stage::Waiting | Stage::Retrying => {
                     dt { "Next call" }
                     dd {
-                        @if let Some(at) = state.claim_at {
+                        @if let Some(at) = state.claim_at() {
                             (status::next(now, at)) " " span.dim { "at " (format::clock(now, at)) }
                         }
                     }
@@ -82,13 +82,13 @@ fn state(job: &Job, stage: Stage, now: Time) -> Markup {
                 },
                 Stage::Running => {},
             }
-            @if let Some(lock) = &state.lock {
+            @if let Some(lock) = state.lock() {
                 dt { "Held by" }
                 dd { (worker::named(lock.worker)) " since " (format::time(now, lock.since)) }
             }
-            @if state.attempt > 0 {
+            @if job.attempts() > 0 {
                 dt { "Attempt" }
-                dd { (state.attempt) " of " (job.spec.retry.attempts) }
+                dd { (job.attempts()) " of " (job.spec.retry.attempts) }
             }
             dt { "Last outcome" }
             dd {
@@ -146,7 +146,7 @@ fn log(job: &Job, lock: Option<&Lock>, runs: &[Run], now: Time) -> Markup {
                         td.number data-label="Took" { span.dim { "–" } }
                         td data-label="Outcome" { span.pill.busy { "calling" } }
                         td.message.none data-label="Message" {}
-                        td.number data-label="Attempt" { (job.state.attempt) }
+                        td.number data-label="Attempt" { (job.attempts()) }
                         td data-label="Worker" { (worker::named(lock.worker)) }
                     }
                 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{Claim, Duty, Endpoint, NewJob, Spec, Then, Token, WorkerId};
+use crate::{Claim, Duty, Endpoint, NewJob, Phase, Spec, Then, Token, WorkerId};
 
 mod faults;
 mod hashed;
@@ -169,17 +169,17 @@ fn a_job_whose_pattern_is_refused_now_is_not_called_in_a_loop() {
     let (id, now) = (JobId::from(uuid::Uuid::from_u128(1)), time("2026-01-01T12:00:00Z"));
     let spec = Spec::new(Endpoint::parse("http://target.test/").expect("a URL"), stored.clone());
     let mut job = NewJob { id, spec, active: true }.into_job(now);
-    assert_eq!((job.state.due, job.state.claim_at), (None, None), "switched on, nothing is due");
+    assert_eq!((job.state.due, job.state.claim_at()), (None, None), "switched on, nothing is due");
     // What an earlier version planned is called, and nothing after it.
-    (job.state.due, job.state.claim_at) = (Some(now), Some(now));
+    (job.state.due, job.state.phase) = (Some(now), Phase::Idle { at: now });
     let (worker, token) = (WorkerId::from(uuid::Uuid::from_u128(2)), Token::from(uuid::Uuid::from_u128(3)));
     assert!(job.claim(worker, token, now, Duration::ZERO));
-    let lock = job.state.lock.clone().expect("held");
+    let lock = job.state.lock().cloned().expect("held");
     let claim = Claim { job: Arc::new(job.clone()), lock, recorded: None };
     assert!(matches!(claim.duty(), Duty::Call { .. }));
     let Next { due, missed } = stored.next(now, now);
     assert!(job.settle(&claim.settled(None, Then::Next { due, missed }), now));
-    assert_eq!((job.state.due, job.state.claim_at), (None, None));
+    assert_eq!((job.state.due, job.state.claim_at()), (None, None));
 }
 
 #[test]
