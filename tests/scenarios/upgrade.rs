@@ -136,7 +136,9 @@ async fn what_was_held_and_due_is_called_as_before() {
     let later = MongoStore::open(&database.uri, Options::default()).await.unwrap();
     let claims = later.claim(&want).await.unwrap().claims;
     let again = claims.iter().find(|claim| claim.job.id == held.id).expect("its lease is over");
-    assert_eq!(again.lock.lost.iter().map(|lost| lost.token).collect::<Vec<_>>(), [lock.token]);
+    let lost: Vec<_> = again.lock.lost.iter().map(|lost| (lost.token, lost.attempt)).collect();
+    assert_eq!((lost, again.attempt()), (vec![(lock.token, lock.attempt)], lock.attempt + 1));
+    assert!(lock.attempt > 0, "it had a call to make");
     let gated = find(&store, "gated").await;
     assert!(claims.iter().all(|claim| claim.job.id != gated.id), "its pool has a limit");
     let pool = Pool::parse("http://localhost:8970").unwrap();
