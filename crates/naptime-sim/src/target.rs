@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use naptime_core::claim::AHEAD;
 use naptime_core::pool::PASS_LEASE;
-use naptime_core::{JobId, Outcome, PoolSettings, Run, Time, WorkerId};
+use naptime_core::{JobId, Outcome, Plan, PoolSettings, Run, Time, WorkerId};
 use naptime_prove::Arrival;
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Pools};
@@ -39,6 +39,8 @@ struct Seen {
     under_way: BTreeMap<usize, UnderWay>,
     /// When the last calls of each pool began.
     begun: BTreeMap<String, Vec<Time>>,
+    /// The calls for each occurrence of each plan of a job.
+    tries: BTreeMap<(JobId, Plan, Time), u32>,
 }
 
 struct UnderWay {
@@ -97,6 +99,19 @@ impl Target {
             && stored.updated_at + AHEAD < now
         {
             violation(format!("[4] {}: called though it was edited at {}", call.endpoint, stored.updated_at));
+        }
+        if let (Some(lock), Some(stored)) = (&lock, &stored) {
+            if lock.asked_at.is_some() {
+                // After a call that was asked for, attempts are counted anew.
+                seen.tries.retain(|(job, ..), _| *job != stored.id);
+            } else {
+                let (tries, most) =
+                    (seen.tries.entry((stored.id, lock.plan, due)).or_default(), stored.spec.retry.attempts);
+                *tries += 1;
+                if *tries > most {
+                    violation(format!("{}: called {tries} times for {due}, with {most} attempts", call.endpoint));
+                }
+            }
         }
         if lock.is_none_or(|lock| lock.worker != line.worker) {
             violation(format!("[2] {}: called by {}, which does not hold it", call.endpoint, line.worker.name()));
