@@ -108,6 +108,9 @@ async fn check(store: &impl Spoil) {
     let other = web.add(json!({"url": "http://127.0.0.1:9/", "every": "1h"})).await.0;
     let job = web.post("/api/jobs", &json!({"url": target.url("/job"), "in": "1h"})).await;
     let job: Uuid = job.value()["id"].as_str().unwrap().parse().unwrap();
+    let called = web.post("/api/jobs", &json!({"url": target.url("/called")})).await.value();
+    let called = format!("/api/jobs/{}", called["id"].as_str().unwrap());
+    web.runs(&called, 1).await;
     let rule = json!({"event": "user.left", "then": "switch_off"});
     for name in ["fine", "spoiled"] {
         let reply = web.json(Method::PUT, &format!("/api/rules/{name}"), rule.to_string()).await;
@@ -124,6 +127,7 @@ async fn check(store: &impl Spoil) {
         Row::DueWork(due_work),
         Row::DueWork(job),
         Row::RunOf(id_of(&paths[3])),
+        Row::RunOf(id_of(&called)),
         Row::Pool("http://127.0.0.1:9".to_owned()),
         Row::Rule("spoiled"),
     ] {
@@ -153,8 +157,10 @@ async fn check(store: &impl Spoil) {
     assert_eq!(unreadable, sorted(&[configuration, due_work]));
     let jobs = web.get("/api/jobs").await.value();
     assert_eq!(names(&jobs, "unreadable", "id"), [job.to_string()]);
-    let runs = web.get(&runs).await.value();
-    assert_eq!((names(&runs, "items", "id").len(), names(&runs, "unreadable", "id").len()), (0, 1));
+    for runs in [runs, format!("{called}/runs")] {
+        let runs = web.get(&runs).await.value();
+        assert_eq!((runs["items"].as_array().unwrap().len(), names(&runs, "unreadable", "id").len()), (0, 1));
+    }
     assert_eq!(names(&web.get("/api/pools").await.value(), "unreadable", "id"), ["http://127.0.0.1:9"]);
     let rules = web.get("/api/rules").await.value();
     assert_eq!(

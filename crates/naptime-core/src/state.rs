@@ -165,7 +165,10 @@ impl State {
 
     /// The claim, while a worker holds the job.
     pub fn lock(&self) -> Option<&Lock> {
-        self.phase.lock()
+        match &self.phase {
+            Phase::Held { lock, .. } => Some(lock),
+            _ => None,
+        }
     }
 
     /// The same, to be changed.
@@ -215,14 +218,6 @@ impl Phase {
             Self::Idle { at } | Self::Retrying { at, .. } | Self::Held { until: at, .. } => *at = when,
         }
         self
-    }
-
-    /// The claim, while a worker holds the job.
-    pub fn lock(&self) -> Option<&Lock> {
-        match self {
-            Self::Held { lock, .. } => Some(lock),
-            _ => None,
-        }
     }
 }
 

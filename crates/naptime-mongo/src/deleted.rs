@@ -11,6 +11,7 @@ use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, date, uuid};
 use crate::jobs::escape;
 use crate::joined::{place, without_request};
+use crate::queue::read_uuid;
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
@@ -44,7 +45,9 @@ impl MongoStore {
             let cursor = find.projection(without_request()).max_time(MAX_TIME).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        let found = Page::of(command::bounded(find).await?, page, |last| place(last, "deleted_at"));
+        let found = Page::of(command::bounded(find).await?, page, |last| {
+            place(last.get_datetime("deleted_at"), read_uuid(last, "_id"))
+        });
         Ok(self.listed(found).await?.map(JobSummary::from))
     }
 

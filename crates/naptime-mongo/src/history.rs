@@ -8,13 +8,13 @@ use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
 use naptime_core::{Heartbeat, Histogram, JobId, Run, Tier, Time};
-use naptime_store::{Clock, History, Page, PageRef, Position, Result};
+use naptime_store::{Clock, History, Page, PageRef, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, read, run_id, time, to_run, uuid};
-use crate::joined::{name_of, read_row};
+use crate::joined::{place, read_row};
 use crate::queue::read_uuid;
 
 /// How long a worker that is gone is shown.
@@ -71,13 +71,12 @@ impl History for MongoStore {
             let find = runs.find(filter).sort(doc! {"started": -1, "_id": -1}).limit(limit).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let place = |last: &Document| {
-            let token = last.get_document("_id").ok().and_then(|id| read_uuid(id, "token")).unwrap_or_default();
-            let started = last.get_datetime("started").map_or(Time::from_millis(0), |at| time(*at));
-            Position { at: started, id: token }.write()
+        let at = |last: &Document| {
+            let token = last.get_document("_id").ok().and_then(|id| read_uuid(id, "token"));
+            place(last.get_datetime("started"), token)
         };
-        let found = Page::of(command::bounded(find).await?, page, place);
-        Ok(found.map(|run| read_row(name_of(run.get("_id")), to_run(run))).sorted_out())
+        let found = Page::of(command::bounded(find).await?, page, at);
+        Ok(found.map(|run| read_row(run.get("_id").cloned(), to_run(run))).sorted_out())
     }
 
     async fn add_load(&self, load: &[Load]) -> Result<()> {

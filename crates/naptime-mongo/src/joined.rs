@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
 use naptime_core::{Job, JobId, Plan, State, Time, Token};
 use naptime_store::{Error, Page, Position, Read, Result, Unreadable};
 
@@ -62,7 +62,7 @@ impl MongoStore {
 
     /// The jobs of a page of configurations, which were read [`without_request`].
     pub(crate) async fn listed(&self, page: Page<Document>) -> Result<Page<Job>> {
-        let configs = page.map(|document| read_row(name_of(document.get("_id")), to_config(document))).sorted_out();
+        let configs = page.map(|document| read_row(document.get("_id").cloned(), to_config(document))).sorted_out();
         if configs.items.is_empty() {
             return Ok(configs);
         }
@@ -72,7 +72,7 @@ impl MongoStore {
             due.into_iter().filter_map(|it| Some((raw_id(&it)?, it))).collect();
         let join = |config: Job| {
             let due = due.remove(&config.id).ok_or_else(|| Error::Corrupt("it has no due work".to_owned()));
-            let due = read_row(config.id.to_string(), due.and_then(|due| to_due(&due)))?;
+            let due = read_row(Some(uuid(config.id.uuid()).into()), due.and_then(|due| to_due(&due)))?;
             Ok(config.in_state(due.plan, due.state))
         };
         Ok(configs.map(join).sorted_out())
@@ -170,7 +170,7 @@ impl MongoStore {
     /// The configurations that a filter finds. One that cannot be read is left out, and named in the log.
     pub(crate) async fn find_configs(&self, filter: Document) -> Result<Vec<Job>> {
         let found = self.find_documents(filter, None).await?;
-        let read = |document: Document| read_row(name_of(document.get("_id")), to_config(document)).ok();
+        let read = |document: Document| read_row(document.get("_id").cloned(), to_config(document)).ok();
         Ok(found.into_iter().filter_map(read).collect())
     }
 
@@ -185,9 +185,10 @@ impl MongoStore {
     }
 }
 
-/// What was read of a row. If it cannot be read, the log names it.
-pub(crate) fn read_row<T>(name: String, read: Result<T>) -> Read<T> {
+/// What was read of the row of this id. If it cannot be read, the log names it.
+pub(crate) fn read_row<T>(id: Option<Bson>, read: Result<T>) -> Read<T> {
     read.map_err(|error| {
+        let name = name_of(id.as_ref());
         tracing::error!(id = name, %error, "cannot read {name}");
         Unreadable { id: name, why: error.to_string() }
     })
@@ -203,10 +204,10 @@ pub(crate) fn name_of(id: Option<&Bson>) -> String {
     }
 }
 
-/// The place of a document in a list by this time, as a cursor.
-pub(crate) fn place(document: &Document, by: &str) -> String {
-    let at = document.get_datetime(by).map_or(Time::from_millis(0), |at| time(*at));
-    Position { at, id: read_uuid(document, "_id").unwrap_or_default() }.write()
+/// The place of a document in a list by time, as a cursor, from what it has of both.
+pub(crate) fn place<E>(at: std::result::Result<&DateTime, E>, id: Option<uuid::Uuid>) -> String {
+    let at = at.map_or(Time::from_millis(0), |at| time(*at));
+    Position { at, id: id.unwrap_or_default() }.write()
 }
 
 fn raw_id(document: &RawDocumentBuf) -> Option<JobId> {

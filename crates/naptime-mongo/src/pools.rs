@@ -88,7 +88,7 @@ impl Pools for MongoStore {
             find.max_time(MAX_TIME).await?.try_collect::<Vec<Document>>().await
         };
         let found = Page::of(command::bounded(find).await?, page, |last| name_of(last.get("_id")));
-        let read = |it: Document| read_row(name_of(it.get("_id")), read(it).and_then(settings));
+        let read = |it: Document| read_row(it.get("_id").cloned(), read(it).and_then(settings));
         let Page { items, next, unreadable } = found.map(read).sorted_out();
         Ok(Page { items: self.summaries(items).await?, next, unreadable })
     }
@@ -101,7 +101,7 @@ impl Pools for MongoStore {
             let find = pools.find(filter).projection(without_passes()).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let read = |it: Document| read_row(name_of(it.get("_id")), read(it).and_then(settings)).ok();
+        let read = |it: Document| read_row(it.get("_id").cloned(), read(it).and_then(settings)).ok();
         Ok(command::bounded(find).await?.into_iter().filter_map(read).collect())
     }
 
@@ -300,7 +300,7 @@ impl MongoStore {
             };
             // One that cannot be read must not keep the endpoints of others from being called.
             let Ok((deleted, regate_until, gate, settings)) =
-                read_row(name_of(document.get("_id")), read(document).and_then(whole))
+                read_row(document.get("_id").cloned(), read(document).and_then(whole))
             else {
                 continue;
             };

@@ -64,8 +64,8 @@ impl Queued for MongoStore {
             newest.push(doc! {"$limit": page.probe()});
             self.ids_of(&self.jobs, newest, by_text()).await?
         };
-        let ids =
-            Page::of(found, page, |last| place(last, "created_at")).map(|it| read_uuid(&it, "_id").unwrap_or_default());
+        let ids = Page::of(found, page, |last| place(last.get_datetime("created_at"), read_uuid(last, "_id")))
+            .map(|it| read_uuid(&it, "_id").unwrap_or_default());
         Ok(self.listed_by_id(ids.map(JobId::from)).await?.map(JobSummary::from))
     }
 

@@ -54,7 +54,7 @@ impl Rules for MongoStore {
             find.await?.try_collect::<Vec<Document>>().await
         };
         let found = Page::of(command::bounded(find).await?, page, |last| name_of(last.get("_id")));
-        Ok(found.map(|rule| read_row(name_of(rule.get("_id")), to_rule(rule))).sorted_out())
+        Ok(found.map(|rule| read_row(rule.get("_id").cloned(), to_rule(rule))).sorted_out())
     }
 
     async fn rule(&self, name: &str) -> Result<StoredRule> {

@@ -15,6 +15,7 @@ use crate::MongoStore;
 use crate::breaches::BreachDocument;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, millis, time, uuid};
+use crate::joined::place;
 use crate::queue::read_uuid;
 
 /// The index that all reading of what lasts goes by.
@@ -71,7 +72,7 @@ impl Slas for MongoStore {
         };
         let (found, workers) = tokio::try_join!(command::bounded(find), self.workers())?;
         let since = worker::present_since(&workers, now);
-        let ids = Page::of(found, page, |last| Position { at: deadline_of(last), id: id_of(last).uuid() }.write());
+        let ids = Page::of(found, page, place_of);
         let Page { items: found, next, unreadable } = self.listed_by_id(ids.map(|it| id_of(&it))).await?;
         let off = self.pools_off(&found).await?;
         let breached = |job: Job| {
@@ -184,9 +185,8 @@ fn id_of(due: &Document) -> JobId {
     read_uuid(due, "_id").unwrap_or_default().into()
 }
 
-fn deadline_of(due: &Document) -> Time {
-    let deadline = due.get_document("watch").and_then(|watch| watch.get_datetime("deadline"));
-    deadline.map_or(Time::from_millis(0), |at| time(*at))
+fn place_of(due: &Document) -> String {
+    place(due.get_document("watch").and_then(|watch| watch.get_datetime("deadline")), read_uuid(due, "_id"))
 }
 
 fn cursor(at: Time, last: &Breached) -> String {

@@ -28,6 +28,7 @@ mod summary;
 mod table;
 mod target;
 mod usage;
+mod warm_up;
 mod watch;
 mod workers;
 
@@ -42,6 +43,7 @@ pub use report::{Disturbance, Disturbed, Fault, Lag, Ledger, Leg, Machine, Recov
 pub use table::table;
 pub use target::{Arrival, Target};
 pub use usage::{cpu_of_all, cpu_of_family};
+pub use warm_up::WarmUp;
 
 use crate::error::Result;
 use crate::ground::Ground;

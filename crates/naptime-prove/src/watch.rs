@@ -12,35 +12,22 @@ use crate::ground::Ground;
 use crate::progress::Progress;
 use crate::report::{Disturbance, Disturbed};
 use crate::target::Target;
+use crate::warm_up::WarmUp;
 use crate::workers::Workers;
 
 /// How often it is looked whether all is well.
 const LOOK: Duration = Duration::from_millis(100);
-/// Calls this late say that a start is not over.
-const LATE_US: i64 = 250_000;
-/// The time a start takes at least, and at most: workers that cannot keep up stay late.
-const WARM_UP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 /// A database that doesn't answer for this long is gone. An election takes 11 s.
 const GONE: Duration = Duration::from_secs(20);
 
 /// Waits until calls come in time: connections are made, the first burst is over.
 pub(crate) async fn warm_up(ground: &Ground, workers: &mut Workers, target: &Target) -> Result<()> {
-    let start = Instant::now();
-    let mut late_at = start;
-    let mut known = 0;
-    loop {
-        let calls = target.since(known);
-        known += calls.len();
-        if calls.iter().any(|call| call.at_us - call.due.millis() * 1000 > LATE_US) {
-            late_at = Instant::now();
-        }
-        let in_time = late_at.elapsed() > Duration::from_secs(1) && start.elapsed() > WARM_UP.0;
-        if in_time || start.elapsed() > WARM_UP.1 {
-            return Ok(());
-        }
+    let mut warm_up = WarmUp::begin();
+    while !warm_up.is_over(target) {
         ground.pause(LOOK).await?;
         workers.check()?;
     }
+    Ok(())
 }
 
 /// What is to be done to workers within the time watched, in the order of time.

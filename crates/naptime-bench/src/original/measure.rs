@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 use mongodb::Database;
 use naptime_core::Time;
-use naptime_prove::{Arrival, Clock, Lag, Target};
+use naptime_prove::{Arrival, Clock, Lag, Target, WarmUp};
 use naptime_tests::mongo::ReplicaSet;
 use naptime_tests::process::Process;
 
@@ -19,10 +19,6 @@ const EVERY: Duration = Duration::from_secs(1);
 const AHEAD: (Duration, Duration) = (Duration::from_secs(2), Duration::from_micros(500));
 /// The pause between two looks at the target.
 const LOOK: Duration = Duration::from_millis(20);
-/// Calls this late say that a start is not over.
-const LATE_US: i64 = 250_000;
-/// The time a start takes at least, and at most: workers that cannot keep up stay late. `naptime prove` takes the same.
-const WARM_UP: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
 /// The original's workers, to be measured.
 #[derive(Clone, Copy)]
@@ -113,20 +109,11 @@ impl Site {
 
     /// Waits until calls come in time: connections are made, the first burst is over.
     async fn warm_up(&self) -> Result<()> {
-        let start = Instant::now();
-        let (mut late_at, mut known) = (start, 0);
-        loop {
-            let calls = self.target.since(known);
-            known += calls.len();
-            if calls.iter().any(|call| call.at_us - call.due.millis() * 1000 > LATE_US) {
-                late_at = Instant::now();
-            }
-            let in_time = late_at.elapsed() > Duration::from_secs(1) && start.elapsed() > WARM_UP.0;
-            if in_time || start.elapsed() > WARM_UP.1 {
-                return Ok(());
-            }
+        let mut warm_up = WarmUp::begin();
+        while !warm_up.is_over(&self.target) {
             self.wait(LOOK).await?;
         }
+        Ok(())
     }
 
     /// Waits, and fails if a worker has ended meanwhile.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use naptime_core::{Invalid, Job, Stage};
-use naptime_store::{Error, PageRef, QueuedQuery, Treatment};
+use naptime_store::{Error, Page, PageRef, QueuedQuery, Treatment};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -92,7 +92,8 @@ pub(super) async fn runs(State(app): State<Shared>, ApiId(id): ApiId, query: Que
     let found = app.store.runs(id, &page).await?;
     let lock = job_view::under_way(&job, &found.items, app.now()).filter(|_| page.cursor.is_none());
     let items = job_view::attempts(lock.map(|lock| (&job, lock)), &found.items);
-    Ok(Json(json!({"items": items, "next_cursor": found.next})).into_response())
+    let page = Page { items, next: found.next, unreadable: found.unreadable };
+    Ok(Json(view::Items::from(page)).into_response())
 }
 
 /// What a list is filtered by.

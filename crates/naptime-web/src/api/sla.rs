@@ -7,7 +7,7 @@ use naptime_core::{Breach, Cause, JobId, Lookback, Standing, Time};
 use naptime_store::{Breached, JobSummary, PageRef};
 use serde::Serialize;
 
-use super::view::{Items, SlaFieldView};
+use super::view::{Items, SlaFieldView, UnreadableView};
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::query::{ApiId, Query};
@@ -25,6 +25,8 @@ struct SlaView {
     at: Time,
     in_breach: Vec<BreachView>,
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableView>,
 }
 
 #[derive(Serialize)]
@@ -99,6 +101,7 @@ pub(super) async fn all(State(app): State<Shared>, query: Query) -> Result<Respo
         at: stood.at,
         in_breach: found.items.iter().map(|breached| with_endpoint(breached, now)).collect(),
         next_cursor: found.next,
+        unreadable: found.unreadable.into_iter().map(UnreadableView::from).collect(),
     };
     Ok(Json(view).into_response())
 }

@@ -36,10 +36,16 @@ impl From<Unreadable> for UnreadableView {
     }
 }
 
+impl<T> From<Page<T>> for Items<T> {
+    fn from(page: Page<T>) -> Self {
+        let unreadable = page.unreadable.into_iter().map(UnreadableView::from).collect();
+        Self { items: page.items, next_cursor: page.next, unreadable }
+    }
+}
+
 impl<T> Items<T> {
     pub(super) fn of<U>(page: Page<U>, view: impl Fn(&U) -> T) -> Self {
-        let unreadable = page.unreadable.into_iter().map(UnreadableView::from).collect();
-        Self { items: page.items.iter().map(view).collect(), next_cursor: page.next, unreadable }
+        page.map(|item| view(&item)).into()
     }
 
     pub(super) fn all(items: Vec<T>) -> Self {
