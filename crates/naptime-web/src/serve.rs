@@ -396,9 +396,9 @@ mod tests {
         let post =
             |path: &str, length: usize| format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(post("/unread", 8 << 20).as_bytes()).await.unwrap();
+        stream.write_all(post("/unread", 64 << 20).as_bytes()).await.unwrap();
         // A reset would make one of these writes fail, or the answer unreadable.
-        for _ in 0..8 {
+        for _ in 0..64 {
             stream.write_all(&[b'x'; 1 << 20]).await.unwrap();
         }
         let received = exchange(&mut stream, "").await;

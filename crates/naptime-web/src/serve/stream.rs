@@ -12,10 +12,10 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::progress::Progress;
 
-/// How long, and for how many bytes, a peer that still sends is listened to after the last answer. If it were cut off
-/// at once, it would see a reset in place of the answer.
+/// How long a peer that still sends is listened to after the last answer. If it were cut off at once, its next write
+/// would fail, and many clients would tell of that in place of the answer. No number of bytes is enough for that: how
+/// many are under way when a client gets to read is for its system to say.
 const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 /// A stream whose writes fail if the peer takes nothing for some time.
 pub(super) struct TimedStream {
@@ -35,15 +35,7 @@ impl TimedStream {
     /// Listens on for a moment, to no purpose but that the peer gets to read what it was sent.
     pub(super) async fn linger(&mut self) {
         let mut buffer = vec![0; 8 * 1024];
-        let read = async {
-            let mut left = LINGER_BYTES;
-            while let Ok(read @ 1..) = self.stream.read(&mut buffer).await {
-                left = left.saturating_sub(read);
-                if left == 0 {
-                    break;
-                }
-            }
-        };
+        let read = async { while let Ok(1..) = self.stream.read(&mut buffer).await {} };
         // A peer that goes on for longer has had the time to hear.
         let _ = timeout(LINGER, read).await;
     }
