@@ -107,8 +107,7 @@ mod tests {
     use naptime_store::Refusal;
 
     use super::*;
-    use crate::runtime::Tokio;
-    use crate::workbench::{Workbench, living};
+    use crate::workbench::{Paused, Workbench, living};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -123,7 +122,7 @@ mod tests {
             share: bench.share.clone(),
             waiting: bench.waiting.clone(),
             wakes: bench.wakes.clone(),
-            runtime: Arc::new(Tokio),
+            runtime: Arc::new(Paused),
             stopping: bench.stopping.clone(),
         }
     }

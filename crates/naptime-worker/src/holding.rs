@@ -84,7 +84,7 @@ impl Holding {
                 biased;
                 () = self.stopping.cancelled() => return false,
                 () = held.gone.cancelled() => return false,
-                () = tokio::time::sleep(left) => {}
+                () = self.runtime.wait(left) => {}
             }
         }
     }

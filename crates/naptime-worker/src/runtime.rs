@@ -1,5 +1,9 @@
 //! What the tasks of a worker run on.
 
+use std::time::Duration;
+
+use async_io::Timer;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use uuid::Uuid;
 
@@ -11,9 +15,15 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// A fresh id. Later ids are mostly greater, which keeps indexes compact.
     fn id(&self) -> Uuid;
+
+    /// Waits for so long, for calls that are to leave at their time. By default by the time of tokio, which tests and the
+    /// simulator move.
+    fn wait(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(duration).boxed()
+    }
 }
 
-/// Tokio's runtime, and random ids that begin with the time.
+/// Tokio's runtime, random ids that begin with the time, and timers that are exact to a fraction of a millisecond.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokio;
 
@@ -24,5 +34,10 @@ impl Runtime for Tokio {
 
     fn id(&self) -> Uuid {
         Uuid::now_v7()
+    }
+
+    /// Not by a timer of tokio, which rounds up to whole milliseconds, and again as it waits: one too many on average.
+    fn wait(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Timer::after(duration).map(drop).boxed()
     }
 }

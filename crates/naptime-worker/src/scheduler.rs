@@ -1,8 +1,9 @@
 //! Gives slots to work in the order in which it is due: to claims that wait here, and to jobs that the store has.
 //!
-//! The store is looked at shortly before its next job is due, when it tells that one came, and at least every so often, with all slots that are free
-//! but for those that claims here are about to take. While there are too few slots, who is due first gets them: a look
-//! tells when the first job is due that it left, and what waits here for a later time waits on until after the next.
+//! The store is looked at shortly before its next job is due, when it tells that one came, and at least every so often,
+//! with all slots that are free but for those that claims here are about to take. While there are too few slots, who is
+//! due first gets them: a look tells when the first job is due that it left, and what waits here for a later time waits
+//! on until after the next.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use naptime_core::{
     Claim, Endpoint, Heartbeat, Job, JobId, NewJob, Outcome, Partition, Peer, Pool, PoolChange, Rooms, Schedule, Spec,
     Time, WorkerId,
@@ -27,7 +28,7 @@ use crate::meter::Meter;
 use crate::passes::{self, Passes};
 use crate::pools::Pools;
 use crate::presence::Presence;
-use crate::runtime::{Runtime, Tokio};
+use crate::runtime::Runtime;
 use crate::scheduler::Scheduler;
 use crate::settling::{Settler, Settling, ToSettle};
 use crate::share::Share;
@@ -57,6 +58,19 @@ pub(crate) struct Workbench {
     pub(crate) holding: Arc<Holding>,
     /// What was handed over to be settled.
     pub(crate) to_settle: Option<ToSettle>,
+}
+
+/// The runtime of a test, whose clock is paused.
+pub(crate) struct Paused;
+
+impl Runtime for Paused {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        tokio::spawn(task);
+    }
+
+    fn id(&self) -> Uuid {
+        Uuid::new_v4()
+    }
 }
 
 /// A target that notes when each call came, and answers after a while.
@@ -104,7 +118,7 @@ impl Workbench {
             me,
             link: link.clone(),
             outbound: target.clone(),
-            runtime: Arc::new(Tokio),
+            runtime: Arc::new(Paused),
             pools: pools.clone(),
             presence,
             meter: Arc::new(Meter::default()),
@@ -141,7 +155,7 @@ impl Workbench {
         let claiming = Claiming {
             me: self.me,
             link: self.link.clone(),
-            runtime: Arc::new(Tokio),
+            runtime: Arc::new(Paused),
             sleep: Duration::from_millis(250),
             registry: self.registry.clone(),
             fair: self.fair.clone(),
@@ -168,7 +182,7 @@ impl Workbench {
     pub(crate) fn settling(&self, to_settle: ToSettle) -> impl Future<Output = ()> + use<> {
         let settling = Settling {
             link: self.link.clone(),
-            runtime: Arc::new(Tokio),
+            runtime: Arc::new(Paused),
             registry: self.registry.clone(),
             waiting: self.waiting.clone(),
             wakes: self.wakes.clone(),
@@ -181,7 +195,7 @@ impl Workbench {
         Gated {
             me: self.me,
             link: self.link.clone(),
-            runtime: Arc::new(Tokio),
+            runtime: Arc::new(Paused),
             sleep: Duration::from_millis(250),
             slots: self.slots.clone(),
             registry: self.registry.clone(),
@@ -201,7 +215,7 @@ impl Workbench {
 
     /// Adds a job.
     pub(crate) async fn add(&self, url: &str, schedule: Schedule) -> JobId {
-        let id = JobId::from(Tokio.id());
+        let id = JobId::from(Paused.id());
         let spec = Spec::new(Endpoint::parse(url).expect("a URL"), schedule);
         self.store.insert(vec![NewJob { id, spec, active: true }]).await.expect("the store answers");
         id
@@ -219,7 +233,7 @@ impl Workbench {
         let mut taken = self.slots.take_up_to(usize::MAX).await;
         let want = Want {
             worker: self.me,
-            token: Tokio.id().into(),
+            token: Paused.id().into(),
             slots: taken.slots(),
             bytes: taken.bytes(),
             partitions: Partition::all().collect(),
