@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::Then;
+use naptime_core::{Then, Time};
 use naptime_store::Result;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -80,9 +80,13 @@ impl Scheduler {
             self.waiting.give_back_misplaced();
             if look.is_none() {
                 // What was asked for during a look, that look may have missed.
-                if let Some(by) = self.wakes.take() {
-                    store.look_at = store.look_at.min(Instant::now() + self.link.until(by - MARGIN));
+                let asked = self.wakes.take();
+                let at = |by: Time| Instant::now() + self.link.until(by);
+                if let Some(by) = asked.steal_by {
+                    store.steal_at = store.steal_at.min(at(by));
                 }
+                let look_at = asked.look_by.map(|by| at(by - MARGIN));
+                store.look_at = look_at.into_iter().fold(store.look_at.min(store.steal_at), Instant::min);
                 look = self.look(&mut store);
             }
             let is_looking = look.is_some();

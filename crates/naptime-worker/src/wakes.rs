@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use naptime_core::{JobId, Settled, Then, Time};
@@ -13,6 +13,7 @@ use naptime_store::is_soon;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::claiming::STEAL_AFTER;
 use crate::link::Link;
 use crate::outage::backoff;
 use crate::share::Share;
@@ -24,8 +25,7 @@ pub(crate) struct Wakes {
     stopping: CancellationToken,
     /// Whether the store tells of what comes.
     are_told: AtomicBool,
-    /// By when the scheduler is to look.
-    look_by: Mutex<Option<Time>>,
+    asked: Mutex<Asked>,
     scheduler: Notify,
     gated: Notify,
     pools: Notify,
@@ -33,11 +33,20 @@ pub(crate) struct Wakes {
     left: Notify,
 }
 
+/// By when the scheduler is asked to look.
+#[derive(Default)]
+pub(crate) struct Asked {
+    /// For what is due.
+    pub(crate) look_by: Option<Time>,
+    /// For what others are late with.
+    pub(crate) steal_by: Option<Time>,
+}
+
 impl Wakes {
     pub(crate) fn new(link: Link, share: Arc<Share>, stopping: CancellationToken) -> Self {
         let [scheduler, gated, pools, left] = [(); 4].map(|()| Notify::new());
         let are_told = AtomicBool::new(false);
-        Self { link, share, stopping, are_told, look_by: Mutex::default(), scheduler, gated, pools, left }
+        Self { link, share, stopping, are_told, asked: Mutex::default(), scheduler, gated, pools, left }
     }
 
     /// The longest pause between two looks that see so far, if it is `unless_told` while nobody tells what comes.
@@ -52,14 +61,27 @@ impl Wakes {
 
     /// Has the scheduler look in time for what is due then.
     pub(crate) fn look_by(&self, at: Time) {
-        let mut look_by = self.look_by.lock().unwrap_or_else(PoisonError::into_inner);
-        *look_by = Some(look_by.map_or(at, |before| before.min(at)));
+        let asked = &mut *self.asked();
+        asked.look_by = asked.look_by.into_iter().chain([at]).min();
         self.scheduler.notify_one();
     }
 
-    /// By when the scheduler was asked to look since it asked last.
-    pub(crate) fn take(&self) -> Option<Time> {
-        self.look_by.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Has the scheduler look now, also for what others will be late with: they may be about to stop.
+    fn look_everywhere(&self) {
+        let now = self.link.now();
+        let asked = &mut *self.asked();
+        asked.look_by = asked.look_by.into_iter().chain([now]).min();
+        asked.steal_by = asked.steal_by.or(Some(now + STEAL_AFTER));
+        self.scheduler.notify_one();
+    }
+
+    /// What the scheduler was asked for since it asked last.
+    pub(crate) fn take(&self) -> Asked {
+        std::mem::take(&mut *self.asked())
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the scheduler is asked to look.
@@ -104,7 +126,7 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
             let woken = wakes.link.woken(seen).await;
             wakes.are_told.store(woken.is_ok(), Ordering::Relaxed);
             if woken.as_ref().ok() != Some(&seen) {
-                wakes.look_by(wakes.link.now());
+                wakes.look_everywhere();
                 wakes.gated.notify_one();
                 wakes.pools.notify_one();
             }
@@ -131,8 +153,9 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
 
 #[cfg(test)]
 mod tests {
-    use naptime_core::{Edit, Schedule};
+    use naptime_core::{Edit, Peer, Schedule};
     use naptime_store::{Jobs, Refusal, SIGHT};
+    use uuid::Uuid;
 
     use super::*;
     use crate::workbench::Workbench;
@@ -161,6 +184,17 @@ mod tests {
         bench.store.edit(id, None, Edit::CallNow).await.expect("it is there");
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(bench.calls().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_stopping_worker_gives_back_is_soon_called_by_others() {
+        let bench = idle().await;
+        // Its partitions are somebody else's, who calls nothing any more.
+        let other = Peer { id: Uuid::from_u128(2).into(), has_room: true };
+        bench.share.update(bench.me, &[other]);
+        bench.once("http://a.test/", Duration::ZERO).await;
+        tokio::time::sleep(2 * STEAL_AFTER).await;
+        assert_eq!(bench.calls().len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
