@@ -20,6 +20,8 @@ use crate::wakes::Wakes;
 
 /// How often what is too old is removed, by the one worker whose turn it is.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
+/// How soon after a heartbeat another may follow, because the store tells of something: maybe of a worker that stops.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Says that a worker lives.
 pub(crate) struct Beating {
@@ -39,7 +41,8 @@ pub(crate) struct Beating {
 
 impl Beating {
     /// Beats every two seconds. The first beat is what a worker begins with: before it, no partition is its own. When it
-    /// is told to stop it says so at once, so that its partitions do not wait for the calls it has begun.
+    /// is told to stop it says so at once, to the others as well, so that its partitions do not wait for the calls it has
+    /// begun.
     pub(crate) async fn run(self) {
         let mut started_at = self.link.now();
         let mut purged = Instant::now();
@@ -82,9 +85,19 @@ impl Beating {
             }
             let sleep = tokio::time::sleep(pause);
             if beat.stopping {
+                self.wakes.tell();
                 sleep.await;
-            } else {
-                self.stopping.run_until_cancelled(sleep).await;
+                continue;
+            }
+            let told = async {
+                tokio::time::sleep(AGAIN).await;
+                self.wakes.beating().await;
+            };
+            tokio::select! {
+                biased;
+                () = self.stopping.cancelled() => {}
+                () = told, if failures == 0 => {}
+                () = sleep => {}
             }
         }
     }
@@ -107,6 +120,7 @@ mod tests {
     use naptime_store::Refusal;
 
     use super::*;
+    use crate::wakes;
     use crate::workbench::{Paused, Workbench, living};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -150,6 +164,21 @@ mod tests {
         loop_of_it.abort();
         tokio::time::sleep(11 * SECOND).await;
         assert_eq!(living(&bench.store).await, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_others_know_at_once_that_a_worker_stops() {
+        let bench = Workbench::with_slots(10).await;
+        tokio::spawn(wakes::run(bench.wakes.clone()));
+        let (me, stopping) = (uuid::Uuid::from_u128(2).into(), CancellationToken::new());
+        let other = Beating { me, share: Arc::default(), stopping: stopping.clone(), ..beating(&bench) };
+        tokio::spawn(other.run());
+        tokio::spawn(beating(&bench).run());
+        tokio::time::sleep(3 * SECOND).await;
+        assert!(bench.share.home().len() < 64);
+        stopping.cancel();
+        tokio::time::sleep(AGAIN + Duration::from_millis(1)).await;
+        assert_eq!(bench.share.home().len(), 64);
     }
 
     #[tokio::test(start_paused = true)]

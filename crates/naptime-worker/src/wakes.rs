@@ -1,7 +1,7 @@
 //! Wakes whoever looks for work: some may be due earlier than the last look foresaw.
 //!
 //! While the store tells when somebody adds a job or makes one due, an idle worker looks only as often as it takes to see
-//! all that is due in time. What it leaves to others itself, and is due soon, it tells the others in the same way.
+//! all that is due in time. It tells the others in the same way what it leaves to them and is due soon, and that it stops.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +29,9 @@ pub(crate) struct Wakes {
     scheduler: Notify,
     gated: Notify,
     pools: Notify,
-    /// Work that is due soon was left to others.
-    left: Notify,
+    beating: Notify,
+    /// There is something that the others are to know: work that is due soon was left to them, or this worker stops.
+    news: Notify,
 }
 
 /// By when the scheduler is asked to look.
@@ -44,9 +45,9 @@ pub(crate) struct Asked {
 
 impl Wakes {
     pub(crate) fn new(link: Link, share: Arc<Share>, stopping: CancellationToken) -> Self {
-        let [scheduler, gated, pools, left] = [(); 4].map(|()| Notify::new());
+        let [scheduler, gated, pools, beating, news] = [(); 5].map(|()| Notify::new());
         let are_told = AtomicBool::new(false);
-        Self { link, share, stopping, are_told, asked: Mutex::default(), scheduler, gated, pools, left }
+        Self { link, share, stopping, are_told, asked: Mutex::default(), scheduler, gated, pools, beating, news }
     }
 
     /// The longest pause between two looks that see so far, if it is `unless_told` while nobody tells what comes.
@@ -66,7 +67,7 @@ impl Wakes {
         self.scheduler.notify_one();
     }
 
-    /// Has the scheduler look now, also for what others will be late with: they may be about to stop.
+    /// Has the scheduler look now, also for what others will be late with: they may be dead.
     fn look_everywhere(&self) {
         let now = self.link.now();
         let asked = &mut *self.asked();
@@ -99,6 +100,16 @@ impl Wakes {
         self.pools.notified().await;
     }
 
+    /// Waits until other workers may have come or gone.
+    pub(crate) async fn beating(&self) {
+        self.beating.notified().await;
+    }
+
+    /// Wakes the other workers.
+    pub(crate) fn tell(&self) {
+        self.news.notify_one();
+    }
+
     /// Takes note of when settled jobs are due, but for those that are held over.
     pub(crate) fn note_settled(&self, done: &[Settled], held_over: &HashSet<JobId>) {
         let now = self.link.now();
@@ -112,7 +123,7 @@ impl Wakes {
             if self.share.is_home(settled.claim.job.partition()) && !self.stopping.is_cancelled() {
                 self.look_by(due);
             } else {
-                self.left.notify_one();
+                self.tell();
             }
         }
     }
@@ -129,6 +140,7 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
                 wakes.look_everywhere();
                 wakes.gated.notify_one();
                 wakes.pools.notify_one();
+                wakes.beating.notify_one();
             }
             match woken {
                 Ok(now) => (seen, failures) = (now, 0),
@@ -142,7 +154,7 @@ pub(crate) async fn run(wakes: Arc<Wakes>) {
     };
     let tell = async {
         loop {
-            wakes.left.notified().await;
+            wakes.news.notified().await;
             if let Err(error) = wakes.link.wake().await {
                 tracing::debug!(%error, "cannot wake other workers");
             }
@@ -187,9 +199,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_stopping_worker_gives_back_is_soon_called_by_others() {
+    async fn what_comes_for_a_worker_that_is_dead_is_soon_called_by_others() {
         let bench = idle().await;
-        // Its partitions are somebody else's, who calls nothing any more.
+        // Its partitions are another's, who calls nothing any more.
         let other = Peer { id: Uuid::from_u128(2).into(), has_room: true };
         bench.share.update(bench.me, &[other]);
         bench.once("http://a.test/", Duration::ZERO).await;

@@ -13,8 +13,8 @@ pub(super) async fn main(setting: &Setting, table: &mut Table) -> Result<()> {
     let (called, owed) = (leg.number("/verdict/called")?, leg.number("/verdict/owed")?);
     table.check(piece, "occurrences called", format!("{called} of {owed}"), Bar::new("all", called == owed));
     let (p50, p99) = (leg.number("/verdict/lag/p50_ms")?, leg.number("/verdict/lag/p99_ms")?);
-    table.check(piece, "start lag p50", format!("{p50:.2} ms"), Bar::at_most(p50, 2.0, "ms").aim("1 ms"));
-    table.check(piece, "start lag p99", format!("{p99:.1} ms"), Bar::at_most(p99, 20.0, "ms").aim("5 ms"));
+    table.check(piece, "start lag p50", format!("{p50:.2} ms"), Bar::at_most(p50, 1.2, "ms").aim("1 ms"));
+    table.check(piece, "start lag p99", format!("{p99:.1} ms"), Bar::at_most(p99, 6.0, "ms").aim("4 ms"));
     table.tell(piece, "start lag, longest", format!("{:.0} ms", leg.number("/verdict/lag/max_ms")?));
     table.tell(piece, "CPU per call, worker", format!("{:.0} us", leg.number("/used/workers_us_per_call")?));
     table.tell(piece, "CPU per call, mongod", format!("{:.0} us", leg.number("/used/database_us_per_call")?));

@@ -20,7 +20,7 @@ pub(super) async fn million(setting: &Setting, table: &mut Table) -> Result<()> 
         costs.push(cost);
     }
     let ratio = costs[1] / costs[0];
-    let bar = Bar::at_most(ratio, 1.25, "x").aim("1.1 x");
+    let bar = Bar::at_most(ratio, 1.15, "x").aim("1.05 x");
     table.check(piece, "CPU per call, 1,000,000 / 10,000", format!("{ratio:.2} x"), bar);
     Ok(())
 }
@@ -35,7 +35,7 @@ pub(super) async fn idle(setting: &Setting, table: &mut Table) -> Result<()> {
     let worker = share(leg.number("/used/workers_us_per_call")?);
     let mongod = share(leg.number("/used/database_us_per_call")?);
     let both = worker + mongod;
-    let bar = Bar::at_most(both, 1.5, "% of a core").aim("0.5 %");
+    let bar = Bar::at_most(both, 1.5, "% of a core").aim("0.8 %");
     table.check(piece, "CPU of worker and mongod", format!("{both:.2} %"), bar);
     table.tell(piece, "of it the worker, the mongod", format!("{worker:.2} %, {mongod:.2} %"));
     table.tell(piece, "calls meanwhile", format!("{rate:.1} calls/s"));
@@ -51,7 +51,7 @@ pub(super) async fn memory(setting: &Setting, table: &mut Table) -> Result<()> {
     let in_flight = leg.number("/verdict/calls_per_second")?;
     table.check(piece, "calls in flight", format!("{in_flight:.0}"), Bar::at_least(in_flight, 900.0, ""));
     let mib = leg.number("/used/worker_mib")?;
-    let bar = Bar::at_most(mib, 60.0, "MiB").aim("40 MiB");
+    let bar = Bar::at_most(mib, 60.0, "MiB").aim("45 MiB");
     table.check(piece, "memory of the worker", format!("{mib:.1} MiB"), bar);
     Ok(())
 }
