@@ -40,9 +40,9 @@ pub(crate) struct Beating {
 }
 
 impl Beating {
-    /// Beats every two seconds. The first beat is what a worker begins with: before it, no partition is its own. When it
-    /// is told to stop it says so at once, to the others as well, so that its partitions do not wait for the calls it has
-    /// begun.
+    /// Beats every two seconds, and when the store tells of something. The first beat is what a worker begins with: before
+    /// it, no partition is its own. When it is told to stop it says so at once, to the others as well, so that its
+    /// partitions do not wait for the calls it has begun.
     pub(crate) async fn run(self) {
         let mut started_at = self.link.now();
         let mut purged = Instant::now();

@@ -82,11 +82,9 @@ impl Scheduler {
                 // What was asked for during a look, that look may have missed.
                 let asked = self.wakes.take();
                 let at = |by: Time| Instant::now() + self.link.until(by);
-                if let Some(by) = asked.steal_by {
-                    store.steal_at = store.steal_at.min(at(by));
-                }
-                let look_at = asked.look_by.map(|by| at(by - MARGIN));
-                store.look_at = look_at.into_iter().fold(store.look_at.min(store.steal_at), Instant::min);
+                store.steal_at = asked.steal_by.map_or(store.steal_at, |by| store.steal_at.min(at(by)));
+                store.look_at = asked.look_by.map_or(store.look_at, |by| store.look_at.min(at(by - MARGIN)));
+                store.look_at = store.look_at.min(store.steal_at);
                 look = self.look(&mut store);
             }
             let is_looking = look.is_some();

@@ -62,18 +62,16 @@ impl Wakes {
 
     /// Has the scheduler look in time for what is due then.
     pub(crate) fn look_by(&self, at: Time) {
-        let asked = &mut *self.asked();
-        asked.look_by = asked.look_by.into_iter().chain([at]).min();
+        let mut asked = self.asked();
+        asked.look_by = Some(asked.look_by.map_or(at, |before| before.min(at)));
         self.scheduler.notify_one();
     }
 
     /// Has the scheduler look now, also for what others will be late with: they may be dead.
     fn look_everywhere(&self) {
         let now = self.link.now();
-        let asked = &mut *self.asked();
-        asked.look_by = asked.look_by.into_iter().chain([now]).min();
-        asked.steal_by = asked.steal_by.or(Some(now + STEAL_AFTER));
-        self.scheduler.notify_one();
+        self.asked().steal_by.get_or_insert(now + STEAL_AFTER);
+        self.look_by(now);
     }
 
     /// What the scheduler was asked for since it asked last.

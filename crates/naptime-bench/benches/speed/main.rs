@@ -32,7 +32,8 @@ async fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
-    // Before anything else runs: this may build.
+    // Before anything else runs.
+    eprintln!("bench: building Naptime, which may take some minutes");
     naptime_tests::naptime::binary();
     let setting = Setting { mongo: ReplicaSet::start(1).await };
     let mut table = Table::default();
