@@ -262,10 +262,14 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
     assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
 
     let client = http::client();
-    let status = async |path: &str| client.get(web.url(path)).send().await.unwrap().status().as_u16();
+    let get = async |path: &str| client.get(web.url(path)).send().await.unwrap();
+    let status = async |path: &str| get(path).await.status().as_u16();
     assert_eq!((status("/healthz").await, status("/readyz").await, status("/").await), (200, 503, 503));
-    let client = http::client();
-    let text = client.get(web.url("/")).send().await.unwrap().text().await.unwrap();
+    for path in ["/healthz", "/"] {
+        let reply = get(path).await;
+        assert_eq!(reply.headers()["connection"], "close", "a connection that is used again would be cut soon");
+    }
+    let text = get("/").await.text().await.unwrap();
     assert!(text.contains("waiting for its database"), "{text}");
 
     mongo.restart(0).await;

@@ -234,7 +234,9 @@ async fn outside_the_hours_of_an_sla_nothing_is_broken(store: &impl Store) {
     // An hour of the day, tomorrow's if need be, that begins in one to two hours.
     let opens = (now + 2 * HOUR).floor(HOUR);
     let clock = |at: Time| at.to_string()[11..16].to_owned();
-    let within = format!("{}-{}", clock(opens), clock(opens + HOUR));
+    // The end of a day is shown as 24:00.
+    let closes = clock(opens + HOUR).replace("00:00", "24:00");
+    let within = format!("{}-{closes}", clock(opens));
     let [always, in_hours] = [json!("5s"), json!({"every": "5s", "within": within, "tz": "UTC"})].map(
         |sla| json!({"url": target.url("/fails"), "every": "1s", "sla": sla, "active": true, "retry": {"attempts": 1}}),
     );
