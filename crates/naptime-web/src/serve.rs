@@ -41,6 +41,8 @@ struct Limits {
     spare: usize,
     /// How long the head of a request may take to arrive, and so how long a connection may be idle between two.
     head: Duration,
+    /// How long the first request of a connection may take to arrive once the server is to stop.
+    first: Duration,
     /// How long a peer may take nothing of what it is sent.
     write: Duration,
     /// How long a connection is used for further requests.
@@ -54,6 +56,7 @@ const LIMITS: Limits = Limits {
     connections: MAX_CONNECTIONS,
     spare: 64,
     head: Duration::from_secs(10),
+    first: Duration::from_millis(500),
     write: Duration::from_secs(15),
     life: Duration::from_secs(300),
 };
@@ -148,8 +151,15 @@ async fn connection(
         tokio::select! {
             ended = served.as_mut() => Some(ended),
             () = async { tokio::select! { () = stop.cancelled() => {} () = sleep(limits.life) => {} } } => {
-                served.as_mut().graceful_shutdown();
-                timeout(LAST_REQUEST, served).await.ok()
+                // hyper closes a connection that nothing has come on yet, and a request may be on its way.
+                let first = if place.progress.is_used() { Duration::ZERO } else { limits.first };
+                match timeout(first, served.as_mut()).await {
+                    Ok(ended) => Some(ended),
+                    Err(_) => {
+                        served.as_mut().graceful_shutdown();
+                        timeout(LAST_REQUEST, served).await.ok()
+                    }
+                }
             }
         }
     };
@@ -263,6 +273,18 @@ mod tests {
         stop.send(()).unwrap();
         timeout(SOON, serving).await.expect("still serving").unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_first_request_that_is_on_its_way_is_answered() {
+        let (address, stop, _serving) = start(Limits { first: SOON, ..LIMITS }).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // Connections are accepted in the order in which they come.
+        let mut later = TcpStream::connect(address).await.unwrap();
+        assert!(exchange(&mut later, &last("/")).await.contains("you are"));
+        stop.send(()).unwrap();
+        while TcpStream::connect(address).await.is_ok() {}
+        assert!(exchange(&mut stream, &last("/")).await.contains("you are"));
     }
 
     const ASK: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -12,6 +12,8 @@ static PHASES: AtomicU64 = AtomicU64::new(0);
 pub(super) struct Progress {
     /// When its present phase began, by the count of all phases: it was accepted, a request began, or one was answered.
     since: AtomicU64,
+    /// Whether any request has arrived.
+    is_used: AtomicBool,
     /// Whether a request has arrived and is not wholly answered.
     in_request: AtomicBool,
     /// Whether a handler waits for more of a body.
@@ -28,6 +30,7 @@ impl Progress {
     pub(super) fn accepted() -> Self {
         Self {
             since: AtomicU64::new(next_phase()),
+            is_used: AtomicBool::new(false),
             in_request: AtomicBool::new(false),
             awaits_body: AtomicBool::new(false),
             write_blocked: AtomicBool::new(false),
@@ -39,8 +42,14 @@ impl Progress {
     /// A request has arrived, up to its body.
     pub(super) fn request_begins(&self, has_body: bool) {
         self.body_left.store(has_body, Ordering::Relaxed);
+        self.is_used.store(true, Ordering::Relaxed);
         self.in_request.store(true, Ordering::Relaxed);
         self.since.store(next_phase(), Ordering::Relaxed);
+    }
+
+    /// Whether any request has arrived.
+    pub(super) fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
     }
 
     /// All of the answer is handed to the connection.
