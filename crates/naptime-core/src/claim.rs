@@ -224,6 +224,10 @@ impl Job {
             state.ended_at = (next.due.is_none() && is_once).then_some(now);
         }
         state.counters.settled += done;
+        let well = settled.run.as_ref().filter(|run| run.outcome == Outcome::Ok);
+        if done == 1 || (settled.then == Then::Keep && well.is_some()) {
+            state.recent.ended(well.is_some(), settled.run.as_ref().map_or(now, |run| run.finished));
+        }
         state.counters.missed += missed + u64::from(settled.abandoned);
         if let Some(run) = &settled.run {
             state.counters.runs += 1;

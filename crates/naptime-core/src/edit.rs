@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Breach, Job, JobId, Phase, Plan, Pool, Rev, Schedule, Sla, Spec, State, Time, Watch, duration, steer};
+use crate::{
+    Breach, Job, JobId, Phase, Plan, Pool, Recent, Rev, Schedule, Sla, Spec, State, Time, Watch, duration, steer,
+};
 
 /// A job to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +193,10 @@ impl Job {
                 let old = std::mem::replace(&mut self.spec, Arc::new(spec));
                 if replan {
                     self.replan(now);
+                }
+                if active && !was_active {
+                    // What went wrong before it was off says nothing of now.
+                    self.state.recent = Recent::default();
                 }
                 self.promise(was_active, old.sla.as_ref(), now);
             }

@@ -90,7 +90,8 @@ impl Job {
         self.changes.iter_mut().for_each(|noted| past(&mut noted.at));
         let state = &mut self.state;
         let some = [&mut self.deleted_at, &mut state.asked_at, &mut state.last_ok, &mut state.ended_at];
-        some.into_iter().flatten().for_each(past);
+        let recent = [&mut state.recent.failing_since, &mut state.recent.flapping_since];
+        some.into_iter().chain(recent).flatten().for_each(past);
         if let Some(Last { due, started, finished, .. }) = &mut state.last {
             [due, started, finished].into_iter().for_each(past);
         }

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use self::stored::{Stored, StoredLost};
 use crate::claim::HOLDS_OVER;
 use crate::job::uuid_newtype;
-use crate::{Job, Outcome, Plan, Run, Time, Watch, WorkerId};
+use crate::{Job, Outcome, Plan, Recent, Run, Time, Watch, WorkerId};
 
 /// How long a claim lasts without renewal, unless its job says otherwise.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -58,6 +58,8 @@ pub struct State {
     pub phase: Phase,
     /// How the last run ended.
     pub last: Option<Last>,
+    /// How the last occurrences ended.
+    pub recent: Recent,
     /// When the last successful call ended.
     pub last_ok: Option<Time>,
     /// How it stands to its SLA; none if it has none, or was never switched on since it has.

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use mongodb::bson::raw::cstr;
-use mongodb::bson::{Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
+use mongodb::bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::ErrorKind;
 use mongodb::{Collection, Database};
 use naptime_store::{Error, Refusal, Result};
@@ -172,6 +172,12 @@ pub(crate) async fn write(db: &Database, mut command: RawDocumentBuf) -> Result<
         }
         None => Ok(reply),
     }
+}
+
+/// A number that a server answers, in whatever type; zero if it is none, or is negative.
+pub(crate) fn number(value: Option<&Bson>) -> u64 {
+    let number = value.and_then(|value| value.as_i64().or(value.as_i32().map(i64::from)));
+    number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0)
 }
 
 /// Removes what matches, or as much of it as the server can in the time of one command; the rest is for the next time.

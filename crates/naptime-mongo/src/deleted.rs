@@ -9,34 +9,24 @@ use naptime_store::{JobQuery, JobSummary, Page, PageRef, Result};
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, date, uuid};
-use crate::jobs::escape;
+use crate::jobs::wanted;
 use crate::joined::{place, without_request};
 use crate::queue::read_uuid;
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
     pub(crate) async fn list_deleted(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
+        if query.trouble.is_some() {
+            // What is deleted is in none.
+            return Ok(Page::of(Vec::new(), page, |_| String::new()));
+        }
         let mut filter = doc! {"shelf": Shelf::DeletedEndpoints.as_str()};
         if let Some(after) = page.after()? {
             let (at, id) = (date(after.at), uuid(after.id));
             let later = doc! {"deleted_at": at, "_id": {"$lt": id}};
             filter.insert("$or", vec![doc! {"deleted_at": {"$lt": at}}, later]);
         }
-        if let Some(q) = query.q.as_ref().filter(|q| !q.is_empty()) {
-            filter.insert("search", doc! {"$regex": escape(&q.to_lowercase())});
-        }
-        if let Some(url) = &query.url {
-            filter.insert("$and", vec![doc! {"pool": url.pool().as_str(), "channel": url.channel().as_str()}]);
-        }
-        if let Some(pool) = &query.pool {
-            filter.insert("pool", pool);
-        }
-        if let Some(tag) = &query.tag {
-            filter.insert("tags", tag);
-        }
-        if let Some(active) = query.active {
-            filter.insert("active", active);
-        }
+        filter.extend(wanted(query));
         let limit = page.probe();
         let jobs = self.jobs.clone();
         let find = async move {

@@ -26,6 +26,9 @@ impl Jobs for MongoStore {
         if query.deleted {
             return self.list_deleted(query, page).await;
         }
+        if let Some(trouble) = query.trouble {
+            return self.list_in_trouble(trouble, query, page).await;
+        }
         let mut filter = doc! {"shelf": Shelf::Endpoints.as_str()};
         let mut all = Vec::new();
         if let Some(cursor) = &page.cursor {
@@ -81,6 +84,27 @@ impl Jobs for MongoStore {
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
         self.edit_with(id, expect, |_| Ok(edit.clone())).await
     }
+}
+
+/// What a query asks of a configuration, wherever the index of the list does not help with it.
+pub(crate) fn wanted(query: &JobQuery) -> Document {
+    let mut filter = Document::new();
+    if let Some(q) = query.q.as_ref().filter(|q| !q.is_empty()) {
+        filter.insert("search", doc! {"$regex": escape(&q.to_lowercase())});
+    }
+    if let Some(url) = &query.url {
+        filter.insert("$and", vec![doc! {"pool": url.pool().as_str(), "channel": url.channel().as_str()}]);
+    }
+    if let Some(pool) = &query.pool {
+        filter.insert("pool", pool);
+    }
+    if let Some(tag) = &query.tag {
+        filter.insert("tags", tag);
+    }
+    if let Some(active) = query.active {
+        filter.insert("active", active);
+    }
+    filter
 }
 
 /// The keys of the index of lists of endpoints: in their order, with what they are filtered by.

@@ -55,6 +55,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod sla;
+mod troubles;
 mod wakes;
 
 use std::sync::Arc;

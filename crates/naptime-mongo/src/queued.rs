@@ -74,8 +74,7 @@ impl Queued for MongoStore {
         let count = |stage: Stage| async move {
             let query = doc! {"stage": stage.as_str()};
             let reply = command::run(&self.db, doc! {"count": "due", "query": query, "hint": index()}).await?;
-            let count = reply.get("n").and_then(|n| n.as_i64().or(n.as_i32().map(i64::from)));
-            Ok((stage, count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)))
+            Ok((stage, command::number(reply.get("n"))))
         };
         Ok(future::try_join_all(Stage::ALL.map(count)).await?.into_iter().collect())
     }

@@ -79,6 +79,7 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 9] {
         partial(crate::queue::by_edits(), doc! {"lock.edits": {"$gt": 0}}),
         partial(crate::sla::index(), doc! {"watch.deadline": ever()}),
         partial(crate::plan::index(), crate::plan::planned()),
+        partial(crate::troubles::index(), doc! {"trouble": {"$gt": ""}}),
     ];
     let jobs = vec![
         plain(crate::jobs::by_search()),

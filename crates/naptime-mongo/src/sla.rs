@@ -13,7 +13,7 @@ use naptime_store::{Breached, Clock, Error, History, JobSummary, Page, PageRef, 
 
 use crate::MongoStore;
 use crate::breaches::BreachDocument;
-use crate::command::{self, MAX_TIME};
+use crate::command::{self, MAX_TIME, number};
 use crate::document::{date, millis, time, uuid};
 use crate::joined::place;
 use crate::queue::read_uuid;
@@ -191,10 +191,6 @@ fn place_of(due: &Document) -> String {
 
 fn cursor(at: Time, last: &Breached) -> String {
     Position { at, id: last.breach.job.uuid() }.write()
-}
-
-fn number(value: Option<&Bson>) -> u64 {
-    value.and_then(|value| value.as_i64().or(value.as_i32().map(i64::from))).map_or(0, unsigned)
 }
 
 fn unsigned(n: i64) -> u64 {

@@ -5,20 +5,19 @@ use naptime_store::{JobQuery, JobSummary, Page, PageRef, Position};
 use rusqlite::{Connection, Row, named_params};
 
 use crate::fault::Fault;
-use crate::rows::{self, COLUMNS, blob};
+use crate::rows::{self, COLUMNS, WANTED, blob};
 
 /// A page of the endpoints that are deleted and match, the last deleted first.
 pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
+    if query.trouble.is_some() {
+        // What is deleted is in none.
+        return Ok(Page::of(Vec::new(), page, |_| String::new()));
+    }
     // Nothing is deleted at the end of time.
     let (at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs INDEXED BY jobs_deleted CROSS JOIN due USING (seq)
-         WHERE deleted_at IS NOT NULL AND NOT once AND (deleted_at, jobs.id) < (:at, :id)
-           AND (:q IS NULL OR instr(search, :q) > 0)
-           AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
-           AND (:pool IS NULL OR jobs.pool = :pool)
-           AND (:active IS NULL OR active = :active)
-           AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))
+         WHERE deleted_at IS NOT NULL AND NOT once AND (deleted_at, jobs.id) < (:at, :id) AND {WANTED}
          ORDER BY deleted_at DESC, jobs.id DESC LIMIT :limit"
     );
     let mut statement = connection.prepare_cached(&sql)?;

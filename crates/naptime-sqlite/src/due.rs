@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use naptime_core::{ClaimRef, Job, JobId, Plan, Rev, Stage, State, Time, Watch, WorkerId};
+use naptime_core::{ClaimRef, Job, JobId, Plan, Rev, Stage, State, Time, Trouble, Watch, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 
@@ -21,7 +21,7 @@ pub(crate) struct Found {
 }
 
 /// What lists find a job by, beside when it can be claimed. A call of a plain endpoint changes nothing of it.
-type Listed = (Option<Stage>, Option<Time>, Option<Watch>, bool);
+type Listed = (Option<Stage>, Option<Time>, Option<Watch>, bool, Option<(Trouble, Time)>);
 
 /// The job as it stands. Its configuration is the one that is `known` by id and revision; if none is, it is read.
 pub(crate) fn find(
@@ -58,16 +58,18 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
     const TURN: &str = "UPDATE due SET claim_at = ?2, held = ?3, state = ?4 WHERE seq = ?1";
     const LISTED: &str =
         "UPDATE due SET claim_at = ?2, held = ?3, state = ?4, stage = ?5, ended_at = ?6, deadline = ?7,
-        longest_ms = ?8, edited = ?9 WHERE seq = ?1";
+        longest_ms = ?8, edited = ?9, trouble = ?10, trouble_since = ?11 WHERE seq = ?1";
     let Found { seq, job, listed: before, .. } = found;
     let (seq, claim_at, held) = (*seq, job.state.claim_at().map(Time::millis), job.state.lock().is_some());
     let (state, after) = (to_string(&job.state)?, listed(job));
     let changed = if after == *before {
         connection.prepare_cached(TURN)?.execute((seq, claim_at, held, state))?
     } else {
-        let (stage, ended_at, watch, edited) = after;
+        let (stage, ended_at, watch, edited, trouble) = after;
         let (stage, ended_at) = (stage.map(Stage::as_str), ended_at.map(Time::millis));
-        let row = (seq, claim_at, held, state, stage, ended_at, deadline(watch), longest(watch), edited);
+        let (trouble, since) = (trouble.map(|it| it.0.as_str()), trouble.map(|it| it.1.millis()));
+        let row =
+            (seq, claim_at, held, state, stage, ended_at, deadline(watch), longest(watch), edited, trouble, since);
         connection.prepare_cached(LISTED)?.execute(row)?
     };
     if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
@@ -77,10 +79,10 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
 pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_new: bool) -> Result<(), Fault> {
     static DUE: LazyLock<Statements> = LazyLock::new(|| {
         let written = "id gate claim_at held size pool rev plan stage created_at ended_at deadline promised_since sla_ms \
-                       longest_ms edited state";
+                       longest_ms edited trouble trouble_since state";
         Statements::new("due", "seq", written)
     });
-    let (stage, ended_at, watch, edited) = listed(job);
+    let (stage, ended_at, watch, edited, trouble) = listed(job);
     connection.prepare_cached(DUE.for_row(is_new))?.execute(named_params! {
         ":seq": seq,
         ":id": blob(job.id.uuid()),
@@ -99,6 +101,8 @@ pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_n
         ":sla_ms": watch.and(job.spec.sla.as_ref()).map(|sla| i64::try_from(sla.every().as_millis()).unwrap_or(i64::MAX)),
         ":longest_ms": longest(watch),
         ":edited": edited,
+        ":trouble": trouble.map(|(trouble, _)| trouble.as_str()),
+        ":trouble_since": trouble.map(|(_, since)| since.millis()),
         ":state": to_string(&job.state)?,
     })?;
     Ok(())
@@ -146,7 +150,7 @@ pub(crate) fn edited(connection: &Connection, me: WorkerId) -> Result<Vec<ClaimR
 
 fn listed(job: &Job) -> Listed {
     let edited = job.state.lock().is_some_and(|lock| lock.edits > 0);
-    (job.stage(), job.state.ended_at, job.state.watch, edited)
+    (job.stage(), job.state.ended_at, job.state.watch, edited, job.trouble())
 }
 
 fn deadline(watch: Option<Watch>) -> Option<i64> {

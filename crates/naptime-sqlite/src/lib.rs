@@ -41,6 +41,7 @@ mod runs;
 mod schema;
 mod sessions;
 mod sla;
+mod troubles;
 mod workers;
 mod writer;
 

@@ -9,14 +9,17 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, named_params};
 use uuid::Uuid;
 
-use crate::deleted;
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
+use crate::{deleted, troubles};
 
 /// A page of the endpoints that are not deleted and match.
 pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
     if query.deleted {
         return deleted::list(connection, query, page);
+    }
+    if let Some(trouble) = query.trouble {
+        return troubles::list(connection, trouble, query, page);
     }
     let after = page.cursor.as_deref().map(read_cursor).transpose()?;
     let url = query.url.as_ref().map(ToString::to_string);

@@ -16,6 +16,13 @@ use crate::{due, pools};
 pub(crate) const COLUMNS: &str = "jobs.id AS id, spec, active, deleted_at, jobs.rev AS rev, plan,
     jobs.created_at AS created_at, updated_at, changes, state";
 
+/// What a query asks of a job, as the condition of a list whose index does not help with it.
+pub(crate) const WANTED: &str = "(:q IS NULL OR instr(search, :q) > 0)
+    AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
+    AND (:pool IS NULL OR jobs.pool = :pool)
+    AND (:active IS NULL OR active = :active)
+    AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))";
+
 static FIND: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {COLUMNS}, request FROM jobs JOIN due USING (seq) JOIN requests ON job = seq WHERE jobs.id = ?1")
 });

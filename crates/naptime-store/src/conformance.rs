@@ -41,6 +41,7 @@ pub mod settling;
 pub mod sharing;
 pub mod sla;
 pub mod treating;
+pub mod troubles;
 pub mod waking;
 
 /// A store under test.
@@ -291,6 +292,17 @@ macro_rules! conformance {
                 what_is_summed_is_what_happened
                 breaches_are_kept_as_long_as_runs
             }
+            troubles {
+                what_fails_is_found_until_a_call_ends_well
+                an_attempt_that_is_followed_by_another_is_no_failure
+                a_call_out_of_turn_that_ends_well_ends_a_failure
+                what_is_not_called_is_in_no_trouble
+                what_fails_for_longest_comes_first_in_pages
+                what_is_in_trouble_can_be_filtered
+                what_fails_now_and_then_flaps
+                what_waits_for_too_long_is_told_by_pool
+                pools_that_hold_calls_back_are_told
+            }
             rules {
                 a_rule_is_read_back_as_it_was
                 rules_are_listed_by_name_and_found_by_event
@@ -345,6 +357,7 @@ mod tests {
             include_str!("conformance/pools.rs"),
             include_str!("conformance/gates.rs"),
             include_str!("conformance/sla.rs"),
+            include_str!("conformance/troubles.rs"),
             include_str!("conformance/rules.rs"),
             include_str!("conformance/sessions.rs"),
             include_str!("conformance/set_back.rs"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Rev, Schedule, Sla, Stage, Time};
+use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Recent, Rev, Schedule, Sla, Stage, Time, Trouble};
 
 use crate::{Clock, Page, PageRef, Result};
 
@@ -22,7 +22,8 @@ pub trait Jobs: Clock {
     /// [`Error::NotFound`](crate::Error::NotFound).
     async fn get(&self, id: JobId) -> Result<Job>;
 
-    /// A page of the endpoints (the recurring jobs) that match: by URL, or deleted ones, the last deleted first.
+    /// A page of the endpoints (the recurring jobs) that match: by URL; or deleted ones, the last deleted first; or those
+    /// in trouble, those that are so for longest first.
     ///
     /// # Errors
     /// [`Error::BadCursor`](crate::Error::BadCursor).
@@ -73,6 +74,8 @@ pub struct JobQuery {
     pub active: Option<bool>,
     /// Those that are deleted, in place of those that are not: the last deleted first.
     pub deleted: bool,
+    /// What is wrong by how their last occurrences ended. Nothing is wrong with what is deleted.
+    pub trouble: Option<Trouble>,
 }
 
 /// A job as a list shows it: without the body and headers, which may be large, and without the credentials of its URL.
@@ -94,6 +97,9 @@ pub struct JobSummary {
     /// When the call leaves, or left, of the worker that holds it; none if nobody does.
     pub called_at: Option<Time>,
     pub last: Option<naptime_core::Last>,
+    pub recent: Recent,
+    /// What is wrong by how the last occurrences ended, and since when.
+    pub trouble: Option<(Trouble, Time)>,
     pub last_ok: Option<Time>,
     /// How it stands to its SLA.
     pub watch: Option<naptime_core::Watch>,
@@ -111,6 +117,7 @@ pub struct JobSummary {
 impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
         let (stage, attempt, endpoint) = (job.stage(), job.attempts(), job.spec.shown_endpoint());
+        let trouble = job.trouble();
         let spec = Arc::unwrap_or_clone(job.spec);
         Self {
             stage,
@@ -134,6 +141,8 @@ impl From<Job> for JobSummary {
             due: job.state.due,
             called_at: job.state.lock().map(|lock| lock.at),
             last: job.state.last,
+            recent: job.state.recent,
+            trouble,
             last_ok: job.state.last_ok,
             watch: job.state.watch,
         }

@@ -23,6 +23,7 @@ pub mod rules;
 pub mod sessions;
 pub mod sla;
 pub mod steering;
+pub mod troubles;
 
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub use rules::{Expect, Rules, StoredRule};
 pub use sessions::Sessions;
 pub use sla::{Breached, Slas};
 pub use steering::Steering;
+pub use troubles::{Overdue, Troubles};
 
 /// The time that counts: the store's.
 pub trait Clock: Send + Sync {
@@ -56,8 +58,8 @@ pub trait Clock: Send + Sync {
 }
 
 /// Everything the web needs.
-pub trait WebStore: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe + Sessions {}
-impl<T: Jobs + Queued + History + Planning + Slas + Pools + Rules + Probe + Sessions> WebStore for T {}
+pub trait WebStore: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Probe + Sessions {}
+impl<T: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Probe + Sessions> WebStore for T {}
 
 /// Everything a worker needs.
 pub trait WorkStore: Queue + History + Steering + Gates + Repairs {}

@@ -30,6 +30,7 @@ mod runs;
 mod sessions;
 mod sla;
 mod table;
+mod troubles;
 mod workers;
 
 use std::collections::BTreeMap;

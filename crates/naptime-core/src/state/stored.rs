@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, Last, Lock, Lost, Phase, State, Token};
-use crate::{Plan, Time, Watch, WorkerId};
+use crate::{Plan, Recent, Time, Watch, WorkerId};
 
 /// A state as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub(super) struct Stored {
     attempt: u32,
     lock: Option<Lock>,
     last: Option<Last>,
+    #[serde(default)]
+    recent: Recent,
     last_ok: Option<Time>,
     #[serde(default)]
     watch: Option<Watch>,
@@ -24,22 +26,23 @@ pub(super) struct Stored {
 
 impl From<Stored> for State {
     fn from(stored: Stored) -> Self {
-        let Stored { due, asked_at, claim_at, attempt, lock, last, last_ok, watch, ended_at, counters } = stored;
+        let Stored { due, asked_at, claim_at, attempt, lock, last, recent, last_ok, watch, ended_at, counters } =
+            stored;
         let phase = Phase::read(claim_at, attempt, lock);
-        Self { due, asked_at, phase, last, last_ok, watch, ended_at, counters }
+        Self { due, asked_at, phase, last, recent, last_ok, watch, ended_at, counters }
     }
 }
 
 impl From<State> for Stored {
     fn from(state: State) -> Self {
-        let State { due, asked_at, phase, last, last_ok, watch, ended_at, counters } = state;
+        let State { due, asked_at, phase, last, recent, last_ok, watch, ended_at, counters } = state;
         let claim_at = phase.claim_at();
         let (attempt, lock) = match phase {
             Phase::Off | Phase::Idle { .. } => (0, None),
             Phase::Retrying { attempts, .. } => (attempts, None),
             Phase::Held { lock, .. } => (lock.attempt, Some(lock)),
         };
-        Self { due, asked_at, claim_at, attempt, lock, last, last_ok, watch, ended_at, counters }
+        Self { due, asked_at, claim_at, attempt, lock, last, recent, last_ok, watch, ended_at, counters }
     }
 }
 

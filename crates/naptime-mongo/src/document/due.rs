@@ -3,7 +3,8 @@
 use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, Uuid, doc};
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Counters, Job, JobId, Last, Lock, Lost, Outcome, Phase, Plan, Rev, Stage, State, Time, Watch, WorkerId,
+    Counters, Job, JobId, Last, Lock, Lost, Outcome, Phase, Plan, Recent, Rev, Stage, State, Time, Trouble, Watch,
+    WorkerId,
 };
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,13 @@ struct DueDocument {
     #[serde(default)]
     counters: Counters,
     #[serde(default)]
+    recent: RecentDocument,
+    /// What follows from the rest, for an index.
+    #[serde(skip_deserializing)]
+    trouble: Option<Trouble>,
+    #[serde(skip_deserializing)]
+    trouble_since: Option<DateTime>,
+    #[serde(default)]
     last_ok: Option<DateTime>,
     #[serde(default)]
     watch: Option<WatchDocument>,
@@ -43,6 +51,15 @@ struct DueDocument {
     ended_at: Option<DateTime>,
     #[serde(default)]
     last: Option<LastDocument>,
+}
+
+/// How the last occurrences ended.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+struct RecentDocument {
+    ends: u32,
+    failures: u32,
+    failing_since: Option<DateTime>,
+    flapping_since: Option<DateTime>,
 }
 
 /// How a job stands to its SLA, and what that is.
@@ -139,6 +156,9 @@ pub(crate) fn from_due(job: &Job, gate: &str) -> Result<RawDocumentBuf> {
         size: size(job),
         created_at: date(job.created_at),
         counters: state.counters,
+        recent: RecentDocument::from(&state.recent),
+        trouble: job.trouble().map(|(trouble, _)| trouble),
+        trouble_since: job.trouble().map(|(_, since)| date(since)),
         last_ok: state.last_ok.map(date),
         watch: watch(job),
         ended_at: state.ended_at.map(date),
@@ -154,6 +174,7 @@ pub(crate) fn to_due(document: &RawDocument) -> Result<Due> {
         asked_at: d.asked_at.map(time),
         phase: Phase::read(d.claim_at.map(time), d.attempt, d.lock.map(Lock::from)),
         last: d.last.map(Last::from),
+        recent: Recent::from(d.recent),
         last_ok: d.last_ok.map(time),
         watch: d.watch.map(Watch::from),
         ended_at: d.ended_at.map(time),
@@ -197,6 +218,12 @@ pub(crate) struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Option<LastDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    recent: Option<RecentDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<Option<Trouble>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble_since: Option<Option<DateTime>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_ok: Option<Option<DateTime>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     watch: Option<Option<WatchDocument>>,
@@ -223,6 +250,8 @@ impl Changes {
             (was != is).then_some(is)
         }
         let (was, is) = (&before.state, &after.state);
+        let (kind, since) =
+            (|job: &Job| job.trouble().map(|(kind, _)| kind), |job: &Job| job.trouble().map(|(_, since)| since));
         let moved = |was: Option<Time>, is: Option<Time>| changed(was, is).map(|at| at.map(date));
         let mut changes = Self {
             lock: (was.lock() != is.lock()).then(|| is.lock().map(LockDocument::from)),
@@ -233,6 +262,9 @@ impl Changes {
             stage: changed(before.stage(), after.stage()),
             counters: changed(was.counters, is.counters),
             last: (was.last != is.last).then(|| is.last.as_ref().map(LastDocument::from)),
+            recent: (was.recent != is.recent).then(|| RecentDocument::from(&is.recent)),
+            trouble: changed(kind(before), kind(after)),
+            trouble_since: moved(since(before), since(after)),
             last_ok: moved(was.last_ok, is.last_ok),
             watch: changed(watch(before), watch(after)),
             ended_at: moved(was.ended_at, is.ended_at),
@@ -274,6 +306,24 @@ fn watch(job: &Job) -> Option<WatchDocument> {
         failed_at: watch.failed_at.map(date),
         sla_ms: job.spec.sla.as_ref().map_or(0, |sla| millis(sla.every())),
     })
+}
+
+impl From<&Recent> for RecentDocument {
+    fn from(recent: &Recent) -> Self {
+        let Recent { ends, failures, failing_since, flapping_since } = *recent;
+        Self { ends, failures, failing_since: failing_since.map(date), flapping_since: flapping_since.map(date) }
+    }
+}
+
+impl From<RecentDocument> for Recent {
+    fn from(d: RecentDocument) -> Self {
+        Self {
+            ends: d.ends,
+            failures: d.failures,
+            failing_since: d.failing_since.map(time),
+            flapping_since: d.flapping_since.map(time),
+        }
+    }
 }
 
 impl From<WatchDocument> for Watch {

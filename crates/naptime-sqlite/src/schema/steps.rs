@@ -6,7 +6,7 @@ use rusqlite::Transaction;
 use crate::rows::json;
 
 /// The steps, oldest first. Steps are added, never changed.
-pub(super) const STEPS: [Step; 9] = [
+pub(super) const STEPS: [Step; 10] = [
     Step::Sql(
         "
     CREATE TABLE jobs (
@@ -264,6 +264,13 @@ pub(super) const STEPS: [Step; 9] = [
 ",
     ),
     Step::Code(mask_search),
+    Step::Sql(
+        "
+    ALTER TABLE due ADD COLUMN trouble TEXT;                         -- of an endpoint that does not go as it should
+    ALTER TABLE due ADD COLUMN trouble_since INTEGER;
+    CREATE INDEX due_trouble ON due (trouble, trouble_since, id) WHERE trouble IS NOT NULL;
+",
+    ),
 ];
 
 /// What leads from one version to the next.

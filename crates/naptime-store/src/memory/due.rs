@@ -71,10 +71,9 @@ impl Due {
         }
     }
 
-    /// How many jobs of pools that are not gated can be claimed by then, up to `max`.
-    pub(super) fn count_open(&self, by: Time, max: usize) -> usize {
-        let by_then = |set: &BTreeSet<Entry>| set.iter().take_while(|(at, _)| *at <= by).take(max).count();
-        self.open.values().map(by_then).sum::<usize>().min(max)
+    /// The jobs of pools that are not gated that can be claimed by then.
+    pub(super) fn open_by(&self, then: Time) -> impl Iterator<Item = Entry> {
+        self.open.values().flat_map(move |set| set.iter().take_while(move |(at, _)| *at <= then).copied())
     }
 
     fn wanted<'a>(&'a self, want: &'a Want) -> impl Iterator<Item = &'a BTreeSet<Entry>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use naptime_core::{Job, JobId, Time};
+use naptime_core::{Job, JobId, Time, Trouble};
 use uuid::Uuid;
 
 use super::table::JobTable;
@@ -19,6 +19,9 @@ pub(super) fn endpoints(jobs: &JobTable, query: &JobQuery, page: &PageRef) -> Re
             && filter.fits(job)
     };
     let found = jobs.all().filter(fits);
+    if let Some(trouble) = query.trouble {
+        return in_trouble(found, trouble, page);
+    }
     if query.deleted {
         let placed = found.filter_map(|job| Some(((job.deleted_at?, job.id.uuid()), job)));
         return Ok(newest_first(placed, page)?.map(summary));
@@ -28,6 +31,20 @@ pub(super) fn endpoints(jobs: &JobTable, query: &JobQuery, page: &PageRef) -> Re
     found.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(Page::of(found, page, |((search, id), _)| format!("{id}~{search}")).map(|(_, job)| summary(job)))
+}
+
+/// A page of those of these that are in this trouble, those that are so for longest first.
+fn in_trouble<'a>(
+    jobs: impl Iterator<Item = &'a Arc<Job>>,
+    trouble: Trouble,
+    page: &PageRef,
+) -> Result<Page<JobSummary>> {
+    let after = page.after()?.map(|after| (after.at, after.id));
+    let since = |job: &Job| job.trouble().filter(|(it, _)| *it == trouble).map(|(_, since)| since);
+    let mut found: Vec<_> = jobs.filter_map(|job| Some(((since(job)?, job.id.uuid()), job))).collect();
+    found.retain(|(place, _)| after.is_none_or(|after| *place > after));
+    found.sort_by_key(|(place, _)| *place);
+    Ok(Page::of(found, page, |((at, id), _)| Position { at: *at, id: *id }.write()).map(|(_, job)| summary(job)))
 }
 
 /// A page of the one-off jobs that match.

@@ -23,6 +23,6 @@ impl Planning for MemoryStore {
 
     async fn late(&self, by: Duration) -> Result<u64> {
         let max = usize::try_from(MOST_LATE).unwrap_or(usize::MAX);
-        Ok(self.with(|state, now| state.jobs.due().count_open(now - by, max)) as u64)
+        Ok(self.with(|state, now| state.jobs.due().open_by(now - by).take(max).count()) as u64)
     }
 }

@@ -1,0 +1,192 @@
+//! What needs somebody, worked out from what a store knows: of the fleet, of pools, of endpoints, the worst first.
+//!
+//! One cause is one problem. Where no worker lives or no slot is free, no endpoint is called late for a reason of its
+//! own; where a host is down, its endpoints fail because of that; an endpoint that fails is in breach of its SLA
+//! because of that.
+
+mod find;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use serde::Serialize;
+
+pub use self::find::{Ailing, Facts, Found, find};
+use crate::{Cause, Endpoint, JobId, Pool, Time};
+
+/// What needs somebody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Whose it is.
+    pub of: Whose,
+    /// What is wrong.
+    pub kind: Kind,
+    /// Since when, as far as that is known.
+    pub since: Option<Time>,
+    /// What the target said last, or what went wrong.
+    pub message: Option<String>,
+}
+
+/// Whose problem it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// That of all: workers or the database.
+    Fleet,
+    /// That of a pool.
+    Pool(Pool),
+    /// That of an endpoint.
+    Endpoint {
+        /// Its id.
+        id: JobId,
+        /// Its URL as it is shown.
+        endpoint: Endpoint,
+        /// Its name, which may be blank.
+        name: String,
+    },
+}
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// What was asked for does not happen.
+    Bad,
+    /// It happens late, or not always.
+    Warn,
+}
+
+/// What is wrong, the worst first.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// The store takes no writes.
+    Database {
+        /// Why, in words that follow "because".
+        fault: String,
+    },
+    /// No worker lives.
+    NoWorker {
+        /// The endpoints that wait to be called.
+        active: u64,
+    },
+    /// The host cannot be reached, or says of itself that it is unavailable.
+    PoolDown {
+        /// How many of its endpoints fail because of that.
+        endpoints: u64,
+    },
+    /// The last occurrences did not end well.
+    Failing {
+        /// How many in a row.
+        failures: u32,
+        /// Whether its SLA is in breach as well.
+        breach: bool,
+    },
+    /// Its SLA is in breach, though its calls do not fail.
+    Breach {
+        /// Why.
+        cause: Cause,
+    },
+    /// Calls are late because the slots of the workers are taken.
+    SlotsFull {
+        /// How many calls.
+        calls: u64,
+        /// How many workers more would do, if that is known.
+        more_workers: Option<u32>,
+    },
+    /// Calls are late, and slots are free.
+    Late {
+        /// How many calls.
+        calls: u64,
+    },
+    /// A pool is switched off, and calls of it are due.
+    PoolOff,
+    /// The limits of a pool hold its calls back.
+    PoolLimit {
+        /// The most calls in flight.
+        in_flight: Option<u32>,
+        /// The most calls in a second.
+        per_second: Option<u32>,
+    },
+    /// Occurrences fail now and then.
+    Flapping {
+        /// How many of the last did.
+        failed: u32,
+        /// How many were the last.
+        of: u32,
+    },
+    /// One-off jobs failed for good.
+    JobsFailed {
+        /// How many.
+        jobs: u64,
+    },
+    /// A worker says that it cannot work as it should.
+    WorkerTrouble {
+        /// Its name.
+        worker: String,
+        /// What it says.
+        trouble: String,
+    },
+    /// Workers are of different versions of Naptime.
+    Versions {
+        /// Those there are.
+        versions: Vec<String>,
+    },
+    /// Workers go by different time-zone data.
+    Zones {
+        /// The releases there are.
+        releases: Vec<String>,
+    },
+}
+
+impl Kind {
+    /// The kind as it is sent: `pool_down`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Database { .. } => "database",
+            Self::NoWorker { .. } => "no_worker",
+            Self::PoolDown { .. } => "pool_down",
+            Self::Failing { .. } => "failing",
+            Self::Breach { .. } => "in_breach",
+            Self::SlotsFull { .. } => "slots_full",
+            Self::Late { .. } => "late",
+            Self::PoolOff => "pool_off",
+            Self::PoolLimit { .. } => "pool_limit",
+            Self::Flapping { .. } => "flapping",
+            Self::JobsFailed { .. } => "jobs_failed",
+            Self::WorkerTrouble { .. } => "worker_trouble",
+            Self::Versions { .. } => "versions",
+            Self::Zones { .. } => "zones",
+        }
+    }
+
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Database { .. }
+            | Self::NoWorker { .. }
+            | Self::PoolDown { .. }
+            | Self::Failing { .. }
+            | Self::Breach { .. } => Severity::Bad,
+            _ => Severity::Warn,
+        }
+    }
+
+    /// The place of the kind among all, the worst first.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Database { .. } => 0,
+            Self::NoWorker { .. } => 1,
+            Self::PoolDown { .. } => 2,
+            Self::Failing { .. } => 3,
+            Self::Breach { .. } => 4,
+            Self::SlotsFull { .. } => 5,
+            Self::Late { .. } => 6,
+            Self::WorkerTrouble { .. } => 7,
+            Self::PoolOff => 8,
+            Self::PoolLimit { .. } => 9,
+            Self::Flapping { .. } => 10,
+            Self::JobsFailed { .. } => 11,
+            Self::Versions { .. } => 12,
+            Self::Zones { .. } => 13,
+        }
+    }
+}

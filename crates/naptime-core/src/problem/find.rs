@@ -1,0 +1,216 @@
+//! Which problems there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Kind, Problem, Whose};
+use crate::plan::{Because, Late};
+use crate::worker::Worker;
+use crate::{Breach, Endpoint, JobId, Last, Outcome, Pool, PoolSettings, Recent, Time, Trouble};
+
+/// So many endpoints of a pool that fail because of their host are one problem of the pool.
+const DOWN_FROM: usize = 3;
+
+/// How long the limits of a pool may hold back the first of its calls before that is a problem.
+const HELD_BACK: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What a store knows.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The present.
+    pub now: Time,
+    /// Why the store takes no writes, if it takes none.
+    pub fault: Option<&'a str>,
+    /// The endpoints that are switched on.
+    pub active: u64,
+    /// The workers that were heard of.
+    pub workers: &'a [Worker],
+    /// The calls that are late, those of pools with limits and of pools that are off apart.
+    pub late: Late,
+    /// Since when the first of them is.
+    pub late_since: Option<Time>,
+    /// The pools with limits, and those that are off, of which calls are due, and since when.
+    pub waiting: &'a [(PoolSettings, Time)],
+    /// The endpoints with something of their own, as many as were looked at.
+    pub ailing: &'a [Ailing],
+    /// How many endpoints fail, those included that were not looked at.
+    pub failing: u64,
+    /// How many flap.
+    pub flapping: u64,
+    /// How many are in breach of their SLA.
+    pub in_breach: u64,
+    /// The one-off jobs that failed for good.
+    pub failed_jobs: u64,
+}
+
+/// An endpoint with something of its own.
+#[derive(Clone, Debug)]
+pub struct Ailing {
+    /// Its id.
+    pub id: JobId,
+    /// Its URL as it is shown.
+    pub endpoint: Endpoint,
+    /// Its name, which may be blank.
+    pub name: String,
+    /// What is wrong by how its last occurrences ended, and since when.
+    pub trouble: Option<(Trouble, Time)>,
+    /// The breach of its SLA that lasts.
+    pub breach: Option<Breach>,
+    /// How its last occurrences ended.
+    pub recent: Recent,
+    /// Its last run.
+    pub last: Option<Last>,
+}
+
+/// The problems there are.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The problems, the worst first: those of which all is known.
+    pub problems: Vec<Problem>,
+    /// How many there are in all.
+    pub total: u64,
+    /// Of them, endpoints that fail.
+    pub failing: u64,
+    /// Of them, endpoints in breach of their SLA that do not fail.
+    pub in_breach: u64,
+    /// Of them, endpoints that flap.
+    pub flapping: u64,
+}
+
+/// Finds the problems.
+pub fn find(facts: &Facts<'_>) -> Found {
+    let mut problems: Vec<Problem> = fleet(facts).into_iter().chain(pools(facts)).collect();
+    let down = down(facts.ailing);
+    problems.extend(down.iter().map(|(pool, members)| pool_down(pool, members)));
+    let is_down = |ailing: &Ailing| down.contains_key(ailing.endpoint.pool()) && ailing.fails_by_host();
+    problems.extend(facts.ailing.iter().filter(|ailing| !is_down(ailing)).filter_map(own));
+    problems.sort_by_cached_key(|problem| (problem.kind.severity(), problem.kind.rank(), problem.since));
+
+    // Those that were not looked at are none of a pool that is down, as far as is known.
+    let of_hosts = down.values().map(|members| members.len() as u64).sum::<u64>();
+    let failing_in_breach = facts.ailing.iter().filter(|it| it.fails() && it.breach.is_some()).count() as u64;
+    let failing = facts.failing.saturating_sub(of_hosts);
+    let in_breach = facts.in_breach.saturating_sub(failing_in_breach);
+    let of_endpoints = |problem: &&Problem| matches!(problem.of, Whose::Endpoint { .. });
+    let others = (problems.len() - problems.iter().filter(of_endpoints).count()) as u64;
+    let flapping = facts.flapping;
+    Found { total: others + failing + in_breach + flapping, problems, failing, in_breach, flapping }
+}
+
+/// The problems of all.
+fn fleet(facts: &Facts<'_>) -> Vec<Problem> {
+    let mut kinds: Vec<(Kind, Option<Time>)> = Vec::new();
+    let alive: Vec<&Worker> = facts.workers.iter().filter(|worker| worker.alive).collect();
+    if let Some(fault) = facts.fault {
+        // Nobody can say that he lives.
+        return vec![Problem::of_all(Kind::Database { fault: fault.to_owned() }, None)];
+    }
+    if alive.is_empty() && (facts.active > 0 || facts.late.calls > 0) {
+        let seen = facts.workers.iter().map(|worker| worker.seen_at).max();
+        kinds.push((Kind::NoWorker { active: facts.active }, seen));
+    }
+    let (calls, since) = (facts.late.calls, facts.late_since);
+    match facts.late.because {
+        Some(Because::SlotsFull) => {
+            kinds.push((Kind::SlotsFull { calls, more_workers: facts.late.more_workers }, since));
+        }
+        Some(Because::SlotsFree) => kinds.push((Kind::Late { calls }, since)),
+        Some(Because::NoWorker) | None => {}
+    }
+    if facts.failed_jobs > 0 {
+        kinds.push((Kind::JobsFailed { jobs: facts.failed_jobs }, None));
+    }
+    for worker in &alive {
+        if let Some(trouble) = &worker.beat.trouble {
+            kinds.push((Kind::WorkerTrouble { worker: worker.beat.id.name(), trouble: trouble.clone() }, None));
+        }
+    }
+    let staying = || alive.iter().filter(|worker| !worker.beat.stopping);
+    let versions: BTreeSet<&str> = staying().map(|worker| worker.beat.version.as_str()).collect();
+    let releases: BTreeSet<&str> = staying().filter_map(|worker| worker.beat.tzdb.as_deref()).collect();
+    let owned = |all: BTreeSet<&str>| all.into_iter().map(str::to_owned).collect();
+    if versions.len() > 1 {
+        kinds.push((Kind::Versions { versions: owned(versions) }, None));
+    }
+    if releases.len() > 1 {
+        kinds.push((Kind::Zones { releases: owned(releases) }, None));
+    }
+    kinds.into_iter().map(|(kind, since)| Problem::of_all(kind, since)).collect()
+}
+
+/// The problems of pools whose settings hold their calls back.
+fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
+    facts.waiting.iter().filter_map(|(settings, since)| {
+        let kind = if !settings.active {
+            Kind::PoolOff
+        } else if facts.now.since(*since) > HELD_BACK {
+            Kind::PoolLimit { in_flight: settings.max_in_flight, per_second: settings.max_per_second }
+        } else {
+            return None;
+        };
+        Some(Problem { of: Whose::Pool(settings.pool.clone()), kind, since: Some(*since), message: None })
+    })
+}
+
+/// The pools that are down, each with the endpoints that fail because of that.
+fn down(ailing: &[Ailing]) -> BTreeMap<&Pool, Vec<&Ailing>> {
+    let mut pools: BTreeMap<&Pool, Vec<&Ailing>> = BTreeMap::new();
+    for ailing in ailing.iter().filter(|ailing| ailing.fails_by_host()) {
+        pools.entry(ailing.endpoint.pool()).or_default().push(ailing);
+    }
+    pools.retain(|_, members| members.len() >= DOWN_FROM);
+    pools
+}
+
+fn pool_down(pool: &Pool, members: &[&Ailing]) -> Problem {
+    let latest = members.iter().filter_map(|ailing| ailing.last.as_ref()).max_by_key(|last| last.finished);
+    Problem {
+        of: Whose::Pool(pool.clone()),
+        kind: Kind::PoolDown { endpoints: members.len() as u64 },
+        since: members.iter().filter_map(|ailing| ailing.trouble).map(|(_, since)| since).min(),
+        message: latest.map(Last::in_words),
+    }
+}
+
+/// What is wrong with one endpoint, the worst of it.
+fn own(ailing: &Ailing) -> Option<Problem> {
+    let (kind, since) = match (ailing.trouble, &ailing.breach) {
+        (Some((Trouble::Failing, since)), breach) => {
+            (Kind::Failing { failures: ailing.recent.failures, breach: breach.is_some() }, since)
+        }
+        (_, Some(breach)) => (Kind::Breach { cause: breach.cause }, breach.from),
+        (Some((Trouble::Flapping, since)), None) => {
+            (Kind::Flapping { failed: ailing.recent.failed(), of: ailing.recent.len() }, since)
+        }
+        (None, None) => return None,
+    };
+    let Ailing { id, endpoint, name, .. } = ailing.clone();
+    let of = Whose::Endpoint { id, endpoint, name };
+    // A last run that ended well says nothing of what is wrong.
+    let message = ailing.last.as_ref().filter(|last| last.outcome != Outcome::Ok).map(Last::in_words);
+    Some(Problem { of, kind, since: Some(since), message })
+}
+
+impl Ailing {
+    fn fails(&self) -> bool {
+        matches!(self.trouble, Some((Trouble::Failing, _)))
+    }
+
+    /// Whether it fails, and by its last run because its host cannot be reached or says that it is unavailable.
+    fn fails_by_host(&self) -> bool {
+        let by_host = |last: &Last| match last.outcome {
+            Outcome::Timeout
+            | Outcome::ConnectionRefused
+            | Outcome::ConnectionReset
+            | Outcome::ConnectionFailed
+            | Outcome::DnsNotFound => true,
+            _ => last.status == Some(503),
+        };
+        self.fails() && self.last.as_ref().is_some_and(by_host)
+    }
+}
+
+impl Problem {
+    fn of_all(kind: Kind, since: Option<Time>) -> Self {
+        Self { of: Whose::Fleet, kind, since, message: None }
+    }
+}

@@ -1,0 +1,177 @@
+//! How the last occurrences of an endpoint ended, and so whether it needs somebody.
+//!
+//! An occurrence ends well if its last attempt does. A call out of turn ("call now") counts only if it ends well: it says
+//! that what was wrong is mended. What was never called does not count here.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Invalid, Job, Time};
+
+/// How many occurrences are remembered.
+pub const REMEMBERED: u32 = 20;
+
+/// An endpoint fails once so many occurrences in a row did not end well.
+pub const FAILING_AFTER: u32 = 2;
+
+/// One that does not fail flaps if more of the last occurrences than a third of [`REMEMBERED`] did not end well, and it
+/// went from well to not well or back at least so often. One that has failed for long and is mended does not flap.
+const FLAPPING_CHANGES: u32 = 4;
+
+/// How the last occurrences ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recent {
+    /// The last [`REMEMBERED`] occurrences, a bit for each, the newest lowest: set if it did not end well. A bit that is
+    /// set lies above the oldest.
+    pub ends: u32,
+    /// How many in a row did not end well, up to the newest.
+    pub failures: u32,
+    /// When the first of those ended.
+    pub failing_since: Option<Time>,
+    /// Since when it flaps, if it does.
+    pub flapping_since: Option<Time>,
+}
+
+/// What is wrong with an endpoint by how its last occurrences ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// The last [`FAILING_AFTER`] occurrences or more did not end well.
+    Failing,
+    /// Many of the last [`REMEMBERED`] did not, now and then.
+    Flapping,
+}
+
+impl Trouble {
+    /// All of them, the worst first.
+    pub const ALL: [Trouble; 2] = [Self::Failing, Self::Flapping];
+
+    /// The trouble as it is stored and sent: `failing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Flapping => "flapping",
+        }
+    }
+}
+
+impl FromStr for Trouble {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::ALL.into_iter().find(|trouble| trouble.as_str() == text).ok_or_else(|| {
+            let all = Self::ALL.map(Self::as_str).join(", ");
+            Invalid::new("state", "unknown_state", format!("the state is one of {all}"))
+        })
+    }
+}
+
+impl Recent {
+    /// Notes how one more occurrence ended.
+    pub(crate) fn ended(&mut self, well: bool, at: Time) {
+        let oldest = 1 << REMEMBERED;
+        let ends = self.ends.max(1) << 1 | u32::from(!well);
+        self.ends = if ends < oldest << 1 { ends } else { ends & (oldest - 1) | oldest };
+        if well {
+            (self.failures, self.failing_since) = (0, None);
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            self.failing_since.get_or_insert(at);
+        }
+        self.flapping_since = if self.flaps() { self.flapping_since.or(Some(at)) } else { None };
+    }
+
+    /// How many occurrences are remembered.
+    pub fn len(&self) -> u32 {
+        self.ends.max(1).ilog2()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether each of those remembered ended well, the oldest first.
+    pub fn each(&self) -> impl Iterator<Item = bool> {
+        let ends = self.ends;
+        (0..self.len()).rev().map(move |back| ends >> back & 1 == 0)
+    }
+
+    /// How many of those remembered did not end well.
+    pub fn failed(&self) -> u32 {
+        (self.ends & !(1 << self.len())).count_ones()
+    }
+
+    /// What is wrong, and since when.
+    pub fn trouble(&self) -> Option<(Trouble, Time)> {
+        let failing = self.failing_since.filter(|_| self.failures >= FAILING_AFTER);
+        let flapping = || Some((Trouble::Flapping, self.flapping_since?));
+        failing.map(|since| (Trouble::Failing, since)).or_else(flapping)
+    }
+
+    fn flaps(&self) -> bool {
+        let mask = (1_u32 << self.len().saturating_sub(1)) - 1;
+        let changes = ((self.ends ^ self.ends >> 1) & mask).count_ones();
+        self.failed() * 3 > REMEMBERED && changes >= FLAPPING_CHANGES
+    }
+}
+
+impl Job {
+    /// What is wrong with an endpoint that is called, and since when. A one-off job has its [stage](Job::stage) instead.
+    pub fn trouble(&self) -> Option<(Trouble, Time)> {
+        let is_called = self.active && self.deleted_at.is_none() && self.state.due.is_some();
+        self.state.recent.trouble().filter(|_| is_called && !self.spec.schedule.is_once())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is remembered of occurrences that ended so, one a second: `.` well, `x` not.
+    fn after(ends: &str) -> Recent {
+        let mut recent = Recent::default();
+        for (second, end) in ends.chars().enumerate() {
+            recent.ended(end == '.', Time::from_millis(1000 * second as i64));
+        }
+        recent
+    }
+
+    #[test]
+    fn what_is_wrong_follows_from_how_the_last_ones_ended() {
+        let check = |ends: &str, expect: Option<(Trouble, i64)>| {
+            let found = after(ends).trouble().map(|(trouble, since)| (trouble, since.millis() / 1000));
+            assert_eq!(found, expect, "{ends}");
+        };
+        check("", None);
+        check("x", None);
+        check("..x", None);
+        check("..xx", Some((Trouble::Failing, 2)));
+        check("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", Some((Trouble::Failing, 0)));
+        check("xx.", None);
+        check("xx.x", None);
+        check("x.x.x.x.x.x.", None);
+        check("x.x.x.x.x.x.x", Some((Trouble::Flapping, 12)));
+        check("x.x.x.x.x.x.x....", Some((Trouble::Flapping, 12)));
+        check("x.x.x.x.x.x.x........", None);
+        check("x.x.x.x.x.x.xx", Some((Trouble::Failing, 12)));
+        // It failed for long, and is mended.
+        check("..xxxxxxxxxx", Some((Trouble::Failing, 2)));
+        check("..xxxxxxxxxx..", None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_twenty_are_remembered(ends in "[.x]{0,60}") {
+            let recent = after(&ends);
+            let shown: String = recent.each().map(|well| if well { '.' } else { 'x' }).collect();
+            let last = &ends[ends.len().saturating_sub(REMEMBERED as usize)..];
+            prop_assert_eq!(&shown, last);
+            prop_assert_eq!(recent.failed() as usize, last.matches('x').count());
+            prop_assert_eq!(recent.failures as usize, ends.len() - ends.trim_end_matches('x').len());
+        }
+    }
+}
