@@ -12,6 +12,7 @@ mod scenarios {
     mod api;
     mod bad_input;
     mod browser;
+    mod bulk;
     mod charts;
     mod clock;
     mod commands;
@@ -42,6 +43,7 @@ mod scenarios {
     mod plan;
     mod pools;
     mod pools_web;
+    mod problems;
     mod procfile;
     mod prove;
     mod rules;

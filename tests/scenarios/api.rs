@@ -34,7 +34,7 @@ async fn an_endpoint_is_added_switched_off_with_defaults(start: Start) {
         "method": "GET", "headers": [], "body": null, "secret": false, "timeout": "30s", "success": "200-299", "lease": "15s",
         "retry": {"attempts": 3, "backoff": "2s", "on": "429, 503, timeout, connection"}, "steer": null, "late": null, "catch_up": "latest", "sla": null, "name": "", "tags": [], "rev": 1,
         "active": false, "due": null, "asked_at": null, "attempt": 0, "held": false, "held_by": null,
-        "last": null, "last_ok": null, "counters": {"settled": 0, "missed": 0, "late": 0, "runs": 0, "ok": 0}, "deleted_at": null,
+        "last": null, "last_ok": null, "recent": [], "trouble": null, "counters": {"settled": 0, "missed": 0, "late": 0, "runs": 0, "ok": 0}, "deleted_at": null,
     });
     assert_eq!(added, expected);
     check_times(&added);

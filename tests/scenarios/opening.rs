@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use mongodb::bson::{Document, doc};
 use naptime_mongo::{MongoStore, OpenError, Options};
-use naptime_tests::eventually;
 use naptime_tests::http;
 use naptime_tests::mongo::{self, Database, ReplicaSet};
 use naptime_tests::naptime::{Naptime, Start};
+use naptime_tests::{Browser, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -272,9 +272,16 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
     let text = get("/").await.text().await.unwrap();
     assert!(text.contains("waiting for its database"), "{text}");
 
+    let browser = Browser::start().await;
+    browser.goto(web.url("/")).await.unwrap();
+
     mongo.restart(0).await;
     eventually(2 * SOON, "the web is ready", async || (status("/readyz").await == 200).then_some(())).await;
     worker.wait_line(2 * SOON, "it starts", |line| line.contains(STARTS)).await;
+    eventually(SOON, "the page comes by itself", async || {
+        (browser.title().await.unwrap() == "Overview · Naptime").then_some(())
+    })
+    .await;
     for process in [&worker, &web] {
         let lines = process.lines();
         let said = lines.iter().filter(|line| line.text.contains(WAITS)).count();

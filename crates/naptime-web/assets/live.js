@@ -3,6 +3,8 @@
 "use strict";
 
 const EVERY = 5000;
+// What is in the background shows its title and its icon only.
+const EVERY_HIDDEN = 15000;
 
 // Swapping under somebody's hands would lose what they type, point at or have selected.
 function busy(part) {
@@ -11,12 +13,25 @@ function busy(part) {
   return part.contains(document.activeElement) || selected || part.querySelector("details[open]") !== null;
 }
 
+// One that hangs is as good as none.
+const PATIENCE = 4000;
+
+function page() {
+  const signal = AbortSignal.timeout(PATIENCE);
+  return fetch(location.pathname + location.search, { credentials: "same-origin", signal });
+}
+
+// What is shown is only what was last known.
+function away(is) {
+  document.body.classList.toggle("stale", is);
+  document.getElementById("away").hidden = !is;
+}
+
 async function refresh() {
-  const parts = [...document.querySelectorAll("[data-live]")];
-  if (parts.length === 0 || document.hidden) return;
+  if (!document.querySelector("[data-live]")) return;
   let text;
   try {
-    const response = await fetch(location.pathname + location.search, { credentials: "same-origin" });
+    const response = await page();
     if (response.redirected) {
       // The login is over, or the page has moved.
       location.reload();
@@ -24,22 +39,53 @@ async function refresh() {
     }
     if (!response.ok) throw new Error(String(response.status));
     text = await response.text();
-    document.body.classList.remove("stale");
+    away(false);
   } catch {
-    document.body.classList.add("stale");
+    away(true);
     return;
   }
+  show(text, busy);
+}
+
+// Puts a page in the place of this one, part by part, but for those that are to be left.
+function show(text, left) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
-  for (const part of parts) {
+  document.title = fresh.title;
+  const [icon, now] = [document, fresh].map((it) => it.querySelector("link[rel=icon]"));
+  if (now && icon.getAttribute("href") !== now.getAttribute("href")) icon.replaceWith(document.adoptNode(now));
+  for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (next && !busy(part) && next.innerHTML !== part.innerHTML) part.replaceWith(document.adoptNode(next));
+    if (!next || left(part) || next.innerHTML === part.innerHTML) continue;
+    // What is picked stays picked.
+    for (const { value } of part.querySelectorAll("input:checked")) {
+      for (const input of next.querySelectorAll(`input[value="${value}"]`)) input.checked = true;
+    }
+    part.replaceWith(document.adoptNode(next));
   }
 }
+
+// A switch leads back to the page that it is on, so that nothing needs to be loaded again or to scroll.
+async function flip(form) {
+  const body = new URLSearchParams(new FormData(form));
+  const response = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
+  if (!response.ok || new URL(response.url).pathname !== location.pathname) throw new Error(response.url);
+  show(await response.text(), (part) => !part.contains(form));
+  // The keys go on where they were.
+  document.querySelector(`form[action="${form.getAttribute("action")}"] .switch`)?.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.querySelector("button.switch") || !form.closest("[data-live]")) return;
+  event.preventDefault();
+  // Whatever went wrong, the page that comes says it.
+  flip(form).catch(() => form.submit());
+});
 
 // One after the other, so that a slow answer does not pile up requests.
 async function run() {
   for (;;) {
-    await new Promise((done) => setTimeout(done, EVERY));
+    await new Promise((done) => setTimeout(done, document.hidden ? EVERY_HIDDEN : EVERY));
     await refresh();
   }
 }
@@ -48,6 +94,20 @@ if (document.querySelector("[data-live]")) {
   run();
   document.addEventListener("visibilitychange", refresh);
 }
+
+// A page that there is not for now is asked for until there is.
+async function retry() {
+  for (;;) {
+    await new Promise((done) => setTimeout(done, EVERY));
+    try {
+      if ((await page()).ok) return location.replace(location.href);
+    } catch {
+      // Not yet.
+    }
+  }
+}
+
+if (document.querySelector("[data-retry]")) retry();
 
 const TELL = new Intl.DateTimeFormat("en-US", {
   weekday: "short", year: "numeric", month: "2-digit", day: "2-digit",

@@ -18,6 +18,7 @@ use crate::login::Login;
 use crate::plan::Planner;
 use crate::recent::Recent;
 use crate::throttle::Throttle;
+use crate::watcher::Watcher;
 use crate::{Settings, client};
 
 /// The most other endpoints of a URL that are named.
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) recent: Recent,
     /// The work that is due.
     pub(crate) planner: Planner,
+    /// What needs somebody.
+    pub(crate) watcher: Watcher,
     /// Whether the store takes writes.
     pub(crate) health: Health,
 }
@@ -77,6 +80,7 @@ impl App {
             is_warned: AtomicBool::new(false),
             recent: Recent::default(),
             planner: Planner::default(),
+            watcher: Watcher::default(),
             health: Health::default(),
         })
     }

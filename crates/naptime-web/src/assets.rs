@@ -30,6 +30,8 @@ macro_rules! asset {
 pub(crate) static STYLE: Asset = asset!("style.css", "text/css; charset=utf-8");
 pub(crate) static LIVE: Asset = asset!("live.js", "text/javascript; charset=utf-8");
 pub(crate) static ICON: Asset = asset!("favicon.svg", "image/svg+xml");
+/// The icon while something does not happen that should.
+pub(crate) static ICON_BAD: Asset = asset!("favicon-bad.svg", "image/svg+xml");
 
 impl Asset {
     /// Where it is.
@@ -43,7 +45,7 @@ fn hash(content: &str) -> String {
 }
 
 pub(crate) async fn get(Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let Some(asset) = [&STYLE, &LIVE, &ICON].into_iter().find(|asset| asset.name == name) else {
+    let Some(asset) = [&STYLE, &LIVE, &ICON, &ICON_BAD].into_iter().find(|asset| asset.name == name) else {
         return (StatusCode::NOT_FOUND, "there is no such file").into_response();
     };
     // Under another hash it is another version's file, which must not be kept under that address.

@@ -11,7 +11,8 @@ const CLOSE: (HeaderName, &str) = (header::CONNECTION, "close");
 /// The router for as long as there is no store. It answers 200 at `/healthz`, and 503 whatever else is asked for.
 pub fn holding_router() -> Router {
     let not_ready = async || {
-        let headers = [(header::RETRY_AFTER, "5"), (header::CACHE_CONTROL, "no-store"), CLOSE];
+        // `Refresh` is what browsers go by.
+        let headers = [(header::RETRY_AFTER, "5"), (header::REFRESH, "5"), (header::CACHE_CONTROL, "no-store"), CLOSE];
         (StatusCode::SERVICE_UNAVAILABLE, headers, "Naptime is waiting for its database. Please try again.\n")
     };
     Router::new().route("/healthz", get(async || ([CLOSE], "ok"))).fallback(not_ready)

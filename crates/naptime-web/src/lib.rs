@@ -15,6 +15,7 @@ mod assets;
 mod auth;
 mod body;
 mod budget;
+mod bulk;
 mod charts;
 mod client;
 mod format;
@@ -40,6 +41,7 @@ mod session;
 mod settings;
 mod throttle;
 mod timing;
+mod watcher;
 
 use std::sync::Arc;
 

@@ -1,17 +1,19 @@
 //! Endpoints: list, add, look at, change, delete, call, and their runs.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use naptime_core::{Edit, Invalid, Job, JobId, Rev};
 use naptime_store::{Added, Error, JobQuery, PageRef};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::view;
 use crate::App;
 use crate::app::{CallNow, Shared};
 use crate::body::JsonBody;
+use crate::bulk::{self, Bulk};
 use crate::problem::Problem;
 use crate::query::{ApiId, IfMatch, Query};
 
@@ -19,11 +21,9 @@ use crate::query::{ApiId, IfMatch, Query};
 const TRIES: usize = 5;
 
 pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Response, Problem> {
-    query.check(&["q", "pool", "tag", "active", "deleted", "limit", "cursor"])?;
-    let text = |name| query.filter(name).map(|text| text.map(str::to_owned));
-    let (active, deleted) = (flag(&query, "active")?, flag(&query, "deleted")?.unwrap_or(false));
-    let (q, pool, tag) = (text("q")?, text("pool")?, text("tag")?);
-    let jobs = JobQuery { q, pool, tag, active, deleted, ..JobQuery::default() };
+    query.check(&["q", "pool", "tag", "active", "state", "deleted", "limit", "cursor"])?;
+    let deleted = flag(&query, "deleted")?.unwrap_or(false);
+    let jobs = JobQuery { deleted, ..filters(&query)? };
     let page = PageRef { limit: query.limit(50, 500)?, cursor: query.get("cursor").map(str::to_owned) };
     let (found, now) = (app.store.list(&jobs, &page).await?, app.now());
     if deleted {
@@ -31,6 +31,34 @@ pub(super) async fn list(State(app): State<Shared>, query: Query) -> Result<Resp
         return Ok(Json(view::Items::of(found, |job| view::deleted(job, now, retention))).into_response());
     }
     Ok(Json(view::Items::of(found, |job| view::summary(job, now))).into_response())
+}
+
+/// What endpoints that are not deleted are filtered by.
+fn filters(query: &Query) -> Result<JobQuery, Invalid> {
+    let text = |name| query.filter(name).map(|text| text.map(str::to_owned));
+    let trouble = query.filter("state")?.map(str::parse).transpose()?;
+    let (q, pool, tag, active) = (text("q")?, text("pool")?, text("tag")?, flag(query, "active")?);
+    Ok(JobQuery { q, pool, tag, active, trouble, ..JobQuery::default() })
+}
+
+/// Does something to all that match. Nothing said must not mean all of them.
+pub(super) async fn bulk(
+    State(app): State<Shared>,
+    Path(action): Path<String>,
+    query: Query,
+) -> Result<Response, Problem> {
+    query.check(&["q", "pool", "tag", "active", "state", "all", "dry_run"])?;
+    let bulk: Bulk = action.parse()?;
+    let jobs = filters(&query)?;
+    if jobs == JobQuery::default() && flag(&query, "all")? != Some(true) {
+        let detail = "say which: by `q`, `pool`, `tag`, `active` or `state`; `all=true` means all of them";
+        return Err(Problem::bad_request("all", "says_nothing", detail));
+    }
+    let (count, more) = match flag(&query, "dry_run")? {
+        Some(true) => (bulk::count(&app, &jobs).await?, false),
+        _ => bulk.on_all(&app, &jobs).await?,
+    };
+    Ok(Json(json!({"count": count, "more": more})).into_response())
 }
 
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {

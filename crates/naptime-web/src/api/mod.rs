@@ -8,6 +8,7 @@ pub(crate) mod jobs;
 mod load;
 mod plan;
 mod pools;
+mod problems;
 pub(crate) mod rule_input;
 pub(crate) mod rules;
 mod sla;
@@ -28,7 +29,10 @@ use crate::problem::Problem;
 pub(crate) fn router(app: &Shared) -> Router {
     let api = Router::new()
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
-        .route("/endpoints/{id}", get(endpoints::get).patch(endpoints::patch).delete(endpoints::delete))
+        .route(
+            "/endpoints/{id}",
+            get(endpoints::get).post(endpoints::bulk).patch(endpoints::patch).delete(endpoints::delete),
+        )
         .route("/endpoints/{id}/restore", post(endpoints::restore))
         .route("/endpoints/{id}/call", post(endpoints::call))
         .route("/endpoints/{id}/runs", get(endpoints::runs))
@@ -49,6 +53,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/load", get(load::load))
         .route("/workers", get(load::workers))
         .route("/plan", get(plan::plan))
+        .route("/problems", get(problems::list))
         .fallback(nothing)
         .method_not_allowed_fallback(async || {
             let detail = "this method is not offered here; see Allow";

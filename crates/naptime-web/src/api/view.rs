@@ -6,7 +6,7 @@ use std::time::Duration;
 use naptime_core::worker::Worker;
 use naptime_core::{
     By, Counters, Days, Hours, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
-    Timing, Windows, WorkerId, duration,
+    Timing, Trouble, Windows, WorkerId, duration,
 };
 use naptime_store::{JobSummary, Page, Unreadable};
 use serde::Serialize;
@@ -67,6 +67,9 @@ pub(super) struct Common {
     held: bool,
     last: Option<EndedView>,
     last_ok: Option<Time>,
+    /// Whether each of the last occurrences ended well, the oldest first.
+    recent: Vec<bool>,
+    trouble: Option<TroubleView>,
     sla: Option<SlaFieldView>,
     name: String,
     tags: Vec<String>,
@@ -74,6 +77,15 @@ pub(super) struct Common {
     created_at: Time,
     updated_at: Time,
     deleted_at: Option<Time>,
+}
+
+/// What is wrong with an endpoint by how its last occurrences ended.
+#[derive(Serialize)]
+struct TroubleView {
+    kind: Trouble,
+    since: Time,
+    /// How many in a row did not end well.
+    failures: u32,
 }
 
 /// An endpoint with all there is to it.
@@ -242,6 +254,12 @@ pub(super) fn summary(job: &JobSummary, now: Time) -> Common {
         held: job.called_at.is_some_and(|at| at <= now),
         last: job.last.as_ref().map(last),
         last_ok: job.last_ok,
+        recent: job.recent.each().collect(),
+        trouble: job.trouble.map(|(trouble, since)| TroubleView {
+            kind: trouble,
+            since,
+            failures: job.recent.failures,
+        }),
         sla: job.sla.as_ref().map(SlaFieldView::of),
         name: job.name.clone(),
         tags: job.tags.clone(),

@@ -184,6 +184,10 @@ fn state(job: &Job, now: Time) -> Markup {
                     @if let Some(at) = state.claim_at() { ", the next " (format::time(now, at)) }
                 }
             }
+            @if !state.recent.is_empty() {
+                dt { "Last " (state.recent.len()) }
+                dd { (status::strip(&state.recent, job.trouble())) }
+            }
             dt { "Last run" }
             dd {
                 @if let Some(last) = &state.last {

@@ -132,7 +132,7 @@ impl From<naptime_store::Error> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let body = html! {
-            section.notice-page {
+            section.notice-page data-retry[self.status == StatusCode::SERVICE_UNAVAILABLE] {
                 p.code { (self.status.as_u16()) }
                 h1 { (self.title) }
                 p { (self.text) }

@@ -1,16 +1,14 @@
-//! The sentence that says at a glance whether calls happen on time.
+//! The sentence that says at a glance whether anything needs somebody, by what is so now.
 
 use naptime_core::load::Figures;
+use naptime_core::problem::Found;
 use naptime_store::JobCount;
 
+use super::problems;
 use crate::format;
 
-/// A lag above this is not on time any more, in milliseconds.
+/// A lag above this is not on time, in milliseconds.
 const LATE: u64 = 1_000;
-/// A share of failed calls above this is worth the headline.
-const MANY_ERRORS: f64 = 0.05;
-/// Workers that are fuller than this have no room for a burst.
-const FULL: f64 = 0.9;
 
 /// The sentence, with what it means and what may be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,20 +26,18 @@ pub(super) struct Facts<'a> {
     pub(super) endpoints: JobCount,
     /// The workers alive.
     pub(super) workers: usize,
-    /// Their claims held, as a share of their capacity; none without workers.
-    pub(super) used: Option<f64>,
+    /// What needs somebody.
+    pub(super) found: &'a Found,
     /// The last hour.
     pub(super) hour: &'a Figures,
-    /// Why the store takes no writes, if so.
-    pub(super) fault: Option<&'a str>,
 }
 
 pub(super) fn headline(facts: &Facts<'_>) -> Headline {
+    let Facts { endpoints, workers, found, hour } = facts;
     let say = |tone, sentence: String, more: String| Headline { tone, sentence, more, add: false };
-    let Facts { endpoints, workers, used, hour, fault } = facts;
-    if let Some(fault) = fault {
-        let more = "Nothing is called or saved meanwhile. When that has ended, calls go on by themselves.";
-        return say("bad", format!("No calls: {fault}"), more.to_owned());
+    let lateness = lateness(hour);
+    if let (Some(sentence), Some(severity)) = (found.headline(), found.severity()) {
+        return say(problems::tone(severity), sentence, lateness.map_or(String::new(), |(_, words)| words));
     }
     if endpoints.total == 0 {
         let more = match workers {
@@ -50,18 +46,11 @@ pub(super) fn headline(facts: &Facts<'_>) -> Headline {
         };
         return Headline { add: true, ..say("calm", "No endpoints yet".to_owned(), more) };
     }
-    if *workers == 0 {
-        let more = match endpoints.active {
-            0 => "Nothing is switched on either.".to_owned(),
-            active => format!("{} wait to be called.", format::counted(active, "active endpoint")),
-        };
-        return say("bad", "No worker is running".to_owned(), more);
-    }
     if endpoints.active == 0 && hour.calls == 0 {
         let more = format!("{} wait to be switched on.", format::counted(endpoints.total, "endpoint"));
         return say("calm", "Nothing is switched on".to_owned(), more);
     }
-    let (Some(half), Some(most)) = (hour.lag.percentile(0.5), hour.lag.percentile(0.99)) else {
+    let Some((on_time, words)) = lateness else {
         let sentence = match hour.calls {
             0 => "No calls in the last hour".to_owned(),
             calls => format!("{} in the last hour, none of them due", format::counted(calls, "call")),
@@ -72,46 +61,48 @@ pub(super) fn headline(facts: &Facts<'_>) -> Headline {
         0 => "All of them ended well.".to_owned(),
         errors => format!("{} of {} failed.", format::count(errors), format::counted(hour.calls, "call")),
     };
-    let (half, bound) = (format::bound(Some(half)), format::bound(Some(most)));
-    let full = used.is_some_and(|used| used > FULL);
-    if most > LATE {
-        let more = match full {
-            true => "The workers are full; start another one.".to_owned(),
-            false => errors,
-        };
-        return say("warn", format!("Late: half of the calls left within {half}, 99 % within {bound}"), more);
-    }
-    if full {
-        return say("warn", "On time, but the workers are almost full".to_owned(), "Start another worker.".to_owned());
-    }
-    let tone = if hour.errors as f64 > hour.calls as f64 * MANY_ERRORS { "warn" } else { "good" };
-    say(tone, format!("On time: 99 % of calls left within {bound}"), errors)
+    let sentence = if on_time { "On time, and nothing needs you" } else { "Nothing needs you now" };
+    say("good", sentence.to_owned(), format!("{words} {errors}"))
+}
+
+/// Whether the calls of this hour were on time, and how late they left, in words; none if none of them was due.
+fn lateness(hour: &Figures) -> Option<(bool, String)> {
+    let most = hour.lag.percentile(0.99)?;
+    let words = format!("In the last hour 99 % of calls left within {}.", format::bound(Some(most)));
+    Some((most <= LATE, words))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use naptime_core::problem::{Kind, Problem, Whose};
+
     use super::*;
 
-    fn check(total: u64, active: u64, workers: usize, lags: &[u64], errors: u64, tone: &str, sentence: &str) {
-        let mut hour = Figures { calls: lags.len() as u64, errors, ..Figures::default() };
+    fn check(total: u64, active: u64, workers: usize, lags: &[u64], kind: Option<Kind>, tone: &str, sentence: &str) {
+        let mut hour = Figures { calls: lags.len() as u64, ..Figures::default() };
         lags.iter().for_each(|&ms| hour.lag.record(Duration::from_millis(ms)));
-        let facts = Facts { endpoints: JobCount { total, active }, workers, used: Some(0.1), hour: &hour, fault: None };
+        let problem = |kind| Problem { of: Whose::Fleet, kind, since: None, message: None };
+        let found = Found { problems: kind.map(problem).into_iter().collect(), ..Found::default() };
+        let facts = Facts { endpoints: JobCount { total, active }, workers, found: &found, hour: &hour };
         let said = headline(&facts);
         assert_eq!((said.tone, said.sentence.as_str()), (tone, sentence));
-        let full = headline(&Facts { fault: Some("the disk of the database is full"), ..facts });
-        assert_eq!((full.tone, full.sentence.as_str()), ("bad", "No calls: the disk of the database is full"));
     }
 
     #[test]
     fn says_what_matters_most() {
-        check(0, 0, 0, &[], 0, "calm", "No endpoints yet");
-        check(3, 1, 0, &[1], 0, "bad", "No worker is running");
-        check(3, 0, 1, &[], 0, "calm", "Nothing is switched on");
-        check(3, 1, 1, &[], 0, "calm", "No calls in the last hour");
-        check(3, 1, 1, &[1, 5], 0, "good", "On time: 99 % of calls left within 5 ms");
-        check(3, 1, 1, &[1, 5], 1, "warn", "On time: 99 % of calls left within 5 ms");
-        check(3, 1, 1, &[1, 5, 5_000], 0, "warn", "Late: half of the calls left within 5 ms, 99 % within 5 s");
+        let nobody = Some(Kind::NoWorker { active: 1 });
+        let late = Some(Kind::Late { calls: 7 });
+        let full = Some(Kind::Database { fault: "the disk of the database is full".to_owned() });
+        check(0, 0, 0, &[], None, "calm", "No endpoints yet");
+        check(3, 1, 0, &[1], nobody, "bad", "No worker is running");
+        check(3, 0, 1, &[], None, "calm", "Nothing is switched on");
+        check(3, 1, 1, &[], None, "calm", "No calls in the last hour");
+        check(3, 1, 1, &[1, 5], None, "good", "On time, and nothing needs you");
+        // It was so within the hour, and is no more.
+        check(3, 1, 1, &[1, 5, 5_000], None, "good", "Nothing needs you now");
+        check(3, 1, 1, &[1, 5, 5_000], late, "warn", "7 calls are late");
+        check(0, 0, 0, &[], full, "bad", "No calls: the disk of the database is full");
     }
 }

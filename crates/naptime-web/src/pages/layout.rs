@@ -1,6 +1,7 @@
 //! The frame around every page.
 
 use maud::{DOCTYPE, Markup, html};
+use naptime_core::problem::Severity;
 use naptime_store::Unreadable;
 
 use crate::app::App;
@@ -26,22 +27,26 @@ pub(super) struct Layout<'a> {
     logout: bool,
     /// Whether the menu is shown: who is not let in has no use for it.
     menu: bool,
+    /// How many problems there are, and how much the worst of them matters, as far as somebody has looked.
+    problems: Option<(u64, Severity)>,
 }
 
 impl<'a> Layout<'a> {
     /// A page of the menu.
     pub(super) fn new(app: &App, tab: Tab, title: &'a str) -> Self {
-        Self { title, tab, logout: app.login.is_some(), menu: true }
+        let look = app.watcher.last();
+        let problems = look.and_then(|look| Some((look.found.total, look.found.severity()?)));
+        Self { title, tab, logout: app.login.is_some(), menu: true, problems }
     }
 
     /// A page beside the menu.
     pub(super) fn plain(title: &'a str) -> Self {
-        Self { title, tab: Tab::None, logout: false, menu: true }
+        Self { title, tab: Tab::None, logout: false, menu: true, problems: None }
     }
 
     /// A page for those who are not let in.
     pub(super) fn outside(title: &'a str) -> Self {
-        Self { title, tab: Tab::None, logout: false, menu: false }
+        Self { title, tab: Tab::None, logout: false, menu: false, problems: None }
     }
 
     /// The whole document.
@@ -51,10 +56,10 @@ impl<'a> Layout<'a> {
             html lang="en" {
                 head {
                     meta charset="utf-8";
-                    title { (self.title) " · Naptime" }
+                    title { @if let Some((count, _)) = self.problems { "(" (count) ") " } (self.title) " · Naptime" }
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    link rel="icon" type="image/svg+xml" href=(assets::ICON.url());
+                    link rel="icon" type="image/svg+xml" href=(self.icon().url());
                     link rel="stylesheet" href=(assets::STYLE.url());
                     script src=(assets::LIVE.url()) defer {}
                 }
@@ -76,10 +81,20 @@ impl<'a> Layout<'a> {
                             form.logout method="post" action="/logout" { button.quiet { "Log out" } }
                         }
                     }
-                    main #main { (body) }
+                    main #main {
+                        p.notice.bad #away role="status" hidden { "Naptime does not answer; this is what was last known." }
+                        (body)
+                    }
                     footer { "Naptime " (env!("CARGO_PKG_VERSION")) " · all times are UTC" }
                 }
             }
+        }
+    }
+
+    fn icon(&self) -> &'static assets::Asset {
+        match self.problems {
+            Some((_, Severity::Bad)) => &assets::ICON_BAD,
+            _ => &assets::ICON,
         }
     }
 

@@ -2,6 +2,7 @@
 //! to date; without it, everything works just the same.
 
 mod actions;
+mod bulk;
 mod changes;
 mod controls;
 mod deleted;
@@ -27,6 +28,7 @@ mod pool_form;
 mod pool_view;
 mod pools;
 mod preview;
+mod problems;
 mod rule_fields;
 mod rule_form;
 mod rules;
@@ -62,6 +64,8 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/endpoints/deleted", get(deleted::show))
         .route("/endpoints/new", get(form::blank).post(form::create))
         .route("/endpoints/preview", post(form::preview))
+        .route("/endpoints/bulk", get(bulk::choose))
+        .route("/endpoints/bulk/{action}", get(bulk::confirm).post(bulk::act))
         .route("/endpoints/{id}", get(detail::show))
         .route("/endpoints/{id}/edit", get(form::filled).post(form::change))
         .route("/endpoints/{id}/delete", get(actions::confirm_delete).post(actions::delete))

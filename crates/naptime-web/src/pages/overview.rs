@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use maud::{Markup, html};
 use naptime_core::load::{BEHIND, Figures, Point, REPORTED_EVERY, fold};
+use naptime_core::problem::Found;
 use naptime_core::worker::Worker;
 use naptime_core::{Standing, Tier, Time, WorkerId, duration};
 use naptime_store::JobCount;
@@ -14,6 +15,7 @@ use super::PageError;
 use super::headline::{Facts, headline};
 use super::layout::{Layout, Tab, live, tile};
 use super::plan;
+use super::problems;
 use super::sla;
 use super::span::Span;
 use super::worker;
@@ -32,7 +34,8 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let (hour_from, hour_to) = Span::default().around(now);
     let (from, to) = span.around(now);
     let fault = app.health.fault(store).await;
-    let (endpoints, workers, hour, rows, stood) = tokio::try_join!(
+    let (look, endpoints, workers, hour, rows, stood) = tokio::try_join!(
+        app.watcher.look(&app),
         store.count(),
         store.workers(),
         store.load(Tier::Minute, hour_from, hour_to),
@@ -47,7 +50,8 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let points = fold(&rows, from, to, span.width());
     let lines = WorkerLines::of(&points);
     let body = html! {
-        (live("summary", &summary(endpoints, &workers, &hour, &stood.standing, fault.as_deref())))
+        (live("summary", &summary(endpoints, &workers, &hour, &look.found, now)))
+        (live("figures", &figures(endpoints, &workers, &hour, &stood.standing)))
         section aria-labelledby="load" {
             div.head {
                 h2 #load { "Load" }
@@ -64,26 +68,28 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     Ok(Layout::new(&app, Tab::Overview, "Overview").page(&body))
 }
 
-fn summary(
-    endpoints: JobCount,
-    workers: &[Worker],
-    hour: &Figures,
-    standing: &Standing,
-    fault: Option<&str>,
-) -> Markup {
+/// What needs somebody.
+fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, found: &Found, now: Time) -> Markup {
+    let workers = workers.iter().filter(|worker| worker.alive).count();
+    let said = headline(&Facts { endpoints, workers, found, hour });
+    html! {
+        div class={ "headline " (said.tone) } {
+            h1 { (said.sentence) }
+            @if !said.more.is_empty() { p { (said.more) } }
+            @if said.add { a.button.primary href="/endpoints/new" { "Add an endpoint" } }
+        }
+        (problems::list(found, now))
+    }
+}
+
+fn figures(endpoints: JobCount, workers: &[Worker], hour: &Figures, standing: &Standing) -> Markup {
     let alive: Vec<&Worker> = workers.iter().filter(|worker| worker.alive).collect();
     let sum = |figure: fn(&Worker) -> u32| alive.iter().map(|worker| u64::from(figure(worker))).sum::<u64>();
     let (held, capacity) = (sum(|worker| worker.beat.held), sum(|worker| worker.beat.capacity));
     let used = (capacity > 0).then(|| held as f64 / capacity as f64);
-    let said = headline(&Facts { endpoints, workers: alive.len(), used, hour, fault });
     let well = (hour.calls > 0).then(|| 1.0 - hour.errors as f64 / hour.calls as f64);
     let lag = |quantile| format::bound(hour.lag.percentile(quantile));
     html! {
-        div class={ "headline " (said.tone) } {
-            h1 { (said.sentence) }
-            p { (said.more) }
-            @if said.add { a.button.primary href="/endpoints/new" { "Add an endpoint" } }
-        }
         dl.tiles {
             (tile("Calls, last hour", &format::count(hour.calls), ""))
             (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
@@ -188,29 +194,11 @@ impl WorkerLines {
     }
 }
 
-/// A warning, if workers that live go by different releases of the time zones.
-fn differing_zones(workers: &[Worker]) -> Markup {
-    let alive = workers.iter().filter(|worker| worker.alive);
-    let releases: BTreeSet<&str> = alive.filter_map(|worker| worker.beat.tzdb.as_deref()).collect();
-    let listed: Vec<&str> = releases.iter().copied().collect();
-    html! {
-        @if releases.len() > 1 {
-            div.notice.warn {
-                p {
-                    strong { "Workers go by different time-zone data: " (listed.join(", ")) "." }
-                    " They may call at different local times where a zone has changed its rules; update the older ones."
-                }
-            }
-        }
-    }
-}
-
 fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
     if workers.is_empty() {
         return html! { p.empty { "No worker was heard of in the last day. " code { "naptime worker" } " starts one." } };
     }
     html! {
-        (differing_zones(workers))
         div.scroll {
             table {
                 thead {

@@ -45,7 +45,7 @@ pub(super) async fn show(
             p.empty { @if cursor.is_some() { "There are no more." } @else { "It has no endpoints." } }
         } @else {
             // That the pool is off or limited need not be said at each.
-            (endpoints::table(&page.items, &jobs, &here, now, &HashMap::new()))
+            (endpoints::table(&page.items, &jobs, &here, now, &HashMap::new(), false))
         }
     };
     let body = html! {

@@ -1,7 +1,7 @@
 //! Small marks that say how something stands.
 
 use maud::{Markup, html};
-use naptime_core::{Last, Outcome, Sla, Time, Watch};
+use naptime_core::{Last, Outcome, Recent, Sla, Time, Trouble, Watch};
 
 use crate::format;
 
@@ -21,6 +21,20 @@ pub(super) fn last(now: Time, last: &Last) -> Markup {
     html! {
         span title=(last.message) { (outcome(last.outcome, last.status)) }
         " " span.dim { (format::time(now, last.finished)) }
+    }
+}
+
+/// The last occurrences, a stroke for each, the oldest first, and what is wrong.
+pub(super) fn strip(recent: &Recent, trouble: Option<(Trouble, Time)>) -> Markup {
+    let said =
+        format!("{} of the last {} failed", recent.failed(), format::counted(u64::from(recent.len()), "occurrence"));
+    html! {
+        @if !recent.is_empty() {
+            span.ends role="img" aria-label=(said) title=(said) {
+                @for well in recent.each() { @if well { i {} } @else { i.bad {} } }
+            }
+            @if let Some((trouble, _)) = trouble { span.pill.bad { (trouble.as_str()) } }
+        }
     }
 }
 

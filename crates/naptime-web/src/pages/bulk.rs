@@ -1,0 +1,190 @@
+//! What is done to many endpoints at once: asked first, with their number, and said afterwards.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use naptime_core::JobId;
+use naptime_store::{JobQuery, PageRef};
+use url::form_urlencoded;
+
+use super::PageError;
+use super::endpoints::{link, read};
+use super::layout::{Layout, Tab};
+use crate::app::{App, Shared};
+use crate::bulk::Bulk;
+use crate::format;
+use crate::query::Query;
+
+/// The most endpoints that are counted before the question is asked.
+const COUNTED: usize = 1_000;
+
+/// Which endpoints are meant.
+enum Which {
+    /// Those of these ids.
+    Picked(Vec<JobId>),
+    /// All that match.
+    All(JobQuery),
+}
+
+impl Which {
+    fn read(query: &Query) -> Result<Self, PageError> {
+        let picked: Vec<JobId> = query.all("id").filter_map(|id| id.parse().ok()).collect();
+        Ok(if picked.is_empty() { Self::All(read(query)?) } else { Self::Picked(picked) })
+    }
+
+    /// Their number, in words: `2 endpoints`.
+    async fn counted(&self, app: &App) -> Result<String, PageError> {
+        let (count, more) = match self {
+            Self::Picked(ids) => (ids.len(), false),
+            Self::All(jobs) => {
+                let found = app.store.list(jobs, &PageRef::first(COUNTED)).await?;
+                (found.items.len(), found.next.is_some())
+            }
+        };
+        let counted = format::counted(count as u64, "endpoint");
+        Ok(if more { format!("more than {counted}") } else { counted })
+    }
+
+    /// The address at which it is done.
+    fn address(&self, bulk: Bulk) -> String {
+        let path = format!("/endpoints/bulk/{}", bulk.as_str());
+        match self {
+            Self::Picked(ids) => {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                query.extend_pairs(ids.iter().map(|id| ("id", id.to_string())));
+                format!("{path}?{}", query.finish())
+            }
+            Self::All(jobs) => link(&path, jobs, None),
+        }
+    }
+
+    fn back(&self) -> String {
+        match self {
+            Self::Picked(_) => "/endpoints".to_owned(),
+            Self::All(jobs) => link("/endpoints", jobs, None),
+        }
+    }
+}
+
+/// Leads from the button to the question.
+pub(super) async fn choose(query: Query) -> Result<Redirect, PageError> {
+    let bulk: Bulk = query.get("action").unwrap_or_default().parse()?;
+    Ok(Redirect::to(&Which::read(&query)?.address(bulk)))
+}
+
+pub(super) async fn confirm(
+    State(app): State<Shared>,
+    Path(action): Path<String>,
+    query: Query,
+) -> Result<Markup, PageError> {
+    let bulk: Bulk = action.parse()?;
+    let which = Which::read(&query)?;
+    let counted = which.counted(&app).await?;
+    let body = html! {
+        section.confirm {
+            h1 { (question(bulk, &counted)) }
+            @if let Which::All(jobs) = &which {
+                @if *jobs == JobQuery::default() { p { "That is all of them." } }
+                @if let Some(trouble) = jobs.trouble { p { "Those that are " strong { (trouble.as_str()) } "." } }
+                @if let Some(active) = jobs.active { p { "Those that are switched " (if active { "on" } else { "off" }) "." } }
+                @if let Some(q) = &jobs.q { p { "Whose URL, name or tag holds " strong { (q) } "." } }
+                @if let Some(tag) = &jobs.tag { p { "With the tag " strong { (tag) } "." } }
+                @if let Some(pool) = &jobs.pool { p { "Of the pool " strong { (pool) } "." } }
+            }
+            p {
+                @match bulk {
+                    Bulk::On => "Each is called from its next time on.",
+                    Bulk::Off => "They are not called any more until they are switched on. Calls under way go on.",
+                    Bulk::Call => "Each is called once, now. Those of a pool that is switched off are passed over.",
+                    Bulk::Delete => "They are not called any more. They can be restored for as long as history is kept.",
+                }
+            }
+            form.actions method="post" action=(which.address(bulk)) {
+                button.primary[bulk != Bulk::Delete].danger[bulk == Bulk::Delete] { (label(bulk)) }
+                a.button href=(which.back()) { "Leave them" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, label(bulk)).page(&body))
+}
+
+pub(super) async fn act(
+    State(app): State<Shared>,
+    Path(action): Path<String>,
+    query: Query,
+) -> Result<Response, PageError> {
+    let bulk: Bulk = action.parse()?;
+    let which = Which::read(&query)?;
+    let (count, more) = match &which {
+        Which::Picked(ids) => (bulk.on_each(&app, ids.clone()).await?, false),
+        Which::All(jobs) => bulk.on_all(&app, jobs).await?,
+    };
+    if !more {
+        let back = which.back();
+        let separator = if back.contains('?') { '&' } else { '?' };
+        let address = format!("{back}{separator}done={}&count={count}", bulk.as_str());
+        return Ok(Redirect::to(&address).into_response());
+    }
+    let body = html! {
+        section.confirm {
+            h1 { (done(bulk, count)) }
+            p { "There are more than can be done in one go." }
+            form.actions method="post" action=(which.address(bulk)) {
+                button.primary { "Go on" }
+                a.button href=(which.back()) { "Stop here" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Endpoints, label(bulk)).page(&body).into_response())
+}
+
+/// The buttons: for those that are picked in the list, or for all that match if none is.
+pub(super) fn buttons(jobs: &JobQuery) -> Markup {
+    html! {
+        form #bulk action="/endpoints/bulk" {
+            @if let Some(trouble) = jobs.trouble { input type="hidden" name="state" value=(trouble.as_str()); }
+            @if let Some(active) = jobs.active { input type="hidden" name="active" value=(active); }
+            @for (name, value) in [("q", &jobs.q), ("tag", &jobs.tag), ("pool", &jobs.pool)] {
+                @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
+            }
+            span.dim { "Those picked, or all that match:" }
+            @for bulk in Bulk::ALL {
+                button.danger[bulk == Bulk::Delete] name="action" value=(bulk.as_str()) { (label(bulk)) "…" }
+            }
+        }
+    }
+}
+
+/// What was done, as the address of the list says after it.
+pub(super) fn notice(query: &Query) -> Option<String> {
+    let bulk: Bulk = query.get("done")?.parse().ok()?;
+    Some(done(bulk, query.get("count")?.parse().ok()?))
+}
+
+fn label(bulk: Bulk) -> &'static str {
+    match bulk {
+        Bulk::On => "Switch on",
+        Bulk::Off => "Switch off",
+        Bulk::Call => "Call now",
+        Bulk::Delete => "Delete",
+    }
+}
+
+fn question(bulk: Bulk, counted: &str) -> String {
+    match bulk {
+        Bulk::On => format!("Switch {counted} on?"),
+        Bulk::Off => format!("Switch {counted} off?"),
+        Bulk::Call => format!("Call {counted} now?"),
+        Bulk::Delete => format!("Delete {counted}?"),
+    }
+}
+
+fn done(bulk: Bulk, count: u64) -> String {
+    let counted = format::counted(count, "endpoint");
+    match bulk {
+        Bulk::On => format!("{counted} switched on."),
+        Bulk::Off => format!("{counted} switched off."),
+        Bulk::Call => format!("{counted} called."),
+        Bulk::Delete => format!("{counted} deleted."),
+    }
+}
