@@ -50,6 +50,7 @@ mod scenarios {
     mod secrets;
     mod sessions;
     mod share;
+    mod sign;
     mod sla;
     mod steering;
     mod throttle;

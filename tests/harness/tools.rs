@@ -22,6 +22,13 @@ pub fn honcho() -> PathBuf {
     find("honcho")
 }
 
+/// The folder of the Python package that verifies signed calls.
+pub fn standardwebhooks() -> PathBuf {
+    let folder = workspace().join("target/tools/standardwebhooks");
+    assert!(folder.is_dir(), "standardwebhooks is missing: run `cargo xtask test`, which gets it");
+    folder
+}
+
 /// The message broker, past the wrapper on the `PATH` that wants to be another user, and the names server it needs.
 pub fn rabbitmq() -> (PathBuf, PathBuf) {
     let server = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");

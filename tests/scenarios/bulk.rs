@@ -40,10 +40,11 @@ async fn all_that_match_are_switched_called_and_deleted(start: Start) {
         assert_eq!(reply.status, 200, "{what}: {}", reply.text);
         reply.value()
     };
-    assert_eq!(act("on?tag=one&dry_run=true").await, json!({"count": 2, "more": false}));
+    assert_eq!(act("on?tag=one&dry_run=true").await, json!({"count": 2, "next_cursor": null}));
     assert_eq!(on(&web).await, [""; 0]);
     assert_eq!(act("on?tag=one").await["count"], 2);
     assert_eq!(on(&web).await, ["a", "b"]);
+    assert_eq!(act("on?tag=one").await["count"], 0, "they are on");
     assert_eq!(act("off?q=/b").await["count"], 1);
     assert_eq!(on(&web).await, ["a"]);
     // Also those that are off.
@@ -68,7 +69,12 @@ async fn nothing_said_does_not_mean_all(start: Start) {
     refused("delete?all=false", "says_nothing", "all").await;
     refused("delete?tags=one", "unknown_parameter", "tags").await;
     refused("delete?state=ill", "unknown_state", "state").await;
-    refused("erase?all=true", "unknown_action", "action").await;
+    refused("delete?all=true&cursor=x", "bad_cursor", "cursor").await;
+    assert_eq!(web.post("/api/endpoints/erase?all=true", &Value::Null).await.status, 405);
+    let page = async |path: &str| with_form(web.request(Method::POST, path), &[]).send().await.unwrap().status();
+    for path in ["delete", "delete?id=x", "delete?state=ill", "delete?active=maybe", "erase?all=true"] {
+        assert_eq!(page(&format!("/endpoints/bulk/{path}")).await, 400, "{path}");
+    }
     assert_eq!(web.get(&added[0]).await.status, 200);
     assert_eq!(web.items("/api/endpoints").await.len(), 1);
 }

@@ -70,7 +70,7 @@ async fn a_job_is_called_once(start: Start) {
         "id": added["id"], "state": "waiting", "url": target.url("/a?b=c"), "pool": target.url(""), "channel": "/a?b=c",
         "method": "POST", "at": added["at"], "next_at": added["created_at"], "attempt": 0, "last": null, "key": null,
         "name": "Mail", "tags": ["night"], "rev": 1, "created_at": added["created_at"], "ended_at": null,
-        "cancelled_at": null, "headers": [["X-A", "1"], ["Cookie", "••••"]], "body": "hello", "secret": false, "timeout": "1m",
+        "cancelled_at": null, "headers": [["X-A", "1"], ["Cookie", "••••"]], "body": "hello", "secret": false, "sign": [], "timeout": "1m",
         "retry": {"attempts": 6, "backoff": "2s", "on": "503, timeout, unreachable"}, "success": "200-299", "lease": "15s",
         "held_by": null,
     });

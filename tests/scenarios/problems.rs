@@ -6,6 +6,7 @@ use naptime_tests::eventually;
 use naptime_tests::naptime::Start;
 use naptime_tests::target::{Answer, Target};
 use naptime_tests::{Browser, Naptime};
+use reqwest::Method;
 use serde_json::{Value, json};
 use thirtyfour::By;
 
@@ -17,6 +18,7 @@ on_both_stores!(
     a_pool_that_is_off_with_calls_due_is_named,
     a_one_off_job_that_failed_for_good_is_counted,
     a_state_that_is_none_is_refused,
+    a_refresh_is_small,
 );
 
 /// Long enough for two calls of an endpoint of every second, and for them to be seen.
@@ -156,13 +158,29 @@ async fn a_one_off_job_that_failed_for_good_is_counted(start: Start) {
     let found = says(&web, SOON, Some("1 one-off job failed for good")).await;
     assert_eq!(listed(&found), ["all: jobs_failed"]);
     assert!(web.get("/").await.text.contains("/jobs?state=failed"));
+    let ended = web.get("/jobs?state=failed").await.text;
+    assert!(ended.contains("1 of 1"), "its attempts are still told: {ended}");
     assert_eq!(web.items("/api/jobs?state=failed").await.len(), 1, "the number leads to what it counts");
 }
 
 async fn a_state_that_is_none_is_refused(start: Start) {
     let web = Web::start(start).await;
     web.get("/api/endpoints?state=ill").await.is_problem(400, "unknown_state", "state");
-    assert_eq!(web.get("/endpoints?state=ill").await.status, 200, "a page shows all");
+    assert_eq!(web.get("/endpoints?state=ill").await.status, 400);
+}
+
+async fn a_refresh_is_small(start: Start) {
+    let target = Target::start().await;
+    target.on("/fails", Answer::status(500));
+    let web = Web::start(start).await;
+    for path in ["/", "/fails"] {
+        web.add(json!({"url": target.url(path), "every": "1s", "active": true, "retry": {"attempts": 1}})).await;
+    }
+    says(&web, SOON, Some("1 endpoint fails")).await;
+    let answer = web.request(Method::GET, "/").header("accept-encoding", "gzip").send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let bytes = answer.bytes().await.unwrap().len();
+    assert!(bytes < 10 * 1024, "{bytes} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

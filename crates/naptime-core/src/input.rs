@@ -108,8 +108,9 @@ fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Resu
     let sla = sla::sla(&mut fields, schedule.as_ref(), old.and_then(|old| old.sla.clone()));
     let steer = call::steer(&mut fields, limits, old.and_then(|old| old.steer));
     let misfire = call::misfire(&mut fields, old.map(|old| old.misfire).unwrap_or_default());
+    let failing_after = call::failing_after(&mut fields, old.map(|old| old.failing_after));
     let active = fields.switch("active");
-    let spec = spec.map(|spec| Spec { sla, steer, misfire, ..spec });
+    let spec = spec.map(|spec| Spec { sla, steer, misfire, failing_after, ..spec });
     if let Some(spec) = &spec {
         sla::check(&mut fields, spec, old, limits.now);
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::line::check_line;
+use crate::recent::FAILING_AFTER;
 use crate::state::LEASE;
 use crate::{Endpoint, Invalid, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time};
 
@@ -150,6 +151,9 @@ pub struct Spec {
     /// Whether its target may change the schedule by its answers, and within what limits.
     #[serde(default)]
     pub steer: Option<Steer>,
+    /// How many occurrences in a row must not end well for it to count as failing.
+    #[serde(default = "default_failing_after")]
+    pub failing_after: u32,
     /// What becomes of occurrences that could not be called in time. One-off jobs have none that are missed.
     #[serde(default, skip_serializing_if = "Misfire::is_default")]
     pub misfire: Misfire,
@@ -160,6 +164,10 @@ pub struct Spec {
 
 fn default_lease() -> Duration {
     LEASE
+}
+
+fn default_failing_after() -> u32 {
+    FAILING_AFTER
 }
 
 impl Spec {
@@ -176,6 +184,7 @@ impl Spec {
             success: Statuses::success(),
             lease: LEASE,
             steer: None,
+            failing_after: FAILING_AFTER,
             misfire: Misfire::default(),
             key: None,
         }

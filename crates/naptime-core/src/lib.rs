@@ -32,6 +32,7 @@ pub mod run;
 pub mod schedule;
 pub mod secret;
 pub mod set_back;
+pub mod sign;
 pub mod sla;
 pub mod spread;
 pub mod stage;
@@ -66,6 +67,7 @@ pub use run::{Outcome, Run};
 pub use schedule::{
     Bounded, Bounds, Cron, Days, Exceptions, Hours, Jitter, Next, Pause, Random, Schedule, Timing, Tzdb, Windows, Zone,
 };
+pub use sign::{Signature, SigningKeys};
 pub use sla::{Breach, Cause, Sla, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};

@@ -11,7 +11,7 @@ mod words;
 
 use serde::Serialize;
 
-pub use self::find::{Ailing, Facts, Found, find};
+pub use self::find::{Ailing, Facts, Found, find, may_be_down};
 use crate::{Cause, Endpoint, JobId, Pool, Time};
 
 /// What needs somebody.

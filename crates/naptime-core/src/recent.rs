@@ -12,8 +12,10 @@ use crate::{Invalid, Job, Time};
 /// How many occurrences are remembered.
 pub const REMEMBERED: u32 = 20;
 
-/// An endpoint fails once so many occurrences in a row did not end well.
+/// An endpoint fails once so many occurrences in a row did not end well, unless it says otherwise.
 pub const FAILING_AFTER: u32 = 2;
+/// The most that it may say.
+pub const MAX_FAILING_AFTER: u32 = 1000;
 
 /// One that does not fail flaps if more of the last occurrences than a third of [`REMEMBERED`] did not end well, and it
 /// went from well to not well or back at least so often. One that has failed for long and is mended does not flap.
@@ -37,7 +39,7 @@ pub struct Recent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
-    /// The last [`FAILING_AFTER`] occurrences or more did not end well.
+    /// As many occurrences in a row as its endpoint says, or more, did not end well.
     Failing,
     /// Many of the last [`REMEMBERED`] did not, now and then.
     Flapping,
@@ -103,9 +105,9 @@ impl Recent {
         (self.ends & !(1 << self.len())).count_ones()
     }
 
-    /// What is wrong, and since when.
-    pub fn trouble(&self) -> Option<(Trouble, Time)> {
-        let failing = self.failing_since.filter(|_| self.failures >= FAILING_AFTER);
+    /// What is wrong, and since when, with an endpoint that fails after so many in a row.
+    pub fn trouble(&self, failing_after: u32) -> Option<(Trouble, Time)> {
+        let failing = self.failing_since.filter(|_| self.failures >= failing_after);
         let flapping = || Some((Trouble::Flapping, self.flapping_since?));
         failing.map(|since| (Trouble::Failing, since)).or_else(flapping)
     }
@@ -121,7 +123,7 @@ impl Job {
     /// What is wrong with an endpoint that is called, and since when. A one-off job has its [stage](Job::stage) instead.
     pub fn trouble(&self) -> Option<(Trouble, Time)> {
         let is_called = self.active && self.deleted_at.is_none() && self.state.due.is_some();
-        self.state.recent.trouble().filter(|_| is_called && !self.spec.schedule.is_once())
+        self.state.recent.trouble(self.spec.failing_after).filter(|_| is_called && !self.spec.schedule.is_once())
     }
 }
 
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn what_is_wrong_follows_from_how_the_last_ones_ended() {
         let check = |ends: &str, expect: Option<(Trouble, i64)>| {
-            let found = after(ends).trouble().map(|(trouble, since)| (trouble, since.millis() / 1000));
+            let found = after(ends).trouble(FAILING_AFTER).map(|(trouble, since)| (trouble, since.millis() / 1000));
             assert_eq!(found, expect, "{ends}");
         };
         check("", None);
@@ -161,6 +163,8 @@ mod tests {
         // It failed for long, and is mended.
         check("..xxxxxxxxxx", Some((Trouble::Failing, 2)));
         check("..xxxxxxxxxx..", None);
+        assert_eq!(after(".xxx").trouble(4), None);
+        assert_eq!(after(".xxxx").trouble(4), Some((Trouble::Failing, Time::from_millis(1000))));
     }
 
     proptest! {

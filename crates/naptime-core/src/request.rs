@@ -8,7 +8,7 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::Invalid;
+use crate::{Invalid, SigningKeys};
 
 /// The longest body that is sent, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -40,11 +40,21 @@ pub struct Request {
     /// Whether the body and all values of the query are shown no more than credentials are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// The keys that it is signed with.
+    #[serde(default, skip_serializing_if = "SigningKeys::is_empty")]
+    pub sign: SigningKeys,
 }
 
 impl Default for Request {
     fn default() -> Self {
-        Self { method: Method::Get, headers: Headers::default(), body: None, timeout: DEFAULT_TIMEOUT, secret: false }
+        Self {
+            method: Method::Get,
+            headers: Headers::default(),
+            body: None,
+            timeout: DEFAULT_TIMEOUT,
+            secret: false,
+            sign: SigningKeys::default(),
+        }
     }
 }
 

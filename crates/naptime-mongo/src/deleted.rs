@@ -17,7 +17,8 @@ impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
     pub(crate) async fn list_deleted(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
         if query.trouble.is_some() {
-            // What is deleted is in none.
+            // A deleted endpoint has no trouble.
+            page.after()?;
             return Ok(Page::of(Vec::new(), page, |_| String::new()));
         }
         let mut filter = doc! {"shelf": Shelf::DeletedEndpoints.as_str()};

@@ -227,9 +227,9 @@ pub(crate) fn readable(documents: impl IntoIterator<Item = RawDocumentBuf>) -> V
     documents.into_iter().filter_map(read).collect()
 }
 
-/// The projection that leaves out body and headers, which may be large.
+/// The projection that leaves out body and headers, which may be large, and keys, which nobody is to see.
 pub(crate) fn without_request() -> Document {
-    doc! {"request.body": 0, "request.headers": 0}
+    doc! {"request.body": 0, "request.headers": 0, "request.sign": 0}
 }
 
 /// The filter that finds configurations by id.

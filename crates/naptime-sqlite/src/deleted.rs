@@ -10,7 +10,8 @@ use crate::rows::{self, COLUMNS, WANTED, blob};
 /// A page of the endpoints that are deleted and match, the last deleted first.
 pub(crate) fn list(connection: &Connection, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>, Fault> {
     if query.trouble.is_some() {
-        // What is deleted is in none.
+        // A deleted endpoint has no trouble.
+        page.after()?;
         return Ok(Page::of(Vec::new(), page, |_| String::new()));
     }
     // Nothing is deleted at the end of time.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Spec, Time};
+use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, SigningKeys, Spec, Time};
 use naptime_store::{Added, Page, PageRef, Read, Unreadable};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -118,7 +118,7 @@ pub(crate) fn write(connection: &Connection, before: Option<&Job>, job: &Job) ->
     static REQUESTS: LazyLock<Statements> = LazyLock::new(|| Statements::new("requests", "job", "request"));
     let is_new = before.is_none();
     let gate = pools::ensure(connection, job.spec.endpoint.pool(), job.updated_at)?;
-    let request = Request { headers: Headers::default(), body: None, ..job.spec.request };
+    let request = Request { headers: Headers::default(), body: None, sign: SigningKeys::default(), ..job.spec.request };
     let spec = Spec { request, ..Spec::clone(&job.spec) };
     connection.prepare_cached(JOBS.for_row(is_new))?.execute(named_params! {
         ":id": blob(job.id.uuid()),

@@ -294,6 +294,7 @@ macro_rules! conformance {
             }
             troubles {
                 what_fails_is_found_until_a_call_ends_well
+                an_endpoint_says_after_how_many_failures_it_fails
                 an_attempt_that_is_followed_by_another_is_no_failure
                 a_call_out_of_turn_that_ends_well_ends_a_failure
                 what_is_not_called_is_in_no_trouble

@@ -110,6 +110,8 @@ pub struct JobSummary {
     pub attempt: u32,
     /// The most attempts.
     pub attempts: u32,
+    /// The runs so far.
+    pub runs: u64,
     pub ended_at: Option<Time>,
     pub deleted_at: Option<Time>,
 }
@@ -126,6 +128,7 @@ impl From<Job> for JobSummary {
             claim_at: job.state.claim_at(),
             attempt,
             attempts: spec.retry.attempts,
+            runs: job.state.counters.runs,
             ended_at: job.state.ended_at,
             deleted_at: job.deleted_at,
             id: job.id,

@@ -13,7 +13,7 @@ function busy(part) {
   return part.contains(document.activeElement) || selected || part.querySelector("details[open]") !== null;
 }
 
-// One that hangs is as good as none.
+// A server that hangs is treated like one that is gone.
 const PATIENCE = 4000;
 
 function page() {
@@ -29,6 +29,7 @@ function away(is) {
 
 async function refresh() {
   if (!document.querySelector("[data-live]")) return;
+  const begun = flips;
   let text;
   try {
     const response = await page();
@@ -44,7 +45,8 @@ async function refresh() {
     away(true);
     return;
   }
-  show(text, busy);
+  // What was asked for before a switch was flipped shows it as it was.
+  if (begun === flips) show(text, busy);
 }
 
 // Puts a page in the place of this one, part by part, but for those that are to be left.
@@ -64,10 +66,15 @@ function show(text, left) {
   }
 }
 
+// How many switches were flipped.
+let flips = 0;
+
 // A switch leads back to the page that it is on, so that nothing needs to be loaded again or to scroll.
 async function flip(form) {
+  flips += 1;
   const body = new URLSearchParams(new FormData(form));
-  const response = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
+  const signal = AbortSignal.timeout(PATIENCE);
+  const response = await fetch(form.action, { method: "POST", body, credentials: "same-origin", signal });
   if (!response.ok || new URL(response.url).pathname !== location.pathname) throw new Error(response.url);
   show(await response.text(), (part) => !part.contains(form));
   // The keys go on where they were.
@@ -100,7 +107,7 @@ async function retry() {
   for (;;) {
     await new Promise((done) => setTimeout(done, EVERY));
     try {
-      if ((await page()).ok) return location.replace(location.href);
+      if ((await page()).ok) return location.replace(location.pathname + location.search);
     } catch {
       // Not yet.
     }

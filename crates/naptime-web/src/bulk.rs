@@ -15,7 +15,7 @@ const AT_ONCE: usize = 32;
 /// How many are found at a time. Then it is looked whether there is time for more.
 const FOUND_AT_ONCE: usize = 500;
 /// How long one request may go on.
-const LONGEST: Duration = Duration::from_secs(20);
+const MAX_TIME: Duration = Duration::from_secs(20);
 
 /// What is done to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,39 +74,43 @@ impl Bulk {
         done.try_fold(0, async |count, done| Ok(count + u64::from(done))).await
     }
 
-    /// Does it to all that match, for as long as one request may take. Returns to how many, and whether there are more.
+    /// Does it to all that match after `cursor`, for as long as one request may take; or only counts them.
     ///
     /// # Errors
     /// As the store says. It may have been done to some.
-    pub(crate) async fn on_all(self, app: &App, jobs: &JobQuery) -> Result<(u64, bool)> {
-        let end = Instant::now() + LONGEST;
-        let (mut count, mut page) = (0, PageRef::first(FOUND_AT_ONCE));
+    pub(crate) async fn on_all(self, app: &App, jobs: &JobQuery, cursor: Option<String>, dry: bool) -> Result<Done> {
+        let end = Instant::now() + MAX_TIME;
+        let Some(jobs) = self.changing(jobs) else { return Ok(Done::default()) };
+        let (mut count, mut page) = (0, PageRef { limit: FOUND_AT_ONCE, cursor });
         loop {
-            let found = app.store.list(jobs, &page).await?;
-            let ids = found.items.into_iter().map(|job| job.id).collect();
-            count += self.on_each(app, ids).await?;
+            let found = app.store.list(&jobs, &page).await?;
+            let ids: Vec<JobId> = found.items.into_iter().map(|job| job.id).collect();
+            count += if dry { ids.len() as u64 } else { self.on_each(app, ids).await? };
             page.cursor = found.next;
             if page.cursor.is_none() || Instant::now() > end {
-                return Ok((count, page.cursor.is_some()));
+                return Ok(Done { count, next: page.cursor });
             }
         }
     }
+
+    /// Those that match and that it changes; none if it changes nothing.
+    fn changing(self, jobs: &JobQuery) -> Option<JobQuery> {
+        let from = match self {
+            Self::On => false,
+            Self::Off => true,
+            Self::Call | Self::Delete => return Some(jobs.clone()),
+        };
+        (jobs.active != Some(!from)).then(|| JobQuery { active: Some(from), ..jobs.clone() })
+    }
 }
 
-/// How many endpoints match.
-///
-/// # Errors
-/// As the store says.
-pub(crate) async fn count(app: &App, jobs: &JobQuery) -> Result<u64> {
-    let (mut count, mut page) = (0, PageRef::first(FOUND_AT_ONCE));
-    loop {
-        let found = app.store.list(jobs, &page).await?;
-        count += found.items.len() as u64;
-        page.cursor = found.next;
-        if page.cursor.is_none() {
-            return Ok(count);
-        }
-    }
+/// What was done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// To how many endpoints.
+    pub(crate) count: u64,
+    /// Where to go on, if there are more.
+    pub(crate) next: Option<String>,
 }
 
 impl FromStr for Bulk {

@@ -48,6 +48,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use naptime_store::WebStore;
+use tower_http::compression::CompressionLayer;
 
 pub use api::rule_input::read_rules;
 pub use holding::holding_router;
@@ -64,7 +65,9 @@ use budget::Budget;
 /// If there is a password, and the store does not say what to hash it with.
 pub async fn router(store: Arc<dyn WebStore>, settings: Settings) -> naptime_store::Result<Router> {
     let app = Arc::new(App::new(store, settings).await?);
+    // What the API answers has tags, which a compressed answer would share with one that is not.
     let router = pages::router(&app)
+        .layer(CompressionLayer::new())
         .merge(ops::router(&app))
         .merge(api::router(&app))
         .layer(from_fn_with_state(Budget::whole(), budget::share))

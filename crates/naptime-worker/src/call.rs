@@ -50,7 +50,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::{HeaderValue, StatusCode};
 use naptime_core::run::with_note;
 use naptime_core::secret::redact;
-use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Statuses, Time, Transport};
+use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Signature, Statuses, Time, Transport};
 use rustls::RootCertStore;
 
 use connection::{Body, Connection, Connector};
@@ -109,6 +109,8 @@ pub struct CallHeaders {
     pub idempotency_key: String,
     /// `Naptime-Due`: the occurrence, or when the call was asked for.
     pub due: Time,
+    /// What proves that it is from here, if its owner wants that. The id is the idempotency key.
+    pub signature: Option<Signature>,
 }
 
 /// How a call ended.
@@ -136,7 +138,15 @@ impl CallHeaders {
     /// Those of a call of `job` for the occurrence `due`; if it is `manual`, `due` is when it was asked for.
     pub fn new(job: JobId, due: Time, manual: bool) -> Self {
         let kind = if manual { "-manual" } else { "" };
-        Self { idempotency_key: format!("{job}-{}{kind}", due.millis()), due }
+        Self { idempotency_key: format!("{job}-{}{kind}", due.millis()), due, signature: None }
+    }
+
+    /// The same, signed if the request is to be, for a call that leaves at `now`.
+    #[must_use]
+    pub fn signed(self, request: &Request, now: Time) -> Self {
+        let body = request.body.as_deref().unwrap_or_default();
+        let signature = request.sign.sign(&self.idempotency_key, now.millis().div_euclid(1000), body);
+        Self { signature, ..self }
     }
 }
 

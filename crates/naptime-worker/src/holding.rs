@@ -91,8 +91,8 @@ impl Holding {
 
     async fn call(&self, claim: &Claim, held: &Held, due: Time, manual: bool) -> Settled {
         let job = &claim.job;
-        let headers = CallHeaders::new(job.id, due, manual);
         let (transport, request) = self.pools.request(&job.spec);
+        let headers = CallHeaders::new(job.id, due, manual).signed(&request, self.link.now());
         let call = Call {
             endpoint: &job.spec.endpoint,
             request: &request,

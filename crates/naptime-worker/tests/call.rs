@@ -143,7 +143,7 @@ fn own(lines: &str) -> Headers {
 }
 
 fn headers() -> CallHeaders {
-    CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(1_767_323_045_006) }
+    CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(1_767_323_045_006), signature: None }
 }
 
 async fn call_with(caller: &Caller, url: &str, request: &Request) -> Answer {

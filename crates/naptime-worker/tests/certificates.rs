@@ -57,7 +57,7 @@ async fn check(server: SocketAddr, expect: &str) {
     let caller = Caller::new(AllowedNetworks::local(), "1").unwrap();
     let endpoint = Endpoint::parse(&format!("https://localhost:{}/", server.port())).unwrap();
     let request = Request { timeout: LONG, ..Request::default() };
-    let headers = CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(0) };
+    let headers = CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(0), signature: None };
     let (success, transport) = (Statuses::success(), Transport::default());
     let call = Call {
         endpoint: &endpoint,

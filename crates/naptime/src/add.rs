@@ -44,6 +44,10 @@ fn read_job(args: &AddArgs, input: &InputSettings, faults: &mut Faults) -> Optio
     fields.extend(args.sla.fields());
     put(&mut fields, "late", args.late.as_deref());
     put(&mut fields, "catch_up", args.catch_up.as_deref());
+    put(&mut fields, "failing_after", args.failing_after.as_deref());
+    if !args.sign.is_empty() {
+        fields.insert("sign".to_owned(), args.sign.clone().into());
+    }
     put(&mut fields, "timeout", args.timeout.as_deref());
     fields.insert("active".to_owned(), args.activate.into());
     let read = read_new(fields.into(), input.limits(), JobId::from(Uuid::now_v7()));

@@ -341,6 +341,12 @@ pub(crate) struct AddArgs {
     /// Of the calls missed while nothing could be called: latest (one for all of them), all, or at most so many
     #[arg(long, value_name = "WHICH")]
     pub(crate) catch_up: Option<String>,
+    /// It counts as failing once so many occurrences in a row did not end well [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) failing_after: Option<String>,
+    /// A key to sign each call with, as Standard Webhooks says (whsec_…); two while one takes the other's place
+    #[arg(long, value_name = "KEY")]
+    pub(crate) sign: Vec<String>,
     /// Switch it on at once
     #[arg(long)]
     pub(crate) activate: bool,

@@ -86,9 +86,9 @@ pub(crate) fn add_faults(faults: &mut Faults, invalid: Vec<Invalid>) {
 }
 
 /// The fields that messages name.
-const FLAGS: [&str; 22] = [
+const FLAGS: [&str; 23] = [
     "every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "pause", "sla",
-    "late", "method", "body", "timeout", "at", "in", "key", "after", "n",
+    "late", "sign", "method", "body", "timeout", "at", "in", "key", "after", "n",
 ];
 
 /// The argument of a field.
@@ -100,6 +100,7 @@ fn argument(field: &str) -> String {
         "active" => "--activate".to_owned(),
         "n" => "-n".to_owned(),
         "catch_up" => "--catch-up".to_owned(),
+        "failing_after" => "--failing-after".to_owned(),
         "pause" => "--pause-until".to_owned(),
         "sla.every" => "--sla".to_owned(),
         // `pause.until` is --pause-until.

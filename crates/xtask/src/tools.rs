@@ -17,7 +17,8 @@ pub(crate) fn for_tests() -> Result<()> {
     faketime()?;
     rabbitmq()?;
     nginx()?;
-    honcho()
+    honcho()?;
+    standardwebhooks()
 }
 
 /// Everything `cargo xtask bench` needs.
@@ -170,6 +171,15 @@ fn honcho() -> Result<()> {
     }
     apt::install(&["python3"], "honcho wants python3")?;
     starts()
+}
+
+fn standardwebhooks() -> Result<()> {
+    let goal = paths::tools().join("standardwebhooks");
+    if goal.exists() {
+        return Ok(());
+    }
+    println!("xtask: getting standardwebhooks from PyPI into {}", shown(&goal));
+    pypi::get("standardwebhooks", &goal, |unpacked| Ok(unpacked.to_owned()))
 }
 
 /// Runs the unpacked wheel wherever the folder lies.

@@ -8,10 +8,14 @@ use super::Limits;
 use super::fields::{Fields, Said, kind, text, wrong_type};
 use crate::duration::MAX_PERIOD;
 use crate::job::{MAX_LEASE, MIN_LEASE};
+use crate::recent::{FAILING_AFTER, MAX_FAILING_AFTER};
 use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT, excerpt};
 use crate::retry::{MAX_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF};
 use crate::state::LEASE;
-use crate::{CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedule, Spec, Statuses, Steer, Temporary};
+use crate::{
+    CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedule, SigningKeys, Spec, Statuses, Steer,
+    Temporary,
+};
 
 /// The shortest time by which a call may be late: many leave a few milliseconds after their time.
 const MIN_LATE: Duration = Duration::from_secs(1);
@@ -71,6 +75,7 @@ pub(super) fn spec(
         lease: lease.or(old.map_or(LEASE, |old| old.lease), LEASE),
         name: name.or(old.map(|old| old.name.clone()).unwrap_or_default(), String::new()),
         tags: tags.or(old.map(|old| old.tags.clone()).unwrap_or_default(), Vec::new()),
+        failing_after: old.map_or(FAILING_AFTER, |old| old.failing_after),
         sla: old.and_then(|old| old.sla.clone()),
         steer: old.and_then(|old| old.steer),
         misfire: old.map(|old| old.misfire).unwrap_or_default(),
@@ -84,7 +89,9 @@ fn request(fields: &mut Fields, old: Request, default: Request) -> Request {
     let body = fields.parsed("body", |body| Request::check_body(body).map(|()| body.to_owned()));
     // Most pools allow less than that, which only the store can tell.
     let timeout = fields.duration("timeout", MIN_TIMEOUT, MAX_POOL_TIMEOUT);
+    let sign = fields.list("sign", "keys", |keys| SigningKeys::read(keys, &old.sign));
     Request {
+        sign: sign.or(old.sign, default.sign),
         method: method.or(old.method, default.method),
         headers: headers.or(old.headers, default.headers),
         // An empty body is none.
@@ -134,6 +141,11 @@ fn retry(fields: &mut Fields, old: Retry, default: &Retry) -> Retry {
             .list("retry.on", "statuses, `timeout`, `unreachable` and `connection`", on)
             .or(old.on, default.on.clone()),
     }
+}
+
+/// How many occurrences in a row must not end well for it to count as failing.
+pub(super) fn failing_after(fields: &mut Fields, old: Option<u32>) -> u32 {
+    fields.number("failing_after", 1, MAX_FAILING_AFTER).or(old.unwrap_or(FAILING_AFTER), FAILING_AFTER)
 }
 
 /// What becomes of occurrences that could not be called in time.

@@ -39,6 +39,10 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
             None => faults.push(no_body()),
         }
     }
+    if sent.contains_key("sign") {
+        let detail = "a rule cannot hold keys to sign with, since it is shown; set them at the endpoints";
+        faults.push(Invalid::new("sign", "not_here", detail));
+    }
     for (name, value) in &sent {
         if is_too_large(value) {
             let detail = "a number in it is above 2^63 - 1; write it as a text";

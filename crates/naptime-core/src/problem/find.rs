@@ -1,17 +1,17 @@
 //! Which problems there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Kind, Problem, Whose};
 use crate::plan::{Because, Late};
 use crate::worker::Worker;
-use crate::{Breach, Endpoint, JobId, Last, Outcome, Pool, PoolSettings, Recent, Time, Trouble};
+use crate::{Breach, Cause, Endpoint, JobId, Last, Outcome, Pool, PoolSettings, Recent, Time, Trouble};
 
-/// So many endpoints of a pool that fail because of their host are one problem of the pool.
-const DOWN_FROM: usize = 3;
+/// So many endpoints of a pool that fail because of their host are one problem of the pool, if they are half of all.
+const POOL_DOWN_FROM: usize = 3;
 
 /// How long the limits of a pool may hold back the first of its calls before that is a problem.
-const HELD_BACK: std::time::Duration = std::time::Duration::from_secs(60);
+const LIMIT_TOLD_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What a store knows.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub in_breach: u64,
     /// The one-off jobs that failed for good.
     pub failed_jobs: u64,
+    /// How many endpoints are switched on in each pool that [may be down](may_be_down).
+    pub pool_sizes: &'a HashMap<Pool, u64>,
 }
 
 /// An endpoint with something of its own.
@@ -78,22 +80,58 @@ pub struct Found {
 
 /// Finds the problems.
 pub fn find(facts: &Facts<'_>) -> Found {
-    let mut problems: Vec<Problem> = fleet(facts).into_iter().chain(pools(facts)).collect();
-    let down = down(facts.ailing);
-    problems.extend(down.iter().map(|(pool, members)| pool_down(pool, members)));
-    let is_down = |ailing: &Ailing| down.contains_key(ailing.endpoint.pool()) && ailing.fails_by_host();
-    problems.extend(facts.ailing.iter().filter(|ailing| !is_down(ailing)).filter_map(own));
-    problems.sort_by_cached_key(|problem| (problem.kind.severity(), problem.kind.rank(), problem.since));
+    let of_all = fleet(facts);
+    let is_there = |is: fn(&Kind) -> bool| of_all.iter().any(|problem| is(&problem.kind));
+    let no_worker = is_there(|kind| matches!(kind, Kind::NoWorker { .. } | Kind::Database { .. }));
+    let late = is_there(|kind| matches!(kind, Kind::SlotsFull { .. } | Kind::Late { .. }));
+    // Where nobody can call, no limit holds anything back.
+    let of_pools: Vec<Problem> = pools(facts)
+        .filter(|problem| {
+            problem.kind == Kind::PoolOff || !(no_worker || is_there(|it| matches!(it, Kind::SlotsFull { .. })))
+        })
+        .collect();
+    let is_pool_off = |pool: &Pool| {
+        of_pools.iter().any(|problem| problem.kind == Kind::PoolOff && problem.of == Whose::Pool(pool.clone()))
+    };
+    // A breach that follows from a problem of all, or of its pool.
+    let follows = |ailing: &Ailing| {
+        ailing.breach.as_ref().is_some_and(|breach| match breach.cause {
+            Cause::NoWorker => no_worker,
+            Cause::LateStart => late,
+            Cause::SwitchedOff => is_pool_off(ailing.endpoint.pool()),
+            Cause::TargetFailed => false,
+        })
+    };
+    let ailing: Vec<Ailing> = facts
+        .ailing
+        .iter()
+        .map(|ailing| Ailing { breach: ailing.breach.clone().filter(|_| !follows(ailing)), ..ailing.clone() })
+        .collect();
+    let followed = facts.ailing.iter().filter(|ailing| follows(ailing)).count() as u64;
 
-    // Those that were not looked at are none of a pool that is down, as far as is known.
+    let down = down(&ailing, facts.pool_sizes);
+    let is_down = |ailing: &Ailing| down.contains_key(ailing.endpoint.pool()) && ailing.fails_by_host();
     let of_hosts = down.values().map(|members| members.len() as u64).sum::<u64>();
-    let failing_in_breach = facts.ailing.iter().filter(|it| it.fails() && it.breach.is_some()).count() as u64;
-    let failing = facts.failing.saturating_sub(of_hosts);
-    let in_breach = facts.in_breach.saturating_sub(failing_in_breach);
-    let of_endpoints = |problem: &&Problem| matches!(problem.of, Whose::Endpoint { .. });
-    let others = (problems.len() - problems.iter().filter(of_endpoints).count()) as u64;
-    let flapping = facts.flapping;
-    Found { total: others + failing + in_breach + flapping, problems, failing, in_breach, flapping }
+    let with_breach = |trouble| ailing.iter().filter(|it| it.is_in(trouble) && it.breach.is_some()).count() as u64;
+    let looked_at = ailing.iter().filter(|ailing| ailing.is_in(Trouble::Failing)).count() as u64;
+    // Those that were not looked at are taken to be like those that were.
+    let failing = if of_hosts == looked_at { 0 } else { facts.failing.saturating_sub(of_hosts) };
+    let flapping = facts.flapping.saturating_sub(with_breach(Trouble::Flapping));
+    let in_breach = match followed {
+        0 => facts.in_breach.saturating_sub(with_breach(Trouble::Failing)),
+        _ => ailing.iter().filter(|it| it.breach.is_some() && !it.is_in(Trouble::Failing)).count() as u64,
+    };
+    let hosts = down.iter().map(|(pool, members)| pool_down(pool, members));
+    let mut problems: Vec<Problem> = of_all.into_iter().chain(of_pools).chain(hosts).collect();
+    let total = problems.len() as u64 + failing + in_breach + flapping;
+    problems.extend(ailing.iter().filter(|ailing| !is_down(ailing)).filter_map(own));
+    problems.sort_by_cached_key(|problem| (problem.kind.severity(), problem.kind.rank(), problem.since));
+    Found { problems, total, failing, in_breach, flapping }
+}
+
+/// The pools of which so many endpoints fail because of their host that it may be down, if those are most of them.
+pub fn may_be_down(ailing: &[Ailing]) -> BTreeSet<&Pool> {
+    by_host(ailing).into_keys().collect()
 }
 
 /// The problems of all.
@@ -101,10 +139,13 @@ fn fleet(facts: &Facts<'_>) -> Vec<Problem> {
     let mut kinds: Vec<(Kind, Option<Time>)> = Vec::new();
     let alive: Vec<&Worker> = facts.workers.iter().filter(|worker| worker.alive).collect();
     if let Some(fault) = facts.fault {
-        // Nobody can say that he lives.
+        // Nor can workers say that they live.
         return vec![Problem::of_all(Kind::Database { fault: fault.to_owned() }, None)];
     }
-    if alive.is_empty() && (facts.active > 0 || facts.late.calls > 0) {
+    let staying: Vec<&&Worker> = alive.iter().filter(|worker| !worker.beat.stopping).collect();
+    // While one ends its calls, the next may be starting.
+    let nobody = if alive.is_empty() { facts.active > 0 || facts.late.calls > 0 } else { facts.late.calls > 0 };
+    if staying.is_empty() && nobody {
         let seen = facts.workers.iter().map(|worker| worker.seen_at).max();
         kinds.push((Kind::NoWorker { active: facts.active }, seen));
     }
@@ -124,9 +165,8 @@ fn fleet(facts: &Facts<'_>) -> Vec<Problem> {
             kinds.push((Kind::WorkerTrouble { worker: worker.beat.id.name(), trouble: trouble.clone() }, None));
         }
     }
-    let staying = || alive.iter().filter(|worker| !worker.beat.stopping);
-    let versions: BTreeSet<&str> = staying().map(|worker| worker.beat.version.as_str()).collect();
-    let releases: BTreeSet<&str> = staying().filter_map(|worker| worker.beat.tzdb.as_deref()).collect();
+    let versions: BTreeSet<&str> = staying.iter().map(|worker| worker.beat.version.as_str()).collect();
+    let releases: BTreeSet<&str> = staying.iter().filter_map(|worker| worker.beat.tzdb.as_deref()).collect();
     let owned = |all: BTreeSet<&str>| all.into_iter().map(str::to_owned).collect();
     if versions.len() > 1 {
         kinds.push((Kind::Versions { versions: owned(versions) }, None));
@@ -142,7 +182,7 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
     facts.waiting.iter().filter_map(|(settings, since)| {
         let kind = if !settings.active {
             Kind::PoolOff
-        } else if facts.now.since(*since) > HELD_BACK {
+        } else if facts.now.since(*since) > LIMIT_TOLD_AFTER {
             Kind::PoolLimit { in_flight: settings.max_in_flight, per_second: settings.max_per_second }
         } else {
             return None;
@@ -151,13 +191,21 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
     })
 }
 
-/// The pools that are down, each with the endpoints that fail because of that.
-fn down(ailing: &[Ailing]) -> BTreeMap<&Pool, Vec<&Ailing>> {
+/// The endpoints that fail because of their host, by pool, where there are several of a pool.
+fn by_host(ailing: &[Ailing]) -> BTreeMap<&Pool, Vec<&Ailing>> {
     let mut pools: BTreeMap<&Pool, Vec<&Ailing>> = BTreeMap::new();
     for ailing in ailing.iter().filter(|ailing| ailing.fails_by_host()) {
         pools.entry(ailing.endpoint.pool()).or_default().push(ailing);
     }
-    pools.retain(|_, members| members.len() >= DOWN_FROM);
+    pools.retain(|_, members| members.len() >= POOL_DOWN_FROM);
+    pools
+}
+
+/// The pools that are down, each with the endpoints that fail because of that.
+fn down<'a>(ailing: &'a [Ailing], sizes: &HashMap<Pool, u64>) -> BTreeMap<&'a Pool, Vec<&'a Ailing>> {
+    let mut pools = by_host(ailing);
+    // One that answers most of its endpoints is not down.
+    pools.retain(|pool, members| members.len() as u64 * 2 >= sizes.get(*pool).copied().unwrap_or(0));
     pools
 }
 
@@ -191,8 +239,8 @@ fn own(ailing: &Ailing) -> Option<Problem> {
 }
 
 impl Ailing {
-    fn fails(&self) -> bool {
-        matches!(self.trouble, Some((Trouble::Failing, _)))
+    fn is_in(&self, trouble: Trouble) -> bool {
+        self.trouble.is_some_and(|(it, _)| it == trouble)
     }
 
     /// Whether it fails, and by its last run because its host cannot be reached or says that it is unavailable.
@@ -205,7 +253,7 @@ impl Ailing {
             | Outcome::DnsNotFound => true,
             _ => last.status == Some(503),
         };
-        self.fails() && self.last.as_ref().is_some_and(by_host)
+        self.is_in(Trouble::Failing) && self.last.as_ref().is_some_and(by_host)
     }
 }
 

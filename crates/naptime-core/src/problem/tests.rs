@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,6 +10,8 @@ use crate::worker::Worker;
 use crate::{Breach, Heartbeat, Last, Outcome, PoolSettings, Recent, Trouble};
 
 const NOW: Time = Time::from_millis(1_800_000_000_000);
+
+static NONE: LazyLock<HashMap<Pool, u64>> = LazyLock::new(HashMap::new);
 
 fn ago(seconds: u64) -> Time {
     NOW - Duration::from_secs(seconds)
@@ -41,9 +45,10 @@ fn facts<'a>(workers: &'a [Worker], ailing: &'a [Ailing]) -> Facts<'a> {
         waiting: &[],
         ailing,
         failing: count(|it| matches!(it.trouble, Some((Trouble::Failing, _)))),
-        flapping: count(|it| matches!(it.trouble, Some((Trouble::Flapping, _))) && it.breach.is_none()),
+        flapping: count(|it| matches!(it.trouble, Some((Trouble::Flapping, _)))),
         in_breach: count(|it| it.breach.is_some()),
         failed_jobs: 0,
+        pool_sizes: &NONE,
     }
 }
 
@@ -89,7 +94,7 @@ fn the_worst_comes_first() {
         ailing(2, "https://other.test/", Outcome::Ok, Some(200)),
     );
     late.trouble = None;
-    late.breach = Some(Breach { job: late.id, from: ago(9), to: None, cause: Cause::LateStart });
+    late.breach = Some(Breach { job: late.id, from: ago(9), to: None, cause: Cause::TargetFailed });
     let mut flapping = ailing(3, "https://third.test/", Outcome::Ok, Some(200));
     flapping.trouble = Some((Trouble::Flapping, ago(99)));
     let all = [flapping, late, failing];
@@ -135,6 +140,57 @@ fn a_host_that_is_down_is_one_problem() {
     let found = find(&facts(&workers, &all));
     assert_eq!(found.problems[0].kind, Kind::PoolDown { endpoints: 3 });
     assert_eq!((found.total, found.problems[0].since), (2, Some(ago(60))));
+    // Of a host that answers most of its endpoints well, some are slow.
+    let pool = Pool::parse("https://down.test").expect("a pool");
+    let sizes = HashMap::from([(pool.clone(), 7)]);
+    assert_eq!(find(&Facts { pool_sizes: &sizes, ..facts(&workers, &all) }).failing, 4);
+    assert_eq!(may_be_down(&all).into_iter().collect::<Vec<_>>(), [&pool]);
+    let sizes = HashMap::from([(pool, 6)]);
+    assert_eq!(find(&Facts { pool_sizes: &sizes, ..facts(&workers, &all) }).failing, 1);
+}
+
+#[test]
+fn what_follows_from_a_problem_of_all_is_none_of_its_own() {
+    let breach = |n: u128, cause| {
+        let mut ailing = ailing(n, &format!("https://{n}.test/"), Outcome::Ok, Some(200));
+        ailing.trouble = Some((Trouble::Flapping, ago(99)));
+        ailing.breach = Some(Breach { job: ailing.id, from: ago(9), to: None, cause });
+        ailing
+    };
+    let all = [breach(1, Cause::NoWorker), breach(2, Cause::LateStart), breach(3, Cause::SwitchedOff)];
+    let pool = |host: &str| PoolSettings::new(Pool::parse(&format!("https://{host}.test")).expect("a pool"), NOW);
+    let waiting = [
+        (PoolSettings { active: false, ..pool("3") }, ago(9)),
+        (PoolSettings { max_in_flight: Some(1), ..pool("slow") }, ago(900)),
+    ];
+    let nobody = Facts { waiting: &waiting, ..facts(&[], &all) };
+    let found = find(&nobody);
+    assert_eq!((found.in_breach, found.flapping), (1, 2), "that of a late start has another cause");
+    let (named, _) = said(&nobody);
+    assert_eq!(
+        named,
+        [
+            "Naptime: no_worker",
+            "https://2.test/: in_breach",
+            "https://3.test: pool_off",
+            "https://1.test/: flapping",
+            "https://3.test/: flapping"
+        ]
+    );
+    let workers = [worker(1, "1.0.0")];
+    let late = Late { calls: 7, because: Some(Because::SlotsFree), more_workers: Some(0) };
+    let found = find(&Facts { waiting: &waiting, late, ..facts(&workers, &all) });
+    assert_eq!((found.in_breach, found.flapping, found.total), (1, 2, 6), "{found:?}");
+}
+
+#[test]
+fn calls_that_wait_while_the_last_worker_stops_are_told() {
+    let mut stopping = worker(1, "1.0.0");
+    stopping.beat.stopping = true;
+    let workers = [stopping];
+    assert_eq!(find(&facts(&workers, &[])), Found::default(), "another may be starting");
+    let late = Late { calls: 1, because: Some(Because::NoWorker), more_workers: None };
+    check(&Facts { late, ..facts(&workers, &[]) }, &["Naptime: no_worker"], "No worker is running");
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Kind {
             Self::NoWorker { .. } => "The command naptime worker starts one.",
             Self::SlotsFull { .. } => "Start more workers, or raise WORKER_MAX_CAPACITY.",
             Self::PoolOff => "Switch the pool on.",
+            Self::JobsFailed { .. } => "Call them again, once what was wrong is mended.",
             Self::PoolLimit { .. } => "Raise the limit, or call less often.",
             Self::Versions { .. } | Self::Zones { .. } => "Update the older ones.",
             _ => return None,
@@ -143,7 +144,13 @@ impl Found {
 
     /// How much the worst of them matters; none if there is none.
     pub fn severity(&self) -> Option<Severity> {
-        self.problems.iter().map(|problem| problem.kind.severity()).min()
+        let listed = self.problems.iter().map(|problem| problem.kind.severity()).min();
+        // Some may be counted that could not be looked at.
+        match (self.failing + self.in_breach, self.flapping) {
+            (1.., _) => Some(Severity::Bad),
+            (0, 1..) => listed.or(Some(Severity::Warn)),
+            _ => listed,
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Document, Uuid};
+use naptime_core::recent::FAILING_AFTER;
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, CatchUp, Days, Headers, Hours, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, Sla, Spec,
-    State, Statuses, Steer, Temporary, Windows, Zone,
+    By, CatchUp, Days, Headers, Hours, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, SigningKeys,
+    Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
 };
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ struct ConfigDocument {
     late_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "is_latest")]
     catch_up: CatchUp,
+    #[serde(default = "failing_after", skip_serializing_if = "is_usual")]
+    failing_after: u32,
     #[serde(default)]
     changes: Vec<NotedDocument>,
 }
@@ -107,6 +110,8 @@ struct RequestDocument {
     timeout_ms: i64,
     #[serde(default)]
     secret: bool,
+    #[serde(default, skip_serializing_if = "SigningKeys::is_empty")]
+    sign: SigningKeys,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,6 +138,15 @@ fn to_sla(every_ms: Option<i64>, hours: Option<HoursDocument>) -> Result<Option<
     let Some(HoursDocument { windows, days, tz }) = hours else { return Ok(Some(every.into())) };
     let zone = Zone::parse(&tz).map_err(|invalid| Error::Corrupt(invalid.to_string()))?;
     Ok(Some(Sla::stored(every, Some(Hours { windows, days, zone }))))
+}
+
+fn failing_after() -> u32 {
+    FAILING_AFTER
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_usual(failing_after: &u32) -> bool {
+    *failing_after == FAILING_AFTER
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -172,6 +186,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
             body: request.body.clone(),
             timeout_ms: millis(request.timeout),
             secret: request.secret,
+            sign: request.sign.clone(),
         },
         schedule: schedule(&spec.schedule),
         retry: RetryDocument {
@@ -185,6 +200,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         lease_ms: Some(millis(spec.lease)),
         late_ms: spec.misfire.late.map(millis),
         catch_up: spec.misfire.catch_up,
+        failing_after: spec.failing_after,
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -207,6 +223,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
                 body: d.request.body,
                 timeout: duration(d.request.timeout_ms),
                 secret: d.request.secret,
+                sign: d.request.sign,
             },
             schedule: to_schedule(d.schedule)?,
             retry: Retry { attempts: d.retry.attempts, backoff: duration(d.retry.backoff_ms), on: d.retry.on },
@@ -217,6 +234,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             lease: d.lease_ms.map_or(LEASE, duration),
             steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
             misfire: Misfire { late: d.late_ms.map(duration), catch_up: d.catch_up },
+            failing_after: d.failing_after,
             key: d.key,
         }),
         active: d.active,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use naptime_core::state::LEASE;
 use naptime_core::{
     Bounds, By, CatchUp, Change, Edit, Headers, Hours, Job, JobId, Method, Misfire, NewJob, Pause, Plan, Random,
-    Request, Retry, Rev, Schedule, Sla, Spec, State, Steer, Zone,
+    Request, Retry, Rev, Schedule, SigningKeys, Sla, Spec, State, Steer, Zone,
 };
 use uuid::Uuid;
 
@@ -44,6 +44,7 @@ fn full_job() -> NewJob {
         ),
         timeout: Duration::from_millis(12_345),
         secret: true,
+        sign: keys(&[7, 8]),
     };
     spec.schedule = Schedule::Every {
         period: Duration::from_millis(90_061_001),
@@ -58,9 +59,17 @@ fn full_job() -> NewJob {
     spec.success = "200-204, 404".parse().expect("statuses");
     spec.lease = Duration::from_secs(20);
     spec.steer = Some(Steer { min: Duration::from_secs(5), max: HOUR });
+    spec.failing_after = 7;
     spec.misfire = Misfire { late: Some(HOUR), catch_up: CatchUp::up_to(7).expect("a number") };
     spec.key = Some(format!("$key {}", new.id));
     new
+}
+
+/// Keys to sign with, told apart by a byte.
+fn keys(keys: &[u8]) -> SigningKeys {
+    // 32 bytes in base64.
+    let key = |byte: &u8| format!("whsec_{byte}{}", "A".repeat(42));
+    SigningKeys::read(keys.iter().map(key).collect(), &SigningKeys::default()).expect("keys")
 }
 
 pub async fn what_is_added_is_read_back_as_it_was<B: Backend>() {
@@ -147,10 +156,11 @@ pub async fn each_field_can_be_changed<B: Backend>() {
     let case = Case::<B>::new().await;
     let full = full_job().spec;
     let mut model = case.add(new_job()).await;
-    let set_one: [fn(&mut Spec, Spec); 14] = [
+    let set_one: [fn(&mut Spec, Spec); 16] = [
         |spec, full| spec.endpoint = full.endpoint,
         |spec, full| spec.request = full.request,
         |spec, _| spec.request = Request::default(),
+        |spec, _| spec.request.sign = keys(&[9]),
         |spec, full| spec.retry = full.retry,
         |spec, full| spec.sla = full.sla,
         |spec, _| spec.sla = None,
@@ -161,6 +171,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         |spec, full| spec.lease = full.lease,
         |spec, full| spec.steer = full.steer,
         |spec, full| spec.misfire = full.misfire,
+        |spec, full| spec.failing_after = full.failing_after,
         |spec, _| spec.tags = Vec::new(),
     ];
     let mut spec = Spec::clone(&model.spec);

@@ -67,6 +67,22 @@ pub async fn what_fails_is_found_until_a_call_ends_well<B: Backend>() {
     assert_eq!(each, [false, false, true]);
 }
 
+pub async fn an_endpoint_says_after_how_many_failures_it_fails<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due().await;
+    case.change(job.id, |spec| spec.failing_after = 3).await;
+    call(&case, job.id, Outcome::Failed).await;
+    call(&case, job.id, Outcome::Failed).await;
+    assert_eq!(count(&case).await, [0, 0]);
+    // An edit tells of what was before it.
+    case.change(job.id, |spec| spec.failing_after = 2).await;
+    assert_eq!(count(&case).await, [1, 0]);
+    case.change(job.id, |spec| spec.failing_after = 3).await;
+    assert_eq!(count(&case).await, [0, 0]);
+    call(&case, job.id, Outcome::Failed).await;
+    assert_eq!(count(&case).await, [1, 0]);
+}
+
 pub async fn an_attempt_that_is_followed_by_another_is_no_failure<B: Backend>() {
     let case = Case::<B>::new().await;
     let retry = Retry::new(3, SECONDS).expect("a retry");

@@ -1,7 +1,7 @@
 //! Endpoints: list, add, look at, change, delete, call, and their runs.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use naptime_core::{Edit, Invalid, Job, JobId, Rev};
@@ -13,7 +13,7 @@ use super::view;
 use crate::App;
 use crate::app::{CallNow, Shared};
 use crate::body::JsonBody;
-use crate::bulk::{self, Bulk};
+use crate::bulk::Bulk;
 use crate::problem::Problem;
 use crate::query::{ApiId, IfMatch, Query};
 
@@ -42,23 +42,16 @@ fn filters(query: &Query) -> Result<JobQuery, Invalid> {
 }
 
 /// Does something to all that match. Nothing said must not mean all of them.
-pub(super) async fn bulk(
-    State(app): State<Shared>,
-    Path(action): Path<String>,
-    query: Query,
-) -> Result<Response, Problem> {
-    query.check(&["q", "pool", "tag", "active", "state", "all", "dry_run"])?;
-    let bulk: Bulk = action.parse()?;
+pub(super) async fn bulk(app: Shared, bulk: Bulk, query: Query) -> Result<Response, Problem> {
+    query.check(&["q", "pool", "tag", "active", "state", "all", "dry_run", "cursor"])?;
     let jobs = filters(&query)?;
     if jobs == JobQuery::default() && flag(&query, "all")? != Some(true) {
         let detail = "say which: by `q`, `pool`, `tag`, `active` or `state`; `all=true` means all of them";
         return Err(Problem::bad_request("all", "says_nothing", detail));
     }
-    let (count, more) = match flag(&query, "dry_run")? {
-        Some(true) => (bulk::count(&app, &jobs).await?, false),
-        _ => bulk.on_all(&app, &jobs).await?,
-    };
-    Ok(Json(json!({"count": count, "more": more})).into_response())
+    let dry = flag(&query, "dry_run")?.unwrap_or(false);
+    let done = bulk.on_all(&app, &jobs, query.get("cursor").map(str::to_owned), dry).await?;
+    Ok(Json(json!({"count": done.count, "next_cursor": done.next})).into_response())
 }
 
 pub(super) async fn create(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {

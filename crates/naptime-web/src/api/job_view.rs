@@ -37,6 +37,8 @@ pub(super) struct JobView {
     headers: Vec<(String, String)>,
     body: Option<String>,
     secret: bool,
+    /// A mask for each key.
+    sign: Vec<&'static str>,
     timeout: String,
     retry: RetryView,
     success: String,
@@ -81,6 +83,7 @@ pub(super) fn job(job: Job, note: Option<&'static str>) -> JobView {
         headers: headers.collect(),
         body: mask::body(request).map(str::to_owned),
         secret: request.secret,
+        sign: request.sign.masked(),
         timeout: duration::show(request.timeout),
         retry: view::retry(&job.spec.retry),
         success: job.spec.success.to_string(),

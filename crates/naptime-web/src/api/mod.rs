@@ -15,6 +15,7 @@ mod sla;
 mod view;
 
 use axum::Router;
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -23,16 +24,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::Shared;
 use crate::auth;
+use crate::bulk::Bulk;
 use crate::problem::Problem;
+use crate::query::Query;
 
 /// `/api` and all that is under it.
 pub(crate) fn router(app: &Shared) -> Router {
     let api = Router::new()
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
-        .route(
-            "/endpoints/{id}",
-            get(endpoints::get).post(endpoints::bulk).patch(endpoints::patch).delete(endpoints::delete),
-        )
+        .route("/endpoints/{id}", get(endpoints::get).patch(endpoints::patch).delete(endpoints::delete))
         .route("/endpoints/{id}/restore", post(endpoints::restore))
         .route("/endpoints/{id}/call", post(endpoints::call))
         .route("/endpoints/{id}/runs", get(endpoints::runs))
@@ -54,6 +54,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/workers", get(load::workers))
         .route("/plan", get(plan::plan))
         .route("/problems", get(problems::list))
+        .merge(bulk())
         .fallback(nothing)
         .method_not_allowed_fallback(async || {
             let detail = "this method is not offered here; see Allow";
@@ -66,6 +67,14 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/api/", any(nothing))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), auth::api))
+}
+
+/// What is done to many endpoints at once.
+fn bulk() -> Router<Shared> {
+    Bulk::ALL.into_iter().fold(Router::new(), |router, bulk| {
+        let act = async move |State(app): State<Shared>, query: Query| endpoints::bulk(app, bulk, query).await;
+        router.route(&format!("/endpoints/{}", bulk.as_str()), post(act))
+    })
 }
 
 async fn nothing() -> Problem {

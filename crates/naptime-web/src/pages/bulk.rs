@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
-use naptime_core::JobId;
+use naptime_core::{Invalid, JobId};
 use naptime_store::{JobQuery, PageRef};
 use url::form_urlencoded;
 
@@ -11,7 +11,7 @@ use super::PageError;
 use super::endpoints::{link, read};
 use super::layout::{Layout, Tab};
 use crate::app::{App, Shared};
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, Done};
 use crate::format;
 use crate::query::Query;
 
@@ -28,8 +28,17 @@ enum Which {
 
 impl Which {
     fn read(query: &Query) -> Result<Self, PageError> {
-        let picked: Vec<JobId> = query.all("id").filter_map(|id| id.parse().ok()).collect();
-        Ok(if picked.is_empty() { Self::All(read(query)?) } else { Self::Picked(picked) })
+        let not_an_id = |_| Invalid::new("id", "not_an_id", "an id is not a UUID");
+        let picked = query.all("id").map(|id| id.parse().map_err(not_an_id)).collect::<Result<Vec<JobId>, _>>()?;
+        if !picked.is_empty() {
+            return Ok(Self::Picked(picked));
+        }
+        let jobs = read(query)?;
+        if jobs == JobQuery::default() && query.get("all") != Some("true") {
+            // Nothing said must not mean all of them.
+            return Err(Invalid::new("all", "says_nothing", "it is not said which endpoints are meant").into());
+        }
+        Ok(Self::All(jobs))
     }
 
     /// Their number, in words: `2 endpoints`.
@@ -45,8 +54,8 @@ impl Which {
         Ok(if more { format!("more than {counted}") } else { counted })
     }
 
-    /// The address at which it is done.
-    fn address(&self, bulk: Bulk) -> String {
+    /// The address at which it is done, to those after `cursor`.
+    fn address(&self, bulk: Bulk, cursor: Option<&str>) -> String {
         let path = format!("/endpoints/bulk/{}", bulk.as_str());
         match self {
             Self::Picked(ids) => {
@@ -54,7 +63,11 @@ impl Which {
                 query.extend_pairs(ids.iter().map(|id| ("id", id.to_string())));
                 format!("{path}?{}", query.finish())
             }
-            Self::All(jobs) => link(&path, jobs, None),
+            Self::All(jobs) => {
+                let address = link(&path, jobs, cursor);
+                let separator = if address.contains('?') { '&' } else { '?' };
+                format!("{address}{separator}all=true")
+            }
         }
     }
 
@@ -69,7 +82,7 @@ impl Which {
 /// Leads from the button to the question.
 pub(super) async fn choose(query: Query) -> Result<Redirect, PageError> {
     let bulk: Bulk = query.get("action").unwrap_or_default().parse()?;
-    Ok(Redirect::to(&Which::read(&query)?.address(bulk)))
+    Ok(Redirect::to(&Which::read(&query)?.address(bulk, None)))
 }
 
 pub(super) async fn confirm(
@@ -99,7 +112,7 @@ pub(super) async fn confirm(
                     Bulk::Delete => "They are not called any more. They can be restored for as long as history is kept.",
                 }
             }
-            form.actions method="post" action=(which.address(bulk)) {
+            form.actions method="post" action=(which.address(bulk, None)) {
                 button.primary[bulk != Bulk::Delete].danger[bulk == Bulk::Delete] { (label(bulk)) }
                 a.button href=(which.back()) { "Leave them" }
             }
@@ -115,11 +128,11 @@ pub(super) async fn act(
 ) -> Result<Response, PageError> {
     let bulk: Bulk = action.parse()?;
     let which = Which::read(&query)?;
-    let (count, more) = match &which {
-        Which::Picked(ids) => (bulk.on_each(&app, ids.clone()).await?, false),
-        Which::All(jobs) => bulk.on_all(&app, jobs).await?,
+    let Done { count, next } = match &which {
+        Which::Picked(ids) => Done { count: bulk.on_each(&app, ids.clone()).await?, next: None },
+        Which::All(jobs) => bulk.on_all(&app, jobs, query.get("cursor").map(str::to_owned), false).await?,
     };
-    if !more {
+    if next.is_none() {
         let back = which.back();
         let separator = if back.contains('?') { '&' } else { '?' };
         let address = format!("{back}{separator}done={}&count={count}", bulk.as_str());
@@ -129,7 +142,7 @@ pub(super) async fn act(
         section.confirm {
             h1 { (done(bulk, count)) }
             p { "There are more than can be done in one go." }
-            form.actions method="post" action=(which.address(bulk)) {
+            form.actions method="post" action=(which.address(bulk, next.as_deref())) {
                 button.primary { "Go on" }
                 a.button href=(which.back()) { "Stop here" }
             }
@@ -147,6 +160,7 @@ pub(super) fn buttons(jobs: &JobQuery) -> Markup {
             @for (name, value) in [("q", &jobs.q), ("tag", &jobs.tag), ("pool", &jobs.pool)] {
                 @if let Some(value) = value { input type="hidden" name=(name) value=(value); }
             }
+            @if *jobs == JobQuery::default() { input type="hidden" name="all" value="true"; }
             span.dim { "Those picked, or all that match:" }
             @for bulk in Bulk::ALL {
                 button.danger[bulk == Bulk::Delete] name="action" value=(bulk.as_str()) { (label(bulk)) "…" }

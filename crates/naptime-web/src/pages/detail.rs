@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
+use naptime_core::recent::FAILING_AFTER;
 use naptime_core::state::LEASE;
 use naptime_core::{CatchUp, Job, Pause, PoolSettings, Statuses, Time, duration};
 use naptime_store::PageRef;
@@ -229,7 +230,13 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             dt { "Retries" }
             dd {
                 "up to " (format::counted(spec.retry.attempts, "attempt"))
-                @if spec.retry.attempts > 1 { ", the second after " (duration::show(spec.retry.backoff)) }
+                @if spec.retry.attempts > 1 {
+                    ", after " (spec.retry.on) "; the second after " (duration::show(spec.retry.backoff))
+                    @if spec.retry.attempts > 2 { ", each further one after twice as long" }
+                }
+            }
+            @if spec.failing_after != FAILING_AFTER {
+                dt { "Failing after" } dd { (format::counted(spec.failing_after, "occurrence")) " in a row" }
             }
             @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }
             @if spec.lease != LEASE { dt { "Lease" } dd { (duration::show(spec.lease)) } }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use axum::extract::State;
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_core::{Endpoint, Method, Pool, PoolSettings, Schedule, Time, Trouble, duration};
+use naptime_core::{Endpoint, Invalid, Method, Pool, PoolSettings, Schedule, Time, Trouble, duration};
 use naptime_store::{JobCount, JobQuery, JobSummary, PageRef};
 use url::form_urlencoded;
 
@@ -68,8 +68,9 @@ pub(super) fn read(query: &Query) -> Result<JobQuery, PageError> {
             Err(PageError::new(StatusCode::BAD_REQUEST, "Too long to search for", detail))
         }
     };
-    let active = query.get("active").and_then(|text| text.parse().ok());
-    let trouble = query.get("state").and_then(|text| text.parse().ok());
+    let not_a_flag = |_| Invalid::new("active", "wrong_type", "`active` must be true or false");
+    let active = query.get("active").map(|text| text.parse().map_err(not_a_flag)).transpose()?;
+    let trouble = query.get("state").map(str::parse).transpose()?;
     Ok(JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, active, trouble, ..JobQuery::default() })
 }
 

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use naptime_core::{PoolSettings, Spec};
 
 use super::pool_view;
-use crate::mask;
+use crate::{format, mask};
 
 /// Where a job's calls go and what they send; `pool` is what is known of its pool.
 pub(super) fn request(spec: &Spec, pool: Option<&PoolSettings>) -> Markup {
@@ -16,6 +16,9 @@ pub(super) fn request(spec: &Spec, pool: Option<&PoolSettings>) -> Markup {
         @if !request.headers.is_empty() {
             dt { "Headers" }
             dd { pre { @for (name, value) in mask::masked(&request.headers) { (name) ": " (value) "\n" } } }
+        }
+        @if !request.sign.is_empty() {
+            dt { "Signed" } dd { "as Standard Webhooks says, with " (format::counted(request.sign.masked().len() as u64, "key")) }
         }
         @if let Some(body) = mask::body(request) { dt { "Body" } dd { pre { "\n" (body) } } }
     }

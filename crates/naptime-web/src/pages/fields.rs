@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use naptime_core::input::TIMING;
+use naptime_core::recent::FAILING_AFTER;
 use naptime_core::schedule::WEEKDAYS;
 use naptime_core::{
     CatchUp, Days, Hours, Invalid, Job, JobId, Request, Retry, Rev, Sla, Statuses, Time, Timing, Windows, Zone,
@@ -18,7 +19,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 35] = [
+const FIELDS: [Field; 37] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -39,6 +40,7 @@ const FIELDS: [Field; 35] = [
     ("headers", Kind::Text, |job| lines(mask::masked(&job.spec.request.headers))),
     ("body", Kind::Verbatim, |job| texts::normal(mask::body(&job.spec.request).unwrap_or_default())),
     ("secret", Kind::Flag, |job| texts::flag(job.spec.request.secret)),
+    ("sign", Kind::Text, |job| job.spec.request.sign.masked().join(", ")),
     ("timeout", Kind::Text, |job| duration::show(job.spec.request.timeout)),
     ("success", Kind::Text, |job| job.spec.success.to_string()),
     ("sla.every", Kind::Needed, |job| or_blank(job.spec.sla.as_ref().map(Sla::every))),
@@ -50,6 +52,7 @@ const FIELDS: [Field; 35] = [
     ("retry.attempts", Kind::Text, |job| job.spec.retry.attempts.to_string()),
     ("retry.backoff", Kind::Text, |job| duration::show(job.spec.retry.backoff)),
     ("retry.on", Kind::Text, |job| job.spec.retry.on.to_string()),
+    ("failing_after", Kind::Text, |job| job.spec.failing_after.to_string()),
     ("late", Kind::Text, |job| or_blank(job.spec.misfire.late)),
     ("catch_up", Kind::Text, |job| job.spec.misfire.catch_up.to_string()),
     ("steer.min", Kind::Needed, |job| or_blank(job.spec.steer.map(|steer| steer.min))),
@@ -104,6 +107,7 @@ impl Fields {
             ("retry.on", retry.on.to_string()),
             ("lease", duration::show(naptime_core::state::LEASE)),
             ("catch_up", CatchUp::LATEST.to_string()),
+            ("failing_after", FAILING_AFTER.to_string()),
         ] {
             texts.set(path, text);
         }

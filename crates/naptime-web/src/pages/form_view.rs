@@ -101,6 +101,9 @@ impl Form<'_> {
                 (self.input(&Input::text("success", "The statuses of a good call, like 200-299, 404")))
                 (self.sla())
                 (self.retry())
+                (self.input(&Input::text("failing_after",
+                    "It counts as failing, and is named on the overview, once so many calls in a row did not end well, with \
+                    all their attempts")))
                 (self.input(&Input::text("late",
                     "A call that would leave later than this after its time is skipped, like 10m; blank: none is")))
                 (self.input(&Input::text("catch_up",
@@ -128,6 +131,9 @@ impl Form<'_> {
                 "One on each line, like Accept: text/plain. Credentials are not shown again; leave •••• to keep one."))
             (self.lines("body", 5, "Sent with each call; at most 256 KiB"))
             (self.flag("secret", "They are sent, but not shown again; leave •••• to keep one."))
+            (self.input(&Input::text("sign",
+                "Standard Webhooks: whsec_… signs each call, so that the target knows it is from here. Two with a comma \
+                between while one takes the other's place. Not shown again; leave •••• to keep one.")))
             (self.input(&Input::text("timeout",
                 "The whole answer must be there by then; at most 5m, unless the pool allows more")))
         }

@@ -9,6 +9,7 @@ use naptime_store::{Error, PageRef};
 use super::endpoints::url;
 use super::jobs::{buttons, pill};
 use super::layout::{Layout, Tab, live, unreadable};
+use super::pool_view::mark;
 use super::{PageError, facts, runs, status, worker};
 use crate::api::job_view::under_way;
 use crate::app::Shared;
@@ -39,7 +40,7 @@ pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, quer
             (live("actions", &html! { div.actions { (buttons(id, stage, "")) } }))
         }
         div.detail {
-            section.state aria-label="State" { (live("state", &state(&job, stage, now))) }
+            section.state aria-label="State" { (live("state", &state(&job, stage, now, pool.as_ref()))) }
             section.set-up aria-label="Set-up" { (configuration(&job, pool.as_ref(), now)) }
             section.runs-part aria-labelledby="log" {
                 h2 #log { "Log of attempts" }
@@ -57,12 +58,12 @@ pub(super) async fn show(State(app): State<Shared>, Path(id): Path<String>, quer
     Ok(Layout::new(&app, Tab::Jobs, &title).page(&body))
 }
 
-fn state(job: &Job, stage: Stage, now: Time) -> Markup {
+fn state(job: &Job, stage: Stage, now: Time, pool: Option<&PoolSettings>) -> Markup {
     let state = &job.state;
     html! {
         dl.facts {
             dt { "State" }
-            dd { (pill(stage)) }
+            dd { (pill(stage)) @if job.state.due.is_some() { " " (mark(pool)) } }
             @match stage {
                 Stage::Waiting | Stage::Retrying => {
                     dt { "Next call" }
@@ -89,6 +90,9 @@ fn state(job: &Job, stage: Stage, now: Time) -> Markup {
             @if job.attempts() > 0 {
                 dt { "Attempt" }
                 dd { (job.attempts()) " of " (job.spec.retry.attempts) }
+            } @else if state.ended_at.is_some() {
+                dt { "Attempts" }
+                dd { (format::count(state.counters.runs)) " of " (job.spec.retry.attempts) }
             }
             dt { "Last outcome" }
             dd {

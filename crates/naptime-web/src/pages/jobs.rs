@@ -1,17 +1,18 @@
 //! The queue of one-off jobs, stage by stage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_core::{Method, Stage, Time};
+use naptime_core::{Method, Pool, PoolSettings, Stage, Time};
 use naptime_store::{JobSummary, PageRef, QueuedQuery, Treatment};
 use url::form_urlencoded;
 
 use super::PageError;
 use super::endpoints::url;
 use super::layout::{Layout, Tab, live, pager, unreadable};
+use super::pool_view::mark;
 use super::status;
 use crate::api::jobs::filters;
 use crate::app::Shared;
@@ -26,11 +27,12 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let cursor = query.get("cursor").map(str::to_owned);
     let page = PageRef { limit: ON_A_PAGE, cursor: cursor.clone() };
     let (page, counts) = tokio::try_join!(app.store.queued(&jobs, &page), app.store.stages())?;
+    let pools = app.pools_of(&page.items).await?;
     let here = link("/jobs", &jobs, cursor.as_deref());
     let table = html! {
         (unreadable(&page.unreadable))
         @if page.items.is_empty() { (nothing(&jobs, cursor.is_some(), &counts)) }
-        @else { (table(&page.items, &jobs, &here, app.now())) }
+        @else { (table(&page.items, &jobs, &here, app.now(), &pools)) }
     };
     let body = html! {
         div.head {
@@ -119,7 +121,13 @@ fn nothing(jobs: &QueuedQuery, later: bool, counts: &BTreeMap<Stage, u64>) -> Ma
     }
 }
 
-fn table(items: &[JobSummary], jobs: &QueuedQuery, here: &str, now: Time) -> Markup {
+fn table(
+    items: &[JobSummary],
+    jobs: &QueuedQuery,
+    here: &str,
+    now: Time,
+    pools: &HashMap<Pool, PoolSettings>,
+) -> Markup {
     html! {
         table.cards.jobs {
             thead {
@@ -140,6 +148,7 @@ fn table(items: &[JobSummary], jobs: &QueuedQuery, here: &str, now: Time) -> Mar
                         th.where scope="row" {
                             a href={ "/jobs/" (job.id) } { (url(&job.endpoint)) }
                             @if job.method != Method::Get { " " span.method { (job.method) } }
+                            " " (mark(pools.get(job.endpoint.pool())))
                             @if !job.name.is_empty() || !job.tags.is_empty() {
                                 span.name {
                                     (job.name)
@@ -149,7 +158,7 @@ fn table(items: &[JobSummary], jobs: &QueuedQuery, here: &str, now: Time) -> Mar
                         }
                         td data-label="Added" { (format::time(now, job.created_at)) }
                         td data-label="Call" { (call(job, now)) }
-                        td.number.none[job.attempt == 0] data-label="Attempt" { (tried(job)) }
+                        td.number.none[job.attempt == 0 && job.runs == 0] data-label="Attempt" { (tried(job)) }
                         td.none[job.last.is_none()] data-label="Last" {
                             @if let Some(last) = &job.last { (status::last(now, last)) } @else { span.dim { "–" } }
                         }
@@ -175,7 +184,9 @@ fn call(job: &JobSummary, now: Time) -> Markup {
 
 fn tried(job: &JobSummary) -> Markup {
     html! {
-        @if job.attempt > 0 { (job.attempt) " of " (job.attempts) } @else { span.dim { "–" } }
+        // Once it has ended, its runs are what it took.
+        @let tried = if job.ended_at.is_some() { job.runs } else { u64::from(job.attempt) };
+        @if tried > 0 { (format::count(tried)) " of " (job.attempts) } @else { span.dim { "–" } }
     }
 }
 

@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 39] = [
+const LABELS: [(&str, &str); 41] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -25,6 +25,7 @@ const LABELS: [(&str, &str); 39] = [
     ("headers", "Headers"),
     ("body", "Body"),
     ("secret", "Body and query are secret"),
+    ("sign", "Signed with"),
     ("timeout", "Timeout"),
     ("success", "Success"),
     ("sla", "SLA"),
@@ -36,6 +37,7 @@ const LABELS: [(&str, &str); 39] = [
     ("retry.attempts", "Attempts"),
     ("retry.backoff", "Pause"),
     ("retry.on", "Repeat after"),
+    ("failing_after", "Failing after"),
     ("late", "Late by at most"),
     ("catch_up", "Catch up"),
     ("steer", "The target may change the period"),

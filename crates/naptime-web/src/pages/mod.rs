@@ -44,7 +44,8 @@ mod trial;
 mod worker;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -96,6 +97,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .method_not_allowed_fallback(async || {
             PageError::new(StatusCode::METHOD_NOT_ALLOWED, "Not like this", "This address takes other requests.")
         })
+        .layer(from_fn_with_state(app.clone(), keep_looking))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.clone(), auth::page))
         .with_state(app.clone());
@@ -106,6 +108,17 @@ pub(crate) fn router(app: &Shared) -> Router {
         .layer(from_fn(auth::same_site_page))
         .with_state(app.clone());
     pages.merge(login)
+}
+
+/// Every page says in its title how many problems there are. What it waits for is not that.
+async fn keep_looking(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let looker = app.clone();
+    tokio::spawn(async move {
+        if let Err(error) = looker.watcher.look(&looker).await {
+            tracing::debug!(%error, "cannot look for problems");
+        }
+    });
+    next.run(request).await
 }
 
 /// What is said when a handler panicked. What it panicked with is in the log, by the panic hook.

@@ -78,10 +78,7 @@ fn forecast(plan: &Plan) -> Markup {
     let steps = plan.forecast(STEP);
     let at: Vec<f64> = steps.iter().map(|(at, _)| at.millis() as f64 / 1000.0).collect();
     let due = steps.iter().map(|(_, count)| Some(count / STEP_SECONDS)).collect();
-    let mut lines = vec![Line::new("due", "--calls", due).ahead()];
-    if let Some(capacity) = plan.capacity() {
-        lines.push(Line::new("capacity", "--p99", vec![Some(capacity); steps.len()]).ahead());
-    }
+    let lines = vec![Line::new("due", "--calls", due).ahead()];
     let empty = "What is due is being worked out.";
     Chart { title: "The next 24 hours", measure: Measure::Rate, form: Form::Lines, at: &at, lines, empty }.figure()
 }

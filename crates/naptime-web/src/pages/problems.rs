@@ -9,7 +9,7 @@ use super::pool_view::{href, link};
 use crate::format;
 
 /// The most problems that are listed.
-const MOST_LISTED: usize = 20;
+const MAX_LISTED: usize = 20;
 
 /// The class that colours a problem.
 pub(super) fn tone(severity: Severity) -> &'static str {
@@ -21,7 +21,7 @@ pub(super) fn tone(severity: Severity) -> &'static str {
 
 /// The list of what was found. Nothing if there is none.
 pub(super) fn list(found: &Found, now: Time) -> Markup {
-    let listed = found.problems.iter().take(MOST_LISTED);
+    let listed = found.problems.iter().take(MAX_LISTED);
     let more = found.total.saturating_sub(listed.len() as u64);
     html! {
         @if !found.problems.is_empty() {

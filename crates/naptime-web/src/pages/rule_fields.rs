@@ -11,7 +11,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 32] = [
+const TEXTS: [&str; 33] = [
     "url",
     "every",
     "jitter",
@@ -37,6 +37,7 @@ const TEXTS: [&str; 32] = [
     "retry.attempts",
     "retry.backoff",
     "retry.on",
+    "failing_after",
     "late",
     "catch_up",
     "steer.min",

@@ -33,7 +33,11 @@ pub(super) fn strip(recent: &Recent, trouble: Option<(Trouble, Time)>) -> Markup
             span.ends role="img" aria-label=(said) title=(said) {
                 @for well in recent.each() { @if well { i {} } @else { i.bad {} } }
             }
-            @if let Some((trouble, _)) = trouble { span.pill.bad { (trouble.as_str()) } }
+            @match trouble {
+                Some((Trouble::Failing, _)) => span.pill.bad { "failing" },
+                Some((Trouble::Flapping, _)) => span.pill.warn { "flapping" },
+                None => {},
+            }
         }
     }
 }

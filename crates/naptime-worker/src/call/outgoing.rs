@@ -104,8 +104,14 @@ impl Outgoing<'_> {
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
         let key = HeaderValue::from_str(&self.own.idempotency_key).map_err(|_| unsendable("idempotency key"))?;
         let due = HeaderValue::from_str(&self.own.due.to_string()).map_err(|_| unsendable("due time"))?;
-        headers.insert(HeaderName::from_static("idempotency-key"), key);
         headers.insert(HeaderName::from_static("naptime-due"), due);
+        if let Some(signature) = &self.own.signature {
+            let value = HeaderValue::from_str(&signature.value).map_err(|_| unsendable("signature"))?;
+            headers.insert(HeaderName::from_static("webhook-id"), key.clone());
+            headers.insert(HeaderName::from_static("webhook-timestamp"), signature.timestamp.into());
+            headers.insert(HeaderName::from_static("webhook-signature"), value);
+        }
+        headers.insert(HeaderName::from_static("idempotency-key"), key);
         let length = self.request.body.as_ref().map_or(0, String::len);
         // Load balancers answer 411 to a POST that doesn't say that it has no body (RFC 9110, section 8.6).
         if length > 0 || matches!(self.request.method, Method::Post | Method::Put | Method::Patch) {
