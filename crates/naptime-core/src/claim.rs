@@ -226,7 +226,7 @@ impl Job {
         state.counters.settled += done;
         let well = settled.run.as_ref().filter(|run| run.outcome == Outcome::Ok);
         if done == 1 || (settled.then == Then::Keep && well.is_some()) {
-            state.recent.ended(well.is_some(), settled.run.as_ref().map_or(now, |run| run.finished));
+            state.recent.ended(well.is_some(), settled.run.as_ref().map_or(lock.since, |run| run.finished));
         }
         state.counters.missed += missed + u64::from(settled.abandoned);
         if let Some(run) = &settled.run {
