@@ -360,8 +360,12 @@ impl Claim {
     pub fn take_over(&mut self, run: Run) {
         let lock = &self.lock;
         let is_answer = |lost: &Lost| {
-            let same_request = lost.asked_at.is_none_or(|asked| lock.asked_at == Some(asked));
-            lost.token == run.token && (lost.plan, lost.due) == (lock.plan, lock.due) && same_request
+            let is_same = match lost.asked_at {
+                // Whatever was edited since, the call that was asked for was made.
+                Some(asked) => lock.asked_at == Some(asked),
+                None => (lost.plan, lost.due) == (lock.plan, lock.due),
+            };
+            lost.token == run.token && is_same
         };
         let is_second = self.recorded.is_some() && run.manual;
         if run.outcome != Outcome::Lost && lock.lost.iter().any(is_answer) && !is_second {

@@ -147,6 +147,7 @@ macro_rules! conformance {
                 a_late_holder_that_nobody_followed_still_settles
                 a_call_whose_settle_was_lost_is_not_repeated
                 a_call_recorded_under_another_plan_is_not_taken_over
+                a_call_out_of_turn_is_not_repeated_for_a_new_schedule
                 a_lost_call_out_of_turn_is_recorded_as_such
                 what_was_lost_once_is_forgotten_after_a_settle
             }

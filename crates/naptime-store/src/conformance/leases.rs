@@ -255,6 +255,23 @@ pub async fn a_call_recorded_under_another_plan_is_not_taken_over<B: Backend>() 
     assert_eq!(case.runs(first.job.id).await, [recorded]);
 }
 
+pub async fn a_call_out_of_turn_is_not_repeated_for_a_new_schedule<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due_in(HOUR).await;
+    case.edit(job.id, Edit::CallNow).await;
+    let first = case.claim_only(job.id).await;
+    let recorded = run(&first, Outcome::Ok);
+    case.record(recorded.clone()).await;
+    // As its target may, by that very answer.
+    case.edit(job.id, Edit::Change(Change::schedule(Schedule::every(2 * HOUR, job.id)))).await;
+    case.outlive_leases().await;
+    let second = case.claim_only(job.id).await;
+    assert_eq!(second.recorded, Some(recorded.clone()));
+    assert_eq!(second.duty(), Duty::Settle(Then::Keep));
+    case.settle(second.settled_uncalled(Then::Keep)).await;
+    assert_eq!((case.get(job.id).await.state.asked_at, case.runs(job.id).await), (None, vec![recorded]));
+}
+
 pub async fn a_lost_call_out_of_turn_is_recorded_as_such<B: Backend>() {
     let case = Case::<B>::new().await;
     let job = case.add(new_job()).await;
