@@ -101,6 +101,8 @@ async fn those_that_were_picked_are_asked_about_and_done(start: Start) {
     let to = post(&format!("/endpoints/bulk/on?{picked}")).await;
     assert_eq!(on(&web).await, ["a", "c"]);
     assert!(web.get(&to).await.text.contains("2 endpoints switched on."), "{to}");
+    let question = ask("action=on&all=true").await;
+    assert!(question.contains("Switch 1 endpoint on?"), "the others are on: {question}");
     // Of none picked, all that match are meant, and the question says so.
     let question = ask("action=delete&active=true").await;
     assert!(question.contains("Delete 2 endpoints?") && question.contains("switched on"), "{question}");

@@ -14,9 +14,8 @@ pub trait Troubles: Clock {
     /// How many endpoints are in each trouble. Which ones, [`Jobs::list`](crate::Jobs::list) tells.
     async fn troubles(&self) -> Result<BTreeMap<Trouble, u64>>;
 
-    /// The jobs that could have been claimed for longer than `by`, by pool. Of more than `most`, some are
-    /// counted, and `since` is that of those.
-    /// Pools that are limited or switched off are left out: what waits there waits for its turn.
+    /// The jobs that could have been claimed for longer than `by`, by pool. Of more than `most`, so many are counted, and
+    /// `since` is that of those. Pools that are limited or switched off are left out: what waits there waits for its turn.
     async fn overdue(&self, by: Duration, most: usize) -> Result<Vec<Overdue>>;
 
     /// The pools with limits, and those that are switched off, of which a job could be called by now, and since when.

@@ -26,6 +26,8 @@ const MAX_LOOKED_AT: usize = 500;
 const MAX_POOLS: usize = 20;
 /// How long the number of failed one-off jobs is good for: to count them, those that are done are counted as well.
 const COUNT_GOOD_FOR: Duration = Duration::from_secs(5);
+/// What was found so long ago is looked for again when somebody opens a page, whichever it is.
+const STALE: Duration = Duration::from_secs(5);
 /// What was found longer ago says nothing of now.
 const OLD: Duration = Duration::from_secs(30);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -73,6 +75,11 @@ impl Watcher {
     pub(crate) fn last(&self) -> Option<Arc<Look>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         last.filter(|last| last.asked.elapsed() < OLD)
+    }
+
+    /// Whether it is time for another look, for those who only want to know how many problems there are.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.last().is_none_or(|last| last.asked.elapsed() > STALE)
     }
 
     async fn failed_jobs(&self, store: &Arc<dyn WebStore>) -> Result<u64> {

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use naptime_core::{Invalid, JobId};
-use naptime_store::{JobQuery, PageRef};
+use naptime_store::JobQuery;
 use url::form_urlencoded;
 
 use super::PageError;
@@ -14,9 +14,6 @@ use crate::app::{App, Shared};
 use crate::bulk::{Bulk, Done};
 use crate::format;
 use crate::query::Query;
-
-/// The most endpoints that are counted before the question is asked.
-const COUNTED: usize = 1_000;
 
 /// Which endpoints are meant.
 enum Which {
@@ -41,17 +38,14 @@ impl Which {
         Ok(Self::All(jobs))
     }
 
-    /// Their number, in words: `2 endpoints`.
-    async fn counted(&self, app: &App) -> Result<String, PageError> {
-        let (count, more) = match self {
-            Self::Picked(ids) => (ids.len(), false),
-            Self::All(jobs) => {
-                let found = app.store.list(jobs, &PageRef::first(COUNTED)).await?;
-                (found.items.len(), found.next.is_some())
-            }
+    /// The number of those that this changes, in words: `2 endpoints`.
+    async fn counted(&self, app: &App, bulk: Bulk) -> Result<String, PageError> {
+        let Done { count, next } = match self {
+            Self::Picked(ids) => Done { count: ids.len() as u64, next: None },
+            Self::All(jobs) => bulk.on_all(app, jobs, None, true).await?,
         };
-        let counted = format::counted(count as u64, "endpoint");
-        Ok(if more { format!("more than {counted}") } else { counted })
+        let counted = format::counted(count, "endpoint");
+        Ok(if next.is_some() { format!("more than {counted}") } else { counted })
     }
 
     /// The address at which it is done, to those after `cursor`.
@@ -92,7 +86,7 @@ pub(super) async fn confirm(
 ) -> Result<Markup, PageError> {
     let bulk: Bulk = action.parse()?;
     let which = Which::read(&query)?;
-    let counted = which.counted(&app).await?;
+    let counted = which.counted(&app, bulk).await?;
     let body = html! {
         section.confirm {
             h1 { (question(bulk, &counted)) }

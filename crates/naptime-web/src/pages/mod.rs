@@ -112,12 +112,14 @@ pub(crate) fn router(app: &Shared) -> Router {
 
 /// Every page says in its title how many problems there are. What it waits for is not that.
 async fn keep_looking(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let looker = app.clone();
-    tokio::spawn(async move {
-        if let Err(error) = looker.watcher.look(&looker).await {
-            tracing::debug!(%error, "cannot look for problems");
-        }
-    });
+    if app.watcher.is_stale() {
+        let looker = app.clone();
+        tokio::spawn(async move {
+            if let Err(error) = looker.watcher.look(&looker).await {
+                tracing::debug!(%error, "cannot look for problems");
+            }
+        });
+    }
     next.run(request).await
 }
 
