@@ -126,15 +126,15 @@ impl Registry {
         Held { gone, claim, book: self.0.clone(), slot: None, pass: None }
     }
 
-    /// Waits until no claim is held.
-    pub(crate) async fn all_ended(&self) {
-        loop {
-            let freed = self.0.freed.notified();
-            if self.0.lock().entries.is_empty() {
-                return;
+    /// Waits until no claim is held. Returns false if none has ended for so long: there may be thousands, and a store
+    /// that has much to do takes them a few hundred at a time.
+    pub(crate) async fn all_end(&self, patience: Duration) -> bool {
+        while !self.0.lock().entries.is_empty() {
+            if tokio::time::timeout(patience, self.freed()).await.is_err() {
+                return false;
             }
-            freed.await;
         }
+        true
     }
 
     /// How many more claims of each pool may be made, if there are to be `most` of each; those that are not named have
@@ -374,6 +374,24 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(1_050)).await;
         assert_eq!(registry.to_renew(Duration::from_secs(600)), [short.reference()]);
         assert_eq!(registry.to_renew(Duration::from_millis(100)).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stops_waits_for_claims_as_long_as_some_end() {
+        let registry = Registry::default();
+        let hold = |_| registry.hold_over(&claim(Duration::from_secs(15)), Instant::now(), Instant::now());
+        let mut held: Vec<Held> = (0..5).map(hold).collect();
+        let some_end = async {
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_millis(1_500)).await;
+                held.pop();
+            }
+        };
+        let begun = Instant::now();
+        let (all_ended, ()) = tokio::join!(registry.all_end(Duration::from_secs(2)), some_end);
+        assert_eq!((all_ended, begun.elapsed()), (false, Duration::from_secs(8)), "one is left, and 2 s have passed");
+        held.pop();
+        assert!(registry.all_end(Duration::ZERO).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -92,7 +92,8 @@ const LOOKAHEAD: Duration = Duration::from_millis(100);
 const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// How long calls may go on after the worker was told to stop. Platforms kill after 30 s.
 const GRACE: Duration = Duration::from_secs(25);
-/// How long settling what is left may take after that.
+/// How long the store may take none of what is left to settle before it is given up, and how long settling may take
+/// after [`GRACE`].
 const SETTLING: Duration = Duration::from_secs(2);
 /// How long the last figures and the leave-taking may take after that.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -271,10 +272,9 @@ impl Worker {
             if !in_time {
                 all_called.await;
             }
-            registry.all_ended().await;
-            passes.all_free().await;
+            registry.all_end(SETTLING).await && tokio::time::timeout(SETTLING, passes.all_free()).await.is_ok()
         };
-        if tokio::time::timeout(SETTLING, rest).await.is_err() {
+        if !tokio::time::timeout_at(deadline + SETTLING, rest).await.unwrap_or(false) {
             // Their leases run out, and other workers take over, as if this one had been killed.
             tracing::warn!(held = registry.len(), "the store does not take what is left to settle");
         }
