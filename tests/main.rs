@@ -8,6 +8,7 @@ mod scenarios {
     mod ground;
     mod web;
 
+    mod alerts;
     mod align;
     mod api;
     mod bad_input;

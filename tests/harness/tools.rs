@@ -22,11 +22,14 @@ pub fn honcho() -> PathBuf {
     find("honcho")
 }
 
-/// The folder of the Python package that verifies signed calls.
-pub fn standardwebhooks() -> PathBuf {
-    let folder = workspace().join("target/tools/standardwebhooks");
-    assert!(folder.is_dir(), "standardwebhooks is missing: run `cargo xtask test`, which gets it");
-    folder
+/// Where Python finds these packages, as `PYTHONPATH`.
+pub fn python_path(packages: &[&str]) -> String {
+    let folder = |name: &&str| {
+        let folder = workspace().join("target/tools").join(name);
+        assert!(folder.is_dir(), "{name} is missing: run `cargo xtask test`, which gets it");
+        folder.display().to_string()
+    };
+    packages.iter().map(folder).collect::<Vec<_>>().join(":")
 }
 
 /// The message broker, past the wrapper on the `PATH` that wants to be another user, and the names server it needs.

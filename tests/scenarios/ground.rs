@@ -48,6 +48,7 @@ pub(crate) struct Working {
 impl Working {
     pub(crate) fn start(store: Arc<dyn WorkStore>, capacity: u32) -> Self {
         let settings = Settings {
+            mailer: None,
             capacity,
             sleep: Duration::from_millis(50),
             networks: "127.0.0.0/8".parse().unwrap(),

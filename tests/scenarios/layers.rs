@@ -26,7 +26,8 @@ fn crates_depend_only_on_those_below() {
         ("naptime-mongo", &["naptime-core", "naptime-store"]),
         ("naptime-sqlite", &["naptime-core", "naptime-store"]),
         ("naptime-worker", &["naptime-core", "naptime-store"]),
-        ("naptime-web", &["naptime-core", "naptime-store", "naptime-events"]),
+        ("naptime-web", &["naptime-core", "naptime-store", "naptime-events", "naptime-alerts"]),
+        ("naptime-alerts", &["naptime-core", "naptime-store"]),
         ("naptime-events", &["naptime-core", "naptime-store"]),
         ("naptime-prove", &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite"]),
         (
@@ -39,6 +40,7 @@ fn crates_depend_only_on_those_below() {
                 "naptime-worker",
                 "naptime-web",
                 "naptime-events",
+                "naptime-alerts",
                 "naptime-prove",
             ],
         ),

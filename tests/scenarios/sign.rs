@@ -21,7 +21,7 @@ const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEXT: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// Whether a target that has this key takes the call for ours.
-async fn is_verified(call: &Call, key: &str) -> bool {
+pub(crate) async fn is_verified(call: &Call, key: &str) -> bool {
     const VERIFY: &str = "
 import json, sys
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -38,7 +38,7 @@ except WebhookVerificationError:
     let told = json!({"key": key, "body": String::from_utf8(call.body.to_vec()).unwrap(), "headers": headers});
     let mut python = Command::new("python3")
         .args(["-c", VERIFY])
-        .env("PYTHONPATH", tools::standardwebhooks())
+        .env("PYTHONPATH", tools::python_path(&["standardwebhooks"]))
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

@@ -41,7 +41,8 @@ impl Channel {
 }
 
 impl Endpoint {
-    /// Reads a URL: `http` or `https`, with a host, without user and password, at most [`MAX_URL`] bytes.
+    /// Reads a URL: `http` or `https`, with a host, without user and password, at most [`MAX_URL`] bytes. Or, for an alert,
+    /// a mail server and an address there: `smtp://mail.example.com/ops@example.com`, which input refuses.
     ///
     /// It is normalised as browsers do: the host in lower case and punycode, `127.1` as `127.0.0.1`. A fragment is
     /// dropped, since it never leaves the client.
@@ -73,6 +74,9 @@ impl Endpoint {
         let Some((scheme, rest)) = text.split_once(':') else {
             return invalid("no_scheme", "the URL has no scheme; it starts with http:// or https://");
         };
+        if is_mail_scheme(scheme) {
+            return mail(text);
+        }
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             // `foobar.net:8080/x` has no scheme either, though a parser takes the host for one.
             return if scheme.contains('.') || rest.starts_with(|c: char| c.is_ascii_digit()) {
@@ -105,6 +109,16 @@ impl Endpoint {
         Ok(Self { pool: Pool(pool), channel: Channel(channel) })
     }
 
+    /// Reads a URL as people give it: one that is called by HTTP.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and if it is that of a mail server.
+    pub fn parse_http(text: &str) -> Result<Self, Invalid> {
+        let endpoint = Self::parse(text)?;
+        let detail = "only http:// and https:// URLs can be called";
+        if endpoint.is_mail() { Err(Invalid::new("url", "bad_scheme", detail)) } else { Ok(endpoint) }
+    }
+
     /// The pool it belongs to.
     pub fn pool(&self) -> &Pool {
         &self.pool
@@ -113,6 +127,16 @@ impl Endpoint {
     /// The channel under the pool.
     pub fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// Whether it is an address of a mail server, and not one that is called by HTTP.
+    pub fn is_mail(&self) -> bool {
+        self.pool.0.split_once(':').is_some_and(|(scheme, _)| is_mail_scheme(scheme))
+    }
+
+    /// The endpoint as it is shown if its whole path is a credential. It is not to be called.
+    pub fn bare(&self) -> Self {
+        Self { pool: self.pool.clone(), channel: Channel(format!("/{}", secret::MASK)) }
     }
 
     /// The endpoint as it is shown, with a mask in place of the credentials in its query, or of `all` values in it. It is
@@ -137,6 +161,27 @@ impl Endpoint {
             .and_then(|url| url.host_str().map(|host| host.trim_end_matches('.').to_owned()));
         host.is_some_and(|host| host == "localhost" || host.ends_with(".localhost"))
     }
+}
+
+fn is_mail_scheme(scheme: &str) -> bool {
+    scheme.eq_ignore_ascii_case("smtp") || scheme.eq_ignore_ascii_case("smtps")
+}
+
+/// Reads a mail server, and an address there.
+fn mail(text: &str) -> Result<Endpoint, Invalid> {
+    let invalid = || Invalid::new("url", "bad_host", "a mail server looks like smtp://mail.example.com:587");
+    let url = Url::parse(text).map_err(|_| invalid())?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(invalid)?;
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid());
+    }
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let pool = Pool(format!("{}://{}{port}", url.scheme(), host.to_ascii_lowercase()));
+    let path = if url.path().is_empty() { "/" } else { url.path() };
+    if pool.0.parse::<http::Uri>().is_err() {
+        return Err(invalid());
+    }
+    Ok(Endpoint { pool, channel: Channel(path.to_owned()) })
 }
 
 /// What stands between `//` and the path.
@@ -206,6 +251,19 @@ mod tests {
         check("http://127.1/", Ok(("http://127.0.0.1", "/")));
         check("http://2130706433/", Ok(("http://127.0.0.1", "/")));
         check("http://h/a@b", Ok(("http://h", "/a@b")));
+    }
+
+    #[test]
+    fn a_mail_server_is_a_pool_of_addresses() {
+        check("smtp://Mail.test:2525/ops@a.test", Ok(("smtp://mail.test:2525", "/ops@a.test")));
+        check("smtps://mail.test", Ok(("smtps://mail.test", "/")));
+        check("smtp://user:word@mail.test/ops@a.test", Err("bad_host"));
+        check("smtp:", Err("bad_host"));
+        let again = Endpoint::parse("smtp://mail.test/ops@a.test").unwrap();
+        assert_eq!((again.is_mail(), Endpoint::parse(&again.to_string())), (true, Ok(again)));
+        assert_eq!(Pool::parse("smtp://mail.test:25").unwrap().as_str(), "smtp://mail.test:25");
+        assert!(!Endpoint::parse("https://smtp.test/").unwrap().is_mail());
+        assert_eq!(Endpoint::parse_http("smtp://mail.test/ops@a.test").unwrap_err().code, "bad_scheme");
     }
 
     #[test]

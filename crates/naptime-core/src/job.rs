@@ -227,7 +227,7 @@ impl Spec {
 
     /// The URL as it is shown: not to be called.
     pub fn shown_endpoint(&self) -> Endpoint {
-        self.endpoint.masked(self.request.secret)
+        if self.request.secret_path { self.endpoint.bare() } else { self.endpoint.masked(self.request.secret) }
     }
 
     /// What a search looks through: URL (as it is shown), name and tags, in lower case. Lists are sorted by it.

@@ -5,6 +5,7 @@
 //!
 //! Start with [`state`], the state machine of a job.
 
+pub mod alert;
 pub mod at;
 pub mod claim;
 pub mod duration;
@@ -45,6 +46,7 @@ pub mod time;
 pub mod transport;
 pub mod worker;
 
+pub use alert::{Mute, Receiver};
 pub use at::read_at;
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
 pub use edit::{By, Change, Edit, NewJob, Noted, SpecChange};

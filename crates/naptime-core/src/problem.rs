@@ -5,13 +5,17 @@
 //! because of that.
 
 mod find;
+mod report;
 #[cfg(test)]
 mod tests;
 mod words;
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 pub use self::find::{Ailing, Facts, Found, find, may_be_down};
+pub use self::report::{EndpointRef, Report};
 use crate::{Cause, Endpoint, JobId, Pool, Time};
 
 /// What needs somebody.
@@ -21,6 +25,8 @@ pub struct Problem {
     pub of: Whose,
     /// What is wrong.
     pub kind: Kind,
+    /// The words that the endpoints are found by whose problem it is.
+    pub tags: BTreeSet<String>,
     /// Since when, as far as that is known.
     pub since: Option<Time>,
     /// What the target said last, or what went wrong.
@@ -46,7 +52,7 @@ pub enum Whose {
 }
 
 /// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// What was asked for does not happen.
@@ -79,6 +85,8 @@ pub enum Kind {
         failures: u32,
         /// Whether its SLA is in breach as well.
         breach: bool,
+        /// Whether its host cannot be reached, or says that it is unavailable.
+        by_host: bool,
     },
     /// Its SLA is in breach, though its calls do not fail.
     Breach {
@@ -138,24 +146,27 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kinds as they are sent, the worst first.
+    pub const NAMES: [&str; 14] = [
+        "database",
+        "no_worker",
+        "pool_down",
+        "failing",
+        "in_breach",
+        "slots_full",
+        "late",
+        "worker_trouble",
+        "pool_off",
+        "pool_limit",
+        "flapping",
+        "jobs_failed",
+        "versions",
+        "zones",
+    ];
+
     /// The kind as it is sent: `pool_down`.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Database { .. } => "database",
-            Self::NoWorker { .. } => "no_worker",
-            Self::PoolDown { .. } => "pool_down",
-            Self::Failing { .. } => "failing",
-            Self::Breach { .. } => "in_breach",
-            Self::SlotsFull { .. } => "slots_full",
-            Self::Late { .. } => "late",
-            Self::PoolOff => "pool_off",
-            Self::PoolLimit { .. } => "pool_limit",
-            Self::Flapping { .. } => "flapping",
-            Self::JobsFailed { .. } => "jobs_failed",
-            Self::WorkerTrouble { .. } => "worker_trouble",
-            Self::Versions { .. } => "versions",
-            Self::Zones { .. } => "zones",
-        }
+        Self::NAMES[usize::from(self.rank())]
     }
 
     /// How much it matters.

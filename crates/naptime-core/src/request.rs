@@ -40,6 +40,9 @@ pub struct Request {
     /// Whether the body and all values of the query are shown no more than credentials are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
+    /// Whether the path of its URL is a credential, as that of a webhook is to which alerts go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret_path: bool,
     /// The keys that it is signed with.
     #[serde(default, skip_serializing_if = "SigningKeys::is_empty")]
     pub sign: SigningKeys,
@@ -53,6 +56,7 @@ impl Default for Request {
             body: None,
             timeout: DEFAULT_TIMEOUT,
             secret: false,
+            secret_path: false,
             sign: SigningKeys::default(),
         }
     }

@@ -20,6 +20,7 @@
 //! | `schema` | one document: the version of this layout | |
 //! | `environment` | at most one document: the environment of the processes that work on this database | |
 //! | `login` | one document: the salt of the password | |
+//! | `records` | one document per receiver of alerts, mute, and problem that is open | |
 //! | `sessions` | one document per person who is logged in, at most 1,000 | |
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
@@ -48,6 +49,7 @@ mod probe;
 mod purge;
 mod queue;
 mod queued;
+mod records;
 mod refusal;
 mod repairs;
 mod rules;
@@ -91,6 +93,7 @@ pub struct MongoStore {
     rules: Collection<Document>,
     begun_events: Collection<Document>,
     login: Collection<Document>,
+    records: Collection<Document>,
     sessions: Collection<Document>,
     clock: Arc<ServerClock>,
     doubtful: Arc<claim::Doubtful>,
@@ -165,6 +168,7 @@ impl MongoStore {
             rules: db.collection("rules"),
             begun_events: db.collection("begun_events"),
             login: db.collection("login"),
+            records: db.collection("records"),
             sessions: db.collection("sessions"),
             db,
             clock,

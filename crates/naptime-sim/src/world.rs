@@ -180,6 +180,7 @@ impl World {
             requests: post.requests.clone(),
         };
         let settings = Settings {
+            mailer: None,
             capacity: self.scenario.capacity,
             sleep: Duration::from_millis(250),
             networks: AllowedNetworks::default(),

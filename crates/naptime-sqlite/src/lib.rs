@@ -34,6 +34,7 @@ mod probe;
 mod queue;
 mod queued;
 mod readers;
+mod records;
 mod repairs;
 mod rows;
 mod rules;

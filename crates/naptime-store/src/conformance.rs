@@ -34,6 +34,7 @@ pub mod plan;
 pub mod pools;
 pub mod queued;
 pub mod racing;
+pub mod records;
 pub mod rules;
 pub mod sessions;
 pub mod set_back;
@@ -316,6 +317,10 @@ macro_rules! conformance {
                 keys_of_rules_and_of_one_off_jobs_are_two_spaces
                 it_is_known_how_many_have_begun_with_an_event
                 a_job_is_found_by_its_key
+            }
+            records {
+                a_record_is_written_over_what_is_known
+                of_those_who_write_the_same_record_one_does
             }
             sessions {
                 all_get_the_salt_that_came_first

@@ -18,6 +18,7 @@ pub mod pools;
 mod probe;
 mod queue;
 mod queued;
+pub mod records;
 mod repairs;
 pub mod rules;
 pub mod sessions;
@@ -39,6 +40,7 @@ pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
 pub use probe::Probe;
 pub use queue::{Queue, SIGHT, SIGHT_OF_OTHERS, Taken, Want, is_soon};
 pub use queued::{Queued, QueuedQuery, Treated, Treatment};
+pub use records::{Record, Records};
 pub use repairs::{Repairs, SetBack};
 pub use rules::{Expect, Rules, StoredRule};
 pub use sessions::Sessions;
@@ -58,8 +60,14 @@ pub trait Clock: Send + Sync {
 }
 
 /// Everything the web needs.
-pub trait WebStore: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Probe + Sessions {}
-impl<T: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Probe + Sessions> WebStore for T {}
+pub trait WebStore:
+    Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions
+{
+}
+impl<T: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions> WebStore
+    for T
+{
+}
 
 /// Everything a worker needs.
 pub trait WorkStore: Queue + History + Steering + Gates + Repairs {}

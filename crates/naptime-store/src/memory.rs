@@ -24,6 +24,7 @@ mod plan;
 mod pools;
 mod queue;
 mod queued;
+mod records;
 mod repairs;
 mod rules;
 mod runs;
@@ -71,6 +72,7 @@ struct State {
     pools: pools::PoolTable,
     sla: sla::SlaTable,
     rules: rules::RuleTable,
+    records: records::RecordTable,
     sessions: sessions::SessionTable,
     /// How often work came that workers may not have foreseen.
     wakes: u64,
@@ -92,6 +94,7 @@ impl MemoryStore {
             pools: pools::PoolTable::default(),
             sla: sla::SlaTable::default(),
             rules: rules::RuleTable::default(),
+            records: records::RecordTable::default(),
             sessions: sessions::SessionTable::default(),
             wakes: 0,
         };

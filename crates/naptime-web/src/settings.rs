@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use naptime_alerts::Place;
 use naptime_core::{AllowedNetworks, duration};
 
 use crate::Secret;
@@ -26,6 +27,8 @@ pub struct Settings {
     pub min_period: Duration,
     /// `NAPTIME_RETENTION`: how long the store keeps runs, for saying so on the pages; 7 days by default.
     pub retention: Duration,
+    /// `NAPTIME_URL` and the server of `SMTP_URL`, for tests of receivers.
+    pub place: Place,
     /// Where `/metrics` takes the process's own figures from, if they are recorded.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -39,6 +42,7 @@ impl Default for Settings {
             networks: AllowedNetworks::public_only(),
             min_period: duration::MIN_PERIOD,
             retention: Duration::from_secs(7 * 24 * 3600),
+            place: Place::default(),
             metrics: None,
         }
     }

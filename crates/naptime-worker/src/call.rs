@@ -13,6 +13,7 @@
 //! | connections are kept for further calls, for a while, and not after a timeout | `kept` |
 //! | nothing is sent twice that may have been processed and must not be repeated | `resend` |
 //! | credentials that a target repeats are not kept | [`Caller::call`] |
+//! | mail goes to the server of the settings, whoever asks | `mail` |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
 //! **What is sent again.** Retries are decided by the job's [`Retry`](naptime_core::Retry). Below them, within one call,
@@ -32,6 +33,7 @@ mod fault;
 mod http1;
 mod http2;
 mod kept;
+mod mail;
 mod name_servers;
 mod outbound;
 mod outgoing;
@@ -46,6 +48,7 @@ mod tls;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use naptime_core::run::with_note;
@@ -57,6 +60,7 @@ use connection::{Body, Connection, Connector};
 pub use fault::LocalFault;
 use fault::{Fault, NoAnswer};
 use kept::Kept;
+pub use mail::Mailer;
 pub use outbound::Outbound;
 use outgoing::{Origin, Outgoing};
 use resend::{MAX_RESENDS, Reach};
@@ -79,6 +83,8 @@ pub struct Caller {
     timing: Timing,
     roots: Arc<RootCertStore>,
     user_agent: HeaderValue,
+    /// What sends mail, if this worker does.
+    mailer: Option<Mailer>,
     /// The connections of nearly all pools.
     kept: Arc<Kept>,
     /// Those of pools that say how they are made.
@@ -169,7 +175,13 @@ impl Caller {
         let roots = Arc::new(tls::roots_of_machine());
         let kept = kept(&roots, &Transport::default(), timing).map_err(SetupError)?;
         let connector = Arc::new(Connector::new(networks, timing));
-        Ok(Self { connector, timing, roots, user_agent, kept, others: Arc::default() })
+        Ok(Self { connector, timing, roots, user_agent, mailer: None, kept, others: Arc::default() })
+    }
+
+    /// The same, sending mail.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
+        Self { mailer, ..self }
     }
 
     /// Makes a call, within the timeout of its request. It ends well with one of its statuses of success. Dropping the
@@ -178,8 +190,11 @@ impl Caller {
     /// # Errors
     /// If this machine cannot make calls at the moment. Nothing was sent then that the target may have processed.
     pub async fn call(&self, call: Call<'_>) -> Result<Answer, LocalFault> {
-        let mut progress = Progress::default();
         let timeout = call.request.timeout;
+        if call.endpoint.is_mail() {
+            return Ok(self.mail(call, timeout).await);
+        }
+        let mut progress = Progress::default();
         let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
             Ok(Ok(end)) => end,
             Ok(Err(NoAnswer::Target(fault))) => (fault.outcome, fault.message),
@@ -206,6 +221,17 @@ impl Caller {
             retry_after: progress.head.and_then(|(_, pause)| pause),
             every: progress.every.map(|every| redact(&every)),
         })
+    }
+
+    async fn mail(&self, call: Call<'_>, timeout: Duration) -> Answer {
+        let (outcome, message) = match &self.mailer {
+            Some(mailer) => match tokio::time::timeout(timeout, mailer.call(call)).await {
+                Ok(answer) => return answer,
+                Err(_) => (Outcome::Timeout, format!("not sent within {}", naptime_core::duration::show(timeout))),
+            },
+            None => (Outcome::Failed, "this worker sends no mail; SMTP_URL is not set".to_owned()),
+        };
+        Answer { outcome, status: None, message, retry_after: None, every: None }
     }
 
     /// One request and its answer, on as many connections as that takes.

@@ -53,7 +53,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::beating::Beating;
-use crate::call::{Caller, Outbound};
+use crate::call::{Caller, Mailer, Outbound};
 use crate::claiming::Claiming;
 use crate::fair::Fair;
 use crate::gated::Gated;
@@ -82,6 +82,8 @@ pub struct Settings {
     pub sleep: Duration,
     /// The networks that may be called beside the public internet (`NAPTIME_ALLOW_NETWORKS`).
     pub networks: AllowedNetworks,
+    /// What sends mail; none: no mail is sent.
+    pub mailer: Option<Mailer>,
     /// The name of the machine, for the workers' page.
     pub host: String,
 }
@@ -105,6 +107,18 @@ pub struct Worker {
     outbound: Arc<dyn Outbound>,
     runtime: Arc<dyn Runtime>,
     settings: Settings,
+    share: Arc<Share>,
+}
+
+/// Whether it is a worker's turn to do what one of all does: it has the first partition.
+#[derive(Clone, Debug)]
+pub struct Turn(Arc<Share>);
+
+impl Turn {
+    /// Whether it is, as far as this worker knows.
+    pub fn is_mine(&self) -> bool {
+        self.0.is_first()
+    }
 }
 
 impl Worker {
@@ -114,6 +128,7 @@ impl Worker {
     /// If the HTTP client cannot be set up.
     pub fn new(store: Arc<dyn WorkStore>, settings: Settings) -> Result<Self, call::SetupError> {
         let caller = Caller::new(settings.networks.clone(), env!("CARGO_PKG_VERSION"))?;
+        let caller = caller.with_mailer(settings.mailer.clone());
         Ok(Self::on(Tokio.id().into(), store, Arc::new(caller), Arc::new(Tokio), settings))
     }
 
@@ -125,7 +140,7 @@ impl Worker {
         runtime: Arc<dyn Runtime>,
         settings: Settings,
     ) -> Self {
-        Self { id, store, outbound, runtime, settings }
+        Self { id, store, outbound, runtime, settings, share: Arc::default() }
     }
 
     /// Its identity.
@@ -133,10 +148,15 @@ impl Worker {
         self.id
     }
 
+    /// Whether it is its turn to do what one of all does, while it works.
+    pub fn turn(&self) -> Turn {
+        Turn(self.share.clone())
+    }
+
     /// Works until `stop` is cancelled, and then until everything held is settled, but no longer than 28 s: calls have
     /// 25 s to end, what has not left is given back at once.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { id: me, store, outbound, runtime, settings } = self;
+        let Self { id: me, store, outbound, runtime, settings, share } = self;
         let Settings { capacity, sleep, host, .. } = settings;
         let name = me.name();
         tracing::info!(worker = %me, capacity, "worker {name} starts");
@@ -144,7 +164,6 @@ impl Worker {
         let link = Link::new(store);
         let registry = Registry::default();
         let slots = Arc::new(Slots::new(capacity, MAX_BYTES));
-        let share = Arc::new(Share::default());
         let fair = Arc::new(Fair::new(capacity));
         let meter = Arc::new(Meter::default());
         let presence = Arc::new(Presence::new(link.clone()));

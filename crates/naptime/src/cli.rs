@@ -173,6 +173,19 @@ pub(crate) struct EventArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct AlertArgs {
+    /// Where the page is, for the links in alerts, such as https://naptime.example.com
+    #[arg(long, env = "NAPTIME_URL", value_name = "URL")]
+    pub(crate) naptime_url: Option<String>,
+    /// The server that takes mail, such as smtp://user:password@mail.example.com:587
+    #[arg(long, env = "SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) smtp_url: Option<String>,
+    /// Whom mail is from, such as 'Naptime <naptime@example.com>' [default: the user of SMTP_URL]
+    #[arg(long, env = "SMTP_FROM", value_name = "ADDRESS")]
+    pub(crate) smtp_from: Option<String>,
+}
+
+#[derive(Args)]
 pub(crate) struct UpArgs {
     /// Add a sample endpoint: Naptime's own /healthz, every 5 s
     #[arg(long)]
@@ -187,6 +200,8 @@ pub(crate) struct UpArgs {
     pub(crate) work: WorkArgs,
     #[command(flatten)]
     pub(crate) events: EventArgs,
+    #[command(flatten)]
+    pub(crate) alerts: AlertArgs,
     #[command(flatten)]
     pub(crate) capacity: CapacityArgs,
 }
@@ -206,6 +221,8 @@ pub(crate) struct WebArgs {
     pub(crate) work: WorkArgs,
     #[command(flatten)]
     pub(crate) events: EventArgs,
+    #[command(flatten)]
+    pub(crate) alerts: AlertArgs,
 }
 
 #[derive(Args)]
@@ -218,6 +235,8 @@ pub(crate) struct WorkerArgs {
     pub(crate) work: WorkArgs,
     #[command(flatten)]
     pub(crate) events: EventArgs,
+    #[command(flatten)]
+    pub(crate) alerts: AlertArgs,
     #[command(flatten)]
     pub(crate) capacity: CapacityArgs,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use naptime_alerts::{Place, Watch};
 use naptime_core::duration::MIN_PERIOD;
 use naptime_core::input::read_new;
 use naptime_core::{AllowedNetworks, Change, Edit, JobId, Spec};
@@ -22,7 +23,7 @@ use uuid::Uuid;
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::descriptors::{self, Need};
 use crate::faults::Faults;
-use crate::settings::{self, InputSettings, Listen, StoreSettings};
+use crate::settings::{self, AlertSettings, InputSettings, Listen, StoreSettings};
 use crate::{logging, waiting, zones};
 
 /// `naptime up`: web and worker in one process.
@@ -35,10 +36,11 @@ pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
+    let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(false, &mut faults);
-    let web = Web { store, input, listen, worker: Some(worker), lowered, events, demo: args.demo };
+    let web = Web { store, input, listen, worker: Some(worker), lowered, events, place, demo: args.demo };
     faults.check(web)?.run(logs)
 }
 
@@ -51,11 +53,12 @@ pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
     let need = Need { setting: "WEB_WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
+    let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let worker = Some(worker).filter(|_| capacity > 0);
-    let web = Web { store, input, listen, worker, lowered, events, demo: false };
+    let web = Web { store, input, listen, worker, lowered, events, place, demo: false };
     faults.check(web)?.run(logs)
 }
 
@@ -67,7 +70,8 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let capacity = settings::capacity(&args.capacity, &mut faults);
     let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: 0 };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
-    let worker = settings::worker(&args.work, capacity, input.networks.clone(), &mut faults);
+    let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
+    let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
     let (store, worker) = faults.check((store, worker))?;
@@ -78,7 +82,7 @@ pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
         let stop = stop_on_signal()?;
         let Some(opened) = waiting::open(&store, true, None, &stop).await? else { return Ok(()) };
         let worker = Worker::new(opened.store.clone(), worker)?;
-        tokio::join!(worker.run(stop.clone()), consume(events.as_ref(), opened.store.clone(), input, &stop));
+        work(worker, events.as_ref(), opened.store, place, input, &stop).await;
         Ok(())
     })
 }
@@ -93,6 +97,8 @@ struct Web {
     lowered: Option<String>,
     /// Where the worker takes events from.
     events: Option<Consumer>,
+    /// Where alerts lead, and how mail is sent.
+    place: Place,
     demo: bool,
 }
 
@@ -122,6 +128,7 @@ impl Web {
             min_period: self.input.min_period,
             retention: self.store.retention,
             metrics: Some(record_metrics()?),
+            place: self.place.clone(),
         };
         let router = naptime_web::router(store.clone(), settings).await?;
         let serving = naptime_web::serve(listener, router, stop.clone().cancelled_owned());
@@ -132,7 +139,7 @@ impl Web {
             }
             if let Some(settings) = self.worker {
                 let worker = Worker::new(store.clone(), settings)?;
-                tokio::join!(worker.run(stop.clone()), consume(self.events.as_ref(), store, self.input, &stop));
+                work(worker, self.events.as_ref(), store, self.place, self.input, &stop).await;
             }
             anyhow::Ok(())
         };
@@ -146,6 +153,20 @@ fn warn_of(line: Option<impl AsRef<str>>) {
     if let Some(line) = line {
         tracing::warn!("{}", line.as_ref());
     }
+}
+
+/// Works until `stop`: calls, applies events, and tells of problems.
+async fn work(
+    worker: Worker,
+    events: Option<&Consumer>,
+    store: Arc<dyn Store>,
+    place: Place,
+    input: InputSettings,
+    stop: &CancellationToken,
+) {
+    let turn = worker.turn();
+    let watch = Watch::new(store.clone(), place, move || turn.is_mine());
+    tokio::join!(worker.run(stop.clone()), watch.run(stop), consume(events, store, input, stop));
 }
 
 /// Applies the events of a broker, if there is one, until `stop`.

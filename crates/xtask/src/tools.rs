@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::{apt, node, paths, pypi, run};
 
+/// What verifies signed calls, and what takes mail, with what that stands on.
+const PYTHON_PACKAGES: [&str; 4] = ["standardwebhooks", "aiosmtpd", "atpublic", "attrs"];
+
 /// Everything `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {
     compiler()?;
@@ -18,7 +21,7 @@ pub(crate) fn for_tests() -> Result<()> {
     rabbitmq()?;
     nginx()?;
     honcho()?;
-    standardwebhooks()
+    PYTHON_PACKAGES.into_iter().try_for_each(python_package)
 }
 
 /// Everything `cargo xtask bench` needs.
@@ -173,13 +176,13 @@ fn honcho() -> Result<()> {
     starts()
 }
 
-fn standardwebhooks() -> Result<()> {
-    let goal = paths::tools().join("standardwebhooks");
+fn python_package(name: &str) -> Result<()> {
+    let goal = paths::tools().join(name);
     if goal.exists() {
         return Ok(());
     }
-    println!("xtask: getting standardwebhooks from PyPI into {}", shown(&goal));
-    pypi::get("standardwebhooks", &goal, |unpacked| Ok(unpacked.to_owned()))
+    println!("xtask: getting {name} from PyPI into {}", shown(&goal));
+    pypi::get(name, &goal, |unpacked| Ok(unpacked.to_owned()))
 }
 
 /// Runs the unpacked wheel wherever the folder lies.

@@ -28,7 +28,7 @@ pub(super) struct Defaults {
 
 /// The URL, if it may be called.
 pub(super) fn endpoint(fields: &mut Fields, limits: Limits<'_>, old: Option<&Endpoint>) -> Option<Endpoint> {
-    let read = match (fields.parsed("url", Endpoint::parse), old) {
+    let read = match (fields.parsed("url", Endpoint::parse_http), old) {
         (Said::Value(read), _) => read,
         _ if fields.is_faulty("url") => return None,
         (Said::Nothing, Some(old)) => old.clone(),
@@ -97,6 +97,7 @@ fn request(fields: &mut Fields, old: Request, default: Request) -> Request {
         // An empty body is none.
         body: body.some().or(old.body, default.body).filter(|body| !body.is_empty()),
         secret: fields.flag("secret").or(old.secret, default.secret),
+        secret_path: old.secret_path,
         timeout: timeout.or(old.timeout, default.timeout),
     }
 }

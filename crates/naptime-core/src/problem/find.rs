@@ -53,6 +53,8 @@ pub struct Ailing {
     pub endpoint: Endpoint,
     /// Its name, which may be blank.
     pub name: String,
+    /// The words it is found by.
+    pub tags: Vec<String>,
     /// What is wrong by how its last occurrences ended, and since when.
     pub trouble: Option<(Trouble, Time)>,
     /// The breach of its SLA that lasts.
@@ -187,7 +189,8 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
         } else {
             return None;
         };
-        Some(Problem { of: Whose::Pool(settings.pool.clone()), kind, since: Some(*since), message: None })
+        let of = Whose::Pool(settings.pool.clone());
+        Some(Problem { of, kind, tags: BTreeSet::new(), since: Some(*since), message: None })
     })
 }
 
@@ -214,6 +217,7 @@ fn pool_down(pool: &Pool, members: &[&Ailing]) -> Problem {
     Problem {
         of: Whose::Pool(pool.clone()),
         kind: Kind::PoolDown { endpoints: members.len() as u64 },
+        tags: members.iter().flat_map(|ailing| ailing.tags.iter().cloned()).collect(),
         since: members.iter().filter_map(|ailing| ailing.trouble).map(|(_, since)| since).min(),
         message: latest.map(Last::in_words),
     }
@@ -223,7 +227,8 @@ fn pool_down(pool: &Pool, members: &[&Ailing]) -> Problem {
 fn own(ailing: &Ailing) -> Option<Problem> {
     let (kind, since) = match (ailing.trouble, &ailing.breach) {
         (Some((Trouble::Failing, since)), breach) => {
-            (Kind::Failing { failures: ailing.recent.failures, breach: breach.is_some() }, since)
+            let (failures, by_host) = (ailing.recent.failures, ailing.fails_by_host());
+            (Kind::Failing { failures, breach: breach.is_some(), by_host }, since)
         }
         (_, Some(breach)) => (Kind::Breach { cause: breach.cause }, breach.from),
         (Some((Trouble::Flapping, since)), None) => {
@@ -231,11 +236,11 @@ fn own(ailing: &Ailing) -> Option<Problem> {
         }
         (None, None) => return None,
     };
-    let Ailing { id, endpoint, name, .. } = ailing.clone();
+    let Ailing { id, endpoint, name, tags, .. } = ailing.clone();
     let of = Whose::Endpoint { id, endpoint, name };
     // A last run that ended well says nothing of what is wrong.
     let message = ailing.last.as_ref().filter(|last| last.outcome != Outcome::Ok).map(Last::in_words);
-    Some(Problem { of, kind, since: Some(since), message })
+    Some(Problem { of, kind, tags: tags.into_iter().collect(), since: Some(since), message })
 }
 
 impl Ailing {
@@ -259,6 +264,6 @@ impl Ailing {
 
 impl Problem {
     fn of_all(kind: Kind, since: Option<Time>) -> Self {
-        Self { of: Whose::Fleet, kind, since, message: None }
+        Self { of: Whose::Fleet, kind, tags: BTreeSet::new(), since, message: None }
     }
 }

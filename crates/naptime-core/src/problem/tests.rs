@@ -58,6 +58,7 @@ fn ailing(n: u128, url: &str, outcome: Outcome, status: Option<u16>) -> Ailing {
         id: Uuid::from_u128(n).into(),
         endpoint: Endpoint::parse(url).expect("a URL"),
         name: String::new(),
+        tags: vec!["cards".to_owned()],
         trouble: Some((Trouble::Failing, ago(60))),
         breach: None,
         recent: Recent { failures: 3, ..Recent::default() },

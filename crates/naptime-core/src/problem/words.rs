@@ -18,7 +18,7 @@ impl Kind {
                     counted(*endpoints, "endpoint")
                 )
             }
-            Self::Failing { failures, breach } => {
+            Self::Failing { failures, breach, .. } => {
                 let sla = if *breach { ", and its SLA is in breach" } else { "" };
                 format!("The last {failures} occurrences failed{sla}.")
             }

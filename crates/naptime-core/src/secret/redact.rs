@@ -44,6 +44,9 @@ impl Secrets {
             let (name, value) = decoded_parameter(parameter).unwrap_or_default();
             found.add(if value.is_empty() { &name } else { &value });
         }
+        if request.secret_path {
+            found.add(endpoint.channel().as_str());
+        }
         if let Some(body) = request.body.as_deref().filter(|_| request.secret) {
             found.add(body);
             if body.len() <= MAX_RESPELLED {

@@ -110,6 +110,8 @@ struct RequestDocument {
     timeout_ms: i64,
     #[serde(default)]
     secret: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    secret_path: bool,
     #[serde(default, skip_serializing_if = "SigningKeys::is_empty")]
     sign: SigningKeys,
 }
@@ -186,6 +188,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
             body: request.body.clone(),
             timeout_ms: millis(request.timeout),
             secret: request.secret,
+            secret_path: request.secret_path,
             sign: request.sign.clone(),
         },
         schedule: schedule(&spec.schedule),
@@ -223,6 +226,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
                 body: d.request.body,
                 timeout: duration(d.request.timeout_ms),
                 secret: d.request.secret,
+                secret_path: d.request.secret_path,
                 sign: d.request.sign,
             },
             schedule: to_schedule(d.schedule)?,

@@ -6,7 +6,7 @@ use rusqlite::Transaction;
 use crate::rows::json;
 
 /// The steps, oldest first. Steps are added, never changed.
-pub(super) const STEPS: [Step; 10] = [
+pub(super) const STEPS: [Step; 11] = [
     Step::Sql(
         "
     CREATE TABLE jobs (
@@ -269,6 +269,15 @@ pub(super) const STEPS: [Step; 10] = [
     ALTER TABLE due ADD COLUMN trouble TEXT;                         -- of an endpoint that does not go as it should
     ALTER TABLE due ADD COLUMN trouble_since INTEGER;
     CREATE INDEX due_trouble ON due (trouble, trouble_since, id) WHERE trouble IS NOT NULL;
+",
+    ),
+    Step::Sql(
+        "
+    CREATE TABLE records (                                           -- what alerts go by: receivers, mutes, open problems
+        id TEXT PRIMARY KEY,
+        rev INTEGER NOT NULL,
+        value TEXT NOT NULL                                          -- JSON
+    ) STRICT, WITHOUT ROWID;
 ",
     ),
 ];

@@ -44,6 +44,7 @@ fn full_job() -> NewJob {
         ),
         timeout: Duration::from_millis(12_345),
         secret: true,
+        secret_path: true,
         sign: keys(&[7, 8]),
     };
     spec.schedule = Schedule::Every {

@@ -1,5 +1,6 @@
 //! The JSON API. Errors are problem documents, those of the router included.
 
+pub(crate) mod alerts;
 mod endpoints;
 mod enqueue;
 mod events;
@@ -54,6 +55,12 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/workers", get(load::workers))
         .route("/plan", get(plan::plan))
         .route("/problems", get(problems::list))
+        .route("/problems/acknowledge", post(problems::acknowledge))
+        .route("/receivers", get(alerts::receivers))
+        .route("/receivers/{name}", get(alerts::receiver).put(alerts::put).delete(alerts::delete))
+        .route("/receivers/{name}/test", post(alerts::test))
+        .route("/mutes", get(alerts::mutes).post(alerts::mute))
+        .route("/mutes/{id}", axum::routing::delete(alerts::unmute))
         .merge(bulk())
         .fallback(nothing)
         .method_not_allowed_fallback(async || {

@@ -2,11 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use naptime_core::problem::{Severity, Whose};
-use naptime_core::{JobId, Time};
+use http::StatusCode;
+use naptime_core::Time;
+use naptime_core::problem::{Report, Severity};
+use naptime_store::Error;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::Shared;
+use crate::body::JsonBody;
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -24,43 +28,27 @@ pub(super) struct ProblemsView {
 
 #[derive(Serialize)]
 struct ProblemView {
-    kind: &'static str,
-    severity: Severity,
-    /// The endpoint or the pool; null of both for all.
-    endpoint: Option<EndpointRef>,
-    pool: Option<String>,
-    since: Option<Time>,
-    cause: String,
-    remedy: Option<&'static str>,
-    message: Option<String>,
-}
-
-#[derive(Serialize)]
-struct EndpointRef {
-    id: JobId,
-    url: String,
-    name: String,
+    #[serde(flatten)]
+    report: Report,
+    /// When somebody said that they know of it.
+    acknowledged_at: Option<Time>,
+    /// Until when nothing is told of it.
+    muted_until: Option<Time>,
+    /// The receivers that were told of it.
+    told: Vec<String>,
 }
 
 pub(super) async fn list(State(app): State<Shared>) -> Result<Json<ProblemsView>, Problem> {
     let look = app.watcher.look(&app).await?;
+    let kept = naptime_alerts::settings(&*app.store).await?;
     let view = |problem: &naptime_core::problem::Problem| {
-        let (endpoint, pool) = match &problem.of {
-            Whose::Fleet => (None, None),
-            Whose::Pool(pool) => (None, Some(pool.to_string())),
-            Whose::Endpoint { id, endpoint, name } => {
-                (Some(EndpointRef { id: *id, url: endpoint.to_string(), name: name.clone() }), None)
-            }
-        };
+        let report = Report::from(problem);
+        let open = kept.book.open.get(&report.id);
         ProblemView {
-            kind: problem.kind.as_str(),
-            severity: problem.kind.severity(),
-            endpoint,
-            pool,
-            since: problem.since,
-            cause: problem.kind.cause(),
-            remedy: problem.kind.remedy(),
-            message: problem.message.clone(),
+            acknowledged_at: open.and_then(|open| open.acknowledged_at),
+            told: open.map(|open| open.told.keys().cloned().collect()).unwrap_or_default(),
+            muted_until: kept.muted_until(&report, look.at),
+            report,
         }
     };
     Ok(Json(ProblemsView {
@@ -70,4 +58,23 @@ pub(super) async fn list(State(app): State<Shared>) -> Result<Json<ProblemsView>
         total: look.found.total,
         items: look.found.problems.iter().map(view).collect(),
     }))
+}
+
+/// Notes that somebody knows of a problem.
+pub(super) async fn acknowledge(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<StatusCode, Problem> {
+    let Some(id) = json.get("id").and_then(Value::as_str) else {
+        return Err(Problem::bad_request(
+            "id",
+            "missing",
+            "`id` is missing: that of a problem, as /api/problems has it",
+        ));
+    };
+    match naptime_alerts::acknowledge(&*app.store, id).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(Error::NotFound) => {
+            let detail = "no problem of this id is open that a receiver could be told of";
+            Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail).at("id"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

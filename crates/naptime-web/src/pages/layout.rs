@@ -15,6 +15,7 @@ pub(super) enum Tab {
     Jobs,
     Pools,
     Sla,
+    Alerts,
     Rules,
     None,
 }
@@ -74,6 +75,7 @@ impl<'a> Layout<'a> {
                                 (self.item(Tab::Jobs, "/jobs", "Jobs"))
                                 (self.item(Tab::Pools, "/pools", "Pools"))
                                 (self.item(Tab::Sla, "/sla", "SLA"))
+                                (self.item(Tab::Alerts, "/alerts", "Alerts"))
                                 (self.item(Tab::Rules, "/rules", "Rules"))
                             }
                         }

@@ -2,6 +2,7 @@
 //! to date; without it, everything works just the same.
 
 mod actions;
+mod alerts;
 mod bulk;
 mod changes;
 mod controls;
@@ -29,6 +30,7 @@ mod pool_view;
 mod pools;
 mod preview;
 mod problems;
+mod receiver_form;
 mod rule_fields;
 mod rule_form;
 mod rules;
@@ -87,6 +89,15 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/jobs/{id}", get(job::show))
         .route("/jobs/{id}/retry", post(job_actions::retry))
         .route("/jobs/{id}/cancel", post(job_actions::cancel))
+        .route("/alerts", get(alerts::show))
+        .route("/alerts/new", get(receiver_form::blank).post(receiver_form::create))
+        .route("/alerts/mutes", post(alerts::mute))
+        .route("/alerts/mutes/{id}/delete", post(alerts::unmute))
+        .route("/alerts/acknowledge", post(alerts::acknowledge))
+        .route("/alerts/{name}", get(receiver_form::filled).post(receiver_form::change))
+        .route("/alerts/{name}/switch", post(alerts::switch))
+        .route("/alerts/{name}/test", post(alerts::test))
+        .route("/alerts/{name}/delete", get(alerts::confirm_delete).post(alerts::delete))
         .route("/rules", get(rules::show))
         .route("/rules/try", post(rules::try_event))
         .route("/rules/new", get(rules::blank).post(rules::create))

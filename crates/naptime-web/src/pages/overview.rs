@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use maud::{Markup, html};
+use naptime_alerts::Kept;
 use naptime_core::load::{BEHIND, Figures, Point, REPORTED_EVERY, fold};
 use naptime_core::problem::Found;
 use naptime_core::worker::Worker;
@@ -34,8 +35,9 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let (hour_from, hour_to) = Span::default().around(now);
     let (from, to) = span.around(now);
     let fault = app.health.fault(store).await;
-    let (look, endpoints, workers, hour, rows, stood) = tokio::try_join!(
+    let (look, kept, endpoints, workers, hour, rows, stood) = tokio::try_join!(
         app.watcher.look(&app),
+        naptime_alerts::settings(&**store),
         store.count(),
         store.workers(),
         store.load(Tier::Minute, hour_from, hour_to),
@@ -50,7 +52,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
     let points = fold(&rows, from, to, span.width());
     let lines = WorkerLines::of(&points);
     let body = html! {
-        (live("summary", &summary(endpoints, &workers, &hour, &look.found, now)))
+        (live("summary", &summary(endpoints, &workers, &hour, &look.found, &kept, now)))
         (live("figures", &figures(endpoints, &workers, &hour, &stood.standing)))
         section aria-labelledby="load" {
             div.head {
@@ -69,7 +71,7 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
 }
 
 /// What needs somebody.
-fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, found: &Found, now: Time) -> Markup {
+fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, found: &Found, kept: &Kept, now: Time) -> Markup {
     let workers = workers.iter().filter(|worker| worker.alive).count();
     let said = headline(&Facts { endpoints, workers, found, hour });
     html! {
@@ -78,7 +80,7 @@ fn summary(endpoints: JobCount, workers: &[Worker], hour: &Figures, found: &Foun
             @if !said.more.is_empty() { p { (said.more) } }
             @if said.add { a.button.primary href="/endpoints/new" { "Add an endpoint" } }
         }
-        (problems::list(found, now))
+        (problems::list(found, kept, now))
     }
 }
 

@@ -1,9 +1,11 @@
 //! What needs somebody, on the overview: the worst first, each with its cause and what may be done.
 
 use maud::{Markup, html};
+use naptime_alerts::Kept;
 use naptime_core::Time;
-use naptime_core::problem::{Found, Kind, Problem, Severity, Whose};
+use naptime_core::problem::{Found, Kind, Problem, Report, Severity, Whose};
 
+use super::alerts::lengths;
 use super::endpoints::url;
 use super::pool_view::{href, link};
 use crate::format;
@@ -20,13 +22,13 @@ pub(super) fn tone(severity: Severity) -> &'static str {
 }
 
 /// The list of what was found. Nothing if there is none.
-pub(super) fn list(found: &Found, now: Time) -> Markup {
+pub(super) fn list(found: &Found, kept: &Kept, now: Time) -> Markup {
     let listed = found.problems.iter().take(MAX_LISTED);
     let more = found.total.saturating_sub(listed.len() as u64);
     html! {
         @if !found.problems.is_empty() {
             ul.problems {
-                @for problem in listed { (row(problem, now)) }
+                @for problem in listed { (row(problem, kept, now)) }
             }
             @if more > 0 {
                 p.note {
@@ -40,8 +42,12 @@ pub(super) fn list(found: &Found, now: Time) -> Markup {
     }
 }
 
-fn row(problem: &Problem, now: Time) -> Markup {
+fn row(problem: &Problem, kept: &Kept, now: Time) -> Markup {
     let kind = &problem.kind;
+    let report = Report::from(problem);
+    let open = kept.book.open.get(&report.id);
+    let known = open.and_then(|open| open.acknowledged_at);
+    let muted = kept.muted_until(&report, now);
     html! {
         li.problem.(tone(kind.severity())) {
             div.what {
@@ -52,8 +58,21 @@ fn row(problem: &Problem, now: Time) -> Markup {
                     @if let Some(since) = problem.since { " " span.dim { "Since " (format::time(now, since)) "." } }
                 }
                 @if let Some(message) = &problem.message { p.message { code { (message) } } }
+                @if let Some(at) = known { p.note { "Acknowledged " (format::time(now, at)) "." } }
+                @if let Some(until) = muted {
+                    p.note { "Muted until " (format::time(now, until)) ": " a href="/alerts" { "unmute" } "." }
+                }
             }
-            (actions(problem))
+            div.actions {
+                (actions(problem))
+                @if let (Some(_), None) = (open, known) {
+                    form method="post" action="/alerts/acknowledge" {
+                        input type="hidden" name="id" value=(report.id);
+                        button title="It is not told again while it lasts" { "Acknowledge" }
+                    }
+                }
+                @if muted.is_none() && !kept.receivers.is_empty() { (mute(problem)) }
+            }
         }
     }
 }
@@ -87,19 +106,34 @@ fn word(kind: &Kind) -> String {
     kind.as_str().replace('_', " ")
 }
 
+/// Says for how long nothing is to be told of it.
+fn mute(problem: &Problem) -> Markup {
+    let (field, value) = match &problem.of {
+        Whose::Fleet => return Markup::default(),
+        Whose::Pool(pool) => ("pool", pool.to_string()),
+        Whose::Endpoint { id, .. } => ("endpoint", id.to_string()),
+    };
+    html! {
+        details.mute {
+            summary.button { "Mute" }
+            form method="post" action="/alerts/mutes" {
+                input type="hidden" name=(field) value=(value);
+                (lengths())
+                button { "Mute" }
+            }
+        }
+    }
+}
+
 fn actions(problem: &Problem) -> Markup {
     html! {
         @match (&problem.of, &problem.kind) {
             (Whose::Endpoint { id, .. }, Kind::Failing { .. } | Kind::Breach { .. } | Kind::Flapping { .. }) => {
-                div.actions {
-                    form method="post" action={ "/endpoints/" (id) "/call" } { button { "Call now" } }
-                    a.button href={ "/endpoints/" (id) } { "Open" }
-                }
+                form method="post" action={ "/endpoints/" (id) "/call" } { button { "Call now" } }
+                a.button href={ "/endpoints/" (id) } { "Open" }
             }
-            (Whose::Pool(pool), _) => { div.actions { a.button href=(href(pool)) { "Open" } } }
-            (_, Kind::JobsFailed { .. }) => {
-                div.actions { a.button href="/jobs?state=failed" { "Show" } }
-            }
+            (Whose::Pool(pool), _) => { a.button href=(href(pool)) { "Open" } }
+            (_, Kind::JobsFailed { .. }) => { a.button href="/jobs?state=failed" { "Show" } }
             _ => {}
         }
     }

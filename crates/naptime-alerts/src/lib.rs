@@ -1,0 +1,29 @@
+//! Alerts: problems are looked for, and whoever asked for it is told.
+//!
+//! An alert is a one-off job of Naptime itself, in the same queue as all others: claimed, called, tried again and
+//! recorded like them. One worker at a time looks for problems and adds those jobs ([`Watch`]). Were there two for a
+//! moment, or were it killed in between, the same alert would be added under the same id, which is once.
+
+#![warn(missing_docs)]
+
+mod kept;
+mod look;
+mod render;
+mod settings;
+mod watch;
+mod words;
+
+pub use kept::{Kept, Numbered};
+pub use look::{Known, look};
+pub use render::{TAG, test};
+pub use settings::{Stored, acknowledge, add_mute, delete_mute, delete_receiver, put_receiver, settings};
+pub use watch::Watch;
+
+/// Where this Naptime is, and how it sends mail.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The URL of its pages, without a `/` at the end (`NAPTIME_URL`).
+    pub url: Option<String>,
+    /// The server that takes its mail (`SMTP_URL`), without user and password.
+    pub mail: Option<naptime_core::Pool>,
+}

@@ -1,0 +1,111 @@
+//! What is wrong now, found from what the store knows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use naptime_core::load::Figures;
+use naptime_core::plan::{Demand, Supply};
+use naptime_core::problem::{Ailing, Facts, Found, find, may_be_down};
+use naptime_core::{JobId, Tier, Time, Trouble};
+use naptime_store::{Error, JobQuery, JobSummary, PageRef, Result, WebStore};
+
+/// A call that could have been made for so long is late.
+const LATE_AFTER: Duration = Duration::from_secs(5);
+/// The most late calls that are counted.
+const MAX_LATE_COUNTED: usize = 10_000;
+/// The most endpoints of each trouble that are looked at one by one.
+const MAX_LOOKED_AT: usize = 500;
+/// The most pools of which it is asked whether they are down.
+const MAX_POOLS: usize = 20;
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What is known without looking.
+pub struct Known<'a> {
+    /// Why the store takes no writes, if it takes none.
+    pub fault: Option<String>,
+    /// The endpoints in breach of their SLA, if there are more than are looked at.
+    pub breached: u64,
+    /// The one-off jobs that failed for good.
+    pub failed_jobs: u64,
+    /// The work that is due. It is asked for where calls are late, and only there.
+    pub demand: BoxFuture<'a, Option<Demand>>,
+}
+
+/// Looks for problems. What that costs grows with what is wrong, not with how many endpoints there are.
+///
+/// # Errors
+/// Those of the store.
+pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time)> {
+    let now = store.now();
+    let page = PageRef::first(MAX_LOOKED_AT);
+    let [fails, flaps] = [Trouble::Failing, Trouble::Flapping].map(in_trouble);
+    let (workers, overdue, waiting, troubles, failing, flapping, breached) = tokio::try_join!(
+        store.workers(),
+        store.overdue(LATE_AFTER, MAX_LATE_COUNTED),
+        store.waiting(),
+        store.troubles(),
+        store.list(&fails, &page),
+        store.list(&flaps, &page),
+        store.in_breach(&page),
+    )?;
+    let supply = Supply::of(&workers);
+    let late_calls = overdue.iter().map(|overdue| overdue.jobs).sum();
+    // What takes longer to know is asked only where it matters.
+    let active = if supply.workers == 0 { store.count().await?.active } else { 0 };
+    let late = match late_calls {
+        0 => supply.judge(0, None, None),
+        _ => {
+            let (rows, demand) = tokio::join!(store.load(Tier::Minute, now - HOUR, now), known.demand);
+            let mut hour = Figures::default();
+            rows?.iter().for_each(|row| hour.add(&row.figures));
+            supply.judge(late_calls, demand.as_ref(), hour.mean_took())
+        }
+    };
+    let in_breach = breached.items.len() as u64;
+    let in_breach = if breached.next.is_some() { known.breached.max(in_breach) } else { in_breach };
+
+    let mut ailing: BTreeMap<JobId, Ailing> = BTreeMap::new();
+    for job in failing.items.into_iter().chain(flapping.items) {
+        ailing.insert(job.id, of(job));
+    }
+    for breached in breached.items {
+        let Some(job) = breached.job else { continue };
+        ailing.entry(job.id).or_insert_with(|| of(job)).breach = Some(breached.breach);
+    }
+    let ailing: Vec<Ailing> = ailing.into_values().collect();
+    let mut pool_sizes = HashMap::new();
+    for pool in may_be_down(&ailing).into_iter().take(MAX_POOLS) {
+        match store.pool(pool).await {
+            Ok(summary) => drop(pool_sizes.insert(pool.clone(), summary.endpoints.active)),
+            Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let of_trouble = |trouble| troubles.get(&trouble).copied().unwrap_or(0);
+    let found = find(&Facts {
+        now,
+        fault: known.fault.as_deref(),
+        active,
+        workers: &workers,
+        late,
+        late_since: overdue.iter().map(|overdue| overdue.since).min(),
+        waiting: &waiting,
+        ailing: &ailing,
+        failing: of_trouble(Trouble::Failing),
+        flapping: of_trouble(Trouble::Flapping),
+        in_breach,
+        failed_jobs: known.failed_jobs,
+        pool_sizes: &pool_sizes,
+    });
+    Ok((found, now))
+}
+
+fn in_trouble(trouble: Trouble) -> JobQuery {
+    JobQuery { trouble: Some(trouble), ..JobQuery::default() }
+}
+
+fn of(job: JobSummary) -> Ailing {
+    let JobSummary { id, endpoint, name, tags, trouble, recent, last, .. } = job;
+    Ailing { id, endpoint, name, tags, trouble, breach: None, recent, last }
+}

@@ -1,0 +1,161 @@
+//! What an alert says, in words that every receiver gets.
+
+use std::collections::BTreeMap;
+
+use naptime_core::alert::{Alert, Event, Open, Says};
+use naptime_core::problem::Severity;
+use naptime_core::{Time, duration};
+
+/// The most problems that are named in an alert of many.
+pub(crate) const MAX_NAMED: usize = 20;
+
+/// What an alert says.
+pub(crate) struct Message {
+    /// All in one line.
+    pub(crate) title: String,
+    /// The rest, a line each.
+    pub(crate) lines: Vec<String>,
+    /// Where to look.
+    pub(crate) link: Option<String>,
+    pub(crate) tone: Tone,
+}
+
+/// How it sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Bad,
+    Warn,
+    Good,
+}
+
+impl Tone {
+    /// The colour, as `#rrggbb`.
+    pub(crate) fn colour(self) -> &'static str {
+        match self {
+            Self::Bad => "#c62828",
+            Self::Warn => "#b26a00",
+            Self::Good => "#2e7d32",
+        }
+    }
+}
+
+impl Message {
+    /// What is said at `now`, with links to the pages at `base`.
+    pub(crate) fn of(alert: &Alert, base: Option<&str>, now: Time) -> Self {
+        match &alert.says {
+            Says::One(event, open) => one(*event, open, base, now),
+            Says::Many(events) => many(events, base),
+        }
+    }
+
+    /// What a test says.
+    pub(crate) fn test(base: Option<&str>) -> Self {
+        let line = "This is a test. Alerts of Naptime arrive here.".to_owned();
+        Self { title: "Naptime: test".to_owned(), lines: vec![line], link: base.map(str::to_owned), tone: Tone::Good }
+    }
+
+    /// Lines and link as one text.
+    pub(crate) fn text(&self) -> String {
+        let lines: Vec<&str> = self.lines.iter().map(String::as_str).chain(self.link.as_deref()).collect();
+        lines.join("\n")
+    }
+}
+
+/// A text of no more than `most` characters.
+pub(crate) fn clip(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most - 1).chain(['…']).collect()
+}
+
+/// Where the page of a problem is.
+pub(crate) fn link(open: &Open, base: Option<&str>) -> Option<String> {
+    let base = base?;
+    Some(match &open.report.endpoint {
+        Some(endpoint) => format!("{base}/endpoints/{}", endpoint.id),
+        None => format!("{base}/"),
+    })
+}
+
+fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Bad => Tone::Bad,
+        Severity::Warn => Tone::Warn,
+    }
+}
+
+/// A problem in a line: `charge cards: failing`.
+pub(crate) fn headline(open: &Open) -> String {
+    format!("{}: {}", open.report.title, open.report.kind.replace('_', " "))
+}
+
+/// Since when it is there: by what is known of it, or else when it was found.
+pub(crate) fn since(open: &Open) -> Time {
+    open.report.since.unwrap_or(open.opened_at).min(open.opened_at)
+}
+
+/// How long it lasted, or has lasted so far, in whole seconds.
+pub(crate) fn lasted(open: &Open, now: Time) -> std::time::Duration {
+    std::time::Duration::from_secs(open.gone_at.unwrap_or(now).since(since(open)).as_secs())
+}
+
+fn one(event: Event, open: &Open, base: Option<&str>, now: Time) -> Message {
+    let (headline, report) = (headline(open), &open.report);
+    let lasted = duration::show(lasted(open, now));
+    let title = match event {
+        Event::Opened => headline,
+        Event::Worse => format!("Worse: {headline}"),
+        Event::Lasts => format!("Still, for {lasted}: {headline}"),
+        Event::Ended => format!("Over: {headline}"),
+    };
+    let mut lines = Vec::new();
+    if event == Event::Ended {
+        lines.push(format!("It lasted {lasted}."));
+    } else {
+        lines.push(match &report.remedy {
+            Some(remedy) => format!("{} {remedy}", report.cause),
+            None => report.cause.clone(),
+        });
+        lines.extend(report.message.clone());
+        lines.push(format!("Since {}.", in_utc(since(open))));
+    }
+    lines.extend(report.endpoint.as_ref().filter(|it| !it.name.is_empty()).map(|it| it.url.clone()));
+    let tone = if event == Event::Ended { Tone::Good } else { tone(report.severity) };
+    Message { title, lines, link: link(open, base), tone }
+}
+
+fn many(events: &[(Event, Open)], base: Option<&str>) -> Message {
+    let mut counts: BTreeMap<Event, usize> = BTreeMap::new();
+    events.iter().for_each(|(event, _)| *counts.entry(*event).or_default() += 1);
+    let said: Vec<String> = counts.iter().map(|(event, n)| format!("{n} {}", in_words(*event))).collect();
+    let mut worst: Vec<&(Event, Open)> = events.iter().collect();
+    worst.sort_by_key(|(event, open)| (*event == Event::Ended, open.report.severity));
+    let mut lines: Vec<String> = worst
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(event, open)| format!("{} ({})", headline(open), in_words(*event)))
+        .collect();
+    if events.len() > MAX_NAMED {
+        lines.push(format!("and {} more", events.len() - MAX_NAMED));
+    }
+    let lasting = events.iter().filter(|(event, _)| *event != Event::Ended).map(|(_, open)| open.report.severity).min();
+    let title = format!("{} problems: {}", events.len(), said.join(", "));
+    Message { title, lines, link: base.map(|base| format!("{base}/")), tone: lasting.map_or(Tone::Good, tone) }
+}
+
+fn in_words(event: Event) -> &'static str {
+    match event {
+        Event::Opened => "new",
+        Event::Worse => "worse",
+        Event::Lasts => "lasting",
+        Event::Ended => "over",
+    }
+}
+
+/// `2026-11-30 14:03:05 UTC`.
+fn in_utc(at: Time) -> String {
+    let text = at.to_string();
+    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+    format!("{date} {} UTC", time.split('.').next().unwrap_or_default())
+}

@@ -1,0 +1,108 @@
+//! A problem as it is told: the same in answers and alerts, and kept while it lasts.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Problem, Severity, Whose};
+use crate::{JobId, Time};
+
+/// How long what comes and goes by itself must have been there to be told, or away to be over.
+const FLICKERS: Duration = Duration::from_secs(60);
+/// How long an endpoint whose host cannot be reached is not told: others of the host may follow, which makes them one
+/// problem.
+const OTHERS_FOLLOW: Duration = Duration::from_secs(5);
+
+/// A problem in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The same for as long as an endpoint or a pool has a problem, of whatever kind; of all, for each kind:
+    /// `endpoint:01a2...`, `pool:https://a.test`, `fleet:no_worker`.
+    pub id: String,
+    /// What is wrong: `failing`.
+    pub kind: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whose it is, in words.
+    pub title: String,
+    /// The endpoint, if it is that of one.
+    pub endpoint: Option<EndpointRef>,
+    /// The pool, if it is that of one or of an endpoint.
+    pub pool: Option<String>,
+    /// The tags of the endpoints whose problem it is.
+    pub tags: Vec<String>,
+    /// Since when, as far as that is known.
+    pub since: Option<Time>,
+    /// What is wrong, as a sentence.
+    pub cause: String,
+    /// What may be done about it.
+    pub remedy: Option<String>,
+    /// What the target said last, or what went wrong.
+    pub message: Option<String>,
+    /// How long it must have lasted to be told, and must have been away to be over, in milliseconds.
+    #[serde(default, rename = "settles_ms")]
+    pub(crate) settles: u64,
+}
+
+/// An endpoint as it is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointRef {
+    /// Its id.
+    pub id: JobId,
+    /// Its URL as it is shown.
+    pub url: String,
+    /// Its name, which may be blank.
+    pub name: String,
+}
+
+impl Report {
+    /// How long it must have lasted to be told, and must have been away to be over.
+    pub(crate) fn settles(&self) -> Duration {
+        Duration::from_millis(self.settles)
+    }
+}
+
+impl From<&Problem> for Report {
+    fn from(problem: &Problem) -> Self {
+        let Problem { of, kind, tags, since, message } = problem;
+        let (id, endpoint, pool) = match of {
+            Whose::Fleet => (format!("fleet:{}", of_fleet(kind)), None, None),
+            Whose::Pool(pool) => (format!("pool:{pool}"), None, Some(pool.to_string())),
+            Whose::Endpoint { id, endpoint, name } => {
+                let shown = EndpointRef { id: *id, url: endpoint.to_string(), name: name.clone() };
+                (format!("endpoint:{id}"), Some(shown), Some(endpoint.pool().to_string()))
+            }
+        };
+        let settles = match kind {
+            Kind::SlotsFull { .. } | Kind::Late { .. } | Kind::PoolLimit { .. } => FLICKERS,
+            // While workers are replaced, they differ.
+            Kind::Versions { .. } | Kind::Zones { .. } => FLICKERS,
+            Kind::Failing { by_host: true, .. } => OTHERS_FOLLOW,
+            _ => Duration::ZERO,
+        };
+        Self {
+            id,
+            kind: kind.as_str().to_owned(),
+            severity: kind.severity(),
+            title: of.title(),
+            endpoint,
+            pool,
+            tags: tags.iter().cloned().collect(),
+            since: *since,
+            cause: kind.cause(),
+            remedy: kind.remedy().map(str::to_owned),
+            message: message.clone(),
+            settles: u64::try_from(settles.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// What tells problems of all apart.
+fn of_fleet(kind: &Kind) -> String {
+    match kind {
+        // What is late is one problem, whether slots are free or not.
+        Kind::SlotsFull { .. } | Kind::Late { .. } => "late".to_owned(),
+        Kind::WorkerTrouble { worker, .. } => format!("worker:{worker}"),
+        other => other.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,342 @@
+//! Alerts: who is told of problems, what is muted, and what was sent.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use maud::{Markup, html};
+use naptime_alerts::{Kept, Numbered, TAG};
+use naptime_core::alert::{Mute, Muted, Receiver, To};
+use naptime_core::input::read_mute;
+use naptime_core::problem::Severity;
+use naptime_core::{Time, duration};
+use naptime_store::{Error, Expect, JobSummary, PageRef, QueuedQuery};
+use serde_json::{Map, Value};
+
+use super::PageError;
+use super::jobs::pill;
+use super::layout::{Layout, Tab};
+use crate::api::alerts::send_test;
+use crate::app::{App, Shared};
+use crate::auth::local_path;
+use crate::body::FormBody;
+use crate::format;
+
+/// The most alerts that are listed.
+const MAX_LISTED: usize = 20;
+
+pub(super) async fn show(State(app): State<Shared>) -> Result<Markup, PageError> {
+    let kept = naptime_alerts::settings(&*app.store).await?;
+    let query = QueuedQuery { stages: Vec::new(), q: None, pool: None, tag: Some(TAG.to_owned()) };
+    let sent = app.store.queued(&query, &PageRef::first(MAX_LISTED)).await?.items;
+    Ok(list(&app, &kept, &sent))
+}
+
+pub(super) async fn switch(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+    form: FormBody,
+) -> Result<Redirect, PageError> {
+    // The button says where to, so pressing it twice does no harm.
+    let active = form.switch("active")?;
+    let receiver = receiver(&app, &name).await?;
+    let read = |_: Option<&Receiver>| Ok(Receiver { active, ..receiver.value.clone() });
+    naptime_alerts::put_receiver(&*app.store, &name, Expect::Rev(receiver.rev), read).await.map_err(of_receiver)?;
+    Ok(Redirect::to("/alerts"))
+}
+
+/// Sends a test, and shows how that goes.
+pub(super) async fn test(State(app): State<Shared>, Path(name): Path<String>) -> Result<Response, PageError> {
+    let receiver = receiver(&app, &name).await?.value;
+    match send_test(&app, &receiver).await? {
+        Ok(jobs) => {
+            let to = jobs.first().map_or_else(|| "/alerts".to_owned(), |id| format!("/jobs/{id}"));
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(fault) => {
+            let page = PageError::new(StatusCode::UNPROCESSABLE_ENTITY, "Nothing was sent", fault.detail);
+            Ok(page.into_response())
+        }
+    }
+}
+
+pub(super) async fn confirm_delete(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, PageError> {
+    receiver(&app, &name).await?;
+    let body = html! {
+        section.confirm {
+            h1 { "Delete this receiver?" }
+            p { strong { (name) } }
+            p { "It is told nothing any more, not even that what it was told of is over." }
+            form.actions method="post" {
+                button.danger { "Delete" }
+                a.button href="/alerts" { "Keep" }
+            }
+        }
+    };
+    Ok(Layout::new(&app, Tab::Alerts, "Delete").page(&body))
+}
+
+pub(super) async fn delete(State(app): State<Shared>, Path(name): Path<String>) -> Result<Redirect, PageError> {
+    match naptime_alerts::delete_receiver(&*app.store, &name, None).await {
+        // Whoever was first, it is as asked.
+        Ok(()) | Err(Error::NotFound) => Ok(Redirect::to("/alerts")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Mutes what the form names.
+pub(super) async fn mute(State(app): State<Shared>, form: FormBody) -> Result<Redirect, PageError> {
+    let given = ["endpoint", "pool", "tag", "for", "until", "note"].into_iter();
+    let fields: Map<String, Value> = given
+        .filter_map(|name| Some((name.to_owned(), form.field(name).filter(|text| !text.is_empty())?.into())))
+        .collect();
+    let mute = read_mute(fields.into(), app.limits()).map_err(|faults| {
+        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        PageError::new(StatusCode::UNPROCESSABLE_ENTITY, "Nothing was muted", said.join("; "))
+    })?;
+    naptime_alerts::add_mute(&*app.store, &mute).await?;
+    Ok(Redirect::to(back(&form)))
+}
+
+pub(super) async fn unmute(State(app): State<Shared>, Path(id): Path<String>) -> Result<Redirect, PageError> {
+    match naptime_alerts::delete_mute(&*app.store, &id).await {
+        Ok(()) | Err(Error::NotFound) => Ok(Redirect::to("/alerts")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Notes that somebody knows of the problem that the form names.
+pub(super) async fn acknowledge(State(app): State<Shared>, form: FormBody) -> Result<Redirect, PageError> {
+    match naptime_alerts::acknowledge(&*app.store, form.field("id").unwrap_or_default()).await {
+        // It is over meanwhile.
+        Ok(()) | Err(Error::NotFound) => Ok(Redirect::to(back(&form))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn back(form: &FormBody) -> &str {
+    form.field("back").map_or("/", local_path)
+}
+
+pub(super) async fn receiver(app: &App, name: &str) -> Result<Numbered<Receiver>, PageError> {
+    let mut kept = naptime_alerts::settings(&*app.store).await?;
+    kept.receivers.remove(name).ok_or_else(|| of_receiver(Error::NotFound))
+}
+
+fn list(app: &App, kept: &Kept, sent: &[JobSummary]) -> Markup {
+    let now = app.now();
+    let body = html! {
+        div.head {
+            div.title {
+                h1 { "Alerts" }
+                p.note { "Who is told when a problem opens, gets worse, and is over." }
+            }
+        }
+        @if kept.receivers.is_empty() {
+            p.empty { "Nobody is told of problems yet. Add somebody:" }
+        } @else {
+            (receivers(kept))
+        }
+        p.add {
+            @if !kept.receivers.is_empty() { "Add: " }
+            @for kind in To::KINDS { a.button href={ "/alerts/new?kind=" (kind) } { (name_of(kind)) } " " }
+        }
+        (mutes(kept, now))
+        (sent_list(sent, now))
+    };
+    Layout::new(app, Tab::Alerts, "Alerts").page(&body)
+}
+
+fn receivers(kept: &Kept) -> Markup {
+    html! {
+        table.cards.endpoints {
+            thead {
+                tr {
+                    th scope="col" { "On" }
+                    th scope="col" { "Receiver" }
+                    th scope="col" { "By" }
+                    th scope="col" { "Is told of" }
+                    th scope="col" { span.hidden { "What to do" } }
+                }
+            }
+            tbody {
+                @for Numbered { value: receiver, .. } in kept.receivers.values() {
+                    tr.off[!receiver.active] {
+                        td.onoff { (switch_of(receiver)) }
+                        th.where scope="row" {
+                            a href={ "/alerts/" (receiver.name) } { span.channel { (receiver.name) } }
+                        }
+                        td data-label="By" { (name_of(receiver.to.kind())) " " span.dim { (whereto(&receiver.to)) } }
+                        td data-label="Is told of" { (told_of(receiver)) }
+                        td.restore {
+                            form method="post" action={ "/alerts/" (receiver.name) "/test" } {
+                                button.quiet aria-label={ "Send a test to " (receiver.name) } { "Send a test" }
+                            }
+                            a.button.quiet href={ "/alerts/" (receiver.name) "/delete" }
+                                aria-label={ "Delete " (receiver.name) } { "Delete" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn switch_of(receiver: &Receiver) -> Markup {
+    html! {
+        form method="post" action={ "/alerts/" (receiver.name) "/switch" } {
+            input type="hidden" name="active" value=(!receiver.active);
+            button.switch role="switch" aria-checked=(receiver.active) aria-label={ "On: " (receiver.name) } {
+                span.knob {}
+                span.word { @if receiver.active { "on" } @else { "off" } }
+            }
+        }
+    }
+}
+
+/// What a kind is called.
+pub(super) fn name_of(kind: &str) -> &'static str {
+    match kind {
+        "email" => "E-mail",
+        "slack" => "Slack",
+        "teams" => "Teams",
+        "telegram" => "Telegram",
+        "ntfy" => "ntfy",
+        "pagerduty" => "PagerDuty",
+        _ => "Webhook",
+    }
+}
+
+/// Where it is sent, without what is secret.
+fn whereto(to: &To) -> String {
+    let host =
+        |url: &str| url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
+    match to {
+        To::Email { to } => to.join(", "),
+        To::Webhook { url, .. } | To::Slack { url } | To::Teams { url } | To::Ntfy { url, .. } => host(url),
+        To::Telegram { chat, .. } => format!("chat {chat}"),
+        To::Pagerduty { .. } => String::new(),
+    }
+}
+
+/// Of which problems it is told, and when, in words.
+fn told_of(receiver: &Receiver) -> String {
+    let only = &receiver.only;
+    let mut said = vec![match only.severity {
+        Some(Severity::Bad) => "what is bad".to_owned(),
+        _ => "everything".to_owned(),
+    }];
+    let lists = [(&only.kinds, ""), (&only.pools, "of "), (&only.tags, "tagged ")];
+    let named = lists.iter().filter(|(list, _)| !list.is_empty());
+    said.extend(named.map(|(list, how)| format!("{how}{}", list.join(" or ").replace('_', " "))));
+    if !receiver.after.is_zero() {
+        said.push(format!("after {}", duration::show(receiver.after)));
+    }
+    said.extend(receiver.repeat.map(|every| format!("again every {}", duration::show(every))));
+    said.extend(receiver.quiet.as_ref().map(|quiet| format!("not {}", quiet.0)));
+    said.join(", ")
+}
+
+fn mutes(kept: &Kept, now: Time) -> Markup {
+    let lasting: Vec<(&String, &Mute)> =
+        kept.mutes.iter().map(|(id, mute)| (id, &mute.value)).filter(|(_, mute)| mute.until > now).collect();
+    html! {
+        section {
+            h2 { "Muted" }
+            @if !lasting.is_empty() {
+                ul.plain {
+                    @for (id, mute) in lasting {
+                        li {
+                            form.row method="post" action={ "/alerts/mutes/" (id) "/delete" } {
+                                span { (muted(&mute.of)) " until " (format::time(now, mute.until)) }
+                                @if !mute.note.is_empty() { span.dim { " " (mute.note) } }
+                                button.quiet { "Unmute" }
+                            }
+                        }
+                    }
+                }
+            }
+            form.row method="post" action="/alerts/mutes" {
+                input type="hidden" name="back" value="/alerts";
+                label { "Mute the tag" input name="tag" size="16" required autocomplete="off"; }
+                (lengths())
+                label { "because" input name="note" size="24" autocomplete="off"; }
+                button { "Mute" }
+            }
+            p.note { "An endpoint or a pool that has a problem is muted on the overview." }
+        }
+    }
+}
+
+fn muted(of: &Muted) -> Markup {
+    html! {
+        @match of {
+            Muted::Endpoint(id) => { a href={ "/endpoints/" (id) } { "the endpoint " code { (id) } } }
+            Muted::Pool(pool) => { "the pool " code { (pool) } }
+            Muted::Tag(tag) => { "the tag " code { (tag) } }
+        }
+    }
+}
+
+/// For how long something is muted.
+pub(super) fn lengths() -> Markup {
+    html! {
+        select name="for" aria-label="For how long" {
+            option value="1h" { "for 1 hour" }
+            option value="8h" { "for 8 hours" }
+            option value="1d" { "for a day" }
+            option value="7d" { "for a week" }
+        }
+    }
+}
+
+fn sent_list(sent: &[JobSummary], now: Time) -> Markup {
+    html! {
+        section {
+            h2 { "Sent" }
+            @if sent.is_empty() {
+                p.note { "No alert was sent yet." }
+            } @else {
+                table.cards {
+                    thead {
+                        tr {
+                            th scope="col" { "Alert" }
+                            th scope="col" { "To" }
+                            th scope="col" { "When" }
+                            th scope="col" { "State" }
+                        }
+                    }
+                    tbody {
+                        @for job in sent {
+                            tr {
+                                th scope="row" { a href={ "/jobs/" (job.id) } { (job.name) } }
+                                td data-label="To" {
+                                    (job.tags.iter().find_map(|tag| tag.strip_prefix("to-")).unwrap_or("–"))
+                                }
+                                td data-label="When" { (format::time(now, job.created_at)) }
+                                td data-label="State" { @if let Some(it) = job.stage { (pill(it)) } }
+                            }
+                        }
+                    }
+                }
+                p { a href={ "/jobs?tag=" (TAG) } { "All alerts" } " are one-off jobs: each with its attempts, and to be sent again." }
+            }
+        }
+    }
+}
+
+/// The store's error, about a receiver.
+pub(super) fn of_receiver(error: Error) -> PageError {
+    match error {
+        Error::NotFound => PageError::new(
+            StatusCode::NOT_FOUND,
+            "No such receiver",
+            "There is no receiver of this name. It may have been deleted.",
+        ),
+        Error::Stale(_) => PageError::new(
+            StatusCode::CONFLICT,
+            "Changed meanwhile",
+            "Somebody else has changed this receiver. Look at it again, then decide.",
+        ),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,304 @@
+//! Adding and editing a receiver of alerts.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use maud::{Markup, html};
+use naptime_alerts::Stored;
+use naptime_core::alert::{Receiver, To};
+use naptime_core::input::read_receiver;
+use naptime_core::problem::Kind;
+use naptime_core::{Invalid, Rev};
+use naptime_store::{Error, Expect};
+use serde_json::{Map, Value};
+
+use super::PageError;
+use super::alerts::{name_of, of_receiver, receiver};
+use super::layout::{Layout, Tab};
+use crate::app::{App, Shared};
+use crate::body::FormBody;
+use crate::query::Query;
+
+/// The fields of all receivers that are typed, by their paths.
+const COMMON: [&str; 9] =
+    ["severity", "kinds", "pools", "tags", "after", "repeat", "quiet.within", "quiet.days", "quiet.tz"];
+
+/// The form with what it holds and what is wrong with it.
+struct ReceiverForm<'a> {
+    kind: &'a str,
+    /// The name, of one that is there.
+    of: Option<&'a str>,
+    fields: &'a BTreeMap<String, String>,
+    rev: Option<Rev>,
+    faults: &'a [Invalid],
+    /// Whether somebody else's change came between.
+    stale: bool,
+}
+
+pub(super) async fn blank(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
+    let kind = query.get("kind").filter(|kind| To::KINDS.contains(kind)).unwrap_or("webhook");
+    let fields = BTreeMap::from([("name".to_owned(), kind.to_owned())]);
+    Ok(ReceiverForm { kind, of: None, fields: &fields, rev: None, faults: &[], stale: false }.page(&app))
+}
+
+pub(super) async fn create(State(app): State<Shared>, form: FormBody) -> Result<Response, PageError> {
+    save(&app, None, &form).await
+}
+
+pub(super) async fn filled(State(app): State<Shared>, Path(name): Path<String>) -> Result<Markup, PageError> {
+    let stored = receiver(&app, &name).await?;
+    let kind = stored.value.to.kind();
+    let fields = fields_of(&stored.value);
+    let of = Some(&*name);
+    Ok(ReceiverForm { kind, of, fields: &fields, rev: Some(stored.rev), faults: &[], stale: false }.page(&app))
+}
+
+pub(super) async fn change(
+    State(app): State<Shared>,
+    Path(name): Path<String>,
+    form: FormBody,
+) -> Result<Response, PageError> {
+    save(&app, Some(name), &form).await
+}
+
+async fn save(app: &App, of: Option<String>, form: &FormBody) -> Result<Response, PageError> {
+    let kind = form.field("kind").unwrap_or_default();
+    let names = COMMON.into_iter().chain(own(kind).iter().map(|(name, ..)| *name)).chain(["name"]);
+    let fields: BTreeMap<String, String> =
+        names.map(|name| (name.to_owned(), form.field(name).unwrap_or_default().to_owned())).collect();
+    let mut rev = form.field("rev").and_then(|rev| rev.parse().ok()).map(Rev);
+    let name = of.clone().unwrap_or_else(|| fields["name"].trim().to_owned());
+    let active = match &of {
+        Some(name) => receiver(app, name).await?.value.active,
+        None => true,
+    };
+    let json = json_of(kind, &fields, active);
+    let read = |stored: Option<&Receiver>| read_receiver(json.clone(), &name, stored, app.limits());
+    let expect = match (&of, rev) {
+        (None, _) => Expect::Nothing,
+        (Some(_), Some(rev)) => Expect::Rev(rev),
+        (Some(_), None) => Expect::Anything,
+    };
+    let stored = naptime_alerts::put_receiver(&*app.store, &name, expect, read).await;
+    let (faults, stale) = match stored {
+        Ok(Stored::New(_) | Stored::Changed(_)) => return Ok(Redirect::to("/alerts").into_response()),
+        Ok(Stored::Invalid(faults)) => (faults, false),
+        Ok(Stored::TooMany) => {
+            (vec![Invalid::new("name", "too_many", "there are as many receivers as there may be: 100")], false)
+        }
+        Err(Error::Stale(_)) if of.is_none() => {
+            (vec![Invalid::new("name", "taken", "another receiver has this name")], false)
+        }
+        Err(Error::Stale(now)) => {
+            // What was typed is kept. Whoever sends it once more has seen that it replaces another's change.
+            rev = Some(now);
+            (Vec::new(), true)
+        }
+        Err(error) => return Err(of_receiver(error)),
+    };
+    let status = if stale { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let form = ReceiverForm { kind, of: of.as_deref(), fields: &fields, rev, faults: &faults, stale };
+    Ok((status, form.page(app)).into_response())
+}
+
+/// The fields that a kind has of its own: name, whether it may be left blank, and a hint.
+fn own(kind: &str) -> &'static [(&'static str, bool, &'static str)] {
+    match kind {
+        "email" => {
+            &[("to", false, "One address or several, with commas between. Mail is sent by the server of SMTP_URL.")]
+        }
+        "slack" => &[(
+            "url",
+            false,
+            "Of an incoming webhook: https://hooks.slack.com/services/... Mattermost and Rocket.Chat have the same; of \
+             Discord take the webhook's URL and add /slack.",
+        )],
+        "teams" => &[("url", false, "Of the workflow \"Post to a channel when a webhook request is received\".")],
+        "telegram" => &[
+            ("token", false, "Of the bot, as @BotFather gave it. Not shown again; leave •••• to keep it."),
+            ("chat", false, "The id of the chat, like -1001234567890, or @name of a public channel."),
+            ("url", true, "Of the Bot API, if it is your own server; blank for https://api.telegram.org."),
+        ],
+        "ntfy" => &[
+            ("url", false, "Of the topic: https://ntfy.sh/your-topic"),
+            ("token", true, "If the topic needs one. Not shown again; leave •••• to keep it."),
+        ],
+        "pagerduty" => &[
+            ("routing_key", false, "Of an integration with the Events API v2. Not shown again; leave •••• to keep it."),
+            ("url", true, "Of the events API, if it is that of the EU: https://events.eu.pagerduty.com/v2/enqueue."),
+        ],
+        _ => &[
+            ("url", false, "Gets JSON by POST; its path is not shown again."),
+            (
+                "sign",
+                true,
+                "A key (whsec_...) that the calls are signed with, as Standard Webhooks says; two with a comma between \
+                 while one is rotated. Not shown again; leave •••• to keep it.",
+            ),
+        ],
+    }
+}
+
+/// The form of a receiver that is there.
+fn fields_of(receiver: &Receiver) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        _ => String::new(),
+    };
+    for (name, value) in receiver.shown().as_object().into_iter().flatten() {
+        match value {
+            Value::Object(parts) => {
+                parts.iter().for_each(|(part, value)| drop(fields.insert(format!("{name}.{part}"), text(value))));
+            }
+            value => drop(fields.insert(name.clone(), text(value))),
+        }
+    }
+    // What is so by default need not be read.
+    if fields.get("after").is_some_and(|after| after == "0ms") {
+        fields.remove("after");
+    }
+    fields
+}
+
+/// What was typed, as the API would send it.
+fn json_of(kind: &str, fields: &BTreeMap<String, String>, active: bool) -> Value {
+    let mut json = Map::from_iter([("kind".to_owned(), kind.into()), ("active".to_owned(), active.into())]);
+    let mut quiet = Map::new();
+    for (name, text) in fields.iter().filter(|(name, text)| *name != "name" && !text.trim().is_empty()) {
+        let text = Value::from(text.trim());
+        match name.split_once('.') {
+            Some((_, part)) => drop(quiet.insert(part.to_owned(), text)),
+            None => drop(json.insert(name.clone(), text)),
+        }
+    }
+    if quiet.keys().any(|part| part != "tz") {
+        json.insert("quiet".to_owned(), quiet.into());
+    }
+    json.into()
+}
+
+impl ReceiverForm<'_> {
+    fn page(&self, app: &App) -> Markup {
+        let title = if self.of.is_some() { "Edit receiver" } else { "Add receiver" };
+        let known = Kind::NAMES.join(", ");
+        let body = html! {
+            div.narrow {
+                h1 { (title) ": " (name_of(self.kind)) }
+                (self.notices())
+                @if self.kind == "email" && app.settings.place.mail.is_none() {
+                    div.notice.warn { p { "No mail server is set here. Set " code { "SMTP_URL" } " where web and workers run." } }
+                }
+                form.endpoint method="post" novalidate {
+                    input type="hidden" name="kind" value=(self.kind);
+                    @if let Some(rev) = self.rev { input type="hidden" name="rev" value=(rev.0); }
+                    @if let Some(name) = self.of {
+                        p.where { strong { (name) } }
+                    } @else {
+                        (self.line("name", "1 to 40 small letters, digits and hyphens"))
+                    }
+                    @for (name, _, hint) in own(self.kind) { (self.line(name, hint)) }
+                    fieldset.part {
+                        legend { "Is told of" }
+                        (self.severity())
+                        (self.line("tags", "Only endpoints with one of these tags; blank for all"))
+                        (self.line("pools", "Only these pools and their endpoints, like https://example.com; blank for all"))
+                        (self.line("kinds", &format!("Only these kinds; blank for all. They are {known}.")))
+                    }
+                    fieldset.part {
+                        legend { "When" }
+                        (self.line("after", "How long a problem must have lasted, like 5m; blank for at once"))
+                        (self.line("repeat", "How often it is told again while it lasts and nobody has acknowledged it, like 1h; blank for never"))
+                        (self.line("quiet.within", "Hours without alerts, like 22:00-07:00. What still lasts at their end is told then."))
+                        (self.line("quiet.days", "The days on which these hours are, like SAT, SUN; blank for all"))
+                        (self.line("quiet.tz", "By the clock of which time zone, like Europe/Berlin; blank for UTC"))
+                    }
+                    div.actions {
+                        button.primary { @if self.stale { "Save over it" } @else { "Save" } }
+                        a.button href="/alerts" { "Cancel" }
+                    }
+                }
+            }
+        };
+        Layout::new(app, Tab::Alerts, title).page(&body)
+    }
+
+    fn notices(&self) -> Markup {
+        html! {
+            @if self.stale {
+                div.notice.warn role="alert" {
+                    p {
+                        strong { "Somebody else has changed this receiver meanwhile." }
+                        " Nothing was saved; what you typed is below."
+                    }
+                }
+            }
+            @if !self.faults.is_empty() {
+                div.notice.bad role="alert" {
+                    p { strong { "Nothing was saved." } " Please correct:" }
+                    ul {
+                        @for fault in self.faults {
+                            li { a href={ "#" (fault.field) } { (label_of(&fault.field)) } ": " (fault.detail) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn severity(&self) -> Markup {
+        let now = self.fields.get("severity").map_or("", String::as_str);
+        html! {
+            div.field {
+                label for="severity" { "How bad" }
+                select #severity name="severity" {
+                    option value="" selected[now != "bad"] { "all problems" }
+                    option value="bad" selected[now == "bad"] { "only what is bad: it fails, is down or in breach" }
+                }
+            }
+        }
+    }
+
+    /// A field of one line with its label, its hint, and what is wrong with it.
+    fn line(&self, name: &str, hint: &str) -> Markup {
+        let value = self.fields.get(name).map_or("", String::as_str);
+        let fault = self.faults.iter().find(|fault| fault.field == name);
+        let is_first = self.faults.first().is_some_and(|fault| fault.field == name);
+        let described = if fault.is_some() { format!("{name}-fault {name}-hint") } else { format!("{name}-hint") };
+        html! {
+            div.field.faulty[fault.is_some()] {
+                label for=(name) { (label_of(name)) }
+                input id=(name) name=(name) value=(value) autocomplete="off" spellcheck="false" autofocus[is_first]
+                    aria-invalid=[fault.map(|_| "true")] aria-describedby=(described);
+                @if let Some(fault) = fault { p.fault id={ (name) "-fault" } { (fault.detail) } }
+                p.hint id={ (name) "-hint" } { (hint) }
+            }
+        }
+    }
+}
+
+/// What the form calls a field.
+fn label_of(field: &str) -> &str {
+    match field {
+        "name" => "Name",
+        "url" => "URL",
+        "to" => "To",
+        "token" => "Token",
+        "chat" => "Chat",
+        "routing_key" => "Routing key",
+        "sign" => "Signing key",
+        "severity" => "How bad",
+        "kinds" => "Kinds",
+        "pools" => "Pools",
+        "tags" => "Tags",
+        "after" => "After",
+        "repeat" => "Again every",
+        "quiet.within" | "quiet" => "Quiet hours",
+        "quiet.days" => "Quiet days",
+        "quiet.tz" => "Time zone",
+        other => other,
+    }
+}
