@@ -7,15 +7,19 @@ use futures::future::BoxFuture;
 use naptime_core::load::Figures;
 use naptime_core::plan::{Demand, Supply};
 use naptime_core::problem::{Ailing, Facts, Found, find, may_be_down};
-use naptime_core::{JobId, Tier, Time, Trouble};
-use naptime_store::{Error, JobQuery, JobSummary, PageRef, Result, WebStore};
+use naptime_core::{JobId, Stage, Tier, Time, Trouble};
+use naptime_store::{Error, JobQuery, JobSummary, PageRef, QueuedQuery, Result, WebStore};
+
+use crate::TAG;
 
 /// A call that could have been made for so long is late.
 const LATE_AFTER: Duration = Duration::from_secs(5);
 /// The most late calls that are counted.
 const MAX_LATE_COUNTED: usize = 10_000;
-/// The most endpoints of each trouble that are looked at one by one.
-const MAX_LOOKED_AT: usize = 500;
+/// The most failed alerts that are counted.
+const MAX_FAILED_ALERTS: usize = 500;
+/// The most failed one-off jobs that are counted.
+const MAX_FAILED_JOBS: usize = 1_000;
 /// The most pools of which it is asked whether they are down.
 const MAX_POOLS: usize = 20;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -26,10 +30,12 @@ pub struct Known<'a> {
     pub fault: Option<String>,
     /// The endpoints in breach of their SLA, if there are more than are looked at.
     pub breached: u64,
-    /// The one-off jobs that failed for good.
-    pub failed_jobs: u64,
+    /// The one-off jobs that failed for good, alerts included; none: not known, so they are counted up to a thousand.
+    pub failed_jobs: Option<u64>,
     /// The work that is due. It is asked for where calls are late, and only there.
     pub demand: BoxFuture<'a, Option<Demand>>,
+    /// The most endpoints of each trouble that are looked at one by one.
+    pub most: usize,
 }
 
 /// Looks for problems. What that costs grows with what is wrong, not with how many endpoints there are.
@@ -38,9 +44,23 @@ pub struct Known<'a> {
 /// Those of the store.
 pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time)> {
     let now = store.now();
-    let page = PageRef::first(MAX_LOOKED_AT);
+    let page = PageRef::first(known.most);
     let [fails, flaps] = [Trouble::Failing, Trouble::Flapping].map(in_trouble);
-    let (workers, overdue, waiting, troubles, failing, flapping, breached) = tokio::try_join!(
+    let failed = |tag: Option<&str>| QueuedQuery {
+        stages: vec![Stage::Failed],
+        q: None,
+        pool: None,
+        tag: tag.map(str::to_owned),
+    };
+    let (failed_jobs, failed_alerts) = (failed(None), failed(Some(TAG)));
+    let count = async {
+        match known.failed_jobs {
+            Some(count) => Ok(count),
+            None => Ok(store.queued(&failed_jobs, &PageRef::first(MAX_FAILED_JOBS)).await?.items.len() as u64),
+        }
+    };
+    let alerts_page = PageRef::first(MAX_FAILED_ALERTS);
+    let (workers, overdue, waiting, troubles, failing, flapping, breached, failed_jobs, failed_alerts) = tokio::try_join!(
         store.workers(),
         store.overdue(LATE_AFTER, MAX_LATE_COUNTED),
         store.waiting(),
@@ -48,7 +68,18 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
         store.list(&fails, &page),
         store.list(&flaps, &page),
         store.in_breach(&page),
+        count,
+        store.queued(&failed_alerts, &alerts_page),
     )?;
+    // What was over an hour ago is history, though its job is kept longer.
+    let is_new = |job: &&JobSummary| job.ended_at.is_some_and(|ended| now.since(ended) < HOUR);
+    let all_alerts = failed_alerts.items.len() as u64;
+    let mut by_receiver: BTreeMap<String, u64> = BTreeMap::new();
+    for job in failed_alerts.items.iter().filter(is_new) {
+        if let Some(name) = job.tags.iter().find_map(|tag| tag.strip_prefix("to-")) {
+            *by_receiver.entry(name.to_owned()).or_default() += 1;
+        }
+    }
     let supply = Supply::of(&workers);
     let late_calls = overdue.iter().map(|overdue| overdue.jobs).sum();
     // What takes longer to know is asked only where it matters.
@@ -95,7 +126,8 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
         failing: of_trouble(Trouble::Failing),
         flapping: of_trouble(Trouble::Flapping),
         in_breach,
-        failed_jobs: known.failed_jobs,
+        failed_jobs: failed_jobs.saturating_sub(all_alerts),
+        failed_alerts: &by_receiver,
         pool_sizes: &pool_sizes,
     });
     Ok((found, now))

@@ -50,9 +50,9 @@ impl Sending {
 ///
 /// # Errors
 /// If the receiver cannot be sent anything.
-pub(crate) fn jobs(alert: &Alert, receiver: &Receiver, place: &Place, now: Time) -> Result<Vec<NewJob>, Invalid> {
-    let message = Message::of(alert, place.url.as_deref(), now);
-    made(&message, Some(alert), alert.id(), receiver, place, now)
+pub(crate) fn jobs(alert: &Alert, receiver: &Receiver, place: &Place) -> Result<Vec<NewJob>, Invalid> {
+    let message = Message::of(alert, place.url.as_deref());
+    made(&message, Some(alert), alert.id, receiver, place, alert.at)
 }
 
 /// The jobs that send a test to a receiver.

@@ -1,13 +1,13 @@
 //! What people set: receivers, mutes, and that they know of a problem.
 
-use naptime_core::alert::{MAX_RECEIVERS, Mute, Receiver};
+use naptime_core::alert::{MAX_MUTES, MAX_RECEIVERS, Mute, Receiver};
 use naptime_core::{Invalid, Rev};
 use naptime_store::{Error, Expect, Result, WebStore};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::kept::{Kept, MUTE, Numbered, OPEN, RECEIVER};
+use crate::kept::{BOOK, Kept, MUTE, Numbered, RECEIVER};
 
 /// How often a change is tried anew when another came between.
 const MAX_TRIES: usize = 20;
@@ -78,18 +78,22 @@ pub async fn delete_receiver(store: &dyn WebStore, name: &str, expect: Option<Re
     remove(store, &id(RECEIVER, name), expect).await
 }
 
-/// Mutes, and removes mutes that are over. Returns the id.
+/// Mutes, and removes mutes that are over. Returns the id; none if as many last as there may be.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn add_mute(store: &dyn WebStore, mute: &Mute) -> Result<String> {
+pub async fn add_mute(store: &dyn WebStore, mute: &Mute) -> Result<Option<String>> {
     let (kept, now) = (settings(store).await?, store.now());
-    for (id, mute) in kept.mutes.iter().filter(|(_, mute)| mute.value.until <= now) {
+    let (over, lasting): (Vec<_>, Vec<_>) = kept.mutes.iter().partition(|(_, mute)| mute.value.until <= now);
+    for (id, mute) in over {
         store.remove_record(&self::id(MUTE, id), mute.rev).await?;
+    }
+    if lasting.len() >= MAX_MUTES {
+        return Ok(None);
     }
     let name = Uuid::now_v7().to_string();
     store.put_record(&id(MUTE, &name), None, json(mute)?).await?;
-    Ok(name)
+    Ok(Some(name))
 }
 
 /// Ends a mute.
@@ -107,15 +111,12 @@ pub async fn delete_mute(store: &dyn WebStore, name: &str) -> Result<()> {
 pub async fn acknowledge(store: &dyn WebStore, problem: &str) -> Result<()> {
     for _ in 0..MAX_TRIES {
         let mut kept = settings(store).await?;
-        let record = id(OPEN, problem);
-        let Some((open, rev)) = kept.book.open.get_mut(problem).zip(kept.revs.get(&record)) else {
-            return Err(Error::NotFound);
-        };
+        let open = kept.book.open.get_mut(problem).filter(|open| open.gone_at.is_none()).ok_or(Error::NotFound)?;
         if open.acknowledged_at.is_some() {
             return Ok(());
         }
         open.acknowledged_at = Some(store.now());
-        if store.put_record(&record, Some(*rev), json(open)?).await?.is_some() {
+        if store.put_record(BOOK, kept.revs.get(BOOK).copied(), json(&kept.book)?).await?.is_some() {
             return Ok(());
         }
     }

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use naptime_core::Stage;
-use naptime_core::alert::{Receiver, Says};
-use naptime_core::problem::Report;
-use naptime_store::{PageRef, QueuedQuery, Result, WebStore};
+use naptime_core::alert::{Alert, Mute, Receiver};
+use naptime_core::{Invalid, NewJob};
+use naptime_store::{Result, WebStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::kept::{Kept, OPEN, SENT};
+use crate::kept::{BOOK, Kept, Numbered, RECEIVER};
 use crate::look::{Known, look};
-use crate::settings::{id, json, settings};
+use crate::settings::{json, settings};
 use crate::{Place, render};
 
 /// How often problems are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
-/// The most failed one-off jobs that are counted.
-const MAX_FAILED_JOBS: usize = 1_000;
+/// The most endpoints of each trouble that are looked at one by one.
+const MAX_LOOKED_AT: usize = 2_000;
 
 /// Looks for problems, and adds the jobs that tell of them.
 pub struct Watch {
@@ -38,112 +37,242 @@ impl Watch {
     pub async fn run(self, stop: &CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut trouble = Trouble::default();
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            if (self.is_my_turn)()
-                && let Err(error) = self.pass().await
-            {
-                tracing::debug!(%error, "cannot look for problems");
+            if (self.is_my_turn)() {
+                let outcome = self.pass(&mut trouble).await;
+                trouble.note("store", outcome.err().map(|error| format!("problems cannot be looked for: {error}")));
             }
         }
     }
 
-    /// Looks once: notes what has opened or is over, adds the alerts, and notes that they were added, in this order. So
-    /// none is lost if it is killed in between, and one that comes again has the same id.
-    pub(crate) async fn pass(&self) -> Result<()> {
-        let store = &*self.store;
-        let mut kept = settings(store).await?;
-        if kept.receivers.is_empty() {
-            return self.forget(&kept).await;
+    /// Looks once. What has opened, got worse or ended, and the alerts that tell so, are written as one, if nobody else has
+    /// written meanwhile; then the alerts are added as jobs. If that is cut short, the next pass adds them again, under the
+    /// same ids.
+    async fn pass(&self, trouble: &mut Trouble) -> Result<()> {
+        let mut kept = settings(&*self.store).await?;
+        let unreadable = kept.unreadable.iter().map(|id| format!("the record {id} of alerts cannot be read")).next();
+        trouble.note("record", unreadable);
+        if kept.unreadable.contains(BOOK) {
+            return Ok(());
         }
-        let reports = self.find().await?;
-        let now = store.now();
-        let changed = kept.book.note(&reports, now);
-        if !self.write(&mut kept, &changed, &BTreeSet::new()).await? {
+        if !self.send(&mut kept, trouble).await? {
             return Ok(());
         }
         let receivers: Vec<Receiver> = kept.receivers.values().map(|it| it.value.clone()).collect();
-        let mutes: Vec<_> = kept.mutes.values().map(|it| it.value.clone()).collect();
-        let alerts = kept.book.alerts(&receivers, &mutes, now);
+        let wanted = receivers.iter().any(|receiver| receiver.active);
+        let before = kept.book.clone();
+        let now = self.store.now();
+        kept.book.move_back(now);
+        if wanted {
+            let known = Known {
+                // Where nothing can be written, nobody can be told.
+                fault: None,
+                breached: 0,
+                failed_jobs: None,
+                demand: async { None }.boxed(),
+                most: MAX_LOOKED_AT,
+            };
+            let (found, _) = look(&*self.store, known).await?;
+            kept.book.note(&found, now);
+            let mutes: Vec<Mute> = kept.mutes.values().map(|it| it.value.clone()).collect();
+            let names = &kept.receivers;
+            kept.book.decide(&receivers, &mutes, now, |alert| match self.jobs(names, alert) {
+                Some(Err(fault)) => {
+                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)));
+                    false
+                }
+                made => made.is_some(),
+            });
+        }
+        let mut keys: BTreeSet<String> = receivers.iter().map(Receiver::key).collect();
+        // Of a receiver that a later version has written, nothing is known but that there is one.
+        if kept.unreadable.iter().any(|id| id.starts_with(RECEIVER)) {
+            keys.extend(kept.book.open.values().flat_map(|open| open.keys().cloned()));
+        } else if receivers.is_empty() {
+            kept.book.open.clear();
+        }
+        kept.book.tidy(&keys, now);
+        if kept.book != before && self.write(&mut kept).await? {
+            self.send(&mut kept, trouble).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is in the outbox, and notes that it was. Returns whether nobody else has written meanwhile.
+    async fn send(&self, kept: &mut Kept, trouble: &mut Trouble) -> Result<bool> {
+        if kept.book.outbox.is_empty() {
+            return Ok(true);
+        }
         let mut jobs = Vec::new();
-        for alert in &alerts {
-            let Some(receiver) = kept.receivers.get(&alert.receiver) else { continue };
-            match render::jobs(alert, &receiver.value, &self.place, now) {
-                Ok(made) => jobs.extend(made),
-                Err(fault) => tracing::error!(receiver = alert.receiver, %fault, "an alert cannot be sent"),
+        for alert in std::mem::take(&mut kept.book.outbox) {
+            match self.jobs(&kept.receivers, &alert) {
+                Some(Ok(made)) => jobs.extend(made),
+                Some(Err(fault)) => {
+                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)))
+                }
+                // Nobody wants it any more.
+                None => {}
             }
         }
-        if !jobs.is_empty() {
-            store.insert(jobs).await?;
-        }
-        let (mut told, mut sent) = (BTreeSet::new(), BTreeSet::new());
-        for alert in &alerts {
-            kept.book.note_sent(alert, now);
-            sent.insert(alert.receiver.clone());
-            match &alert.says {
-                Says::One(_, open) => drop(told.insert(open.report.id.clone())),
-                Says::Many(events) => told.extend(events.iter().map(|(_, open)| open.report.id.clone())),
+        self.store.insert(jobs).await?;
+        self.write(kept).await
+    }
+
+    /// The jobs that send an alert; none if its receiver is gone.
+    fn jobs(
+        &self,
+        receivers: &BTreeMap<String, Numbered<Receiver>>,
+        alert: &Alert,
+    ) -> Option<std::result::Result<Vec<NewJob>, Invalid>> {
+        let receiver = receivers.get(&alert.receiver)?;
+        Some(render::jobs(alert, &receiver.value, &self.place))
+    }
+
+    /// Writes the book. Returns whether nobody else has.
+    async fn write(&self, kept: &mut Kept) -> Result<bool> {
+        let rev = self.store.put_record(BOOK, kept.revs.get(BOOK).copied(), json(&kept.book)?).await?;
+        kept.revs.extend(rev.map(|rev| (BOOK.to_owned(), rev)));
+        Ok(rev.is_some())
+    }
+}
+
+/// What keeps alerts from being sent. Each is said once, and once more when it is over.
+#[derive(Default)]
+struct Trouble(BTreeMap<String, String>);
+
+impl Trouble {
+    fn note(&mut self, what: &str, is: Option<String>) {
+        match is {
+            Some(is) if self.0.get(what) != Some(&is) => {
+                tracing::error!("{is}");
+                self.0.insert(what.to_owned(), is);
+            }
+            Some(_) => {}
+            None => {
+                if let Some(was) = self.0.remove(what) {
+                    tracing::info!("no longer: {was}");
+                }
             }
         }
-        if !self.write(&mut kept, &told, &sent).await? {
-            return Ok(());
-        }
-        for problem in kept.book.done(&receivers, now) {
-            self.remove(&kept, &id(OPEN, &problem)).await?;
-        }
-        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naptime_core::{Endpoint, JobId, Rev, Schedule, Spec, Time};
+    use naptime_store::memory::MemoryStore;
+    use naptime_store::{Clock, Jobs, PageRef, Queued, QueuedQuery, Records};
+    use serde_json::{Value, json as value};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const BEGINNING: Time = Time::from_millis(1_793_588_645_006);
+
+    /// A store with one receiver and an endpoint that no worker calls.
+    async fn store() -> MemoryStore {
+        let store = MemoryStore::new(BEGINNING, Duration::from_secs(3600));
+        let url = Endpoint::parse("https://a.test/").expect("a URL");
+        let spec = Spec::new(url, Schedule::aligned(Duration::from_secs(1)));
+        let job = NewJob { id: JobId::from(Uuid::from_u128(1)), spec, active: true };
+        store.insert(vec![job]).await.expect("the store answers");
+        put(&store, "receiver/ops", receiver()).await;
+        store
     }
 
-    /// What is wrong now.
-    async fn find(&self) -> Result<Vec<Report>> {
-        let failed = QueuedQuery { stages: vec![Stage::Failed], q: None, pool: None, tag: None };
-        let failed = self.store.queued(&failed, &PageRef::first(MAX_FAILED_JOBS)).await?;
-        let known = Known {
-            // Where nothing can be written, nobody can be told.
-            fault: None,
-            breached: 0,
-            failed_jobs: failed.items.len() as u64,
-            demand: async { None }.boxed(),
-        };
-        let (found, _) = look(&*self.store, known).await?;
-        Ok(found.problems.iter().map(Report::from).collect())
+    fn receiver() -> Value {
+        value!({"name": "ops", "active": true, "kind": "slack", "url": "https://chat.test/x", "after": "0ms",
+            "added_at": BEGINNING})
     }
 
-    /// Writes the problems and what was sent of which these are. Returns whether nobody else has written any of them.
-    async fn write(&self, kept: &mut Kept, open: &BTreeSet<String>, sent: &BTreeSet<String>) -> Result<bool> {
-        let mut records = BTreeMap::new();
-        for problem in open {
-            if let Some(open) = kept.book.open.get(problem) {
-                records.insert(id(OPEN, problem), json(open)?);
-            }
-        }
-        for receiver in sent {
-            if let Some(sent) = kept.book.sent.get(receiver) {
-                records.insert(id(SENT, receiver), json(sent)?);
-            }
-        }
-        for (record, value) in records {
-            let rev = kept.revs.get(&record).copied();
-            let Some(rev) = self.store.put_record(&record, rev, value).await? else { return Ok(false) };
-            kept.revs.insert(record, rev);
-        }
-        Ok(true)
+    async fn put(store: &MemoryStore, id: &str, value: Value) {
+        store.put_record(id, None, value).await.expect("the store answers").expect("it is new");
     }
 
-    async fn remove(&self, kept: &Kept, record: &str) -> Result<()> {
-        if let Some(rev) = kept.revs.get(record) {
-            // If somebody has written it meanwhile, it is looked at again.
-            self.store.remove_record(record, *rev).await?;
-        }
-        Ok(())
+    async fn look_once(store: &MemoryStore) {
+        let watch = Watch::new(Arc::new(store.clone()), Place::default(), || true);
+        watch.pass(&mut Trouble::default()).await.expect("the store answers");
     }
 
-    /// Nobody wants to be told: what is open is new to whoever is added later.
-    async fn forget(&self, kept: &Kept) -> Result<()> {
-        let open = kept.book.open.keys().map(|name| id(OPEN, name));
-        let sent = kept.book.sent.keys().map(|name| id(SENT, name));
-        for record in open.chain(sent) {
-            self.remove(kept, &record).await?;
-        }
-        Ok(())
+    /// The names of the alerts that are there.
+    async fn alerts(store: &MemoryStore) -> Vec<String> {
+        let query = QueuedQuery { stages: vec![], q: None, pool: None, tag: Some(crate::TAG.to_owned()) };
+        let found = store.queued(&query, &PageRef::first(100)).await.expect("the store answers");
+        found.items.into_iter().map(|job| job.name).collect()
+    }
+
+    async fn book(store: &MemoryStore) -> (Rev, Value) {
+        let records = store.records().await.expect("the store answers");
+        let book = records.into_iter().find(|record| record.id == BOOK).expect("there is a book");
+        (book.rev, book.value)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_that_look_at_the_same_time_one_tells() {
+        let store = store().await;
+        let looks = [look_once(&store), look_once(&store)];
+        futures::future::join_all(looks).await;
+        look_once(&store).await;
+        assert_eq!(alerts(&store).await, ["Naptime: no worker"]);
+        assert_eq!(book(&store).await.1["outbox"], value!([]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_killed_before_or_after_the_alert_was_added_leaves_it_to_the_next() {
+        let store = store().await;
+        let mut kept = Kept::of(store.records().await.expect("the store answers"));
+        let (found, _) = look(
+            &store,
+            Known { fault: None, breached: 0, failed_jobs: None, demand: async { None }.boxed(), most: 10 },
+        )
+        .await
+        .expect("the store answers");
+        let receivers: Vec<Receiver> = kept.receivers.values().map(|it| it.value.clone()).collect();
+        kept.book.note(&found, store.now());
+        kept.book.decide(&receivers, &[], store.now(), |_| true);
+        let decided = json(&kept.book).expect("JSON");
+        put(&store, BOOK, decided.clone()).await;
+        // It was killed before it added the alert.
+        look_once(&store).await;
+        assert_eq!(alerts(&store).await.len(), 1);
+        // And now before it could note that.
+        let (rev, _) = book(&store).await;
+        store.put_record(BOOK, Some(rev), decided).await.expect("the store answers").expect("nobody else writes");
+        look_once(&store).await;
+        assert_eq!((alerts(&store).await.len(), &book(&store).await.1["outbox"]), (1, &value!([])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_keeps_nobody_from_being_told() {
+        let store = store().await;
+        put(&store, "receiver/later", value!({"kind": "fax", "name": "later"})).await;
+        put(&store, "mute/x", Value::Null).await;
+        put(&store, "something else", value!(7)).await;
+        look_once(&store).await;
+        assert_eq!(alerts(&store).await, ["Naptime: no worker"]);
+        assert_eq!(store.records().await.expect("the store answers").len(), 5, "they are left as they are");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_book_of_a_later_version_is_left_alone() {
+        let store = store().await;
+        put(&store, BOOK, value!({"open": 7})).await;
+        look_once(&store).await;
+        assert_eq!((alerts(&store).await.len(), book(&store).await), (0, (Rev(1), value!({"open": 7}))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_receivers_nothing_is_looked_for_or_kept() {
+        let store = store().await;
+        look_once(&store).await;
+        store.remove_record("receiver/ops", Rev(1)).await.expect("the store answers");
+        look_once(&store).await;
+        assert_eq!(book(&store).await.1["open"], value!({}));
+        // Whoever is added later is told of what is there then.
+        put(&store, "receiver/ops", receiver()).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        look_once(&store).await;
+        assert_eq!(alerts(&store).await.len(), 2);
     }
 }

@@ -1,8 +1,9 @@
 //! What an alert says, in words that every receiver gets.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use naptime_core::alert::{Alert, Event, Open, Says};
+use naptime_core::alert::{Alert, Event, Told};
 use naptime_core::problem::Severity;
 use naptime_core::{Time, duration};
 
@@ -40,11 +41,11 @@ impl Tone {
 }
 
 impl Message {
-    /// What is said at `now`, with links to the pages at `base`.
-    pub(crate) fn of(alert: &Alert, base: Option<&str>, now: Time) -> Self {
-        match &alert.says {
-            Says::One(event, open) => one(*event, open, base, now),
-            Says::Many(events) => many(events, base),
+    /// What an alert says, with links to the pages at `base`.
+    pub(crate) fn of(alert: &Alert, base: Option<&str>) -> Self {
+        match &*alert.says {
+            [told] => one(told, base, alert.at),
+            many => self::many(many, base),
         }
     }
 
@@ -70,9 +71,9 @@ pub(crate) fn clip(text: &str, most: usize) -> String {
 }
 
 /// Where the page of a problem is.
-pub(crate) fn link(open: &Open, base: Option<&str>) -> Option<String> {
+pub(crate) fn link(told: &Told, base: Option<&str>) -> Option<String> {
     let base = base?;
-    Some(match &open.report.endpoint {
+    Some(match &told.report.endpoint {
         Some(endpoint) => format!("{base}/endpoints/{}", endpoint.id),
         None => format!("{base}/"),
     })
@@ -86,23 +87,23 @@ fn tone(severity: Severity) -> Tone {
 }
 
 /// A problem in a line: `charge cards: failing`.
-pub(crate) fn headline(open: &Open) -> String {
-    format!("{}: {}", open.report.title, open.report.kind.replace('_', " "))
+fn headline(told: &Told) -> String {
+    format!("{}: {}", told.report.title, told.report.kind.replace('_', " "))
 }
 
 /// Since when it is there: by what is known of it, or else when it was found.
-pub(crate) fn since(open: &Open) -> Time {
-    open.report.since.unwrap_or(open.opened_at).min(open.opened_at)
+fn since(told: &Told) -> Time {
+    told.report.since.unwrap_or(told.opened_at).min(told.opened_at)
 }
 
 /// How long it lasted, or has lasted so far, in whole seconds.
-pub(crate) fn lasted(open: &Open, now: Time) -> std::time::Duration {
-    std::time::Duration::from_secs(open.gone_at.unwrap_or(now).since(since(open)).as_secs())
+pub(crate) fn lasted(told: &Told, now: Time) -> Duration {
+    Duration::from_secs(told.ended_at.unwrap_or(now).since(since(told)).as_secs())
 }
 
-fn one(event: Event, open: &Open, base: Option<&str>, now: Time) -> Message {
-    let (headline, report) = (headline(open), &open.report);
-    let lasted = duration::show(lasted(open, now));
+fn one(told: &Told, base: Option<&str>, now: Time) -> Message {
+    let (event, headline, report) = (told.event, headline(told), &told.report);
+    let lasted = duration::show(lasted(told, now));
     let title = match event {
         Event::Opened => headline,
         Event::Worse => format!("Worse: {headline}"),
@@ -118,30 +119,25 @@ fn one(event: Event, open: &Open, base: Option<&str>, now: Time) -> Message {
             None => report.cause.clone(),
         });
         lines.extend(report.message.clone());
-        lines.push(format!("Since {}.", in_utc(since(open))));
+        lines.push(format!("Since {}.", in_utc(since(told))));
     }
     lines.extend(report.endpoint.as_ref().filter(|it| !it.name.is_empty()).map(|it| it.url.clone()));
     let tone = if event == Event::Ended { Tone::Good } else { tone(report.severity) };
-    Message { title, lines, link: link(open, base), tone }
+    Message { title, lines, link: link(told, base), tone }
 }
 
-fn many(events: &[(Event, Open)], base: Option<&str>) -> Message {
+fn many(all: &[Told], base: Option<&str>) -> Message {
     let mut counts: BTreeMap<Event, usize> = BTreeMap::new();
-    events.iter().for_each(|(event, _)| *counts.entry(*event).or_default() += 1);
+    all.iter().for_each(|told| *counts.entry(told.event).or_default() += 1);
     let said: Vec<String> = counts.iter().map(|(event, n)| format!("{n} {}", in_words(*event))).collect();
-    let mut worst: Vec<&(Event, Open)> = events.iter().collect();
-    worst.sort_by_key(|(event, open)| (*event == Event::Ended, open.report.severity));
-    let mut lines: Vec<String> = worst
-        .iter()
-        .take(MAX_NAMED)
-        .map(|(event, open)| format!("{} ({})", headline(open), in_words(*event)))
-        .collect();
-    if events.len() > MAX_NAMED {
-        lines.push(format!("and {} more", events.len() - MAX_NAMED));
+    let line = |told: &Told| format!("{} ({})", headline(told), in_words(told.event));
+    let mut lines: Vec<String> = all.iter().take(MAX_NAMED).map(line).collect();
+    if all.len() > MAX_NAMED {
+        lines.push(format!("and {} more", all.len() - MAX_NAMED));
     }
-    let lasting = events.iter().filter(|(event, _)| *event != Event::Ended).map(|(_, open)| open.report.severity).min();
-    let title = format!("{} problems: {}", events.len(), said.join(", "));
-    Message { title, lines, link: base.map(|base| format!("{base}/")), tone: lasting.map_or(Tone::Good, tone) }
+    let worst = all.iter().filter(|told| told.event != Event::Ended).map(|told| told.report.severity).min();
+    let title = format!("{} problems: {}", all.len(), said.join(", "));
+    Message { title, lines, link: base.map(|base| format!("{base}/")), tone: worst.map_or(Tone::Good, tone) }
 }
 
 fn in_words(event: Event) -> &'static str {

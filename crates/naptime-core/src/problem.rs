@@ -29,6 +29,8 @@ pub struct Problem {
     pub tags: BTreeSet<String>,
     /// Since when, as far as that is known.
     pub since: Option<Time>,
+    /// When the last call of the endpoint ended whose problem it is.
+    pub called_at: Option<Time>,
     /// What the target said last, or what went wrong.
     pub message: Option<String>,
 }
@@ -126,6 +128,13 @@ pub enum Kind {
         /// How many.
         jobs: u64,
     },
+    /// Alerts to a receiver failed for good.
+    AlertsFailed {
+        /// The name of the receiver.
+        receiver: String,
+        /// How many in the last hour.
+        alerts: u64,
+    },
     /// A worker says that it cannot work as it should.
     WorkerTrouble {
         /// Its name.
@@ -147,12 +156,13 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds as they are sent, the worst first.
-    pub const NAMES: [&str; 14] = [
+    pub const NAMES: [&str; 15] = [
         "database",
         "no_worker",
         "pool_down",
         "failing",
         "in_breach",
+        "alerts_failed",
         "slots_full",
         "late",
         "worker_trouble",
@@ -176,7 +186,8 @@ impl Kind {
             | Self::NoWorker { .. }
             | Self::PoolDown { .. }
             | Self::Failing { .. }
-            | Self::Breach { .. } => Severity::Bad,
+            | Self::Breach { .. }
+            | Self::AlertsFailed { .. } => Severity::Bad,
             _ => Severity::Warn,
         }
     }
@@ -189,15 +200,16 @@ impl Kind {
             Self::PoolDown { .. } => 2,
             Self::Failing { .. } => 3,
             Self::Breach { .. } => 4,
-            Self::SlotsFull { .. } => 5,
-            Self::Late { .. } => 6,
-            Self::WorkerTrouble { .. } => 7,
-            Self::PoolOff => 8,
-            Self::PoolLimit { .. } => 9,
-            Self::Flapping { .. } => 10,
-            Self::JobsFailed { .. } => 11,
-            Self::Versions { .. } => 12,
-            Self::Zones { .. } => 13,
+            Self::AlertsFailed { .. } => 5,
+            Self::SlotsFull { .. } => 6,
+            Self::Late { .. } => 7,
+            Self::WorkerTrouble { .. } => 8,
+            Self::PoolOff => 9,
+            Self::PoolLimit { .. } => 10,
+            Self::Flapping { .. } => 11,
+            Self::JobsFailed { .. } => 12,
+            Self::Versions { .. } => 13,
+            Self::Zones { .. } => 14,
         }
     }
 }

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 use naptime_core::Rev;
+use naptime_store::Result;
 use naptime_store::records::{MAX_RECORDS, Record, Records};
-use naptime_store::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ impl Records for MongoStore {
             let find = records.find(doc! {}).sort(doc! {"_id": 1}).limit(limit).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        command::bounded(find).await?.into_iter().map(to_record).collect()
+        Ok(command::bounded(find).await?.into_iter().filter_map(to_record).collect())
     }
 
     async fn put_record(&self, id: &str, expect: Option<Rev>, value: Value) -> Result<Option<Rev>> {
@@ -55,8 +55,8 @@ impl Records for MongoStore {
     }
 }
 
-fn to_record(document: Document) -> Result<Record> {
-    let RecordDocument { _id: id, rev, value } = read(document)?;
-    let value = serde_json::from_str(&value).map_err(|error| Error::Corrupt(error.to_string()))?;
-    Ok(Record { id, rev, value })
+/// A record, whose value is null if it is no JSON. What has no id and revision is none.
+fn to_record(document: Document) -> Option<Record> {
+    let RecordDocument { _id: id, rev, value } = read(document).ok()?;
+    Some(Record { id, rev, value: serde_json::from_str(&value).unwrap_or_default() })
 }

@@ -8,7 +8,6 @@ use rusqlite::Row;
 use serde_json::Value;
 
 use crate::SqliteStore;
-use crate::rows::json;
 
 #[async_trait]
 impl Records for SqliteStore {
@@ -16,7 +15,8 @@ impl Records for SqliteStore {
         self.read(|connection, _| {
             const SQL: &str = "SELECT id, rev, value FROM records ORDER BY id LIMIT ?1";
             let record = |row: &Row<'_>| {
-                Ok(Record { id: row.get("id")?, rev: Rev(row.get("rev")?), value: json(row, "value")? })
+                let value = row.get::<_, String>("value").ok().and_then(|text| serde_json::from_str(&text).ok());
+                Ok(Record { id: row.get("id")?, rev: Rev(row.get("rev")?), value: value.unwrap_or_default() })
             };
             let limit = i64::try_from(MAX_RECORDS).unwrap_or(i64::MAX);
             Ok(connection.prepare_cached(SQL)?.query_map([limit], record)?.collect::<rusqlite::Result<_>>()?)

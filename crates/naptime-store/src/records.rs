@@ -15,7 +15,7 @@ pub const MAX_RECORDS: usize = 10_000;
 /// Small JSON documents. What the web gets, and whoever sends alerts.
 #[async_trait]
 pub trait Records: Send + Sync {
-    /// All records, no more than [`MAX_RECORDS`], by their ids.
+    /// All records, no more than [`MAX_RECORDS`], by their ids. One that is no JSON is null.
     async fn records(&self) -> Result<Vec<Record>>;
 
     /// Writes a record in place of the one of its id that has this revision; none: only if there is none. Returns the new

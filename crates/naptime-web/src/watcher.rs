@@ -16,6 +16,8 @@ use crate::app::App;
 
 /// How long what was found is good for.
 const GOOD_FOR: Duration = Duration::from_secs(1);
+/// The most endpoints of each trouble that are looked at one by one.
+const MAX_LOOKED_AT: usize = 500;
 /// How long the number of failed one-off jobs is good for: to count them, those that are done are counted as well.
 const COUNT_GOOD_FOR: Duration = Duration::from_secs(5);
 /// What was found so long ago is looked for again when somebody opens a page, whichever it is.
@@ -95,6 +97,12 @@ async fn look(app: &App) -> Result<(Found, Time)> {
         planned.map(|planned| planned.demand.clone())
     };
     let fault = fault.map(Cow::into_owned);
-    let known = Known { fault, breached: stood.standing.breached, failed_jobs, demand: demand.boxed() };
+    let known = Known {
+        fault,
+        breached: stood.standing.breached,
+        failed_jobs: Some(failed_jobs),
+        demand: demand.boxed(),
+        most: MAX_LOOKED_AT,
+    };
     naptime_alerts::look(&**store, known).await
 }

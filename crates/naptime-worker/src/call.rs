@@ -229,7 +229,7 @@ impl Caller {
                 Ok(answer) => return answer,
                 Err(_) => (Outcome::Timeout, format!("not sent within {}", naptime_core::duration::show(timeout))),
             },
-            None => (Outcome::Failed, "this worker sends no mail; SMTP_URL is not set".to_owned()),
+            None => (Outcome::ConnectionFailed, "this worker sends no mail; SMTP_URL is not set".to_owned()),
         };
         Answer { outcome, status: None, message, retry_after: None, every: None }
     }

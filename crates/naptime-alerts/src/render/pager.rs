@@ -1,6 +1,6 @@
 //! Incidents: opened and ended under the same key.
 
-use naptime_core::alert::{Alert, Event, Open, Says};
+use naptime_core::alert::{Alert, Event, Told};
 use serde_json::{Value, json};
 
 use crate::words::{Message, Tone, clip};
@@ -12,12 +12,10 @@ const MAX_KEY: usize = 255;
 
 /// <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>.
 pub(super) fn event(message: &Message, alert: Option<&Alert>, routing_key: &str, base: Option<&str>) -> Value {
-    let one = match alert.map(|alert| &alert.says) {
-        Some(Says::One(event, open)) => Some((*event, open)),
-        Some(Says::Many(_)) | None => None,
-    };
-    let key = one.map_or_else(|| "naptime/test".to_owned(), |(_, open)| key(open));
-    if let Some((Event::Ended, _)) = one {
+    // Each problem is an alert of its own.
+    let told = alert.and_then(|alert| alert.says.first());
+    let key = told.map_or_else(|| "naptime/test".to_owned(), key);
+    if told.is_some_and(|told| told.event == Event::Ended) {
         return json!({"routing_key": routing_key, "event_action": "resolve", "dedup_key": key});
     }
     let severity = match message.tone {
@@ -25,7 +23,7 @@ pub(super) fn event(message: &Message, alert: Option<&Alert>, routing_key: &str,
         Tone::Warn => "warning",
         Tone::Good => "info",
     };
-    let source = one.map_or("Naptime", |(_, open)| open.report.pool.as_deref().unwrap_or("Naptime"));
+    let source = told.and_then(|told| told.report.pool.as_deref()).unwrap_or("Naptime");
     let links: Vec<Value> = message.link.iter().map(|link| json!({"href": link, "text": "Open in Naptime"})).collect();
     json!({
         "routing_key": routing_key,
@@ -44,7 +42,7 @@ pub(super) fn event(message: &Message, alert: Option<&Alert>, routing_key: &str,
 }
 
 /// The key of a problem, from when it opens until it ends.
-fn key(open: &Open) -> String {
-    let key = format!("naptime/{}/{}", open.opened_at.millis(), open.report.id);
+fn key(told: &Told) -> String {
+    let key = format!("naptime/{}/{}", told.opened_at.millis(), told.report.id);
     clip(&key, MAX_KEY)
 }

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use naptime_core::alert::{Book, Says};
-use naptime_core::problem::{Kind, Problem, Report, Whose};
+use naptime_core::alert::Book;
+use naptime_core::problem::{Found, Kind, Problem, Whose};
 use naptime_core::{Endpoint, Receiver};
 use serde_json::json;
 
@@ -11,32 +11,33 @@ use super::*;
 const NOW: Time = Time::from_millis(1_800_000_000_000);
 
 fn receiver(to: Value) -> Receiver {
-    let mut json = json!({"name": "a", "active": true, "after": "0ms"});
+    let mut json = json!({"name": "a", "active": true, "after": "0ms", "added_at": NOW});
     json.as_object_mut().expect("an object").extend(to.as_object().cloned().unwrap_or_default());
     serde_json::from_value(json).expect("a receiver")
 }
 
-fn failing(n: u128, name: &str) -> Report {
+fn failing(n: u128, name: &str) -> Problem {
     let endpoint = Endpoint::parse(&format!("https://a.test/{n}")).expect("a URL");
     let of = Whose::Endpoint { id: Uuid::from_u128(n).into(), endpoint, name: name.to_owned() };
     let kind = Kind::Failing { failures: 2, breach: false, by_host: false };
     let message = Some("failed 500: out of <paper>".to_owned());
-    Report::from(&Problem { of, kind, tags: [].into(), since: Some(NOW - Duration::from_secs(90)), message })
+    Problem { of, kind, tags: [].into(), since: Some(NOW - Duration::from_secs(90)), called_at: None, message }
 }
 
 /// The alerts that a receiver gets of these.
-fn alerts(receiver: &Receiver, found: &[Report]) -> Vec<Alert> {
+fn alerts(receiver: &Receiver, found: &[Problem]) -> Vec<Alert> {
     let mut book = Book::default();
-    book.note(found, NOW);
-    book.alerts(std::slice::from_ref(receiver), &[], NOW)
+    book.note(&Found { problems: found.to_vec(), ..Found::default() }, NOW);
+    book.decide(std::slice::from_ref(receiver), &[], NOW, |_| true);
+    book.outbox
 }
 
 /// The one request that a receiver gets of these.
-fn request(receiver: &Receiver, found: &[Report]) -> (NewJob, Value) {
+fn request(receiver: &Receiver, found: &[Problem]) -> (NewJob, Value) {
     let alerts = alerts(receiver, found);
     assert_eq!(alerts.len(), 1);
     let place = Place { url: Some("https://naptime.test".to_owned()), mail: None };
-    let mut jobs = jobs(&alerts[0], receiver, &place, NOW).expect("it can be sent");
+    let mut jobs = jobs(&alerts[0], receiver, &place).expect("it can be sent");
     assert_eq!(jobs.len(), 1);
     let job = jobs.remove(0);
     let body = serde_json::from_str(job.spec.request.body.as_deref().unwrap_or_default()).expect("JSON");
@@ -62,7 +63,7 @@ fn an_alert_says_what_since_when_and_where() {
 #[test]
 fn a_storm_is_counted_and_the_first_are_named() {
     let hook = receiver(json!({"kind": "webhook", "url": "https://hook.test/x"}));
-    let found: Vec<Report> = (1..=30).map(|n| failing(n, "")).collect();
+    let found: Vec<Problem> = (1..=30).map(|n| failing(n, "")).collect();
     let (job, body) = request(&hook, &found);
     assert_eq!(job.spec.name, "30 problems: 30 new");
     assert_eq!((&body["type"], &body["data"]["counts"]["opened"]), (&json!("problems.many"), &json!(30)));
@@ -73,12 +74,11 @@ fn a_storm_is_counted_and_the_first_are_named() {
 fn each_address_is_a_delivery_of_its_own() {
     let ops = receiver(json!({"kind": "email", "to": ["ops@a.test", "dev@a.test"]}));
     let alert = alerts(&ops, &[failing(7, "a\u{7}b")]).remove(0);
-    assert!(jobs(&alert, &ops, &Place::default(), NOW).is_err_and(|fault| fault.code == "no_mail_server"));
+    assert!(jobs(&alert, &ops, &Place::default()).is_err_and(|fault| fault.code == "no_mail_server"));
     let mail = naptime_core::Pool::parse("smtp://mail.test:587").ok();
-    let made = jobs(&alert, &ops, &Place { url: None, mail }, NOW).expect("it can be sent");
+    let made = jobs(&alert, &ops, &Place { url: None, mail }).expect("it can be sent");
     let to: BTreeMap<String, JobId> = made.iter().map(|job| (job.spec.endpoint.to_string(), job.id)).collect();
     assert_eq!(to.keys().collect::<Vec<_>>(), ["smtp://mail.test:587/dev@a.test", "smtp://mail.test:587/ops@a.test"]);
     assert_eq!(made[0].spec.request.headers.iter().next(), Some(("Subject", "a b: failing")));
-    assert!(matches!(alert.says, Says::One(..)));
     assert_ne!(made[0].id, made[1].id);
 }

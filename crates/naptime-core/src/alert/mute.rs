@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::problem::Report;
 use crate::{JobId, Time};
 
+/// The most mutes that last at a time.
+pub const MAX_MUTES: usize = 200;
 /// The longest note, in characters.
 pub const MAX_NOTE: usize = 200;
 

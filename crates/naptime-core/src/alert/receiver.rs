@@ -28,6 +28,8 @@ pub struct Receiver {
     /// Of which problems it is told.
     #[serde(flatten)]
     pub only: Only,
+    /// When it was added, or changed so much that what it was told before counts for nothing.
+    pub added_at: Time,
     /// How long a problem must have lasted to be told.
     #[serde(with = "crate::duration::text")]
     pub after: Duration,
@@ -92,10 +94,17 @@ pub enum To {
     },
 }
 
-/// What stands in the place of a credential.
-const MASKED: &str = secret::MASK;
-
 impl Receiver {
+    /// What it is known by among those who were told: not that of an earlier receiver of its name.
+    pub fn key(&self) -> String {
+        format!("{}@{}", self.name, self.added_at.millis())
+    }
+
+    /// Whether it is told of a problem. Nobody is told that alerts do not reach them.
+    pub(crate) fn takes(&self, report: &Report) -> bool {
+        self.only.takes(report) && report.receiver.as_ref() != Some(&self.name)
+    }
+
     /// The receiver as it is shown, as JSON: without its credentials. The path of a webhook is one.
     pub fn shown(&self) -> Value {
         let mut shown = serde_json::to_value(self).unwrap_or_default();
@@ -103,8 +112,8 @@ impl Receiver {
         for (name, value) in shown.as_object_mut().into_iter().flatten() {
             match (&**name, &value) {
                 ("url", Value::String(url)) if has_secret_path => *value = shown_url(url).into(),
-                ("token" | "routing_key", _) => *value = MASKED.into(),
-                ("sign", Value::Array(keys)) => *value = keys.iter().map(|_| MASKED).collect(),
+                ("token" | "routing_key", _) => *value = secret::MASK.into(),
+                ("sign", Value::Array(keys)) => *value = keys.iter().map(|_| secret::MASK).collect(),
                 _ => {}
             }
         }
@@ -114,7 +123,7 @@ impl Receiver {
 
 /// A URL without its path, as it is shown.
 pub(crate) fn shown_url(url: &str) -> String {
-    Endpoint::parse(url).map_or_else(|_| MASKED.to_owned(), |endpoint| endpoint.bare().to_string())
+    Endpoint::parse(url).map_or_else(|_| secret::MASK.to_owned(), |endpoint| endpoint.bare().to_string())
 }
 
 impl To {
@@ -137,6 +146,40 @@ impl To {
             Self::Pagerduty { .. } => "pagerduty",
             Self::Email { .. } => "email",
         }
+    }
+
+    /// Where it is sent, if that is a URL.
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Webhook { url, .. }
+            | Self::Slack { url }
+            | Self::Teams { url }
+            | Self::Telegram { url, .. }
+            | Self::Ntfy { url, .. }
+            | Self::Pagerduty { url, .. } => Some(url),
+            Self::Email { .. } => None,
+        }
+    }
+
+    /// The token or the key that it is reached with, if there is one.
+    pub(crate) fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Telegram { token, .. } => Some(token),
+            Self::Ntfy { token, .. } => token.as_deref(),
+            Self::Pagerduty { routing_key, .. } => Some(routing_key),
+            _ => None,
+        }
+    }
+
+    /// Whether it leads to the same people, as far as that can be told: what one was told, the other knows.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        let place = |to: &Self| match to {
+            Self::Email { to } => to.clone(),
+            Self::Telegram { chat, .. } => vec![chat.clone()],
+            Self::Pagerduty { routing_key, .. } => vec![routing_key.clone()],
+            _ => Vec::new(),
+        };
+        self.kind() == other.kind() && self.url() == other.url() && place(self) == place(other)
     }
 
     /// Whether each problem needs an alert of its own, however many there are: what opened an incident has to end it.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Limits;
 use super::fields::Fields;
 use crate::alert::{MAX_NOTE, Mute, Muted};
-use crate::{Invalid, JobId, Pool, check_line, read_at};
+use crate::{Invalid, JobId, Pool, Spec, check_line, read_at};
 
 /// The longest time that something is muted.
 pub const MAX_MUTE: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -21,7 +21,11 @@ pub fn read_mute(value: Value, limits: Limits<'_>) -> Result<Mute, Vec<Invalid>>
     let mut fields = Fields::of_value(value, "a mute", limits.min_period)?;
     let endpoint = fields.parsed("endpoint", str::parse::<JobId>).value().map(Muted::Endpoint);
     let pool = fields.parsed("pool", Pool::parse).value().map(|pool| Muted::Pool(pool.to_string()));
-    let tag = fields.text("tag").value().map(Muted::Tag);
+    let tag = fields.parsed("tag", |text| {
+        let tag = text.trim().to_owned();
+        Spec::check_tags(std::slice::from_ref(&tag)).map(|()| Muted::Tag(tag))
+    });
+    let tag = tag.value();
     let said: Vec<Muted> = [endpoint, pool, tag].into_iter().flatten().collect();
     if said.len() != 1 && !["endpoint", "pool", "tag"].iter().any(|name| fields.is_faulty(name)) {
         let detail = "say one of `endpoint`, `pool` and `tag`";

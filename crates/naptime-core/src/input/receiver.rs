@@ -1,5 +1,6 @@
 //! Where alerts go.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use super::fields::{Fields, Said};
 use crate::alert::{EVENTS_URL, Only, Quiet, Receiver, TELEGRAM_URL, To, shown_url};
 use crate::problem::{Kind, Severity};
 use crate::secret::MASK;
-use crate::{Days, Endpoint, Hours, Invalid, Pool, SigningKeys, Windows, Zone, check_line};
+use crate::{Days, Endpoint, Hours, Invalid, Pool, SigningKeys, Spec, Windows, Zone, check_line};
 
 /// The longest name of a receiver, in characters.
 const MAX_NAME: usize = 40;
@@ -48,10 +49,16 @@ pub fn read_receiver(
     let after = fields.duration("after", Duration::ZERO, MAX_AFTER).or(Duration::ZERO, Duration::ZERO);
     let repeat = fields.duration("repeat", REPEATS.0, REPEATS.1).value();
     let quiet = fields.within("quiet", "an object of `within`, `days` and `tz`", quiet).value();
-    // The API adds it when it sends a receiver.
-    fields.skip("rev");
-    let name = name.to_owned();
-    fields.finish("a receiver", to.map(|to| Receiver { name, active, to, only, after, repeat, quiet }))
+    // The API adds these when it sends a receiver.
+    for name in ["rev", "added_at"] {
+        fields.skip(name);
+    }
+    let made = to.map(|to| {
+        let same = stored.filter(|stored| stored.to.is_same_place(&to));
+        let added_at = same.map_or(limits.now, |stored| stored.added_at);
+        Receiver { name: name.to_owned(), active, to, only, added_at, after, repeat, quiet }
+    });
+    fields.finish("a receiver", made)
 }
 
 fn check_name(name: &str) -> Result<(), Invalid> {
@@ -63,68 +70,72 @@ fn check_name(name: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// The fields that only some kinds have.
+const OF_KINDS: [&str; 6] = ["url", "sign", "token", "chat", "routing_key", "to"];
+
 fn to(fields: &mut Fields, stored: Option<&To>, limits: Limits<'_>) -> Option<To> {
     let kind = fields.text("kind").value();
     let kinds = To::KINDS.join(", ");
-    let Some(kind) = kind else {
-        if !fields.is_faulty("kind") {
-            fields.fault("kind", "missing", format!("`kind` is missing: one of {kinds}"));
-        }
-        return None;
-    };
     // What is stored of another kind is of no use.
-    let stored = stored.filter(|stored| stored.kind() == kind);
-    let made = match &*kind {
-        "webhook" => {
-            let (url, old) = url(fields, stored, limits, None)?;
-            let keys = match old {
+    let stored = stored.filter(|stored| kind.as_deref() == Some(stored.kind()));
+    match kind.as_deref() {
+        Some("webhook") => {
+            let (url, kept) = url(fields, stored, limits, None);
+            let keys = match kept {
                 Some(To::Webhook { sign, .. }) => sign.clone(),
                 _ => SigningKeys::default(),
             };
             let sign = fields.list("sign", "keys", |sent| SigningKeys::read(sent, &keys));
-            To::Webhook { url, sign: sign.or(SigningKeys::default(), SigningKeys::default()) }
+            Some(To::Webhook { url: url?, sign: sign.or(SigningKeys::default(), SigningKeys::default()) })
         }
-        "slack" => To::Slack { url: url(fields, stored, limits, None)?.0 },
-        "teams" => To::Teams { url: url(fields, stored, limits, None)?.0 },
-        "telegram" => {
-            let (url, old) = url(fields, stored, limits, Some(TELEGRAM_URL))?;
-            let old = match old {
-                Some(To::Telegram { token, .. }) => Some(token),
-                _ => None,
-            };
-            let (token, chat) = (credential(fields, "token", old), line(fields, "chat"));
-            To::Telegram { url, token: token?, chat: chat? }
+        Some("slack") => Some(To::Slack { url: url(fields, stored, limits, None).0? }),
+        Some("teams") => Some(To::Teams { url: url(fields, stored, limits, None).0? }),
+        Some("telegram") => {
+            let (url, kept) = url(fields, stored, limits, Some(TELEGRAM_URL));
+            let (token, chat) = (credential(fields, "token", kept), line(fields, "chat"));
+            Some(To::Telegram { url: url?, token: token?, chat: chat? })
         }
-        "ntfy" => {
-            let (url, old) = url(fields, stored, limits, None)?;
-            let old = match old {
-                Some(To::Ntfy { token, .. }) => token.as_ref(),
-                _ => None,
-            };
-            let token = if fields.says("token") { Some(credential(fields, "token", old)?) } else { None };
-            To::Ntfy { url, token }
-        }
-        "pagerduty" => {
-            let (url, old) = url(fields, stored, limits, Some(EVENTS_URL))?;
-            let old = match old {
-                Some(To::Pagerduty { routing_key, .. }) => Some(routing_key),
-                _ => None,
-            };
-            To::Pagerduty { url, routing_key: credential(fields, "routing_key", old)? }
-        }
-        "email" => {
-            let to = fields.list("to", "addresses", addresses).value();
-            if to.is_none() && !fields.is_faulty("to") {
-                fields.fault("to", "missing", "the address is missing; it looks like ops@example.com");
+        Some("ntfy") => {
+            let (url, kept) = url(fields, stored, limits, None);
+            let has_topic = url.as_deref().and_then(|url| Endpoint::parse(url).ok()).is_none_or(|url| {
+                let topic = url.channel().as_str().rsplit('/').next().unwrap_or_default();
+                !topic.is_empty() && !topic.contains('?')
+            });
+            if !has_topic {
+                fields.fault("url", "no_topic", "the URL has no topic; it looks like https://ntfy.sh/your-topic");
             }
-            To::Email { to: to? }
+            let token = if fields.says("token") { credential(fields, "token", kept) } else { None };
+            Some(To::Ntfy { url: url?, token })
         }
-        _ => {
+        Some("pagerduty") => {
+            let (url, kept) = url(fields, stored, limits, Some(EVENTS_URL));
+            let routing_key = credential(fields, "routing_key", kept);
+            Some(To::Pagerduty { url: url?, routing_key: routing_key? })
+        }
+        Some("email") => {
+            let to = fields.list("to", "addresses", addresses);
+            there(fields, "to", to).map(|to| To::Email { to })
+        }
+        Some(_) => {
             fields.fault("kind", "unknown_kind", format!("there is no such kind; it may be {kinds}"));
-            return None;
+            skip_all(fields);
+            None
         }
-    };
-    Some(made)
+        None => {
+            if !fields.is_faulty("kind") {
+                fields.fault("kind", "missing", format!("`kind` is missing: one of {kinds}"));
+            }
+            skip_all(fields);
+            None
+        }
+    }
+}
+
+/// Nothing is said of the fields of a kind that is none.
+fn skip_all(fields: &mut Fields) {
+    for name in OF_KINDS {
+        fields.skip(name);
+    }
 }
 
 /// The URL, and what is stored if that is for the same host.
@@ -133,43 +144,36 @@ fn url<'a>(
     stored: Option<&'a To>,
     limits: Limits<'_>,
     default: Option<&str>,
-) -> Option<(String, Option<&'a To>)> {
-    let old = match stored {
-        Some(
-            To::Webhook { url, .. }
-            | To::Slack { url }
-            | To::Teams { url }
-            | To::Telegram { url, .. }
-            | To::Ntfy { url, .. }
-            | To::Pagerduty { url, .. },
-        ) => Some(url),
-        _ => None,
-    };
+) -> (Option<String>, Option<&'a To>) {
+    let old = stored.and_then(To::url);
     let read = fields.parsed("url", |text| match old {
         Some(old) if text == shown_url(old) => Endpoint::parse_http(old),
         _ => Endpoint::parse_http(text),
     });
-    let endpoint = match (read, default) {
-        (Said::Value(endpoint), _) => endpoint,
-        (_, Some(default)) if !fields.is_faulty("url") => fields.note(Endpoint::parse_http(default))?,
-        _ => {
-            if !fields.is_faulty("url") {
-                fields.fault("url", "missing", "the URL is missing; it looks like https://example.com/path");
-            }
-            return None;
+    let endpoint = match (read.value(), default) {
+        // What is wrong with the others is told as well.
+        (None, _) if fields.is_faulty("url") => return (None, stored),
+        (Some(endpoint), _) => Some(endpoint),
+        (None, Some(default)) => fields.note(Endpoint::parse_http(default)),
+        (None, None) => {
+            fields.fault("url", "missing", "the URL is missing; it looks like https://example.com/path");
+            None
         }
     };
-    let checked = limits.networks.check(&endpoint);
-    fields.note(checked)?;
-    let is_same = |old: &&String| Endpoint::parse(old).is_ok_and(|old| old.pool() == endpoint.pool());
-    let kept = stored.filter(|_| old.as_ref().is_some_and(is_same));
-    Some((endpoint.to_string(), kept))
+    let checked = endpoint.and_then(|endpoint| {
+        let checked = limits.networks.check(&endpoint);
+        fields.note(checked).map(|()| endpoint)
+    });
+    let Some(endpoint) = checked else { return (None, stored) };
+    let is_same = |old: &str| Endpoint::parse(old).is_ok_and(|old| old.pool() == endpoint.pool());
+    let kept = stored.filter(|_| old.is_some_and(is_same));
+    (Some(endpoint.to_string()), kept)
 }
 
-/// A credential, for which a mask keeps the `old` one.
-fn credential(fields: &mut Fields, name: &'static str, old: Option<&String>) -> Option<String> {
-    let read = fields.parsed(name, |text| match old {
-        Some(old) if text == MASK => Ok(old.clone()),
+/// A credential, for which a mask keeps the one that is stored.
+fn credential(fields: &mut Fields, name: &'static str, kept: Option<&To>) -> Option<String> {
+    let read = fields.parsed(name, |text| match kept.and_then(To::credential) {
+        Some(old) if text == MASK => Ok(old.to_owned()),
         _ if text == MASK => Err(Invalid::new(name, "masked", "•••• stands for nothing here; write it out")),
         _ => {
             let is_sendable = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -207,8 +211,10 @@ fn addresses(list: Vec<String>) -> Result<Vec<String>, Invalid> {
     }
     let read = |text: String| {
         let text = text.trim().to_owned();
+        // Only what needs no escape in a URL.
         let fits = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_graphic() && !b"<>(),;:\\\"[]@".contains(&b))
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-=~!$*'&".contains(&byte);
+            !part.is_empty() && !part.split('.').any(str::is_empty) && part.bytes().all(is_plain)
         };
         match text.rsplit_once('@') {
             Some((local, domain)) if text.len() <= MAX_ADDRESS && fits(local) && fits(domain) => Ok(text),
@@ -228,6 +234,7 @@ fn only(fields: &mut Fields) -> Only {
         _ => Err(Invalid::new("severity", "unknown_severity", "`severity` is `bad` or `warn`")),
     });
     let kinds = fields.list("kinds", "kinds", |kinds| {
+        let kinds: Vec<String> = kinds.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let known = Kind::NAMES.join(", ");
         match kinds.iter().find(|kind| !Kind::NAMES.contains(&kind.as_str())) {
             Some(other) => {
@@ -241,7 +248,7 @@ fn only(fields: &mut Fields) -> Only {
         let read = |text: String| Pool::parse(&text).map(|pool| pool.to_string());
         few("pools", pools)?.into_iter().map(read).collect()
     });
-    let tags = fields.list("tags", "tags", |tags| few("tags", tags));
+    let tags = fields.list("tags", "tags", |tags| Spec::check_tags(&tags).map(|()| tags));
     Only {
         severity: severity.value(),
         kinds: kinds.value().unwrap_or_default(),

@@ -40,6 +40,8 @@ pub struct Facts<'a> {
     pub in_breach: u64,
     /// The one-off jobs that failed for good.
     pub failed_jobs: u64,
+    /// The receivers whose alerts failed for good in the last hour, and how many did. They are none of the above.
+    pub failed_alerts: &'a BTreeMap<String, u64>,
     /// How many endpoints are switched on in each pool that [may be down](may_be_down).
     pub pool_sizes: &'a HashMap<Pool, u64>,
 }
@@ -78,6 +80,8 @@ pub struct Found {
     pub in_breach: u64,
     /// Of them, endpoints that flap.
     pub flapping: u64,
+    /// The endpoints that have a problem which is not among them, since a worse one is told in its place.
+    pub hidden: BTreeSet<JobId>,
 }
 
 /// Finds the problems.
@@ -111,7 +115,7 @@ pub fn find(facts: &Facts<'_>) -> Found {
         .collect();
     let followed = facts.ailing.iter().filter(|ailing| follows(ailing)).count() as u64;
 
-    let down = down(&ailing, facts.pool_sizes);
+    let down = down(&ailing, facts);
     let is_down = |ailing: &Ailing| down.contains_key(ailing.endpoint.pool()) && ailing.fails_by_host();
     let of_hosts = down.values().map(|members| members.len() as u64).sum::<u64>();
     let with_breach = |trouble| ailing.iter().filter(|it| it.is_in(trouble) && it.breach.is_some()).count() as u64;
@@ -128,7 +132,9 @@ pub fn find(facts: &Facts<'_>) -> Found {
     let total = problems.len() as u64 + failing + in_breach + flapping;
     problems.extend(ailing.iter().filter(|ailing| !is_down(ailing)).filter_map(own));
     problems.sort_by_cached_key(|problem| (problem.kind.severity(), problem.kind.rank(), problem.since));
-    Found { problems, total, failing, in_breach, flapping }
+    let listed: BTreeSet<JobId> = problems.iter().filter_map(Problem::endpoint).collect();
+    let hidden = facts.ailing.iter().map(|ailing| ailing.id).filter(|id| !listed.contains(id)).collect();
+    Found { problems, total, failing, in_breach, flapping, hidden }
 }
 
 /// The pools of which so many endpoints fail because of their host that it may be down, if those are most of them.
@@ -162,6 +168,9 @@ fn fleet(facts: &Facts<'_>) -> Vec<Problem> {
     if facts.failed_jobs > 0 {
         kinds.push((Kind::JobsFailed { jobs: facts.failed_jobs }, None));
     }
+    for (receiver, alerts) in facts.failed_alerts {
+        kinds.push((Kind::AlertsFailed { receiver: receiver.clone(), alerts: *alerts }, None));
+    }
     for worker in &alive {
         if let Some(trouble) = &worker.beat.trouble {
             kinds.push((Kind::WorkerTrouble { worker: worker.beat.id.name(), trouble: trouble.clone() }, None));
@@ -190,7 +199,7 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
             return None;
         };
         let of = Whose::Pool(settings.pool.clone());
-        Some(Problem { of, kind, tags: BTreeSet::new(), since: Some(*since), message: None })
+        Some(Problem { of, kind, tags: BTreeSet::new(), since: Some(*since), called_at: None, message: None })
     })
 }
 
@@ -205,10 +214,14 @@ fn by_host(ailing: &[Ailing]) -> BTreeMap<&Pool, Vec<&Ailing>> {
 }
 
 /// The pools that are down, each with the endpoints that fail because of that.
-fn down<'a>(ailing: &'a [Ailing], sizes: &HashMap<Pool, u64>) -> BTreeMap<&'a Pool, Vec<&'a Ailing>> {
+fn down<'a>(ailing: &'a [Ailing], facts: &Facts<'_>) -> BTreeMap<&'a Pool, Vec<&'a Ailing>> {
     let mut pools = by_host(ailing);
+    let looked_at = ailing.iter().filter(|ailing| ailing.is_in(Trouble::Failing)).count() as u64;
+    // Of a large one, not all that fail may have been looked at.
+    let most = if facts.failing > looked_at { looked_at } else { u64::MAX };
     // One that answers most of its endpoints is not down.
-    pools.retain(|pool, members| members.len() as u64 * 2 >= sizes.get(*pool).copied().unwrap_or(0));
+    let size = |pool: &Pool| facts.pool_sizes.get(pool).copied().unwrap_or(0).min(most);
+    pools.retain(|pool, members| members.len() as u64 * 2 >= size(pool));
     pools
 }
 
@@ -219,6 +232,7 @@ fn pool_down(pool: &Pool, members: &[&Ailing]) -> Problem {
         kind: Kind::PoolDown { endpoints: members.len() as u64 },
         tags: members.iter().flat_map(|ailing| ailing.tags.iter().cloned()).collect(),
         since: members.iter().filter_map(|ailing| ailing.trouble).map(|(_, since)| since).min(),
+        called_at: None,
         message: latest.map(Last::in_words),
     }
 }
@@ -240,7 +254,8 @@ fn own(ailing: &Ailing) -> Option<Problem> {
     let of = Whose::Endpoint { id, endpoint, name };
     // A last run that ended well says nothing of what is wrong.
     let message = ailing.last.as_ref().filter(|last| last.outcome != Outcome::Ok).map(Last::in_words);
-    Some(Problem { of, kind, tags: tags.into_iter().collect(), since: Some(since), message })
+    let called_at = ailing.last.as_ref().map(|last| last.finished);
+    Some(Problem { of, kind, tags: tags.into_iter().collect(), since: Some(since), called_at, message })
 }
 
 impl Ailing {
@@ -262,8 +277,23 @@ impl Ailing {
     }
 }
 
+impl Found {
+    /// Whether next to nothing is known, since nobody can call, or nothing can be written.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.problems.iter().any(|problem| matches!(problem.kind, Kind::NoWorker { .. } | Kind::Database { .. }))
+    }
+}
+
 impl Problem {
+    /// The endpoint whose it is, if it is that of one.
+    fn endpoint(&self) -> Option<JobId> {
+        match &self.of {
+            Whose::Endpoint { id, .. } => Some(*id),
+            Whose::Fleet | Whose::Pool(_) => None,
+        }
+    }
+
     fn of_all(kind: Kind, since: Option<Time>) -> Self {
-        Self { of: Whose::Fleet, kind, tags: BTreeSet::new(), since, message: None }
+        Self { of: Whose::Fleet, kind, tags: BTreeSet::new(), since, called_at: None, message: None }
     }
 }

@@ -12,12 +12,14 @@ const FLICKERS: Duration = Duration::from_secs(60);
 /// How long an endpoint whose host cannot be reached is not told: others of the host may follow, which makes them one
 /// problem.
 const OTHERS_FOLLOW: Duration = Duration::from_secs(5);
+/// How long a host must have answered to be no longer down: while it comes back, some of its endpoints still fail.
+const RETURNS: Duration = Duration::from_secs(20);
 
 /// A problem in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The same for as long as an endpoint or a pool has a problem, of whatever kind; of all, for each kind:
-    /// `endpoint:01a2...`, `pool:https://a.test`, `fleet:no_worker`.
+    /// The same for as long as an endpoint has a problem, of whatever kind: `endpoint:01a2...`. Others have one for each
+    /// kind: `pool:https://a.test`, `limits:https://a.test`, `fleet:no_worker`.
     pub id: String,
     /// What is wrong: `failing`.
     pub kind: String,
@@ -39,9 +41,15 @@ pub struct Report {
     pub remedy: Option<String>,
     /// What the target said last, or what went wrong.
     pub message: Option<String>,
-    /// How long it must have lasted to be told, and must have been away to be over, in milliseconds.
-    #[serde(default, rename = "settles_ms")]
-    pub(crate) settles: u64,
+    /// Whether the host cannot be reached, or says that it is unavailable, of an endpoint that fails.
+    #[serde(default)]
+    pub by_host: bool,
+    /// When the last call of the endpoint ended.
+    #[serde(default)]
+    pub called_at: Option<Time>,
+    /// The receiver that alerts do not reach.
+    #[serde(default)]
+    pub receiver: Option<String>,
 }
 
 /// An endpoint as it is told.
@@ -56,29 +64,36 @@ pub struct EndpointRef {
 }
 
 impl Report {
-    /// How long it must have lasted to be told, and must have been away to be over.
-    pub(crate) fn settles(&self) -> Duration {
-        Duration::from_millis(self.settles)
+    /// How long it must have lasted to be told.
+    pub(crate) fn is_told_after(&self) -> Duration {
+        match &*self.kind {
+            // While workers are replaced, they differ.
+            "slots_full" | "late" | "pool_limit" | "versions" | "zones" => FLICKERS,
+            _ if self.by_host => OTHERS_FOLLOW,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How long it must have been away to be over.
+    pub(crate) fn is_over_after(&self) -> Duration {
+        if self.kind == "pool_down" { RETURNS } else { self.is_told_after() }
     }
 }
 
 impl From<&Problem> for Report {
     fn from(problem: &Problem) -> Self {
-        let Problem { of, kind, tags, since, message } = problem;
+        let Problem { of, kind, tags, since, called_at, message } = problem;
         let (id, endpoint, pool) = match of {
             Whose::Fleet => (format!("fleet:{}", of_fleet(kind)), None, None),
-            Whose::Pool(pool) => (format!("pool:{pool}"), None, Some(pool.to_string())),
+            Whose::Pool(pool) => {
+                // Its host may be down, and hang so that its limit is reached.
+                let what = if matches!(kind, Kind::PoolDown { .. }) { "pool" } else { "limits" };
+                (format!("{what}:{pool}"), None, Some(pool.to_string()))
+            }
             Whose::Endpoint { id, endpoint, name } => {
                 let shown = EndpointRef { id: *id, url: endpoint.to_string(), name: name.clone() };
                 (format!("endpoint:{id}"), Some(shown), Some(endpoint.pool().to_string()))
             }
-        };
-        let settles = match kind {
-            Kind::SlotsFull { .. } | Kind::Late { .. } | Kind::PoolLimit { .. } => FLICKERS,
-            // While workers are replaced, they differ.
-            Kind::Versions { .. } | Kind::Zones { .. } => FLICKERS,
-            Kind::Failing { by_host: true, .. } => OTHERS_FOLLOW,
-            _ => Duration::ZERO,
         };
         Self {
             id,
@@ -92,7 +107,12 @@ impl From<&Problem> for Report {
             cause: kind.cause(),
             remedy: kind.remedy().map(str::to_owned),
             message: message.clone(),
-            settles: u64::try_from(settles.as_millis()).unwrap_or(u64::MAX),
+            by_host: matches!(kind, Kind::Failing { by_host: true, .. }),
+            called_at: *called_at,
+            receiver: match kind {
+                Kind::AlertsFailed { receiver, .. } => Some(receiver.clone()),
+                _ => None,
+            },
         }
     }
 }
@@ -103,6 +123,7 @@ fn of_fleet(kind: &Kind) -> String {
         // What is late is one problem, whether slots are free or not.
         Kind::SlotsFull { .. } | Kind::Late { .. } => "late".to_owned(),
         Kind::WorkerTrouble { worker, .. } => format!("worker:{worker}"),
+        Kind::AlertsFailed { receiver, .. } => format!("alerts:{receiver}"),
         other => other.as_str().to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::{Breach, Heartbeat, Last, Outcome, PoolSettings, Recent, Trouble};
 
 const NOW: Time = Time::from_millis(1_800_000_000_000);
 
+static NO_ALERTS: LazyLock<BTreeMap<String, u64>> = LazyLock::new(BTreeMap::new);
 static NONE: LazyLock<HashMap<Pool, u64>> = LazyLock::new(HashMap::new);
 
 fn ago(seconds: u64) -> Time {
@@ -48,6 +49,7 @@ fn facts<'a>(workers: &'a [Worker], ailing: &'a [Ailing]) -> Facts<'a> {
         flapping: count(|it| matches!(it.trouble, Some((Trouble::Flapping, _)))),
         in_breach: count(|it| it.breach.is_some()),
         failed_jobs: 0,
+        failed_alerts: &NO_ALERTS,
         pool_sizes: &NONE,
     }
 }

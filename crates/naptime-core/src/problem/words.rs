@@ -43,6 +43,9 @@ impl Kind {
             }
             Self::Flapping { failed, of } => format!("{failed} of the last {of} occurrences failed."),
             Self::JobsFailed { jobs } => format!("{} failed for good.", counted(*jobs, "one-off job")),
+            Self::AlertsFailed { receiver, alerts } => {
+                format!("{} to {receiver} could not be delivered.", counted(*alerts, "alert"))
+            }
             Self::WorkerTrouble { worker, trouble } => format!("The worker {worker} says: {trouble}."),
             Self::Versions { versions } => {
                 format!("Workers run different versions of Naptime: {}.", versions.join(", "))
@@ -62,6 +65,7 @@ impl Kind {
             Self::SlotsFull { .. } => "Start more workers, or raise WORKER_MAX_CAPACITY.",
             Self::PoolOff => "Switch the pool on.",
             Self::JobsFailed { .. } => "Call them again, once what was wrong is mended.",
+            Self::AlertsFailed { .. } => "Look at what it says, and send a test once that is mended.",
             Self::PoolLimit { .. } => "Raise the limit, or call less often.",
             Self::Versions { .. } | Self::Zones { .. } => "Update the older ones.",
             _ => return None,
@@ -114,6 +118,12 @@ impl Found {
         say(count(|kind| matches!(kind, Kind::PoolDown { .. })), "pool", "is down", "are down");
         say(self.failing, "endpoint", "fails", "fail");
         say(self.in_breach, "endpoint", "is in breach of its SLA", "are in breach of their SLAs");
+        say(
+            count(|kind| matches!(kind, Kind::AlertsFailed { .. })),
+            "receiver",
+            "is not reached by alerts",
+            "are not reached by alerts",
+        );
         let late = self.problems.iter().find_map(|problem| match problem.kind {
             Kind::SlotsFull { calls, .. } | Kind::Late { calls } => Some(calls),
             _ => None,

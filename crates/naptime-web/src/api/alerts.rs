@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use naptime_alerts::{Numbered, Stored};
+use naptime_core::alert::{MAX_MUTES, MAX_RECEIVERS};
 use naptime_core::input::{read_mute, read_receiver};
 use naptime_core::{Invalid, JobId, Mute, Receiver};
 use naptime_store::{Error, Expect};
@@ -45,7 +46,7 @@ pub(super) async fn put(
         Stored::Changed(receiver) => Ok(tagged(StatusCode::OK, &receiver)),
         Stored::Invalid(faults) => Err(Problem::invalid(faults)),
         Stored::TooMany => {
-            let detail = "there are as many receivers as there may be: 100";
+            let detail = format!("there are as many receivers as there may be: {MAX_RECEIVERS}");
             Err(Problem::new(StatusCode::CONFLICT, "too_many", detail).at("name"))
         }
     }
@@ -96,7 +97,10 @@ pub(super) async fn mutes(State(app): State<Shared>) -> Result<Json<Value>, Prob
 
 pub(super) async fn mute(State(app): State<Shared>, JsonBody(json): JsonBody) -> Result<Response, Problem> {
     let mute = read_mute(json, app.limits()).map_err(Problem::invalid)?;
-    let id = naptime_alerts::add_mute(&*app.store, &mute).await?;
+    let Some(id) = naptime_alerts::add_mute(&*app.store, &mute).await? else {
+        let detail = format!("there are as many mutes as there may be: {MAX_MUTES}");
+        return Err(Problem::new(StatusCode::CONFLICT, "too_many", detail));
+    };
     Ok((StatusCode::CREATED, Json(MuteView { id: &id, mute: &mute })).into_response())
 }
 

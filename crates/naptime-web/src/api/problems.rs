@@ -1,9 +1,12 @@
 //! What needs somebody.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use naptime_core::Time;
+use naptime_core::alert::Open;
 use naptime_core::problem::{Report, Severity};
 use naptime_store::Error;
 use serde::Serialize;
@@ -35,7 +38,7 @@ struct ProblemView {
     /// Until when nothing is told of it.
     muted_until: Option<Time>,
     /// The receivers that were told of it.
-    told: Vec<String>,
+    told: BTreeSet<String>,
 }
 
 pub(super) async fn list(State(app): State<Shared>) -> Result<Json<ProblemsView>, Problem> {
@@ -46,7 +49,7 @@ pub(super) async fn list(State(app): State<Shared>) -> Result<Json<ProblemsView>
         let open = kept.book.open.get(&report.id);
         ProblemView {
             acknowledged_at: open.and_then(|open| open.acknowledged_at),
-            told: open.map(|open| open.told.keys().cloned().collect()).unwrap_or_default(),
+            told: open.map(Open::told).unwrap_or_default(),
             muted_until: kept.muted_until(&report, look.at),
             report,
         }

@@ -5,10 +5,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
 use naptime_alerts::{Kept, Numbered, TAG};
-use naptime_core::alert::{Mute, Muted, Receiver, To};
+use naptime_core::alert::{MAX_MUTES, Mute, Muted, Receiver, To};
 use naptime_core::input::read_mute;
 use naptime_core::problem::Severity;
-use naptime_core::{Time, duration};
+use naptime_core::{Endpoint, Time, duration};
 use naptime_store::{Error, Expect, JobSummary, PageRef, QueuedQuery};
 use serde_json::{Map, Value};
 
@@ -93,7 +93,10 @@ pub(super) async fn mute(State(app): State<Shared>, form: FormBody) -> Result<Re
         let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
         PageError::new(StatusCode::UNPROCESSABLE_ENTITY, "Nothing was muted", said.join("; "))
     })?;
-    naptime_alerts::add_mute(&*app.store, &mute).await?;
+    if naptime_alerts::add_mute(&*app.store, &mute).await?.is_none() {
+        let text = format!("There are as many mutes as there may be: {MAX_MUTES}. End some first.");
+        return Err(PageError::new(StatusCode::CONFLICT, "Nothing was muted", text));
+    }
     Ok(Redirect::to(back(&form)))
 }
 
@@ -136,7 +139,7 @@ fn list(app: &App, kept: &Kept, sent: &[JobSummary]) -> Markup {
         } @else {
             (receivers(kept))
         }
-        p.add {
+        p.kinds {
             @if !kept.receivers.is_empty() { "Add: " }
             @for kind in To::KINDS { a.button href={ "/alerts/new?kind=" (kind) } { (name_of(kind)) } " " }
         }
@@ -163,15 +166,15 @@ fn receivers(kept: &Kept) -> Markup {
                     tr.off[!receiver.active] {
                         td.onoff { (switch_of(receiver)) }
                         th.where scope="row" {
-                            a href={ "/alerts/" (receiver.name) } { span.channel { (receiver.name) } }
+                            a href={ "/alerts/receivers/" (receiver.name) } { span.channel { (receiver.name) } }
                         }
                         td data-label="By" { (name_of(receiver.to.kind())) " " span.dim { (whereto(&receiver.to)) } }
                         td data-label="Is told of" { (told_of(receiver)) }
-                        td.restore {
-                            form method="post" action={ "/alerts/" (receiver.name) "/test" } {
+                        td.acts {
+                            form method="post" action={ "/alerts/receivers/" (receiver.name) "/test" } {
                                 button.quiet aria-label={ "Send a test to " (receiver.name) } { "Send a test" }
                             }
-                            a.button.quiet href={ "/alerts/" (receiver.name) "/delete" }
+                            a.button.quiet href={ "/alerts/receivers/" (receiver.name) "/delete" }
                                 aria-label={ "Delete " (receiver.name) } { "Delete" }
                         }
                     }
@@ -183,7 +186,7 @@ fn receivers(kept: &Kept) -> Markup {
 
 fn switch_of(receiver: &Receiver) -> Markup {
     html! {
-        form method="post" action={ "/alerts/" (receiver.name) "/switch" } {
+        form method="post" action={ "/alerts/receivers/" (receiver.name) "/switch" } {
             input type="hidden" name="active" value=(!receiver.active);
             button.switch role="switch" aria-checked=(receiver.active) aria-label={ "On: " (receiver.name) } {
                 span.knob {}
@@ -208,13 +211,13 @@ pub(super) fn name_of(kind: &str) -> &'static str {
 
 /// Where it is sent, without what is secret.
 fn whereto(to: &To) -> String {
-    let host =
-        |url: &str| url.split("//").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned();
     match to {
         To::Email { to } => to.join(", "),
-        To::Webhook { url, .. } | To::Slack { url } | To::Teams { url } | To::Ntfy { url, .. } => host(url),
         To::Telegram { chat, .. } => format!("chat {chat}"),
-        To::Pagerduty { .. } => String::new(),
+        other => {
+            let url = other.url().and_then(|url| Endpoint::parse(url).ok());
+            url.map(|url| url.pool().to_string()).unwrap_or_default()
+        }
     }
 }
 
@@ -227,7 +230,7 @@ fn told_of(receiver: &Receiver) -> String {
     }];
     let lists = [(&only.kinds, ""), (&only.pools, "of "), (&only.tags, "tagged ")];
     let named = lists.iter().filter(|(list, _)| !list.is_empty());
-    said.extend(named.map(|(list, how)| format!("{how}{}", list.join(" or ").replace('_', " "))));
+    said.extend(named.map(|(list, how)| format!("{how}{}", list.join(" or "))));
     if !receiver.after.is_zero() {
         said.push(format!("after {}", duration::show(receiver.after)));
     }
@@ -243,11 +246,11 @@ fn mutes(kept: &Kept, now: Time) -> Markup {
         section {
             h2 { "Muted" }
             @if !lasting.is_empty() {
-                ul.plain {
+                ul.mutes {
                     @for (id, mute) in lasting {
                         li {
-                            form.row method="post" action={ "/alerts/mutes/" (id) "/delete" } {
-                                span { (muted(&mute.of)) " until " (format::time(now, mute.until)) }
+                            form method="post" action={ "/alerts/mutes/" (id) "/delete" } {
+                                span { (muted(&mute.of)) ", which ends " (format::time(now, mute.until)) }
                                 @if !mute.note.is_empty() { span.dim { " " (mute.note) } }
                                 button.quiet { "Unmute" }
                             }
@@ -255,7 +258,7 @@ fn mutes(kept: &Kept, now: Time) -> Markup {
                     }
                 }
             }
-            form.row method="post" action="/alerts/mutes" {
+            form.muting-tag method="post" action="/alerts/mutes" {
                 input type="hidden" name="back" value="/alerts";
                 label { "Mute the tag" input name="tag" size="16" required autocomplete="off"; }
                 (lengths())

@@ -84,7 +84,14 @@ mod tests {
     fn check(total: u64, active: u64, workers: usize, lags: &[u64], kind: Option<Kind>, tone: &str, sentence: &str) {
         let mut hour = Figures { calls: lags.len() as u64, ..Figures::default() };
         lags.iter().for_each(|&ms| hour.lag.record(Duration::from_millis(ms)));
-        let problem = |kind| Problem { of: Whose::Fleet, kind, tags: BTreeSet::new(), since: None, message: None };
+        let problem = |kind| Problem {
+            of: Whose::Fleet,
+            kind,
+            tags: BTreeSet::new(),
+            since: None,
+            called_at: None,
+            message: None,
+        };
         let found = Found { problems: kind.map(problem).into_iter().collect(), ..Found::default() };
         let facts = Facts { endpoints: JobCount { total, active }, workers, found: &found, hour: &hour };
         let said = headline(&facts);

@@ -60,7 +60,7 @@ fn row(problem: &Problem, kept: &Kept, now: Time) -> Markup {
                 @if let Some(message) = &problem.message { p.message { code { (message) } } }
                 @if let Some(at) = known { p.note { "Acknowledged " (format::time(now, at)) "." } }
                 @if let Some(until) = muted {
-                    p.note { "Muted until " (format::time(now, until)) ": " a href="/alerts" { "unmute" } "." }
+                    p.note { "Muted, which ends " (format::time(now, until)) ": " a href="/alerts" { "unmute" } "." }
                 }
             }
             div.actions {
@@ -114,7 +114,7 @@ fn mute(problem: &Problem) -> Markup {
         Whose::Endpoint { id, .. } => ("endpoint", id.to_string()),
     };
     html! {
-        details.mute {
+        details.muting {
             summary.button { "Mute" }
             form method="post" action="/alerts/mutes" {
                 input type="hidden" name=(field) value=(value);

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
 use naptime_alerts::Stored;
-use naptime_core::alert::{Receiver, To};
+use naptime_core::alert::{MAX_RECEIVERS, Receiver, To};
 use naptime_core::input::read_receiver;
 use naptime_core::problem::Kind;
 use naptime_core::{Invalid, Rev};
@@ -65,7 +65,7 @@ pub(super) async fn change(
 
 async fn save(app: &App, of: Option<String>, form: &FormBody) -> Result<Response, PageError> {
     let kind = form.field("kind").unwrap_or_default();
-    let names = COMMON.into_iter().chain(own(kind).iter().map(|(name, ..)| *name)).chain(["name"]);
+    let names = COMMON.into_iter().chain(own(kind).iter().map(|(name, _)| *name)).chain(["name"]);
     let fields: BTreeMap<String, String> =
         names.map(|name| (name.to_owned(), form.field(name).unwrap_or_default().to_owned())).collect();
     let mut rev = form.field("rev").and_then(|rev| rev.parse().ok()).map(Rev);
@@ -86,7 +86,8 @@ async fn save(app: &App, of: Option<String>, form: &FormBody) -> Result<Response
         Ok(Stored::New(_) | Stored::Changed(_)) => return Ok(Redirect::to("/alerts").into_response()),
         Ok(Stored::Invalid(faults)) => (faults, false),
         Ok(Stored::TooMany) => {
-            (vec![Invalid::new("name", "too_many", "there are as many receivers as there may be: 100")], false)
+            let detail = format!("there are as many receivers as there may be: {MAX_RECEIVERS}");
+            (vec![Invalid::new("name", "too_many", detail)], false)
         }
         Err(Error::Stale(_)) if of.is_none() => {
             (vec![Invalid::new("name", "taken", "another receiver has this name")], false)
@@ -103,37 +104,33 @@ async fn save(app: &App, of: Option<String>, form: &FormBody) -> Result<Response
     Ok((status, form.page(app)).into_response())
 }
 
-/// The fields that a kind has of its own: name, whether it may be left blank, and a hint.
-fn own(kind: &str) -> &'static [(&'static str, bool, &'static str)] {
+/// The fields that a kind has of its own, each with a hint.
+fn own(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
-        "email" => {
-            &[("to", false, "One address or several, with commas between. Mail is sent by the server of SMTP_URL.")]
-        }
+        "email" => &[("to", "One address or several, with commas between. Mail is sent by the server of SMTP_URL.")],
         "slack" => &[(
             "url",
-            false,
             "Of an incoming webhook: https://hooks.slack.com/services/... Mattermost and Rocket.Chat have the same; of \
              Discord take the webhook's URL and add /slack.",
         )],
-        "teams" => &[("url", false, "Of the workflow \"Post to a channel when a webhook request is received\".")],
+        "teams" => &[("url", "Of the workflow \"Post to a channel when a webhook request is received\".")],
         "telegram" => &[
-            ("token", false, "Of the bot, as @BotFather gave it. Not shown again; leave •••• to keep it."),
-            ("chat", false, "The id of the chat, like -1001234567890, or @name of a public channel."),
-            ("url", true, "Of the Bot API, if it is your own server; blank for https://api.telegram.org."),
+            ("token", "Of the bot, as @BotFather gave it. Not shown again; leave •••• to keep it."),
+            ("chat", "The id of the chat, like -1001234567890, or @name of a public channel."),
+            ("url", "Of the Bot API, if it is your own server; blank for https://api.telegram.org."),
         ],
         "ntfy" => &[
-            ("url", false, "Of the topic: https://ntfy.sh/your-topic"),
-            ("token", true, "If the topic needs one. Not shown again; leave •••• to keep it."),
+            ("url", "Of the topic: https://ntfy.sh/your-topic"),
+            ("token", "If the topic needs one. Not shown again; leave •••• to keep it."),
         ],
         "pagerduty" => &[
-            ("routing_key", false, "Of an integration with the Events API v2. Not shown again; leave •••• to keep it."),
-            ("url", true, "Of the events API, if it is that of the EU: https://events.eu.pagerduty.com/v2/enqueue."),
+            ("routing_key", "Of an integration with the Events API v2. Not shown again; leave •••• to keep it."),
+            ("url", "Of the events API, if it is that of the EU: https://events.eu.pagerduty.com/v2/enqueue."),
         ],
         _ => &[
-            ("url", false, "Gets JSON by POST; its path is not shown again."),
+            ("url", "Gets JSON by POST; its path is not shown again."),
             (
                 "sign",
-                true,
                 "A key (whsec_...) that the calls are signed with, as Standard Webhooks says; two with a comma between \
                  while one is rotated. Not shown again; leave •••• to keep it.",
             ),
@@ -200,7 +197,7 @@ impl ReceiverForm<'_> {
                     } @else {
                         (self.line("name", "1 to 40 small letters, digits and hyphens"))
                     }
-                    @for (name, _, hint) in own(self.kind) { (self.line(name, hint)) }
+                    @for (name, hint) in own(self.kind) { (self.line(name, hint)) }
                     fieldset.part {
                         legend { "Is told of" }
                         (self.severity())

@@ -64,6 +64,10 @@ impl Mailer {
 
     /// Sends one message. What it is about is in the header `Subject`.
     pub(super) async fn call(&self, call: Call<'_>) -> Answer {
+        if call.endpoint.pool() != &self.server {
+            // Another worker may be set otherwise, or this one soon.
+            return answer(Outcome::ConnectionFailed, &format!("this worker sends mail by {}", self.server));
+        }
         match self.message(call) {
             Ok(message) => match self.transport.send(message).await {
                 Ok(reply) => {
@@ -78,9 +82,6 @@ impl Mailer {
     }
 
     fn message(&self, call: Call<'_>) -> Result<Message, String> {
-        if call.endpoint.pool() != &self.server {
-            return Err(format!("this worker sends mail by {}", self.server));
-        }
         let to: Mailbox = address(call.endpoint).parse().map_err(|_| "it is no address".to_owned())?;
         let mut headers = call.request.headers.iter();
         let subject = headers.find(|(name, _)| name.eq_ignore_ascii_case("subject")).map_or("", |(_, value)| value);
@@ -117,7 +118,6 @@ fn of_error(error: &SmtpError) -> Answer {
         error if error.is_timeout() => Outcome::Timeout,
         error if error.status().is_some() => Outcome::Failed,
         error if error.is_tls() => Outcome::Tls,
-        error if error.is_response() => Outcome::InvalidResponse,
         error if error.is_client() => Outcome::Failed,
         _ => Outcome::ConnectionFailed,
     };
