@@ -32,6 +32,11 @@ pub fn python_path(packages: &[&str]) -> String {
     packages.iter().map(folder).collect::<Vec<_>>().join(":")
 }
 
+/// The script of axe-core.
+pub fn axe() -> PathBuf {
+    PathBuf::from(python_path(&["axe-playwright-python"])).join("axe_playwright_python/axe.min.js")
+}
+
 /// The message broker, past the wrapper on the `PATH` that wants to be another user, and the names server it needs.
 pub fn rabbitmq() -> (PathBuf, PathBuf) {
     let server = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");

@@ -82,7 +82,11 @@ impl Watch {
                     trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)));
                     false
                 }
-                made => made.is_some(),
+                Some(Ok(_)) => {
+                    trouble.note(&alert.receiver, None);
+                    true
+                }
+                None => false,
             });
         }
         let mut keys: BTreeSet<String> = receivers.iter().map(Receiver::key).collect();
@@ -109,7 +113,7 @@ impl Watch {
             match self.jobs(&kept.receivers, &alert) {
                 Some(Ok(made)) => jobs.extend(made),
                 Some(Err(fault)) => {
-                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)))
+                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)));
                 }
                 // Nobody wants it any more.
                 None => {}

@@ -39,6 +39,7 @@ Tools, and where they come from:
   honcho              runs the Procfile, from PyPI    into target/tools/honcho
   standardwebhooks    verifies signed calls, from PyPI into target/tools/standardwebhooks
   aiosmtpd            a mail server, from PyPI        into target/tools/aiosmtpd
+  axe-core            judges the pages, from PyPI     into target/tools/axe-playwright-python
   cargo-deny          0.20.2, built by cargo          into target/tools/cargo-deny
   chromium            with chromedriver, from Debian  by apt-get, as root
   rabbitmq-server     the message broker, from Debian by apt-get, as root

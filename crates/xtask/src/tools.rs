@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{apt, node, paths, pypi, run};
 
-/// What verifies signed calls, and what takes mail, with what that stands on.
-const PYTHON_PACKAGES: [&str; 4] = ["standardwebhooks", "aiosmtpd", "atpublic", "attrs"];
+/// What verifies signed calls, what takes mail, with what that stands on, and what has axe-core.
+const PYTHON_PACKAGES: [&str; 5] = ["standardwebhooks", "aiosmtpd", "atpublic", "attrs", "axe-playwright-python"];
 
 /// Everything `cargo xtask test` needs.
 pub(crate) fn for_tests() -> Result<()> {

@@ -66,7 +66,10 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
                 (live("state", &html! { (state(&job, now)) (counters(&job)) }))
             }
             @if cursor.is_none() {
-                section.load aria-label="Latest runs" { (live("charts", &runs::charts(&recent.items, now))) }
+                section.load aria-labelledby="latest" {
+                    h2.hidden #latest { "Latest runs" }
+                    (live("charts", &runs::charts(&recent.items, now)))
+                }
             }
             (sla)
             section.set-up aria-label="Set-up" { (configuration(&job, pool.as_ref(), now)) }

@@ -145,10 +145,22 @@ pub(super) fn unreadable(rows: &[Unreadable]) -> Markup {
 /// The links below a list that comes in pages: to the first one, and to the next if there is one. `link` is the address
 /// of the page after a cursor.
 pub(super) fn pager(is_later: bool, next: Option<&str>, link: impl Fn(Option<&str>) -> String) -> Markup {
+    named_pager("Pages", is_later, next, link)
+}
+
+/// The same where a page has several lists.
+pub(super) fn named_pager(
+    name: &str,
+    is_later: bool,
+    next: Option<&str>,
+    link: impl Fn(Option<&str>) -> String,
+) -> Markup {
     html! {
-        nav.pager aria-label="Pages" {
-            @if is_later { a.button href=(link(None)) { "First page" } }
-            @if let Some(next) = next { a.button rel="next" href=(link(Some(next))) { "Next page" } }
+        @if is_later || next.is_some() {
+            nav.pager aria-label=(name) {
+                @if is_later { a.button href=(link(None)) { "First page" } }
+                @if let Some(next) = next { a.button rel="next" href=(link(Some(next))) { "Next page" } }
+            }
         }
     }
 }

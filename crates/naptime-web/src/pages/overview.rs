@@ -201,7 +201,7 @@ fn workers_table(workers: &[Worker], lines: &WorkerLines, now: Time) -> Markup {
         return html! { p.empty { "No worker was heard of in the last day. " code { "naptime worker" } " starts one." } };
     }
     html! {
-        div.scroll {
+        div.scroll tabindex="0" role="region" aria-label="Table of workers" {
             table {
                 thead {
                     tr {

@@ -78,7 +78,8 @@ pub(super) async fn of_endpoint(
 }
 
 fn pager(name: &str, page: &PageRef, next: Option<&str>, here: &str) -> Markup {
-    layout::pager(page.cursor.is_some(), next, |cursor| match cursor {
+    let of = format!("Pages of breaches that {}", if name == "lasting" { "last" } else { "have ended" });
+    layout::named_pager(&of, page.cursor.is_some(), next, |cursor| match cursor {
         None => here.to_owned(),
         Some(cursor) => {
             let query = form_urlencoded::Serializer::new(String::new()).append_pair(name, cursor).finish();
