@@ -217,7 +217,7 @@ async fn what_is_muted_is_not_told_and_what_is_known_is_not_told_again(start: St
     assert!(one["muted_until"].is_string() && other["muted_until"].is_null(), "{found}");
     assert_eq!((&one["told"], &other["told"]), (&json!([]), &json!(["hook"])));
     let page = web.get("/").await.text;
-    assert!(page.contains("Muted, which ends") && page.contains("Acknowledge"), "{page}");
+    assert!(page.contains("Muted: ends") && page.contains("Acknowledge"), "{page}");
     assert!(web.get("/alerts").await.text.contains("moving house"));
 
     let known = web.post("/api/problems/acknowledge", &json!({"id": other["id"]})).await;

@@ -18,6 +18,7 @@ on_both_stores!(
     a_pool_that_is_off_with_calls_due_is_named,
     a_one_off_job_that_failed_for_good_is_counted,
     a_state_that_is_none_is_refused,
+    a_number_leads_to_what_it_counts,
     a_refresh_is_small,
 );
 
@@ -133,6 +134,38 @@ async fn a_host_that_is_down_is_one_problem(start: Start) {
         target.on(&format!("/{n}"), Answer::ok());
     }
     says(&web, SOON, None).await;
+}
+
+/// What a page links with a number, and that number: `/endpoints?active=true` and 3.
+fn numbers(page: &str) -> Vec<(String, usize)> {
+    let links = page.split("<strong><a href=\"").skip(1);
+    let read = |link: &str| {
+        let (href, rest) = link.split_once("\">")?;
+        let number = rest.split('<').next()?.replace(',', "").parse().ok()?;
+        Some((href.replace("&amp;", "&"), number))
+    };
+    links.filter_map(read).collect()
+}
+
+async fn a_number_leads_to_what_it_counts(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    for n in 0..5 {
+        let url = if n < 4 { target.url(&format!("/{n}")) } else { "https://other.test/".to_owned() };
+        web.add(json!({"url": url, "every": "1h", "active": n < 3})).await;
+    }
+    let pool = format!("/pools/{}", target.url("").replace("://", "/").trim_end_matches('/'));
+    let mut seen = Vec::new();
+    for page in ["/", &pool] {
+        for (href, number) in numbers(&web.get(page).await.text) {
+            if href.starts_with("/endpoints") {
+                assert_eq!(web.items(&format!("/api{href}")).await.len(), number, "{page}: {href}");
+                assert_eq!(web.get(&href).await.status, 200);
+                seen.push(number);
+            }
+        }
+    }
+    assert_eq!(seen, [3, 4, 3]);
 }
 
 async fn a_pool_that_is_off_with_calls_due_is_named(start: Start) {

@@ -16,6 +16,8 @@ use crate::TAG;
 const LATE_AFTER: Duration = Duration::from_secs(5);
 /// The most late calls that are counted.
 const MAX_LATE_COUNTED: usize = 10_000;
+/// So many attempts at an alert may fail before that is told: by then, half a minute has passed.
+const QUIET_ATTEMPTS: u32 = 3;
 /// The most failed alerts that are counted.
 const MAX_FAILED_ALERTS: usize = 500;
 /// The most failed one-off jobs that are counted.
@@ -28,6 +30,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub struct Known<'a> {
     /// Why the store takes no writes, if it takes none.
     pub fault: Option<String>,
+    /// The receivers of alerts, and when each was added.
+    pub receivers: BTreeMap<String, Time>,
     /// The endpoints in breach of their SLA, if there are more than are looked at.
     pub breached: u64,
     /// The one-off jobs that failed for good, alerts included; none: not known, so they are counted up to a thousand.
@@ -46,13 +50,14 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
     let now = store.now();
     let page = PageRef::first(known.most);
     let [fails, flaps] = [Trouble::Failing, Trouble::Flapping].map(in_trouble);
-    let failed = |tag: Option<&str>| QueuedQuery {
-        stages: vec![Stage::Failed],
+    let staged = |stages: &[Stage], tag: Option<&str>| QueuedQuery {
+        stages: stages.to_vec(),
         q: None,
         pool: None,
         tag: tag.map(str::to_owned),
     };
-    let (failed_jobs, failed_alerts) = (failed(None), failed(Some(TAG)));
+    let (failed_jobs, failed_alerts) =
+        (staged(&[Stage::Failed], None), staged(&[Stage::Failed, Stage::Retrying], Some(TAG)));
     let count = async {
         match known.failed_jobs {
             Some(count) => Ok(count),
@@ -71,13 +76,18 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
         count,
         store.queued(&failed_alerts, &alerts_page),
     )?;
-    // What was over an hour ago is history, though its job is kept longer.
-    let is_new = |job: &&JobSummary| job.ended_at.is_some_and(|ended| now.since(ended) < HOUR);
-    let all_alerts = failed_alerts.items.len() as u64;
+    let all_alerts = failed_alerts.items.iter().filter(|job| job.stage == Some(Stage::Failed)).count() as u64;
     let mut by_receiver: BTreeMap<String, u64> = BTreeMap::new();
-    for job in failed_alerts.items.iter().filter(is_new) {
-        if let Some(name) = job.tags.iter().find_map(|tag| tag.strip_prefix("to-")) {
-            *by_receiver.entry(name.to_owned()).or_default() += 1;
+    for job in &failed_alerts.items {
+        let to = job.tags.iter().find_map(|tag| tag.strip_prefix("to-"));
+        let Some((name, added_at)) = to.and_then(|name| known.receivers.get_key_value(name)) else { continue };
+        // What failed an hour ago is history, though its job is kept longer.
+        let is_undelivered = match job.ended_at {
+            Some(ended) => now.since(ended) < HOUR,
+            None => job.attempt > QUIET_ATTEMPTS,
+        };
+        if is_undelivered && job.created_at >= *added_at {
+            *by_receiver.entry(name.clone()).or_default() += 1;
         }
     }
     let supply = Supply::of(&workers);

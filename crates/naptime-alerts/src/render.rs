@@ -21,6 +21,11 @@ use crate::words::{Message, clip};
 /// The tag of all alerts.
 pub const TAG: &str = "naptime-alert";
 
+/// The tag of the alerts to one receiver.
+pub(crate) fn tag_of(receiver: &str) -> String {
+    format!("to-{receiver}")
+}
+
 /// How often a delivery is tried, and the first pause: over an hour and a half in all.
 const ATTEMPTS: u32 = 11;
 const BACKOFF: Duration = Duration::from_secs(5);
@@ -63,6 +68,15 @@ pub fn test(id: Uuid, receiver: &Receiver, place: &Place, now: Time) -> Result<V
     made(&Message::test(place.url.as_deref()), None, id, receiver, place, now)
 }
 
+/// The ids of the jobs that send an alert: one, or one for each address.
+pub(crate) fn ids(alert: Uuid, receiver: &Receiver) -> Vec<JobId> {
+    let count = match &receiver.to {
+        To::Email { to } => to.len() as u128,
+        _ => 1,
+    };
+    (0..count).map(|place| Uuid::from_u128(alert.as_u128() ^ place).into()).collect()
+}
+
 fn made(
     message: &Message,
     alert: Option<&Alert>,
@@ -77,7 +91,7 @@ fn made(
                 let detail = "no mail server is set; set SMTP_URL";
                 return Err(Invalid::new("to", "no_mail_server", detail));
             };
-            let one = |(place, address): (usize, &String)| {
+            let one = |(id, address): (JobId, &String)| {
                 let subject = vec![("Subject".to_owned(), header(&message.title))];
                 let request = Request {
                     method: Method::Post,
@@ -87,10 +101,9 @@ fn made(
                     ..Request::default()
                 };
                 // Each address is a delivery of its own, so that one that is refused does not send the others again.
-                let id = Uuid::from_u128(id.as_u128() ^ u128::try_from(place).unwrap_or(0));
                 Ok(job(id, Endpoint::parse(&format!("{server}/{address}"))?, request, message, receiver, now))
             };
-            return to.iter().enumerate().map(one).collect();
+            return ids(id, receiver).into_iter().zip(to).map(one).collect();
         }
         To::Webhook { url, sign } => {
             let body = webhook::body(message, alert, place.url.as_deref(), now);
@@ -124,10 +137,10 @@ fn made(
         secret_path: sending.secret_path,
         sign: sending.sign,
     };
-    Ok(vec![job(id, Endpoint::parse(&sending.url)?, request, message, receiver, now)])
+    Ok(vec![job(id.into(), Endpoint::parse(&sending.url)?, request, message, receiver, now)])
 }
 
-fn job(id: Uuid, to: Endpoint, request: Request, message: &Message, receiver: &Receiver, now: Time) -> NewJob {
+fn job(id: JobId, to: Endpoint, request: Request, message: &Message, receiver: &Receiver, now: Time) -> NewJob {
     // What a mail server refuses for now begins with 4, and for good with 5.
     let statuses = if to.is_mail() { "400-499" } else { "429,500-599" }.parse();
     let on = Temporary { timeout: true, unreachable: true, connection: true, ..Temporary::default() };
@@ -135,11 +148,11 @@ fn job(id: Uuid, to: Endpoint, request: Request, message: &Message, receiver: &R
     let spec = Spec {
         request,
         name: clip(&message.title, naptime_core::job::MAX_NAME),
-        tags: vec![TAG.to_owned(), format!("to-{}", receiver.name)],
+        tags: vec![TAG.to_owned(), tag_of(&receiver.name)],
         retry: Retry { attempts: ATTEMPTS, backoff: BACKOFF, on },
         ..Spec::new(to, Schedule::Once { at: now })
     };
-    NewJob { id: JobId::from(id), spec, active: true }
+    NewJob { id, spec, active: true }
 }
 
 /// A text that may stand in a header: the mail library writes it as RFC 2047 asks.

@@ -1,14 +1,17 @@
 //! What people set: receivers, mutes, and that they know of a problem.
 
 use naptime_core::alert::{MAX_MUTES, MAX_RECEIVERS, Mute, Receiver};
-use naptime_core::{Invalid, Rev};
-use naptime_store::{Error, Expect, Result, WebStore};
+use naptime_core::{Invalid, Rev, Stage};
+use naptime_store::{Error, Expect, PageRef, QueuedQuery, Result, Treatment, WebStore};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kept::{BOOK, Kept, MUTE, Numbered, RECEIVER};
+use crate::render::tag_of;
 
+/// How many alerts are cancelled at once.
+const PAGE: usize = 200;
 /// How often a change is tried anew when another came between.
 const MAX_TRIES: usize = 20;
 
@@ -63,6 +66,9 @@ pub async fn put_receiver(
             _ => {}
         }
         if let Some(new) = store.put_record(&id(RECEIVER, name), rev, json(&value)?).await? {
+            if before.is_some_and(|before| before.value.added_at != value.added_at) {
+                cancel_all(store, name).await?;
+            }
             let stored = Numbered { value, rev: new };
             return Ok(if rev.is_some() { Stored::Changed(stored) } else { Stored::New(stored) });
         }
@@ -75,7 +81,21 @@ pub async fn put_receiver(
 /// # Errors
 /// [`Error::NotFound`], [`Error::Stale`].
 pub async fn delete_receiver(store: &dyn WebStore, name: &str, expect: Option<Rev>) -> Result<()> {
-    remove(store, &id(RECEIVER, name), expect).await
+    remove(store, &id(RECEIVER, name), expect).await?;
+    cancel_all(store, name).await
+}
+
+/// Cancels the alerts to a receiver that have not arrived yet: it is gone, or somewhere else.
+async fn cancel_all(store: &dyn WebStore, name: &str) -> Result<()> {
+    let stages = vec![Stage::Waiting, Stage::Running, Stage::Retrying];
+    let query = QueuedQuery { stages, q: None, pool: None, tag: Some(tag_of(name)) };
+    let mut page = PageRef::first(PAGE);
+    loop {
+        page.cursor = store.treat_all(&query, Treatment::Cancel, &page).await?.next;
+        if page.cursor.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// Mutes, and removes mutes that are over. Returns the id; none if as many last as there may be.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use naptime_core::alert::{Alert, Mute, Receiver};
 use naptime_core::{Invalid, NewJob};
-use naptime_store::{Result, WebStore};
+use naptime_store::{Error, Result, Treatment, WebStore};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::kept::{BOOK, Kept, Numbered, RECEIVER};
 use crate::look::{Known, look};
@@ -68,6 +69,7 @@ impl Watch {
             let known = Known {
                 // Where nothing can be written, nobody can be told.
                 fault: None,
+                receivers: kept.receivers.values().map(|it| (it.value.name.clone(), it.value.added_at)).collect(),
                 breached: 0,
                 failed_jobs: None,
                 demand: async { None }.boxed(),
@@ -97,7 +99,7 @@ impl Watch {
             kept.book.open.clear();
         }
         kept.book.tidy(&keys, now);
-        if kept.book != before && self.write(&mut kept).await? {
+        if kept.book.is_news_after(&before) && self.write(&mut kept).await? {
             self.send(&mut kept, trouble).await?;
         }
         Ok(())
@@ -110,6 +112,9 @@ impl Watch {
         }
         let mut jobs = Vec::new();
         for alert in std::mem::take(&mut kept.book.outbox) {
+            for old in alert.says.iter().filter_map(|told| told.replaces) {
+                self.cancel(old, kept.receivers.get(&alert.receiver)).await?;
+            }
             match self.jobs(&kept.receivers, &alert) {
                 Some(Ok(made)) => jobs.extend(made),
                 Some(Err(fault)) => {
@@ -121,6 +126,17 @@ impl Watch {
         }
         self.store.insert(jobs).await?;
         self.write(kept).await
+    }
+
+    /// Cancels an alert that is out of date, unless it has arrived, or failed for good.
+    async fn cancel(&self, alert: Uuid, receiver: Option<&Numbered<Receiver>>) -> Result<()> {
+        for id in receiver.map(|receiver| render::ids(alert, &receiver.value)).unwrap_or_default() {
+            match self.store.treat(id, None, Treatment::Cancel).await {
+                Ok(_) | Err(Error::NotFound | Error::Deleted | Error::WrongStage(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The jobs that send an alert; none if its receiver is gone.
@@ -164,11 +180,10 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
-    use naptime_core::{Endpoint, JobId, Rev, Schedule, Spec, Time};
+    use naptime_core::{Change, Edit, Endpoint, JobId, Rev, Schedule, Spec, Stage, Time};
     use naptime_store::memory::MemoryStore;
     use naptime_store::{Clock, Jobs, PageRef, Queued, QueuedQuery, Records};
     use serde_json::{Value, json as value};
-    use uuid::Uuid;
 
     use super::*;
 
@@ -219,7 +234,10 @@ mod tests {
         futures::future::join_all(looks).await;
         look_once(&store).await;
         assert_eq!(alerts(&store).await, ["Naptime: no worker"]);
-        assert_eq!(book(&store).await.1["outbox"], value!([]));
+        let (rev, kept) = book(&store).await;
+        assert_eq!(kept["outbox"], value!([]));
+        look_once(&store).await;
+        assert_eq!(book(&store).await.0, rev, "where nothing is new, nothing is written");
     }
 
     #[tokio::test(start_paused = true)]
@@ -228,7 +246,14 @@ mod tests {
         let mut kept = Kept::of(store.records().await.expect("the store answers"));
         let (found, _) = look(
             &store,
-            Known { fault: None, breached: 0, failed_jobs: None, demand: async { None }.boxed(), most: 10 },
+            Known {
+                fault: None,
+                receivers: BTreeMap::new(),
+                breached: 0,
+                failed_jobs: None,
+                demand: async { None }.boxed(),
+                most: 10,
+            },
         )
         .await
         .expect("the store answers");
@@ -245,6 +270,25 @@ mod tests {
         store.put_record(BOOK, Some(rev), decided).await.expect("the store answers").expect("nobody else writes");
         look_once(&store).await;
         assert_eq!((alerts(&store).await.len(), &book(&store).await.1["outbox"]), (1, &value!([])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alert_on_its_way_is_cancelled_when_its_problem_ends() {
+        let store = store().await;
+        look_once(&store).await;
+        let off = Edit::Change(Change::switch(false));
+        store.edit(JobId::from(Uuid::from_u128(1)), None, off).await.expect("it is there");
+        look_once(&store).await;
+        let query = |stages| QueuedQuery { stages, q: None, pool: None, tag: Some(crate::TAG.to_owned()) };
+        let names = async |stage| {
+            let found = store.queued(&query(vec![stage]), &PageRef::first(100)).await.expect("the store answers");
+            found.items.into_iter().map(|job| job.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(Stage::Cancelled).await, ["Naptime: no worker"]);
+        assert_eq!(names(Stage::Waiting).await, ["Over: Naptime: no worker"]);
+        // Of a receiver that is gone, none is left.
+        crate::delete_receiver(&store, "ops", None).await.expect("it is there");
+        assert_eq!(names(Stage::Waiting).await, Vec::<String>::new());
     }
 
     #[tokio::test(start_paused = true)]

@@ -112,7 +112,8 @@ fn one(told: &Told, base: Option<&str>, now: Time) -> Message {
     };
     let mut lines = Vec::new();
     if event == Event::Ended {
-        lines.push(format!("It lasted {lasted}."));
+        let until = told.ended_at.map(|at| format!(", until {}", in_utc(at))).unwrap_or_default();
+        lines.push(format!("It lasted {lasted}{until}."));
     } else {
         lines.push(match &report.remedy {
             Some(remedy) => format!("{} {remedy}", report.cause),

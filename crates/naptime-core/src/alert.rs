@@ -72,6 +72,10 @@ pub struct Told {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
+    /// The last alert of the problem to this receiver, if it was of nothing else. If that is still on its way, it is out of
+    /// date, and must not come after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Uuid>,
 }
 
 impl Alert {

@@ -128,11 +128,11 @@ pub enum Kind {
         /// How many.
         jobs: u64,
     },
-    /// Alerts to a receiver failed for good.
+    /// Alerts do not reach a receiver.
     AlertsFailed {
         /// The name of the receiver.
         receiver: String,
-        /// How many in the last hour.
+        /// How many are tried again and again, or failed for good in the last hour.
         alerts: u64,
     },
     /// A worker says that it cannot work as it should.

@@ -91,13 +91,19 @@ impl Watcher {
 async fn look(app: &App) -> Result<(Found, Time)> {
     let store = &app.store;
     let fault = app.health.fault(store).await;
-    let (stood, failed_jobs) = tokio::try_join!(app.recent.standing(store), app.watcher.failed_jobs(store))?;
+    let (stood, failed_jobs, kept) = tokio::try_join!(
+        app.recent.standing(store),
+        app.watcher.failed_jobs(store),
+        naptime_alerts::settings(&**store),
+    )?;
+    let receivers = kept.receivers.into_values().map(|it| (it.value.name, it.value.added_at)).collect();
     let demand = async {
         let planned = app.planner.planned(store, Duration::ZERO).await;
         planned.map(|planned| planned.demand.clone())
     };
     let fault = fault.map(Cow::into_owned);
     let known = Known {
+        receivers,
         fault,
         breached: stood.standing.breached,
         failed_jobs: Some(failed_jobs),

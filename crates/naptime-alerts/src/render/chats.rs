@@ -30,9 +30,19 @@ pub(super) fn teams(message: &Message) -> Value {
         Tone::Warn => "Warning",
         Tone::Good => "Good",
     };
-    let line = |text: &String| json!({"type": "TextBlock", "text": text, "wrap": true});
+    // A target must not put links into somebody's chat.
+    let plain = |text: &str| {
+        text.chars().fold(String::new(), |mut plain, c| {
+            if "\\`*_[]()#".contains(c) {
+                plain.push('\\');
+            }
+            plain.push(c);
+            plain
+        })
+    };
+    let line = |text: &String| json!({"type": "TextBlock", "text": plain(text), "wrap": true});
     let title = json!({
-        "type": "TextBlock", "text": message.title, "wrap": true, "weight": "Bolder", "size": "Medium", "color": colour,
+        "type": "TextBlock", "text": plain(&message.title), "wrap": true, "weight": "Bolder", "size": "Medium", "color": colour,
     });
     let body: Vec<Value> = std::iter::once(title).chain(message.lines.iter().map(line)).collect();
     let actions: Vec<Value> =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Alert, Event, Mute, Receiver, Told};
 use crate::problem::{Found, Report, Severity};
@@ -64,6 +65,9 @@ struct Heard {
     opened_at: Time,
     /// How much it was said to matter, at most.
     severity: Severity,
+    /// The last alert, if it was of nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alert: Option<Uuid>,
 }
 
 /// What was sent to a receiver in the last minute.
@@ -124,6 +128,7 @@ impl Open {
             report: self.report.clone(),
             opened_at: heard.map_or(self.opened_at, |heard| heard.opened_at),
             ended_at: self.gone_at,
+            replaces: heard.and_then(|heard| heard.alert),
         }
     }
 }
@@ -203,6 +208,7 @@ impl Book {
                     1 => sent.at.push(now),
                     _ => sent.many_at = Some(now),
                 }
+                let only = (alert.says.len() == 1).then_some(alert.id);
                 for told in &alert.says {
                     let Some(open) = self.open.get_mut(&told.report.id) else { continue };
                     if told.event == Event::Ended {
@@ -211,7 +217,7 @@ impl Book {
                     }
                     let severity = open.told.get(&key).map_or(told.report.severity, |heard| heard.severity);
                     let severity = severity.min(told.report.severity);
-                    open.told.insert(key.clone(), Heard { at: now, opened_at: told.opened_at, severity });
+                    open.told.insert(key.clone(), Heard { at: now, opened_at: told.opened_at, severity, alert: only });
                 }
                 self.outbox.push(alert);
             }
@@ -228,6 +234,19 @@ impl Book {
             let is_long_over = open.gone_at.is_some_and(|gone| now.since(gone) > END_KEPT);
             !open.is_over(now) || (!open.told.is_empty() && !is_long_over)
         });
+    }
+
+    /// Whether it has to be written after it was read as `before`: not if only what was said last has changed, which it
+    /// does with every call that fails.
+    pub fn is_news_after(&self, before: &Self) -> bool {
+        let lasting = |book: &Self| {
+            let mut book = book.clone();
+            for open in book.open.values_mut() {
+                (open.report.cause, open.report.message, open.report.called_at) = (String::new(), None, None);
+            }
+            book
+        };
+        lasting(self) != lasting(before)
     }
 
     /// Moves what lies ahead back to `now`: the clock was ahead, and has been set back.

@@ -93,10 +93,16 @@ impl Looks {
 #[test]
 fn a_problem_is_told_once_when_it_opens_and_once_when_it_ends() {
     let mut told = Looks::to(vec![receiver("a"), receiver("b")]);
-    assert_eq!(told.at(0, &[failing(1, false)]), ["a opened 1", "b opened 1"]);
+    let opened: Vec<_> = told.alerts(0, &[failing(1, false)]).iter().map(|alert| Some(alert.id)).collect();
+    assert_eq!(opened.len(), 2);
     assert_eq!(told.at(5, &[failing(1, false)]), Vec::<String>::new());
     assert_eq!(told.at(9, &[failing(1, false), failing(2, false)]), ["a opened 2", "b opened 2"]);
-    assert_eq!(told.at(10, &[failing(2, false)]), ["a ended 1", "b ended 1"]);
+    let ended = told.alerts(10, &[failing(2, false)]);
+    assert_eq!(
+        ended.iter().map(|it| (&*it.receiver, it.says[0].event)).collect::<Vec<_>>(),
+        [("a", Event::Ended), ("b", Event::Ended)]
+    );
+    assert_eq!(ended.iter().map(|it| it.says[0].replaces).collect::<Vec<_>>(), opened);
     assert_eq!(told.at(11, &[]), ["a ended 2", "b ended 2"]);
     assert_eq!((told.at(12, &[]), told.book.open.len()), (vec![], 0));
     assert_eq!(told.at(13, &[failing(1, false)]), ["a opened 1", "b opened 1"], "that is another one");
@@ -302,6 +308,19 @@ fn what_flickers_is_told_when_it_lasts() {
     assert_eq!(told.at(60, &[late()]), ["a opened late"]);
     assert_eq!((told.at(61, &[]), told.at(100, &[late()]), told.at(101, &[])), (vec![], vec![], vec![]));
     assert_eq!(told.at(161, &[]), ["a ended late"]);
+}
+
+#[test]
+fn what_a_target_says_each_time_is_no_news() {
+    let mut book = Book::default();
+    let found = |problem: Problem| Found { problems: vec![problem], ..Found::default() };
+    book.note(&found(failing(1, false)), NOW);
+    let before = book.clone();
+    let again = Problem { message: Some("failed 500: other".to_owned()), ..called(failing(1, false), 3) };
+    book.note(&found(again), NOW + 3 * SECOND);
+    assert!(book != before && !book.is_news_after(&before));
+    book.note(&found(flapping(1)), NOW + 6 * SECOND);
+    assert!(book.is_news_after(&before));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Limits;
-use super::fields::{Fields, Said};
+use super::fields::{Fields, Said, text};
 use crate::alert::{EVENTS_URL, Only, Quiet, Receiver, TELEGRAM_URL, To, shown_url};
 use crate::problem::{Kind, Severity};
 use crate::secret::MASK;
@@ -187,11 +187,15 @@ fn credential(fields: &mut Fields, name: &'static str, kept: Option<&To>) -> Opt
 
 /// A text of one line that is not blank.
 fn line(fields: &mut Fields, name: &'static str) -> Option<String> {
-    let read = fields.parsed(name, |text| {
-        let text = text.trim();
+    // The id of a chat is a number, and longer than a form may hold as one.
+    let read = fields.read(name, |value| {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            other => text(name, other)?.trim().to_owned(),
+        };
         let blank = || Invalid::new(name, "empty", format!("`{name}` is blank"));
-        check_line(name, text, MAX_CREDENTIAL)?;
-        if text.is_empty() { Err(blank()) } else { Ok(text.to_owned()) }
+        check_line(name, &text, MAX_CREDENTIAL)?;
+        if text.is_empty() { Err(blank()) } else { Ok(text) }
     });
     there(fields, name, read)
 }

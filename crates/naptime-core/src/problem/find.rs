@@ -40,7 +40,7 @@ pub struct Facts<'a> {
     pub in_breach: u64,
     /// The one-off jobs that failed for good.
     pub failed_jobs: u64,
-    /// The receivers whose alerts failed for good in the last hour, and how many did. They are none of the above.
+    /// The receivers that alerts do not reach, and how many do not. They are none of the above.
     pub failed_alerts: &'a BTreeMap<String, u64>,
     /// How many endpoints are switched on in each pool that [may be down](may_be_down).
     pub pool_sizes: &'a HashMap<Pool, u64>,

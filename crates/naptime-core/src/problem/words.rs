@@ -44,7 +44,7 @@ impl Kind {
             Self::Flapping { failed, of } => format!("{failed} of the last {of} occurrences failed."),
             Self::JobsFailed { jobs } => format!("{} failed for good.", counted(*jobs, "one-off job")),
             Self::AlertsFailed { receiver, alerts } => {
-                format!("{} to {receiver} could not be delivered.", counted(*alerts, "alert"))
+                format!("{} to {receiver} could not be delivered so far.", counted(*alerts, "alert"))
             }
             Self::WorkerTrouble { worker, trouble } => format!("The worker {worker} says: {trouble}."),
             Self::Versions { versions } => {
@@ -65,7 +65,7 @@ impl Kind {
             Self::SlotsFull { .. } => "Start more workers, or raise WORKER_MAX_CAPACITY.",
             Self::PoolOff => "Switch the pool on.",
             Self::JobsFailed { .. } => "Call them again, once what was wrong is mended.",
-            Self::AlertsFailed { .. } => "Look at what it says, and send a test once that is mended.",
+            Self::AlertsFailed { .. } => "Correct the receiver, or call the alerts again once it works.",
             Self::PoolLimit { .. } => "Raise the limit, or call less often.",
             Self::Versions { .. } | Self::Zones { .. } => "Update the older ones.",
             _ => return None,

@@ -40,8 +40,12 @@ pub(super) async fn put(
         None => Expect::Anything,
     };
     let read = |stored: Option<&Receiver>| read_receiver(json.clone(), &name, stored, app.limits());
-    let stored = naptime_alerts::put_receiver(&*app.store, &name, expect, read).await.map_err(of_receiver)?;
-    match stored {
+    let stored = naptime_alerts::put_receiver(&*app.store, &name, expect, read).await;
+    if let (Err(Error::Stale(_)), Expect::Nothing) = (&stored, expect) {
+        let detail = "there is a receiver of this name already";
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "taken", detail).at("If-None-Match"));
+    }
+    match stored.map_err(of_receiver)? {
         Stored::New(receiver) => Ok(tagged(StatusCode::CREATED, &receiver)),
         Stored::Changed(receiver) => Ok(tagged(StatusCode::OK, &receiver)),
         Stored::Invalid(faults) => Err(Problem::invalid(faults)),

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_alerts::{Kept, Numbered, TAG};
+use naptime_alerts::{Kept, Numbered, Place, TAG};
 use naptime_core::alert::{MAX_MUTES, Mute, Muted, Receiver, To};
 use naptime_core::input::read_mute;
 use naptime_core::problem::Severity;
@@ -137,11 +137,14 @@ fn list(app: &App, kept: &Kept, sent: &[JobSummary]) -> Markup {
         @if kept.receivers.is_empty() {
             p.empty { "Nobody is told of problems yet. Add somebody:" }
         } @else {
-            (receivers(kept))
+            (receivers(kept, &app.settings.place))
         }
         p.kinds {
             @if !kept.receivers.is_empty() { "Add: " }
             @for kind in To::KINDS { a.button href={ "/alerts/new?kind=" (kind) } { (name_of(kind)) } " " }
+        }
+        @if app.settings.place.url.is_none() {
+            p.note { "Alerts have no links to these pages, since " code { "NAPTIME_URL" } " is not set." }
         }
         (mutes(kept, now))
         (sent_list(sent, now))
@@ -149,7 +152,7 @@ fn list(app: &App, kept: &Kept, sent: &[JobSummary]) -> Markup {
     Layout::new(app, Tab::Alerts, "Alerts").page(&body)
 }
 
-fn receivers(kept: &Kept) -> Markup {
+fn receivers(kept: &Kept, place: &Place) -> Markup {
     html! {
         table.cards.endpoints {
             thead {
@@ -168,9 +171,16 @@ fn receivers(kept: &Kept) -> Markup {
                         th.where scope="row" {
                             a href={ "/alerts/receivers/" (receiver.name) } { span.channel { (receiver.name) } }
                         }
-                        td data-label="By" { (name_of(receiver.to.kind())) " " span.dim { (whereto(&receiver.to)) } }
+                        td data-label="By" {
+                            (name_of(receiver.to.kind())) " " span.dim { (whereto(&receiver.to)) }
+                            @if matches!(receiver.to, To::Email { .. }) && place.mail.is_none() {
+                                " " span.pill.bad { "SMTP_URL is not set" }
+                            }
+                        }
                         td data-label="Is told of" { (told_of(receiver)) }
                         td.acts {
+                            a.button.quiet href={ "/alerts/receivers/" (receiver.name) }
+                                aria-label={ "Edit " (receiver.name) } { "Edit" }
                             form method="post" action={ "/alerts/receivers/" (receiver.name) "/test" } {
                                 button.quiet aria-label={ "Send a test to " (receiver.name) } { "Send a test" }
                             }
@@ -224,10 +234,12 @@ fn whereto(to: &To) -> String {
 /// Of which problems it is told, and when, in words.
 fn told_of(receiver: &Receiver) -> String {
     let only = &receiver.only;
-    let mut said = vec![match only.severity {
-        Some(Severity::Bad) => "what is bad".to_owned(),
-        _ => "everything".to_owned(),
-    }];
+    let is_some = !only.kinds.is_empty() || !only.pools.is_empty() || !only.tags.is_empty();
+    let mut said: Vec<String> = match only.severity {
+        Some(Severity::Bad) => vec!["what is bad".to_owned()],
+        _ if is_some => Vec::new(),
+        _ => vec!["everything".to_owned()],
+    };
     let lists = [(&only.kinds, ""), (&only.pools, "of "), (&only.tags, "tagged ")];
     let named = lists.iter().filter(|(list, _)| !list.is_empty());
     said.extend(named.map(|(list, how)| format!("{how}{}", list.join(" or "))));
@@ -250,7 +262,7 @@ fn mutes(kept: &Kept, now: Time) -> Markup {
                     @for (id, mute) in lasting {
                         li {
                             form method="post" action={ "/alerts/mutes/" (id) "/delete" } {
-                                span { (muted(&mute.of)) ", which ends " (format::time(now, mute.until)) }
+                                span { (muted(&mute.of)) ": ends " (format::time(now, mute.until)) }
                                 @if !mute.note.is_empty() { span.dim { " " (mute.note) } }
                                 button.quiet { "Unmute" }
                             }

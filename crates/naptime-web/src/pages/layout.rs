@@ -122,6 +122,15 @@ pub(super) fn live(name: &str, body: &Markup) -> Markup {
 
 /// One figure with its label.
 pub(super) fn tile(label: &str, value: &str, note: &str) -> Markup {
+    figure(label, &html! { (value) }, note)
+}
+
+/// One figure with its label, which leads to what it counts.
+pub(super) fn linked_tile(label: &str, value: &str, note: &str, href: &str) -> Markup {
+    figure(label, &html! { a href=(href) { (value) } }, note)
+}
+
+fn figure(label: &str, value: &Markup, note: &str) -> Markup {
     html! {
         div.tile {
             dt { (label) }

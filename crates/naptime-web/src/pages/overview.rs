@@ -14,7 +14,7 @@ use naptime_store::JobCount;
 
 use super::PageError;
 use super::headline::{Facts, headline};
-use super::layout::{Layout, Tab, live, tile};
+use super::layout::{Layout, Tab, linked_tile, live, tile};
 use super::plan;
 use super::problems;
 use super::sla;
@@ -96,10 +96,11 @@ fn figures(endpoints: JobCount, workers: &[Worker], hour: &Figures, standing: &S
             (tile("Calls, last hour", &format::count(hour.calls), ""))
             (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
             (tile("Start lag", &lag(0.5), &format!("p99 {}", lag(0.99))))
-            (tile("Workers alive", &alive.len().to_string(), ""))
+            (linked_tile("Workers alive", &alive.len().to_string(), "", "#workers"))
             (tile("Capacity used", &used.map_or("–".to_owned(), format::percent),
                 &format!("{} of {}", format::count(held), format::count(capacity))))
-            (tile("Endpoints active", &format::count(endpoints.active), &format!("of {}", format::count(endpoints.total))))
+            (linked_tile("Endpoints active", &format::count(endpoints.active),
+                &format!("of {}", format::count(endpoints.total)), "/endpoints?active=true"))
             (sla::overview_tile(standing))
         }
     }

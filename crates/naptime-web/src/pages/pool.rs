@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::PageError;
 use super::detail::cursor_query;
 use super::endpoints;
-use super::layout::{Layout, Tab, live, tile, unreadable};
+use super::layout::{Layout, Tab, linked_tile, live, unreadable};
 use super::pool_view::{href, switch};
 use super::pools::of_pool;
 use crate::app::Shared;
@@ -87,6 +87,11 @@ fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
         Some(limit) => html! { "at most " strong { (format::count(limit)) } " across all workers" },
         None => html! { span.dim { "not limited" } },
     };
+    let of_pool = Some(settings.pool.to_string());
+    let list = |active| {
+        let jobs = JobQuery { pool: of_pool.clone(), active, ..JobQuery::default() };
+        endpoints::link("/endpoints", &jobs, None)
+    };
     html! {
         @if !settings.active {
             div.notice.warn {
@@ -105,8 +110,8 @@ fn state(found: &PoolSummary, in_flight: Option<u32>) -> Markup {
             dt { "Calls per second" } dd { (limit(settings.max_per_second)) }
         }
         dl.tiles {
-            (tile("Endpoints", &format::count(endpoints.total), ""))
-            (tile("Switched on", &format::count(endpoints.active), ""))
+            (linked_tile("Endpoints", &format::count(endpoints.total), "", &list(None)))
+            (linked_tile("Switched on", &format::count(endpoints.active), "", &list(Some(true))))
         }
     }
 }

@@ -60,7 +60,7 @@ fn row(problem: &Problem, kept: &Kept, now: Time) -> Markup {
                 @if let Some(message) = &problem.message { p.message { code { (message) } } }
                 @if let Some(at) = known { p.note { "Acknowledged " (format::time(now, at)) "." } }
                 @if let Some(until) = muted {
-                    p.note { "Muted, which ends " (format::time(now, until)) ": " a href="/alerts" { "unmute" } "." }
+                    p.note { "Muted: ends " (format::time(now, until)) ". " a href="/alerts" { "Unmute" } }
                 }
             }
             div.actions {
@@ -97,6 +97,7 @@ fn fleet(kind: &Kind) -> &'static str {
     match kind {
         Kind::Database { .. } => "Database",
         Kind::JobsFailed { .. } => "One-off jobs",
+        Kind::AlertsFailed { .. } => "Alerts",
         _ => "Workers",
     }
 }
@@ -133,6 +134,10 @@ fn actions(problem: &Problem) -> Markup {
                 a.button href={ "/endpoints/" (id) } { "Open" }
             }
             (Whose::Pool(pool), _) => { a.button href=(href(pool)) { "Open" } }
+            (_, Kind::AlertsFailed { receiver, .. }) => {
+                a.button href={ "/jobs?tag=to-" (receiver) } { "Show" }
+                a.button href={ "/alerts/receivers/" (receiver) } { "Edit" }
+            }
             (_, Kind::JobsFailed { .. }) => { a.button href="/jobs?state=failed" { "Show" } }
             _ => {}
         }
