@@ -82,3 +82,13 @@ fn each_address_is_a_delivery_of_its_own() {
     assert_eq!(made[0].spec.request.headers.iter().next(), Some(("Subject", "a b: failing")));
     assert_ne!(made[0].id, made[1].id);
 }
+
+#[test]
+fn a_target_puts_no_links_into_a_chat() {
+    let teams = receiver(json!({"kind": "teams", "url": "https://chat.test/x"}));
+    let said = Problem { message: Some("[x](https://evil.test) *b*".to_owned()), ..failing(7, "a_b") };
+    let (_, body) = request(&teams, &[said]);
+    let texts = &body["attachments"][0]["content"]["body"];
+    assert_eq!(texts[0]["text"], r"a\_b: failing");
+    assert_eq!(texts[2]["text"], r"\[x\]\(https://evil.test\) \*b\*");
+}
