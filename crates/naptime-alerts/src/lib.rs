@@ -1,8 +1,8 @@
 //! Alerts: problems are looked for, and whoever asked for it is told.
 //!
 //! An alert is a one-off job of Naptime itself, in the same queue as all others: claimed, called, tried again and
-//! recorded like them. One worker at a time looks for problems and adds those jobs ([`Watch`]). Were there two for a
-//! moment, or were it killed in between, the same alert would be added under the same id, which is once.
+//! recorded like them. One worker at a time looks for problems and adds those jobs ([`Watch`]). If there are two for a
+//! moment, one gives way; what a worker was killed over, the next one adds under the same id, which is once.
 
 #![warn(missing_docs)]
 

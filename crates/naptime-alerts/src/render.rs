@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use naptime_core::alert::{Alert, Receiver, To};
 use naptime_core::{
-    Endpoint, Headers, Invalid, JobId, Method, NewJob, Request, Retry, Schedule, SigningKeys, Spec, Temporary, Time,
+    Endpoint, Headers, Invalid, JobId, Method, NewJob, Pool, Request, Retry, Schedule, SigningKeys, Spec, Temporary,
+    Time,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -68,6 +69,22 @@ pub fn test(id: Uuid, receiver: &Receiver, place: &Place, now: Time) -> Result<V
     made(&Message::test(place.url.as_deref()), None, id, receiver, place, now)
 }
 
+/// Checks whether a receiver can be sent anything.
+///
+/// # Errors
+/// At `to`, if it is to get mail and no server is set.
+pub(crate) fn check(receiver: &Receiver, place: &Place) -> Result<(), Invalid> {
+    match &receiver.to {
+        To::Email { .. } => mail_server(place).map(drop),
+        _ => Ok(()),
+    }
+}
+
+fn mail_server(place: &Place) -> Result<&Pool, Invalid> {
+    let detail = "no mail server is set; set SMTP_URL";
+    place.mail.as_ref().ok_or_else(|| Invalid::new("to", "no_mail_server", detail))
+}
+
 /// The ids of the jobs that send an alert: one, or one for each address.
 pub(crate) fn ids(alert: Uuid, receiver: &Receiver) -> Vec<JobId> {
     let count = match &receiver.to {
@@ -87,10 +104,7 @@ fn made(
 ) -> Result<Vec<NewJob>, Invalid> {
     let sending = match &receiver.to {
         To::Email { to } => {
-            let Some(server) = &place.mail else {
-                let detail = "no mail server is set; set SMTP_URL";
-                return Err(Invalid::new("to", "no_mail_server", detail));
-            };
+            let server = mail_server(place)?;
             let one = |(id, address): (JobId, &String)| {
                 let subject = vec![("Subject".to_owned(), header(&message.title))];
                 let request = Request {

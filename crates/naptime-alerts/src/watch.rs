@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use naptime_core::alert::{Alert, Mute, Receiver};
-use naptime_core::{Invalid, NewJob};
+use naptime_core::alert::{Mute, Receiver};
 use naptime_store::{Error, Result, Treatment, WebStore};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -57,7 +56,7 @@ impl Watch {
         if kept.unreadable.contains(BOOK) {
             return Ok(());
         }
-        if !self.send(&mut kept, trouble).await? {
+        if !self.send(&mut kept).await? {
             return Ok(());
         }
         let receivers: Vec<Receiver> = kept.receivers.values().map(|it| it.value.clone()).collect();
@@ -78,18 +77,14 @@ impl Watch {
             let (found, _) = look(&*self.store, known).await?;
             kept.book.note(&found, now);
             let mutes: Vec<Mute> = kept.mutes.values().map(|it| it.value.clone()).collect();
-            let names = &kept.receivers;
-            kept.book.decide(&receivers, &mutes, now, |alert| match self.jobs(names, alert) {
-                Some(Err(fault)) => {
-                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)));
-                    false
-                }
-                Some(Ok(_)) => {
-                    trouble.note(&alert.receiver, None);
-                    true
-                }
-                None => false,
+            // Who cannot be sent anything now is told once they can.
+            let reachable = receivers.iter().filter(|receiver| {
+                let fault = render::check(receiver, &self.place).err();
+                trouble
+                    .note(&receiver.name, fault.as_ref().map(|fault| format!("alerts to {}: {fault}", receiver.name)));
+                fault.is_none()
             });
+            kept.book.decide(&reachable.cloned().collect::<Vec<_>>(), &mutes, now);
         }
         let mut keys: BTreeSet<String> = receivers.iter().map(Receiver::key).collect();
         // Of a receiver that a later version has written, nothing is known but that there is one.
@@ -100,13 +95,13 @@ impl Watch {
         }
         kept.book.tidy(&keys, now);
         if kept.book.is_news_after(&before) && self.write(&mut kept).await? {
-            self.send(&mut kept, trouble).await?;
+            self.send(&mut kept).await?;
         }
         Ok(())
     }
 
     /// Adds what is in the outbox, and notes that it was. Returns whether nobody else has written meanwhile.
-    async fn send(&self, kept: &mut Kept, trouble: &mut Trouble) -> Result<bool> {
+    async fn send(&self, kept: &mut Kept) -> Result<bool> {
         if kept.book.outbox.is_empty() {
             return Ok(true);
         }
@@ -115,13 +110,11 @@ impl Watch {
             for old in alert.says.iter().filter_map(|told| told.replaces) {
                 self.cancel(old, kept.receivers.get(&alert.receiver)).await?;
             }
-            match self.jobs(&kept.receivers, &alert) {
-                Some(Ok(made)) => jobs.extend(made),
-                Some(Err(fault)) => {
-                    trouble.note(&alert.receiver, Some(format!("alerts to {}: {fault}", alert.receiver)));
-                }
-                // Nobody wants it any more.
-                None => {}
+            // If its receiver is gone, nobody wants it any more.
+            let made = kept.receivers.get(&alert.receiver).map(|it| render::jobs(&alert, &it.value, &self.place));
+            match made.transpose() {
+                Ok(made) => jobs.extend(made.unwrap_or_default()),
+                Err(fault) => tracing::error!(receiver = alert.receiver, %fault, "an alert cannot be sent"),
             }
         }
         self.store.insert(jobs).await?;
@@ -137,16 +130,6 @@ impl Watch {
             }
         }
         Ok(())
-    }
-
-    /// The jobs that send an alert; none if its receiver is gone.
-    fn jobs(
-        &self,
-        receivers: &BTreeMap<String, Numbered<Receiver>>,
-        alert: &Alert,
-    ) -> Option<std::result::Result<Vec<NewJob>, Invalid>> {
-        let receiver = receivers.get(&alert.receiver)?;
-        Some(render::jobs(alert, &receiver.value, &self.place))
     }
 
     /// Writes the book. Returns whether nobody else has.
@@ -180,7 +163,7 @@ impl Trouble {
 
 #[cfg(test)]
 mod tests {
-    use naptime_core::{Change, Edit, Endpoint, JobId, Rev, Schedule, Spec, Stage, Time};
+    use naptime_core::{Change, Edit, Endpoint, JobId, NewJob, Rev, Schedule, Spec, Stage, Time};
     use naptime_store::memory::MemoryStore;
     use naptime_store::{Clock, Jobs, PageRef, Queued, QueuedQuery, Records};
     use serde_json::{Value, json as value};
@@ -259,7 +242,7 @@ mod tests {
         .expect("the store answers");
         let receivers: Vec<Receiver> = kept.receivers.values().map(|it| it.value.clone()).collect();
         kept.book.note(&found, store.now());
-        kept.book.decide(&receivers, &[], store.now(), |_| true);
+        kept.book.decide(&receivers, &[], store.now());
         let decided = json(&kept.book).expect("JSON");
         put(&store, BOOK, decided.clone()).await;
         // It was killed before it added the alert.
@@ -270,6 +253,20 @@ mod tests {
         store.put_record(BOOK, Some(rev), decided).await.expect("the store answers").expect("nobody else writes");
         look_once(&store).await;
         assert_eq!((alerts(&store).await.len(), &book(&store).await.1["outbox"]), (1, &value!([])));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_cannot_be_sent_anything_is_told_once_they_can() {
+        let store = store().await;
+        let mail = value!({"name": "mail", "active": true, "kind": "email", "to": ["a@a.test"], "after": "0ms",
+            "added_at": BEGINNING});
+        put(&store, "receiver/mail", mail).await;
+        look_once(&store).await;
+        assert_eq!(alerts(&store).await.len(), 1, "the other is told");
+        let server = naptime_core::Pool::parse("smtp://mail.test").expect("a pool");
+        let watch = Watch::new(Arc::new(store.clone()), Place { url: None, mail: Some(server) }, || true);
+        watch.pass(&mut Trouble::default()).await.expect("the store answers");
+        assert_eq!(alerts(&store).await.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]

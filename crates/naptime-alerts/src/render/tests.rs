@@ -28,7 +28,7 @@ fn failing(n: u128, name: &str) -> Problem {
 fn alerts(receiver: &Receiver, found: &[Problem]) -> Vec<Alert> {
     let mut book = Book::default();
     book.note(&Found { problems: found.to_vec(), ..Found::default() }, NOW);
-    book.decide(std::slice::from_ref(receiver), &[], NOW, |_| true);
+    book.decide(std::slice::from_ref(receiver), &[], NOW);
     book.outbox
 }
 

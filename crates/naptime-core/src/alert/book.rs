@@ -171,15 +171,9 @@ impl Book {
         is_down || has_returned
     }
 
-    /// Decides on the alerts that are to be sent at `now`, puts them in the outbox and takes note that they were, but for
-    /// those that cannot be sent.
-    pub fn decide(
-        &mut self,
-        receivers: &[Receiver],
-        mutes: &[Mute],
-        now: Time,
-        mut can_be_sent: impl FnMut(&Alert) -> bool,
-    ) {
+    /// Decides on the alerts that are to be sent at `now`, puts them in the outbox, and takes note that these receivers were
+    /// told.
+    pub fn decide(&mut self, receivers: &[Receiver], mutes: &[Mute], now: Time) {
         for receiver in receivers {
             let key = receiver.key();
             let sent = self.sent.entry(key.clone()).or_default();
@@ -201,9 +195,6 @@ impl Book {
             };
             for says in alerts {
                 let alert = Alert::new(&receiver.name, says, now);
-                if !can_be_sent(&alert) {
-                    continue;
-                }
                 match alert.says.len() {
                     1 => sent.at.push(now),
                     _ => sent.many_at = Some(now),

@@ -81,7 +81,7 @@ impl Looks {
         let now = NOW + Duration::from_secs(seconds);
         let hidden = self.hidden.iter().map(|n| Uuid::from_u128(*n).into()).collect();
         self.book.note(&Found { problems: found.to_vec(), hidden, ..Found::default() }, now);
-        self.book.decide(&self.receivers, &self.mutes, now, |_| true);
+        self.book.decide(&self.receivers, &self.mutes, now);
         self.book.tidy(&self.receivers.iter().map(Receiver::key).collect(), now);
         // What is kept is all that the next look knows.
         let stored = serde_json::to_string(&self.book).expect("JSON");
@@ -331,15 +331,6 @@ fn each_alert_has_an_id_of_its_own() {
         ids.extend(told.alerts(at, &found).iter().map(|alert| alert.id));
     }
     assert_eq!(ids.len(), 8);
-}
-
-#[test]
-fn what_cannot_be_sent_was_not_told() {
-    let mut told = Looks::to(vec![receiver("a")]);
-    told.book.note(&Found { problems: vec![failing(1, false)], ..Found::default() }, NOW);
-    told.book.decide(&told.receivers, &[], NOW, |_| false);
-    assert!(told.book.outbox.is_empty());
-    assert_eq!(told.at(1, &[failing(1, false)]), ["a opened 1"]);
 }
 
 #[test]
