@@ -6,7 +6,7 @@ use naptime_core::{Invalid, JobId, Method};
 use super::controls::Input;
 use super::fields::{Fields, is_more};
 use super::labels::label;
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, faults_notice};
 use super::preview::Preview;
 use crate::app::App;
 
@@ -69,16 +69,7 @@ impl Form<'_> {
                     }
                 }
             }
-            @if !self.faults.is_empty() {
-                div.notice.bad role="alert" {
-                    p { strong { "Nothing was saved." } " Please correct:" }
-                    ul {
-                        @for fault in self.faults {
-                            li { a href={ "#" (fault.field) } { (label(&fault.field)) } ": " (fault.detail) }
-                        }
-                    }
-                }
-            }
+            (faults_notice(self.faults, label, |field| field))
         }
     }
 

@@ -1,6 +1,7 @@
 //! The frame around every page.
 
 use maud::{DOCTYPE, Markup, html};
+use naptime_core::Invalid;
 use naptime_core::problem::Severity;
 use naptime_store::Unreadable;
 
@@ -135,6 +136,22 @@ fn figure(label: &str, value: &Markup, note: &str) -> Markup {
         div.tile {
             dt { (label) }
             dd { strong { (value) } @if !note.is_empty() { span.note { (note) } } }
+        }
+    }
+}
+
+/// What is wrong with a form that was sent: each fault with the `label` of its field, and a link to where that begins.
+pub(super) fn faults_notice(faults: &[Invalid], label: impl Fn(&str) -> &str, anchor: impl Fn(&str) -> &str) -> Markup {
+    html! {
+        @if !faults.is_empty() {
+            div.notice.bad role="alert" {
+                p { strong { "Nothing was saved." } " Please correct:" }
+                ul {
+                    @for fault in faults {
+                        li { a href={ "#" (anchor(&fault.field)) } { (label(&fault.field)) } ": " (fault.detail) }
+                    }
+                }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use naptime_store::Error;
 use serde_json::{Map, Value};
 
 use super::PageError;
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, faults_notice};
 use super::pool_view::href;
 use super::pools::of_pool;
 use crate::app::{App, Shared};
@@ -183,16 +183,7 @@ impl PoolForm<'_> {
                     p { a href=(href) target="_blank" { "See how it is now" } ", then save over it or cancel." }
                 }
             }
-            @if !self.faults.is_empty() {
-                div.notice.bad role="alert" {
-                    p { strong { "Nothing was saved." } " Please correct:" }
-                    ul {
-                        @for fault in self.faults {
-                            li { a href={ "#" (fault.field) } { (label_of(&fault.field)) } ": " (fault.detail) }
-                        }
-                    }
-                }
-            }
+            (faults_notice(self.faults, label_of, |field| field))
         }
     }
 

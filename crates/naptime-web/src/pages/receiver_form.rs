@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::PageError;
 use super::alerts::{name_of, of_receiver, receiver};
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, faults_notice};
 use crate::app::{App, Shared};
 use crate::body::FormBody;
 use crate::query::Query;
@@ -233,16 +233,7 @@ impl ReceiverForm<'_> {
                     }
                 }
             }
-            @if !self.faults.is_empty() {
-                div.notice.bad role="alert" {
-                    p { strong { "Nothing was saved." } " Please correct:" }
-                    ul {
-                        @for fault in self.faults {
-                            li { a href={ "#" (fault.field) } { (label_of(&fault.field)) } ": " (fault.detail) }
-                        }
-                    }
-                }
-            }
+            (faults_notice(self.faults, label_of, |field| if field == "quiet" { "quiet.within" } else { field }))
         }
     }
 

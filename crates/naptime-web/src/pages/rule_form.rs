@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use naptime_core::Invalid;
 
-use super::layout::{Layout, Tab};
+use super::layout::{Layout, Tab, faults_notice};
 use super::rule_fields::RuleFields;
 use super::trial::Trial;
 use crate::app::App;
@@ -137,16 +137,7 @@ impl RuleForm<'_> {
                     }
                 }
             }
-            @if !self.faults.is_empty() {
-                div.notice.bad role="alert" {
-                    p { strong { "Nothing was saved." } " Please correct:" }
-                    ul {
-                        @for fault in self.faults {
-                            li { a href={ "#" (anchor(&fault.field)) } { (label_of(&fault.field)) } ": " (fault.detail) }
-                        }
-                    }
-                }
-            }
+            (faults_notice(self.faults, label_of, anchor))
         }
     }
 
