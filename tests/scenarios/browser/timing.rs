@@ -3,7 +3,7 @@
 use naptime_tests::eventually;
 use naptime_tests::target::Target;
 use naptime_tests::{Browser, browser::Settings};
-use serde_json::json;
+use serde_json::{Value, json};
 use thirtyfour::By;
 
 use super::{SOON, Visit};
@@ -16,6 +16,10 @@ const YOURS: &str = "return [...document.querySelectorAll('#preview .yours:not([
 const EXPECTED: &str = "return [...document.querySelectorAll('#preview time')].map(time =>
     new Date(time.dateTime).toLocaleString('sv-SE', {timeZone: 'America/New_York'}))";
 
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
 impl Visit {
     async fn chooses(&self, kind: &str) {
         let radio = format!("//input[@name = 'timing'][@value = '{kind}']");
@@ -23,14 +27,14 @@ impl Visit {
     }
 
     async fn times(&self, script: &str) -> Vec<String> {
-        let list = self.run(script).await;
-        list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+        texts(&self.run(script).await)
     }
 
     /// Waits until the form shows five times that are right.
     async fn shows_times(&self, what: &str, right: impl Fn(&str) -> bool) -> Vec<String> {
         eventually(SOON, what, async || {
-            let times = self.times(SHOWN).await;
+            // A page that is on its way answers no script.
+            let times = texts(self.browser.execute(SHOWN, Vec::new()).await.ok()?.json());
             (times.len() == 5 && times.iter().all(|time| right(time))).then_some(times)
         })
         .await
@@ -145,7 +149,9 @@ async fn a_random_endpoint_is_added_and_its_url_named_when_it_comes_again() {
     }
     let working = |time: &str| {
         let hour: u32 = time.split([' ', ':']).nth(2).unwrap().parse().unwrap();
-        (9..17).contains(&hour) && !time.starts_with("Sat") && !time.starts_with("Sun")
+        // What was shown before the zone was typed fits the rest on a working day.
+        let there = time.ends_with(" CET") || time.ends_with(" CEST");
+        there && (9..17).contains(&hour) && !time.starts_with("Sat") && !time.starts_with("Sun")
     };
     let shown = visit.shows_times("moments of working days", working).await;
     visit.press("Add").await;
