@@ -49,6 +49,7 @@ mod scenarios {
     mod procfile;
     mod prove;
     mod rules;
+    mod runs;
     mod secrets;
     mod sessions;
     mod share;

@@ -60,6 +60,8 @@ async fn filled(web: &Web, target: &Target) -> Vec<String> {
         "/jobs?state=failed",
         "/pools",
         "/sla",
+        "/runs",
+        "/runs?outcome=bad",
         "/rules",
         "/rules/new",
         "/rules/signup/edit",
@@ -72,6 +74,12 @@ async fn filled(web: &Web, target: &Target) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
+    let kept = async || {
+        let bad = web.items("/api/runs?outcome=bad&q=charge").await;
+        let [job, id] = ["job", "id"].map(|name| Some(bad.last()?[name].as_str()?.to_owned()));
+        Some(format!("/runs/{}/{}", job?, id?))
+    };
+    paths.push(eventually(SOON, "a bad run", kept).await);
     paths.extend([
         job,
         fine.clone(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use naptime_core::{Endpoint, Job, JobId, NewJob, Run, Schedule, Spec, Time};
 use naptime_mongo::MongoStore;
-use naptime_store::{Added, History, Jobs, PageRef, WorkStore};
+use naptime_store::{Added, Jobs, PageRef, Runs, WorkStore};
 use naptime_tests::mongo::Database;
 use naptime_tests::target::Call;
 use naptime_worker::{Settings, Worker};
@@ -67,7 +67,7 @@ impl Drop for Working {
 }
 
 /// All runs of a job, oldest first.
-pub(crate) async fn runs(store: &impl History, job: JobId) -> Vec<Run> {
+pub(crate) async fn runs(store: &impl Runs, job: JobId) -> Vec<Run> {
     let mut page = PageRef::first(500);
     let mut all = Vec::new();
     loop {

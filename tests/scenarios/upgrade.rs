@@ -11,7 +11,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::{Hint, IndexOptions};
 use naptime_core::{Job, Outcome, Partition, Pool, Rooms, Stage, Then, Time};
 use naptime_mongo::{MongoStore, OpenError, Options};
-use naptime_store::{Clock, Gates, History, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rules, Slas, Want};
+use naptime_store::{Clock, Gates, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rules, Runs, Slas, Want};
 use naptime_tests::mongo::{self, Database};
 use uuid::Uuid;
 

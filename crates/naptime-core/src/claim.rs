@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Breach, Job, JobId, Last, Lock, Lost, Outcome, Phase, Run, Time, Token, WorkerId};
+use crate::{Breach, Job, JobId, KeptAnswer, Last, Lock, Lost, Outcome, Phase, Run, Time, Token, WorkerId};
 
 /// How soon a job must be due again to be held over: sooner than the shortest lease ends, and soon enough for what waits
 /// to be little.
@@ -69,6 +69,8 @@ pub struct Settled {
     /// If the worker wants the next occurrence at once: the token of the claim that holds the job over for it. Granted
     /// only if nobody has edited the job, and it is due within [`HOLDS_OVER`].
     pub hold_over: Option<Token>,
+    /// What was answered, if that is kept.
+    pub answer: Option<Box<KeptAnswer>>,
 }
 
 /// What comes after a claim.
@@ -413,7 +415,7 @@ impl Claim {
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
         let (claim, job) = (self.reference(), self.job.clone());
-        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None, hold_over: None }
+        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None, hold_over: None, answer: None }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.

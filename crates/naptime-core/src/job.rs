@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::line::check_line;
 use crate::recent::FAILING_AFTER;
 use crate::state::LEASE;
-use crate::{Endpoint, Invalid, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time};
+use crate::{Endpoint, Invalid, Keep, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time};
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
@@ -154,6 +154,9 @@ pub struct Spec {
     /// How many occurrences in a row must not end well for it to count as failing.
     #[serde(default = "default_failing_after")]
     pub failing_after: u32,
+    /// Which of its answers are kept.
+    #[serde(default, skip_serializing_if = "Keep::is_usual")]
+    pub keep: Keep,
     /// What becomes of occurrences that could not be called in time. One-off jobs have none that are missed.
     #[serde(default, skip_serializing_if = "Misfire::is_default")]
     pub misfire: Misfire,
@@ -185,6 +188,7 @@ impl Spec {
             lease: LEASE,
             steer: None,
             failing_after: FAILING_AFTER,
+            keep: Keep::default(),
             misfire: Misfire::default(),
             key: None,
         }
@@ -227,7 +231,7 @@ impl Spec {
 
     /// The URL as it is shown: not to be called.
     pub fn shown_endpoint(&self) -> Endpoint {
-        if self.request.secret_path { self.endpoint.bare() } else { self.endpoint.masked(self.request.secret) }
+        self.request.shown(&self.endpoint)
     }
 
     /// What a search looks through: URL (as it is shown), name and tags, in lower case. Lists are sorted by it.

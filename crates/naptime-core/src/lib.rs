@@ -6,6 +6,7 @@
 //! Start with [`state`], the state machine of a job.
 
 pub mod alert;
+pub mod answer;
 pub mod at;
 pub mod claim;
 pub mod duration;
@@ -47,6 +48,7 @@ pub mod transport;
 pub mod worker;
 
 pub use alert::{Mute, Receiver};
+pub use answer::{Keep, KeptAnswer, Transcript};
 pub use at::read_at;
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
 pub use edit::{By, Change, Edit, NewJob, Noted, SpecChange};

@@ -8,7 +8,7 @@ use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::{Invalid, SigningKeys};
+use crate::{Endpoint, Invalid, SigningKeys};
 
 /// The longest body that is sent, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -66,6 +66,11 @@ impl Request {
     /// The bytes that holding this request takes: headers and body. The byte budget of a worker counts them.
     pub fn size(&self) -> usize {
         self.headers.size() + self.body.as_ref().map_or(0, String::len)
+    }
+
+    /// The URL that this goes to, as it is shown: not to be called.
+    pub fn shown(&self, endpoint: &Endpoint) -> Endpoint {
+        if self.secret_path { endpoint.bare() } else { endpoint.masked(self.secret) }
     }
 
     /// Checks a body.

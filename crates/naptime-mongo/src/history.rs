@@ -1,4 +1,4 @@
-//! What happened: runs, load, workers.
+//! What happened: load, workers, and how long all is kept.
 
 use std::time::Duration;
 
@@ -7,15 +7,13 @@ use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Histogram, JobId, Run, Tier, Time};
-use naptime_store::{Clock, History, Page, PageRef, Result};
+use naptime_core::{Heartbeat, Histogram, Tier, Time};
+use naptime_store::{Clock, History, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{date, read, run_id, time, to_run, uuid};
-use crate::joined::{place, read_row};
-use crate::queue::read_uuid;
+use crate::document::{date, read, time, uuid};
 
 /// How long a worker that is gone is shown.
 const WORKERS_KEPT: Duration = Duration::from_secs(86_400);
@@ -58,27 +56,6 @@ struct WorkerDocument {
 
 #[async_trait]
 impl History for MongoStore {
-    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
-        let mut filter = doc! {"job": uuid(job.uuid())};
-        if let Some(after) = page.after()? {
-            let (started, id) = (date(after.at), run_id(after.id.into(), job));
-            filter.insert("started", doc! {"$lte": started});
-            filter.insert("$or", vec![doc! {"started": {"$lt": started}}, doc! {"_id": {"$lt": id}}]);
-        }
-        let limit = page.probe();
-        let runs = self.runs.clone();
-        let find = async move {
-            let find = runs.find(filter).sort(doc! {"started": -1, "_id": -1}).limit(limit).max_time(MAX_TIME);
-            find.await?.try_collect::<Vec<Document>>().await
-        };
-        let at = |last: &Document| {
-            let token = last.get_document("_id").ok().and_then(|id| read_uuid(id, "token"));
-            place(last.get_datetime("started"), token)
-        };
-        let found = Page::of(command::bounded(find).await?, page, at);
-        Ok(found.map(|run| read_row(run.get("_id").cloned(), to_run(run))).sorted_out())
-    }
-
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         let mut statements = Vec::new();
         for ((tier, at, worker), figures) in load::sums(load) {
@@ -133,6 +110,7 @@ impl History for MongoStore {
         let now = self.now();
         let old = date(now - self.retention);
         command::remove(&self.db, "runs", doc! {"finished": {"$lt": old}}).await?;
+        self.purge_answers(now - self.retention, now).await?;
         self.purge_jobs(old).await?;
         command::remove(&self.db, "workers", doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
         for tier in Tier::ALL {

@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `jobs` | what people write: a configuration per job | `schema` has those of lists |
 //! | `due` | what workers write: the due work of each job | `{gate, partition, claim_at, _id, size, pool}` for the peek, and few others |
+//! | `answers` | what was answered to some of those claims | `{job, at}`, `{at}` |
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
 //! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
 //! | `workers` | heartbeats | |
@@ -25,6 +26,7 @@
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
+mod answers;
 mod begun;
 mod breaches;
 mod capability;
@@ -53,6 +55,7 @@ mod records;
 mod refusal;
 mod repairs;
 mod rules;
+mod runs;
 mod schema;
 mod sessions;
 mod settle;

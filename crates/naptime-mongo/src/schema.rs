@@ -64,7 +64,7 @@ pub(crate) fn is_there(error: &mongodb::error::Error) -> bool {
 
 /// All indexes, by collection. The collections with indexes are those that transactions write to: a collection is not to
 /// be made in one.
-fn indexes() -> [(&'static str, Vec<IndexModel>); 9] {
+fn indexes() -> [(&'static str, Vec<IndexModel>); 10] {
     let ever = || doc! {"$gt": DateTime::from_millis(0)};
     let due = vec![
         // The peek reads this index alone, no document. Partial, so that a missing date (which counts as less than any
@@ -98,6 +98,7 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 9] {
         ("due", due),
         ("jobs", jobs),
         ("runs", vec![plain(doc! {"job": 1, "started": -1, "_id": -1}), plain(doc! {"finished": 1})]),
+        ("answers", vec![plain(doc! {"job": 1, "at": -1}), plain(doc! {"at": 1})]),
         ("pools", vec![partial(doc! {"known": 1}, doc! {"known": true})]),
         ("rules", vec![crate::rules::index()]),
         ("begun_events", vec![crate::begun::index()]),

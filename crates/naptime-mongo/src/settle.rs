@@ -22,6 +22,7 @@ const MAX_TRIES: usize = 20;
 
 impl MongoStore {
     pub(crate) async fn settle_all(&self, done: &[Settled]) -> Result<Vec<Claim>> {
+        self.keep_answers(done).await?;
         let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
         if !runs.is_empty() {
             let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;

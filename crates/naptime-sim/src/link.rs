@@ -8,11 +8,11 @@ use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
 use naptime_core::{
-    Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Run, Seen, Settled, Steered, Tier, Time,
+    Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Seen, Settled, Steered, Tier, Time,
     WorkerId,
 };
 use naptime_store::{
-    Clock, Error, Freed, Gates, History, Page, PageRef, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Want,
+    Clock, Error, Freed, Gates, History, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Want,
 };
 
 use crate::network::Network;
@@ -175,12 +175,6 @@ impl Repairs for Link {
 
 #[async_trait]
 impl History for Link {
-    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
-        let store = self.network.store.clone();
-        let page = page.clone();
-        self.request(async move { store.runs(job, &page).await }).await
-    }
-
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         let store = self.network.store.clone();
         let load = load.to_vec();

@@ -196,6 +196,7 @@ impl Target {
             outcome: Outcome::Ok,
             status: Some(200),
             message: message.to_owned(),
+            transcript: None,
             retry_after: None,
             every: None,
         };

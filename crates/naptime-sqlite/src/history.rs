@@ -3,21 +3,42 @@
 use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
-use naptime_core::{JobId, Run, Tier, Time};
-use naptime_store::{History, Page, PageRef, Result};
+use naptime_core::{JobId, KeptAnswer, Run, Tier, Time, Token};
+use naptime_store::latest::RunQuery;
+use naptime_store::{History, Page, PageRef, Result, Runs};
 
-use crate::{SqliteStore, load, repairs, runs, sla, workers};
+use crate::{SqliteStore, answers, load, repairs, runs, sla, workers};
 
 /// The most rows removed by one write, so that claims and settles don't wait for long.
 const PURGE_STEP: usize = 2_000;
 
 #[async_trait]
-impl History for SqliteStore {
+impl Runs for SqliteStore {
     async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
         let page = page.clone();
         self.read(move |connection, _| runs::page(connection, job, &page)).await
     }
 
+    async fn run(&self, job: JobId, run: Token) -> Result<Option<Run>> {
+        self.read(move |connection, _| runs::find(connection, job, run)).await
+    }
+
+    async fn all_runs(&self, query: &RunQuery, page: &PageRef) -> Result<Page<Run>> {
+        let (query, page) = (query.clone(), page.clone());
+        self.read(move |connection, _| runs::latest(connection, &query, &page)).await
+    }
+
+    async fn answer(&self, job: JobId, run: Token) -> Result<Option<KeptAnswer>> {
+        self.read(move |connection, _| answers::find(connection, job, run)).await
+    }
+
+    async fn good_answer(&self, job: JobId, before: Time) -> Result<Option<KeptAnswer>> {
+        self.read(move |connection, _| answers::good(connection, job, before)).await
+    }
+}
+
+#[async_trait]
+impl History for SqliteStore {
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         let load = load.to_vec();
         self.write(move |connection, _| load::add(connection, &load)).await
@@ -41,6 +62,10 @@ impl History for SqliteStore {
         })
         .await?;
         while self.write(move |connection, now| runs::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
+        let answers = move |connection: &rusqlite::Connection, now: Time| {
+            answers::purge(connection, now - retention, now, PURGE_STEP)
+        };
+        while self.write(answers).await? > 0 {}
         while self.write(move |connection, now| sla::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
         // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.
         const DELETED: &str = "DELETE FROM jobs WHERE seq IN

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault::Fault;
 use crate::rows::uuid;
-use crate::{SqliteStore, due, rows, runs, sla, workers};
+use crate::{SqliteStore, answers, due, rows, runs, sla, workers};
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -63,6 +63,9 @@ impl Queue for SqliteStore {
         self.write(move |connection, now| {
             for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
                 runs::record(connection, run)?;
+            }
+            for answer in done.iter().filter_map(|settled| settled.answer.as_deref()) {
+                answers::keep(connection, answer)?;
             }
             let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
             for settled in done {

@@ -1,8 +1,10 @@
 //! Runs as rows: the record of what was called.
 
 use naptime_core::{JobId, Outcome, Run, Time, Token};
+use naptime_store::latest::{self, How, RunQuery, SEARCHED, Stretch};
 use naptime_store::{MAX_RUNS, Page, PageRef, Position};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::to_string;
 
 use crate::fault::Fault;
 use crate::rows::{blob, page_of, placed, time, uuid};
@@ -56,6 +58,53 @@ pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Resul
         placed(last.id, || Ok(last.write()), run(row))
     };
     page_of(statement.query_map(parameters, read)?, page)
+}
+
+/// A page of the runs of all jobs that match, the last to end first.
+pub(crate) fn latest(connection: &Connection, query: &RunQuery, page: &PageRef) -> Result<Page<Run>, Fault> {
+    const EDGE: &str = "SELECT finished FROM runs WHERE finished <= ?1 ORDER BY finished DESC LIMIT 1 OFFSET ?2";
+    const SQL: &str = "SELECT * FROM runs WHERE finished <= :last AND finished >= :from AND finished > :edge
+        AND (NOT :badly OR outcome != 'ok')
+        AND (:outcome IS NULL OR outcome = :outcome)
+        AND (:worker IS NULL OR worker = :worker)
+        AND (:jobs IS NULL OR job IN (SELECT unhex(value) FROM json_each(:jobs)))
+        ORDER BY finished DESC LIMIT :limit";
+    let stretch = Stretch::of(query, page)?;
+    let edge: Option<i64> = match query.is_sparse() {
+        true => connection
+            .prepare_cached(EDGE)?
+            .query_row((stretch.last.millis(), i64::try_from(SEARCHED).unwrap_or(i64::MAX)), |row| row.get(0))
+            .optional()?,
+        false => None,
+    };
+    let edge = edge.filter(|edge| query.from.is_none_or(|from| *edge >= from.millis()));
+    let jobs = query.jobs.as_ref().map(|jobs| jobs.iter().map(|job| job.uuid().simple().to_string()).collect());
+    let jobs = jobs.map(|jobs: Vec<String>| to_string(&jobs)).transpose()?;
+    let outcome = match query.how {
+        Some(How::As(outcome)) => Some(outcome.as_str()),
+        _ => None,
+    };
+    let mut statement = connection.prepare_cached(SQL)?;
+    let parameters = named_params! {
+        ":last": stretch.last.millis(),
+        ":from": query.from.map_or(i64::MIN, Time::millis),
+        ":edge": edge.unwrap_or(i64::MIN),
+        ":badly": query.how == Some(How::Badly),
+        ":outcome": outcome,
+        ":worker": query.worker.map(|worker| blob(worker.uuid())),
+        ":jobs": jobs,
+        ":limit": i64::try_from(stretch.limit).unwrap_or(i64::MAX),
+    };
+    let read = |row: &Row<'_>| placed(uuid(row, "token")?, || Ok(String::new()), run(row));
+    let found = statement.query_map(parameters, read)?.collect::<Result<Vec<_>, _>>()?;
+    let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
+    for (_, read) in found {
+        match read {
+            Ok(run) => runs.push(run),
+            Err(row) => unreadable.push(row),
+        }
+    }
+    Ok(latest::page_of(runs, unreadable, page, edge.map(Time::from_millis))?)
 }
 
 /// Removes up to `limit` runs that ended before `before`. Returns how many.

@@ -13,8 +13,7 @@ use naptime_core::{
 };
 use naptime_sqlite::{Options, SqliteStore};
 use naptime_store::{
-    Added, Clock, Gates, History, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rules, Slas,
-    Want,
+    Added, Clock, Gates, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rules, Runs, Slas, Want,
 };
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;

@@ -9,7 +9,7 @@ use naptime_core::{
     Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Spec, Then,
 };
 use naptime_sqlite::{LockError, Options, SqliteStore};
-use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Want};
+use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Runs, Want};
 use uuid::Uuid;
 
 fn open(path: &Path) -> SqliteStore {

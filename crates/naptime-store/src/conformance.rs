@@ -17,6 +17,7 @@ use async_trait::async_trait;
 
 use crate::Store;
 
+pub mod answers;
 mod case;
 pub mod claiming;
 pub mod deleted;
@@ -25,6 +26,7 @@ pub mod gates;
 pub mod history;
 pub mod holding_over;
 pub mod keys;
+pub mod latest;
 pub mod leases;
 pub mod listing;
 pub mod load;
@@ -180,6 +182,13 @@ macro_rules! conformance {
             waking {
                 who_makes_work_due_or_changes_a_pool_wakes_workers
             }
+            answers {
+                an_answer_is_read_back_as_it_was
+                a_run_is_found_by_its_claim
+                a_streak_keeps_its_ends
+                answers_are_purged_with_their_runs
+                the_newest_answers_of_a_job_stay
+            }
             occurrences {
                 every_occurrence_is_settled_or_missed
             }
@@ -195,6 +204,11 @@ macro_rules! conformance {
                 purging_leaves_what_is_young
                 purging_removes_what_is_old
                 the_clock_is_never_ahead
+            }
+            latest {
+                runs_of_all_jobs_come_latest_first_without_gap_or_repeat
+                runs_of_all_jobs_are_filtered
+                a_cursor_of_all_runs_must_be_ours
             }
             load {
                 figures_add_up

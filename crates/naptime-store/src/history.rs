@@ -1,24 +1,15 @@
-//! What happened: runs, load, workers.
+//! What happened: load, workers, and how long all is kept.
 
 use async_trait::async_trait;
 use naptime_core::load::Load;
 use naptime_core::worker::Worker;
-use naptime_core::{JobId, Run, Tier, Time};
+use naptime_core::{Tier, Time};
 
-use crate::{Page, PageRef, Result};
-
-/// The most runs kept of one job, whatever the retention time.
-pub const MAX_RUNS: u64 = 10_000;
+use crate::Result;
 
 /// What happened. Written by workers, read by the web.
 #[async_trait]
 pub trait History: Send + Sync {
-    /// A page of a job's runs, newest first.
-    ///
-    /// # Errors
-    /// [`Error::BadCursor`](crate::Error::BadCursor).
-    async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>>;
-
     /// Adds figures to the rows of their minute, ten minutes and hour.
     async fn add_load(&self, load: &[Load]) -> Result<()>;
 
@@ -28,7 +19,7 @@ pub trait History: Send + Sync {
     /// The workers heard of within the last day, the living first, then by start.
     async fn workers(&self) -> Result<Vec<Worker>>;
 
-    /// Removes what is older than it is kept: runs and deleted jobs, rows of load, workers long gone. Runs that lie ahead,
+    /// Removes what is older than it is kept: runs, answers and deleted jobs, rows of load, workers long gone. Runs that lie ahead,
     /// because the store's clock was wrong, are moved back; figures and breaches that do are removed.
     async fn purge(&self) -> Result<()>;
 }

@@ -11,6 +11,7 @@ pub mod conformance;
 mod error;
 mod history;
 mod jobs;
+pub mod latest;
 pub mod memory;
 mod page;
 pub mod plan;
@@ -21,6 +22,7 @@ mod queued;
 pub mod records;
 mod repairs;
 pub mod rules;
+mod runs;
 pub mod sessions;
 pub mod sla;
 pub mod steering;
@@ -32,7 +34,7 @@ use naptime_core::Time;
 
 pub use configs::Configs;
 pub use error::{Error, Refusal, Result};
-pub use history::{History, MAX_RUNS};
+pub use history::History;
 pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};
 pub use page::{Page, PageRef, Position, Read, Unreadable};
 pub use plan::Planning;
@@ -43,6 +45,7 @@ pub use queued::{Queued, QueuedQuery, Treated, Treatment};
 pub use records::{Record, Records};
 pub use repairs::{Repairs, SetBack};
 pub use rules::{Expect, Rules, StoredRule};
+pub use runs::{MAX_RUNS, Runs};
 pub use sessions::Sessions;
 pub use sla::{Breached, Slas};
 pub use steering::Steering;
@@ -61,11 +64,11 @@ pub trait Clock: Send + Sync {
 
 /// Everything the web needs.
 pub trait WebStore:
-    Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions
+    Jobs + Queued + Runs + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions
 {
 }
-impl<T: Jobs + Queued + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions> WebStore
-    for T
+impl<T: Jobs + Queued + Runs + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions>
+    WebStore for T
 {
 }
 

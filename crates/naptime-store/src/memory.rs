@@ -14,6 +14,7 @@
 
 #![cfg(feature = "memory")]
 
+mod answers;
 mod clock;
 mod due;
 mod gates;
@@ -67,6 +68,7 @@ struct State {
     seen: Time,
     jobs: table::JobTable,
     runs: runs::Runs,
+    answers: answers::Answers,
     load: BTreeMap<(Tier, Time, WorkerId), Figures>,
     workers: workers::Workers,
     pools: pools::PoolTable,
@@ -89,6 +91,7 @@ impl MemoryStore {
             seen: start,
             jobs: table::JobTable::default(),
             runs: runs::Runs::default(),
+            answers: answers::Answers::default(),
             load: BTreeMap::new(),
             workers: workers::Workers::default(),
             pools: pools::PoolTable::default(),

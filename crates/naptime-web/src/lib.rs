@@ -23,6 +23,7 @@ mod guard;
 mod health;
 mod holding;
 mod json;
+mod latest;
 mod log;
 mod login;
 mod mask;

@@ -45,16 +45,22 @@ mod secure;
 mod stream;
 mod timing;
 mod tls;
+mod transcript;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::response::Parts;
 use http::{HeaderValue, StatusCode};
+use naptime_core::answer::{MAX_BODY, Phases};
 use naptime_core::run::with_note;
 use naptime_core::secret::redact;
-use naptime_core::{AllowedNetworks, Endpoint, JobId, Outcome, Request, Signature, Statuses, Time, Transport};
+use naptime_core::{
+    AllowedNetworks, Endpoint, JobId, Outcome, Request, Signature, Statuses, Time, Transcript, Transport,
+};
 use rustls::RootCertStore;
+use tokio::time::Instant;
 
 use connection::{Body, Connection, Connector};
 pub use fault::LocalFault;
@@ -106,6 +112,8 @@ pub struct Call<'a> {
     pub transport: &'a Transport,
     /// Whether its owner lets it be repeated after a connection was cut.
     pub repeatable: bool,
+    /// Whether what is sent and answered is to be kept if it ends well, and if it does not.
+    pub keep: [bool; 2],
 }
 
 /// The headers with which Naptime says what a call is for.
@@ -133,12 +141,21 @@ pub struct Answer {
     pub retry_after: Option<RetryAfter>,
     /// The period that the target asked for (`Naptime-Every`), as it wrote it, with a whole 2xx answer.
     pub every: Option<String>,
+    /// What was sent and answered, if that is to be kept.
+    pub transcript: Option<Box<Transcript>>,
 }
 
 /// The HTTP client could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be set up: {0}")]
 pub struct SetupError(String);
+
+impl Call<'_> {
+    /// Whether what is sent and answered is to be kept if it ends so.
+    fn keeps(&self, outcome: Outcome) -> bool {
+        self.keep[usize::from(outcome != Outcome::Ok)]
+    }
+}
 
 impl CallHeaders {
     /// Those of a call of `job` for the occurrence `due`; if it is `manual`, `due` is when it was asked for.
@@ -198,7 +215,7 @@ impl Caller {
         let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
             Ok(Ok(end)) => end,
             Ok(Err(NoAnswer::Target(fault))) => (fault.outcome, fault.message),
-            Ok(Err(NoAnswer::Local(fault))) => match progress.cut {
+            Ok(Err(NoAnswer::Local(fault))) => match progress.cut.take() {
                 None => return Err(fault),
                 Some(cut) => (cut.outcome, cut.message),
             },
@@ -213,13 +230,14 @@ impl Caller {
         let message = answer::clip(&redact(&message));
         Ok(Answer {
             outcome,
-            status: progress.head.map(|(status, _)| status.as_u16()),
+            status: progress.head.as_ref().map(|head| head.status.as_u16()),
             message: match progress.resent {
                 None => message,
                 Some((times, why)) => with_note(&message, &resent_note(times, why)),
             },
-            retry_after: progress.head.and_then(|(_, pause)| pause),
-            every: progress.every.map(|every| redact(&every)),
+            retry_after: progress.head.as_ref().and_then(|head| RetryAfter::read(&head.headers)),
+            every: progress.every.as_ref().map(|every| redact(every)),
+            transcript: call.keeps(outcome).then(|| Box::new(self.transcript(call, &progress))),
         })
     }
 
@@ -231,7 +249,25 @@ impl Caller {
             },
             None => (Outcome::ConnectionFailed, "this worker sends no mail; SMTP_URL is not set".to_owned()),
         };
-        Answer { outcome, status: None, message, retry_after: None, every: None }
+        Answer { outcome, status: None, message, retry_after: None, every: None, transcript: None }
+    }
+
+    fn transcript(&self, call: Call<'_>, progress: &Progress) -> Transcript {
+        let Call { endpoint, request, headers, .. } = call;
+        let outgoing = Origin::of(endpoint).map(|origin| Outgoing {
+            origin,
+            endpoint,
+            request,
+            own: headers,
+            user_agent: &self.user_agent,
+        });
+        Transcript {
+            request: outgoing.map(|outgoing| transcript::request(&outgoing)).unwrap_or_default(),
+            head: progress.head.as_ref().map(|head| transcript::head(head, endpoint, request)).unwrap_or_default(),
+            body: transcript::body(&progress.body, progress.whole, endpoint, request),
+            whole: progress.whole,
+            phases: progress.phases,
+        }
     }
 
     /// One request and its answer, on as many connections as that takes.
@@ -240,8 +276,10 @@ impl Caller {
         let origin = Origin::of(endpoint)?;
         let outgoing = Outgoing { origin, endpoint, request, own: headers, user_agent: &self.user_agent };
         let kept = self.kept(transport)?;
-        let (mut taken, head, mut body) = loop {
-            let mut taken = kept.take(origin, &self.connector, progress.resent.is_some()).await?;
+        let (mut taken, head, mut answer) = loop {
+            let fresh = progress.resent.is_some();
+            let mut taken = kept.take(origin, &self.connector, fresh, &mut progress.phases).await?;
+            progress.sent = Some(Instant::now());
             let failure = match taken.connection.send(&outgoing).await {
                 Ok((head, body)) => break (taken, head, body),
                 Err(failure) => failure,
@@ -257,17 +295,23 @@ impl Caller {
                 _ => return Err(failure.fault.into()),
             }
         };
+        let head_at = Instant::now();
+        progress.phases.first_byte = progress.sent.map(|sent| micros(head_at - sent));
+        let Progress { head: known, body, .. } = progress;
+        let head = known.insert(head);
         let status = head.status;
-        progress.head = Some((status, RetryAfter::read(&head.headers)));
-        let (start, whole) = read_body(&mut taken.connection, &mut body).await?;
-        drop(body);
-        kept.give_back(origin, taken, whole);
-        progress.every = answer::every(status, &head.headers);
         let outcome = outcome(status, call.success);
+        let room = if call.keeps(outcome) { MAX_BODY } else { KEPT };
+        let read = read_body(&mut taken.connection, &mut answer, body, room).await?;
+        drop(answer);
+        kept.give_back(origin, taken, read.is_some());
         let message = match outcome {
             Outcome::RedirectNotFollowed => answer::redirect_message(status, &head.headers, endpoint),
-            _ => answer::message(outcome, status, &head.headers, &start),
+            _ => answer::message(outcome, status, &head.headers, &body[..body.len().min(KEPT)]),
         };
+        progress.every = answer::every(status, &head.headers);
+        progress.whole = read == Some(progress.body.len());
+        progress.phases.rest = Some(micros(head_at.elapsed()));
         Ok((outcome, message))
     }
 
@@ -292,9 +336,16 @@ impl Caller {
 /// What is known of a call while it lasts, and stays known if it ends at its deadline.
 #[derive(Default)]
 struct Progress {
-    /// Status, and the pause that was asked for.
-    head: Option<(StatusCode, Option<RetryAfter>)>,
+    /// Status and headers of the answer.
+    head: Option<Parts>,
+    /// The beginning of its body.
+    body: Vec<u8>,
+    /// Whether that is all of it.
+    whole: bool,
     every: Option<String>,
+    phases: Phases,
+    /// When the request began to be sent.
+    sent: Option<Instant>,
     /// How often the request was sent again, and why the last time.
     resent: Option<(u32, &'static str)>,
     /// How a request ended that the target may have processed though it was sent again.
@@ -313,19 +364,28 @@ fn resent_note(times: u32, why: &str) -> String {
     }
 }
 
-/// Reads the body up to [`MAX_ANSWER`] and returns its beginning, and whether that was all of it. What is longer stays
-/// unread.
-async fn read_body(connection: &mut Connection, body: &mut Body) -> Result<(Vec<u8>, bool), Fault> {
-    let (mut kept, mut read) = (Vec::new(), 0);
-    while let Some(chunk) = connection.read(body).await? {
-        let room = KEPT - kept.len();
+/// Reads the body up to [`MAX_ANSWER`], keeps its beginning, and returns how long it is. Of what is longer, which stays
+/// unread, that is not known.
+async fn read_body(
+    connection: &mut Connection,
+    answer: &mut Body,
+    kept: &mut Vec<u8>,
+    room: usize,
+) -> Result<Option<usize>, Fault> {
+    let mut read = 0;
+    while let Some(chunk) = connection.read(answer).await? {
+        let room = room - kept.len();
         kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
         read += chunk.len();
         if read >= MAX_ANSWER {
-            return Ok((kept, false));
+            return Ok(None);
         }
     }
-    Ok((kept, true))
+    Ok(Some(read))
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How a call with this status ended. Of the 3xx, only these are redirects: 304, for one, says that nothing is new.

@@ -100,6 +100,7 @@ impl Holding {
             headers: &headers,
             transport: &transport,
             repeatable: job.spec.retry.repeats_cut_calls(),
+            keep: claim.keeps(),
         };
         let (mut started, left) = (self.link.now(), Instant::now());
         held.call_leaves();
@@ -143,12 +144,20 @@ impl Holding {
         log(&run, claim);
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
         let hold_over = self.waiting.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
-        Settled { hold_over, ..claim.settled(Some(run), then) }
+        let answer = answer.transcript.map(|transcript| Box::new(claim.kept(&run, *transcript)));
+        Settled { hold_over, answer, ..claim.settled(Some(run), then) }
     }
 }
 
 fn interrupted(why: &str) -> Answer {
-    Answer { outcome: Outcome::Interrupted, status: None, message: why.to_owned(), retry_after: None, every: None }
+    Answer {
+        outcome: Outcome::Interrupted,
+        status: None,
+        message: why.to_owned(),
+        retry_after: None,
+        every: None,
+        transcript: None,
+    }
 }
 
 /// Changes the schedule as the target asked, if it may. Before the settle, which leaves `due` as an edit set it. That

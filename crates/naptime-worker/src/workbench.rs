@@ -87,7 +87,14 @@ impl Outbound for Target {
         let takes = *self.takes.lock().expect("no panic");
         tokio::time::sleep(takes).await;
         let message = String::new();
-        Ok(Answer { outcome: Outcome::Ok, status: Some(200), message, retry_after: None, every: None })
+        Ok(Answer {
+            outcome: Outcome::Ok,
+            status: Some(200),
+            message,
+            retry_after: None,
+            every: None,
+            transcript: None,
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use naptime_core::answer::Body;
 use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Statuses, Time, Transport};
 use naptime_worker::call::{Answer, Call, CallHeaders, Caller, RetryAfter, Timing};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
@@ -154,7 +155,15 @@ async fn call_through(caller: &Caller, url: &str, transport: &Transport, request
     let (endpoint, success, headers) = (Endpoint::parse(url).unwrap(), Statuses::success(), headers());
     let request = &request;
     caller
-        .call(Call { endpoint: &endpoint, request, success: &success, headers: &headers, transport, repeatable })
+        .call(Call {
+            endpoint: &endpoint,
+            request,
+            success: &success,
+            headers: &headers,
+            transport,
+            repeatable,
+            keep: [false, false],
+        })
         .await
         .unwrap()
 }
@@ -279,9 +288,14 @@ async fn the_job_says_which_statuses_are_a_success() {
             headers: &headers(),
             transport: &Transport::default(),
             repeatable: false,
+            // Kept if it does not end well.
+            keep: [false, true],
         };
         let answer = caller().call(call).await.unwrap();
         check(&answer, outcome, Some(status), message);
+        let kept = answer.transcript.map(|kept| (kept.body, kept.whole, kept.phases.connect.is_some()));
+        let expect = (outcome != Outcome::Ok).then(|| (Body::Text(body.to_owned()), true, true));
+        assert_eq!(kept, expect);
     }
     let gone = "404 Not Found\r\n";
     check_answer("200-299,404", gone, "gone", Outcome::Ok, 404, "gone").await;

@@ -66,6 +66,7 @@ async fn check(server: SocketAddr, expect: &str) {
         headers: &headers,
         transport: &transport,
         repeatable: false,
+        keep: [false, false],
     };
     let answer = caller.call(call).await.unwrap();
     let message = format!("no secure connection: {expect}");

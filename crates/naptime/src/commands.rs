@@ -101,6 +101,7 @@ fn argument(field: &str) -> String {
         "n" => "-n".to_owned(),
         "catch_up" => "--catch-up".to_owned(),
         "failing_after" => "--failing-after".to_owned(),
+        "keep" => "--keep".to_owned(),
         "pause" => "--pause-until".to_owned(),
         "sla.every" => "--sla".to_owned(),
         // `pause.until` is --pause-until.

@@ -13,7 +13,7 @@ use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT, excerpt};
 use crate::retry::{MAX_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF};
 use crate::state::LEASE;
 use crate::{
-    CatchUp, Endpoint, Headers, Invalid, Misfire, Request, Retry, Schedule, SigningKeys, Spec, Statuses, Steer,
+    CatchUp, Endpoint, Headers, Invalid, Keep, Misfire, Request, Retry, Schedule, SigningKeys, Spec, Statuses, Steer,
     Temporary,
 };
 
@@ -66,6 +66,7 @@ pub(super) fn spec(
     let lease = fields.duration("lease", MIN_LEASE, MAX_LEASE);
     let name = fields.parsed("name", |name| Spec::check_name(name.trim()).map(|()| name.trim().to_owned()));
     let tags = fields.list("tags", "tags", tags);
+    let keep = fields.parsed("keep", str::parse);
     Some(Spec {
         endpoint: endpoint?,
         schedule: schedule?,
@@ -76,6 +77,7 @@ pub(super) fn spec(
         name: name.or(old.map(|old| old.name.clone()).unwrap_or_default(), String::new()),
         tags: tags.or(old.map(|old| old.tags.clone()).unwrap_or_default(), Vec::new()),
         failing_after: old.map_or(FAILING_AFTER, |old| old.failing_after),
+        keep: keep.or(old.map(|old| old.keep).unwrap_or_default(), Keep::default()),
         sla: old.and_then(|old| old.sla.clone()),
         steer: old.and_then(|old| old.steer),
         misfire: old.map(|old| old.misfire).unwrap_or_default(),

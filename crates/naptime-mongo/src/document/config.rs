@@ -6,8 +6,8 @@ use mongodb::bson::{DateTime, Document, Uuid};
 use naptime_core::recent::FAILING_AFTER;
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, CatchUp, Days, Headers, Hours, Job, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule, SigningKeys,
-    Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
+    By, CatchUp, Days, Headers, Hours, Job, Keep, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule,
+    SigningKeys, Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
 };
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ struct ConfigDocument {
     catch_up: CatchUp,
     #[serde(default = "failing_after", skip_serializing_if = "is_usual")]
     failing_after: u32,
+    #[serde(default, skip_serializing_if = "Keep::is_usual")]
+    keep: Keep,
     #[serde(default)]
     changes: Vec<NotedDocument>,
 }
@@ -204,6 +206,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         late_ms: spec.misfire.late.map(millis),
         catch_up: spec.misfire.catch_up,
         failing_after: spec.failing_after,
+        keep: spec.keep,
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -239,6 +242,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             steer: d.steer.map(|steer| Steer { min: duration(steer.min_ms), max: duration(steer.max_ms) }),
             misfire: Misfire { late: d.late_ms.map(duration), catch_up: d.catch_up },
             failing_after: d.failing_after,
+            keep: d.keep,
             key: d.key,
         }),
         active: d.active,

@@ -6,7 +6,7 @@ use rusqlite::Transaction;
 use crate::rows::json;
 
 /// The steps, oldest first. Steps are added, never changed.
-pub(super) const STEPS: [Step; 11] = [
+pub(super) const STEPS: [Step; 12] = [
     Step::Sql(
         "
     CREATE TABLE jobs (
@@ -278,6 +278,21 @@ pub(super) const STEPS: [Step; 11] = [
         rev INTEGER NOT NULL,
         value TEXT NOT NULL                                          -- JSON
     ) STRICT, WITHOUT ROWID;
+",
+    ),
+    Step::Sql(
+        "
+    CREATE TABLE answers (                                           -- what was answered, of the runs of which it is kept
+        job BLOB NOT NULL,
+        place TEXT NOT NULL,
+        run BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        well INTEGER NOT NULL,
+        transcript TEXT NOT NULL,                                    -- JSON
+        PRIMARY KEY (job, place)
+    ) STRICT;
+    CREATE INDEX answers_job ON answers (job, at);
+    CREATE INDEX answers_at ON answers (at);
 ",
     ),
 ];

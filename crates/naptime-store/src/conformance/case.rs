@@ -167,6 +167,7 @@ impl<B: Backend> Case<B> {
             abandoned: 0,
             breach: None,
             hold_over: None,
+            answer: None,
         })
         .await;
     }

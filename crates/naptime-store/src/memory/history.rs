@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use naptime_core::load::{self, Load};
 use naptime_core::set_back::{CLOCK_TOLERANCE, is_plausible};
 use naptime_core::worker::Worker;
-use naptime_core::{Job, JobId, Run, Stage, Tier, Time};
+use naptime_core::{Job, JobId, KeptAnswer, Run, Stage, Tier, Time, Token};
 
 use super::{MemoryStore, State, list};
-use crate::{History, Page, PageRef, Result};
+use crate::latest::{self, RunQuery};
+use crate::{History, Page, PageRef, Result, Runs};
 
 #[async_trait]
-impl History for MemoryStore {
+impl Runs for MemoryStore {
     async fn runs(&self, job: JobId, page: &PageRef) -> Result<Page<Run>> {
         self.with(|state, _| {
             let placed = state.runs.of(job).map(|run| ((run.started, run.token.uuid()), run));
@@ -18,6 +19,29 @@ impl History for MemoryStore {
         })
     }
 
+    async fn run(&self, job: JobId, run: Token) -> Result<Option<Run>> {
+        Ok(self.with(|state, _| state.runs.find(job, run).cloned()))
+    }
+
+    async fn all_runs(&self, query: &RunQuery, page: &PageRef) -> Result<Page<Run>> {
+        let found = self.with(|state, _| state.runs.all().filter(|run| query.fits(run)).cloned().collect());
+        latest::page_of(found, Vec::new(), page, None)
+    }
+
+    async fn answer(&self, job: JobId, run: Token) -> Result<Option<KeptAnswer>> {
+        Ok(self.with(|state, _| state.answers.of(job).find(|answer| answer.run == run).cloned()))
+    }
+
+    async fn good_answer(&self, job: JobId, before: Time) -> Result<Option<KeptAnswer>> {
+        Ok(self.with(|state, _| {
+            let good = state.answers.of(job).filter(|answer| answer.well && answer.at < before);
+            good.max_by_key(|answer| answer.at).cloned()
+        }))
+    }
+}
+
+#[async_trait]
+impl History for MemoryStore {
     async fn add_load(&self, load: &[Load]) -> Result<()> {
         self.with(|state, _| {
             for (row, more) in load::sums(load) {
@@ -62,6 +86,7 @@ impl State {
     fn purge(&mut self, now: Time) {
         let before = now - self.retention;
         self.runs.purge(before);
+        self.answers.purge(before, now);
         self.sla.purge(now, self.retention);
         self.load.retain(|(tier, at, _), _| *at >= now - tier.kept());
         self.workers.purge(now);

@@ -114,6 +114,9 @@ impl State {
         for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
             self.runs.record(run);
         }
+        for answer in done.iter().filter_map(|settled| settled.answer.as_deref()) {
+            self.answers.keep(answer);
+        }
     }
 
     fn settle(&mut self, done: &[Settled], now: Time) -> Vec<Claim> {

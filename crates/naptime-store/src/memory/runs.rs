@@ -44,6 +44,11 @@ impl Runs {
         runs.flat_map(|runs| runs.by_start.iter().filter_map(|(_, token)| runs.by_token.get(token)))
     }
 
+    /// All runs.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Run> {
+        self.0.values().flat_map(|runs| runs.by_token.values())
+    }
+
     /// Removes the runs that ended before `before`.
     pub(super) fn purge(&mut self, before: Time) {
         self.0.retain(|_, runs| {
@@ -56,8 +61,7 @@ impl Runs {
     /// Moves runs that lie ahead of `now` back, all by as much, so that the last of them ends now.
     pub(super) fn move_back(&mut self, now: Time) {
         let soon = now + CLOCK_TOLERANCE;
-        let all = self.0.values().flat_map(|runs| runs.by_token.values());
-        let Some(last) = all.map(|run| run.finished).max().filter(|last| *last > soon) else { return };
+        let Some(last) = self.all().map(|run| run.finished).max().filter(|last| *last > soon) else { return };
         let by = last.since(now);
         for runs in self.0.values_mut() {
             for run in runs.by_token.values_mut().filter(|run| run.finished > soon) {

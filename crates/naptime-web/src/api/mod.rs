@@ -12,6 +12,7 @@ mod pools;
 mod problems;
 pub(crate) mod rule_input;
 pub(crate) mod rules;
+mod runs;
 mod sla;
 mod view;
 
@@ -43,6 +44,8 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/jobs/{id}", get(jobs::get).delete(jobs::cancel))
         .route("/jobs/{id}/retry", post(jobs::retry))
         .route("/jobs/{id}/runs", get(jobs::runs))
+        .route("/runs", get(runs::list))
+        .route("/runs/{job}/{run}", get(runs::get))
         .route("/pools", get(pools::list))
         .route("/pools/{*pool}", get(pools::get).patch(pools::patch).delete(pools::delete))
         .route("/endpoints/{id}/sla", get(sla::endpoint))

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use naptime_core::answer::{Body, Phases};
 use naptime_core::worker::Worker;
 use naptime_core::{
-    By, Counters, Days, Hours, Job, JobId, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
-    Timing, Trouble, Windows, WorkerId, duration,
+    By, Counters, Days, Hours, Job, JobId, Keep, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
+    Timing, Token, Transcript, Trouble, Windows, WorkerId, duration,
 };
 use naptime_store::{JobSummary, Page, Unreadable};
 use serde::Serialize;
@@ -104,6 +105,7 @@ pub(super) struct EndpointView {
     lease: String,
     steer: Option<Steer>,
     failing_after: u32,
+    keep: Keep,
     late: Option<String>,
     catch_up: String,
     upcoming: Vec<Time>,
@@ -198,11 +200,43 @@ impl From<WorkerId> for WorkerRef {
 /// A run.
 #[derive(Serialize)]
 pub(super) struct RunView {
+    id: Token,
+    job: JobId,
     #[serde(flatten)]
     ended: EndedView,
     attempt: u32,
     manual: bool,
     worker: WorkerRef,
+}
+
+/// A run by itself.
+#[derive(Serialize)]
+pub(super) struct WholeRunView {
+    #[serde(flatten)]
+    run: RunView,
+    transcript: Option<TranscriptView>,
+}
+
+/// What was sent and answered.
+#[derive(Serialize)]
+struct TranscriptView {
+    request: String,
+    head: String,
+    body: String,
+    /// `text` or `hex`.
+    encoding: &'static str,
+    whole: bool,
+    phases_us: Phases,
+}
+
+impl From<Transcript> for TranscriptView {
+    fn from(Transcript { request, head, body, whole, phases }: Transcript) -> Self {
+        let (body, encoding) = match body {
+            Body::Text(text) => (text, "text"),
+            Body::Hex(digits) => (digits, "hex"),
+        };
+        Self { request, head, body, encoding, whole, phases_us: phases }
+    }
 }
 
 /// A worker.
@@ -311,6 +345,7 @@ pub(super) fn endpoint(job: Job, now: Time) -> EndpointView {
         lease: duration::show(job.spec.lease),
         steer: job.spec.steer,
         failing_after: job.spec.failing_after,
+        keep: job.spec.keep,
         late: job.spec.misfire.late.map(duration::show),
         catch_up: job.spec.misfire.catch_up.to_string(),
         upcoming: timing::upcoming(&job),
@@ -353,7 +388,19 @@ pub(super) fn retry(retry: &Retry) -> RetryView {
 
 /// A run.
 pub(super) fn run(run: &Run) -> RunView {
-    RunView { ended: last(&run.into()), attempt: run.attempt, manual: run.manual, worker: run.worker.into() }
+    RunView {
+        id: run.token,
+        job: run.job,
+        ended: last(&run.into()),
+        attempt: run.attempt,
+        manual: run.manual,
+        worker: run.worker.into(),
+    }
+}
+
+/// A run with what was sent and answered, if that is kept.
+pub(super) fn whole_run(of: &Run, transcript: Option<Transcript>) -> WholeRunView {
+    WholeRunView { run: run(of), transcript: transcript.map(TranscriptView::from) }
 }
 
 /// A worker.

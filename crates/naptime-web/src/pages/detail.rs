@@ -11,7 +11,7 @@ use super::PageError;
 use super::changes;
 use super::endpoints::url;
 use super::facts;
-use super::layout::{Layout, Tab, live, tile, unreadable};
+use super::layout::{Layout, Tab, linked_tile, live, tile, unreadable};
 use super::pool_view;
 use super::runs;
 use super::sla;
@@ -219,7 +219,8 @@ fn counters(job: &Job) -> Markup {
             (tile("Settled", &format::count(counters.settled), "occurrences called"))
             (tile("Missed", &format::count(counters.missed), &missed))
             (tile("Runs", &format::count(counters.runs), "all attempts"))
-            (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
+            (linked_tile("Ended well", &well.map_or("–".to_owned(), format::percent), "",
+                &format!("/runs?job={}&outcome=bad", job.id)))
         }
     }
 }
@@ -241,6 +242,7 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             @if spec.failing_after != FAILING_AFTER {
                 dt { "Failing after" } dd { (format::counted(spec.failing_after, "occurrence")) " in a row" }
             }
+            @if !spec.keep.is_usual() { dt { "Answers kept" } dd { (spec.keep) } }
             @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }
             @if spec.lease != LEASE { dt { "Lease" } dd { (duration::show(spec.lease)) } }
             @if let Some(late) = spec.misfire.late { dt { "Late by" } dd { "at most " (duration::show(late)) ", else skipped" } }

@@ -6,7 +6,7 @@ use naptime_core::input::TIMING;
 use naptime_core::recent::FAILING_AFTER;
 use naptime_core::schedule::WEEKDAYS;
 use naptime_core::{
-    CatchUp, Days, Hours, Invalid, Job, JobId, Request, Retry, Rev, Sla, Statuses, Time, Timing, Windows, Zone,
+    CatchUp, Days, Hours, Invalid, Job, JobId, Keep, Request, Retry, Rev, Sla, Statuses, Time, Timing, Windows, Zone,
     duration,
 };
 use serde_json::{Map, Value};
@@ -19,7 +19,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 37] = [
+const FIELDS: [Field; 38] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -53,6 +53,7 @@ const FIELDS: [Field; 37] = [
     ("retry.backoff", Kind::Text, |job| duration::show(job.spec.retry.backoff)),
     ("retry.on", Kind::Text, |job| job.spec.retry.on.to_string()),
     ("failing_after", Kind::Text, |job| job.spec.failing_after.to_string()),
+    ("keep", Kind::Text, |job| job.spec.keep.to_string()),
     ("late", Kind::Text, |job| or_blank(job.spec.misfire.late)),
     ("catch_up", Kind::Text, |job| job.spec.misfire.catch_up.to_string()),
     ("steer.min", Kind::Needed, |job| or_blank(job.spec.steer.map(|steer| steer.min))),
@@ -108,6 +109,7 @@ impl Fields {
             ("lease", duration::show(naptime_core::state::LEASE)),
             ("catch_up", CatchUp::LATEST.to_string()),
             ("failing_after", FAILING_AFTER.to_string()),
+            ("keep", Keep::default().to_string()),
         ] {
             texts.set(path, text);
         }

@@ -1,7 +1,7 @@
 //! How the form of an endpoint looks.
 
 use maud::{Markup, html};
-use naptime_core::{Invalid, JobId, Method};
+use naptime_core::{Invalid, JobId, Keep, Method};
 
 use super::controls::Input;
 use super::fields::{Fields, is_more};
@@ -95,6 +95,7 @@ impl Form<'_> {
                 (self.input(&Input::text("failing_after",
                     "It counts as failing, and is named on the overview, once so many calls in a row did not end well, with \
                     all their attempts")))
+                (self.keep())
                 (self.input(&Input::text("late",
                     "A call that would leave later than this after its time is skipped, like 10m; blank: none is")))
                 (self.input(&Input::text("catch_up",
@@ -128,6 +129,26 @@ impl Form<'_> {
             (self.input(&Input::text("timeout",
                 "The whole answer must be there by then; at most 5m, unless the pool allows more")))
         }
+    }
+
+    /// Which answers are kept.
+    fn keep(&self) -> Markup {
+        let chosen = self.fields.text("keep");
+        let words = |keep| match keep {
+            Keep::Failures => "of failures: the first and the last in a row, and the first good one after them",
+            Keep::All => "all",
+            Keep::None => "none",
+        };
+        let hint = "What was answered beyond its first two lines, up to 16 KiB, to be read on the page of a run";
+        self.field(
+            "keep",
+            hint,
+            &html! {
+                select #keep name="keep" {
+                    @for keep in Keep::EACH { option value=(keep) selected[chosen == keep.as_str()] { (words(keep)) } }
+                }
+            },
+        )
     }
 
     fn sla(&self) -> Markup {

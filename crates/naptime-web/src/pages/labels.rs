@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 41] = [
+const LABELS: [(&str, &str); 42] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -38,6 +38,7 @@ const LABELS: [(&str, &str); 41] = [
     ("retry.backoff", "Pause"),
     ("retry.on", "Repeat after"),
     ("failing_after", "Failing after"),
+    ("keep", "Keep answers"),
     ("late", "Late by at most"),
     ("catch_up", "Catch up"),
     ("steer", "The target may change the period"),

@@ -13,6 +13,7 @@ use crate::assets;
 pub(super) enum Tab {
     Overview,
     Endpoints,
+    Runs,
     Jobs,
     Pools,
     Sla,
@@ -73,6 +74,7 @@ impl<'a> Layout<'a> {
                             nav aria-label="Main" {
                                 (self.item(Tab::Overview, "/", "Overview"))
                                 (self.item(Tab::Endpoints, "/endpoints", "Endpoints"))
+                                (self.item(Tab::Runs, "/runs", "Runs"))
                                 (self.item(Tab::Jobs, "/jobs", "Jobs"))
                                 (self.item(Tab::Pools, "/pools", "Pools"))
                                 (self.item(Tab::Sla, "/sla", "SLA"))

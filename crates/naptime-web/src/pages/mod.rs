@@ -6,6 +6,7 @@ mod alerts;
 mod bulk;
 mod changes;
 mod controls;
+mod curl;
 mod deleted;
 mod detail;
 mod endpoints;
@@ -19,6 +20,7 @@ mod job;
 mod job_actions;
 mod jobs;
 mod labels;
+mod latest;
 mod layout;
 mod login;
 mod overview;
@@ -34,6 +36,7 @@ mod receiver_form;
 mod rule_fields;
 mod rule_form;
 mod rules;
+mod run;
 mod runs;
 mod sla;
 mod sla_view;
@@ -77,6 +80,8 @@ pub(crate) fn router(app: &Shared) -> Router {
         .route("/endpoints/{id}/resume", post(actions::resume))
         .route("/endpoints/{id}/call", post(actions::call))
         .route("/endpoints/{id}/breaches", get(sla::of_endpoint))
+        .route("/runs", get(latest::show))
+        .route("/runs/{job}/{run}", get(run::show))
         .route("/pools", get(pools::show))
         .route("/pools/{scheme}/{host}", get(pool::show))
         .route("/pools/{scheme}/{host}/edit", get(pool_form::filled).post(pool_form::change))

@@ -93,8 +93,9 @@ fn figures(endpoints: JobCount, workers: &[Worker], hour: &Figures, standing: &S
     let lag = |quantile| format::bound(hour.lag.percentile(quantile));
     html! {
         dl.tiles {
-            (tile("Calls, last hour", &format::count(hour.calls), ""))
-            (tile("Ended well", &well.map_or("–".to_owned(), format::percent), ""))
+            (linked_tile("Calls, last hour", &format::count(hour.calls), "", "/runs"))
+            (linked_tile("Ended well", &well.map_or("–".to_owned(), format::percent),
+                &format!("{} did not", format::count(hour.errors)), "/runs?outcome=bad"))
             (tile("Start lag", &lag(0.5), &format!("p99 {}", lag(0.99))))
             (linked_tile("Workers alive", &alive.len().to_string(), "", "#workers"))
             (tile("Capacity used", &used.map_or("–".to_owned(), format::percent),

@@ -11,7 +11,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 33] = [
+const TEXTS: [&str; 34] = [
     "url",
     "every",
     "jitter",
@@ -38,6 +38,7 @@ const TEXTS: [&str; 33] = [
     "retry.backoff",
     "retry.on",
     "failing_after",
+    "keep",
     "late",
     "catch_up",
     "steer.min",

@@ -71,7 +71,7 @@ const TIMING: [Input; 11] = [
     Input("then.upsert.pause.note", "Why it is paused", "", None),
 ];
 
-const MORE: [Input; 15] = [
+const MORE: [Input; 16] = [
     Input("then.upsert.success", "Success", "The statuses of a good call, like 200-299, 404", None),
     Input("then.upsert.sla.every", "SLA", "The longest allowed gap between good calls, like 15m", None),
     Input("then.upsert.sla.within", "SLA within", "If it holds in some hours only, like 9-17", None),
@@ -82,6 +82,7 @@ const MORE: [Input; 15] = [
     Input("then.upsert.retry.on", "After", "Statuses, timeout, unreachable, connection", None),
     Input("then.upsert.failing_after", "Failing after", "So many calls in a row that did not end well", None),
     Input("then.upsert.late", "Late by at most", "A call that would leave later than this is skipped", None),
+    Input("then.upsert.keep", "Keep answers", "failures, all or none", None),
     Input("then.upsert.catch_up", "Catch up", "Of the calls missed: latest, all, or at most so many", None),
     Input("then.upsert.steer.min", "Shortest period", "That the target may set by Naptime-Every in its answers", None),
     Input("then.upsert.steer.max", "Longest period", "The same; both or neither", None),

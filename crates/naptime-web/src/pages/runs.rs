@@ -107,7 +107,9 @@ pub(super) fn ending_heads() -> Markup {
 pub(super) fn ending(run: &Run) -> Markup {
     html! {
         td.number data-label="Took" { (format::took(run.took())) }
-        td data-label="Outcome" { (status::outcome(run.outcome, run.status)) }
+        td data-label="Outcome" {
+            a href={ "/runs/" (run.job) "/" (run.token) } { (status::outcome(run.outcome, run.status)) }
+        }
         td.message data-label="Message" { (run.message) }
         td.number data-label="Attempt" { (run.attempt) }
         td data-label="Worker" { (worker::named(run.worker)) }

@@ -8,16 +8,18 @@ use h2::RecvStream;
 use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use naptime_core::answer::Phases;
 use naptime_core::{AllowedNetworks, Outcome};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::connect::connect;
 use super::fault::{Fault, NoAnswer};
 use super::http1::Http1;
 use super::http2::{self, Http2};
+use super::micros;
 use super::outgoing::{Origin, Outgoing};
 use super::resend::Reach;
 use super::resolve::Resolver;
@@ -63,10 +65,20 @@ impl Connector {
     }
 
     /// Connects to `origin`. The addresses that are checked are the addresses that are connected to: a name cannot
-    /// change its mind in between.
-    pub(super) async fn open(&self, origin: Origin<'_>, tls: &Arc<ClientConfig>) -> Result<New, NoAnswer> {
+    /// change its mind in between. `phases` says how long each part took, as far as it came.
+    pub(super) async fn open(
+        &self,
+        origin: Origin<'_>,
+        tls: &Arc<ClientConfig>,
+        phases: &mut Phases,
+    ) -> Result<New, NoAnswer> {
+        let begun = Instant::now();
         let addresses = self.resolver.addresses(origin.host).await?;
+        let looked_up = Instant::now();
+        phases.lookup = Some(micros(looked_up - begun));
         let socket = connect(&addresses, origin.port).await.map_err(|error| NoAnswer::connecting(&error))?;
+        let connected = Instant::now();
+        phases.connect = Some(micros(connected - looked_up));
         if !origin.secure {
             return Ok(New::Http1(Http1::start(Counted::new(Socket::Plain(socket))).await?));
         }
@@ -80,6 +92,7 @@ impl Connector {
                 return Err(Fault::new(Outcome::ConnectionFailed, silent).into());
             }
         };
+        phases.tls = Some(micros(connected.elapsed()));
         let http2 = socket.get_ref().1.alpn_protocol() == Some(b"h2");
         let stream = Counted::new(Socket::Tls(Box::new(socket)));
         if http2 {

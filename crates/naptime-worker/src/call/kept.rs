@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use naptime_core::answer::Phases;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -82,13 +83,14 @@ impl Kept {
         Self { tls, timing, shelves: Mutex::default() }
     }
 
-    /// A connection to `origin`. `fresh`: none of those that
-    /// wait for a call, since one of them turned out to be closed.
+    /// A connection to `origin`. `fresh`: none of those that wait for a call, since one of them turned out to be closed.
+    /// `phases` says what opening one took, as far as it came.
     pub(super) async fn take(
         self: &Arc<Self>,
         origin: Origin<'_>,
         connector: &Connector,
         fresh: bool,
+        phases: &mut Phases,
     ) -> Result<Taken, NoAnswer> {
         loop {
             let (news, mut lead) = match self.find(origin, fresh) {
@@ -106,13 +108,17 @@ impl Kept {
                 }
             };
             // Boxed, since a call that finds a connection has no use for the room that this takes.
-            let open = Box::pin(connector.open(origin, &self.tls));
+            let open = Box::pin(connector.open(origin, &self.tls, phases));
             let opened = match news {
-                None => open.await,
+                None => Some(open.await),
                 Some(news) => tokio::select! {
-                    opened = open => opened,
-                    () = news => continue,
+                    opened = open => Some(opened),
+                    () = news => None,
                 },
+            };
+            let Some(opened) = opened else {
+                *phases = Phases::default();
+                continue;
             };
             if let Some(lead) = &mut lead {
                 lead.failed = !matches!(opened, Ok(New::Http2(_)));

@@ -99,7 +99,7 @@ fn address(endpoint: &Endpoint) -> String {
 }
 
 fn answer(outcome: Outcome, message: &str) -> Answer {
-    Answer { outcome, status: None, message: answer::clip(message), retry_after: None, every: None }
+    Answer { outcome, status: None, message: answer::clip(message), retry_after: None, every: None, transcript: None }
 }
 
 /// What came of a message that was not taken.

@@ -94,7 +94,7 @@ impl Outgoing<'_> {
         self.request.body.as_ref().map_or_else(Bytes::new, |body| Bytes::copy_from_slice(body.as_bytes()))
     }
 
-    fn headers(&self) -> Result<HeaderMap, Fault> {
+    pub(super) fn headers(&self) -> Result<HeaderMap, Fault> {
         let mut headers = HeaderMap::with_capacity(8);
         for (name, value) in self.request.headers.iter() {
             let name = name.parse::<HeaderName>().map_err(|_| unsendable("headers"))?;

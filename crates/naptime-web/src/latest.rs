@@ -1,0 +1,105 @@
+//! Which runs of all jobs are listed: how they ended, who called, when, and of which endpoints.
+
+use naptime_core::run::Outcome;
+use naptime_core::{Invalid, JobId, read_at};
+use naptime_store::latest::{How, RunQuery};
+use naptime_store::{Error, JobQuery, PageRef};
+
+use crate::App;
+use crate::format::excerpt;
+use crate::query::Query;
+
+/// What a list of runs is filtered by.
+pub(crate) const PARAMETERS: [&str; 8] = ["outcome", "job", "q", "pool", "tag", "worker", "from", "until"];
+/// The word for all that did not end well.
+pub(crate) const BAD: &str = "bad";
+
+/// The most endpoints whose runs are searched for at a time.
+const MOST_JOBS: usize = 1_000;
+
+/// What a list of runs is filtered by.
+pub(crate) struct Filter {
+    /// Which endpoints; all jobs if it says nothing.
+    jobs: JobQuery,
+    job: Option<JobId>,
+    runs: RunQuery,
+}
+
+impl Filter {
+    /// As a query says it.
+    ///
+    /// # Errors
+    /// At the parameter that cannot be read.
+    pub(crate) fn read(query: &Query) -> Result<Self, Invalid> {
+        let text = |name| {
+            let text = query.filter(name)?.map(str::trim).filter(|text| !text.is_empty());
+            Ok::<_, Invalid>(text.map(str::to_owned))
+        };
+        let time = |name: &'static str| {
+            let read =
+                |text: String| read_at(&text, None).map_err(|fault| Invalid::new(name, fault.code, fault.detail));
+            text(name)?.map(read).transpose()
+        };
+        let id = |name: &'static str| {
+            let not_an_id = |_| Invalid::new(name, "not_an_id", format!("`{name}` must be a UUID"));
+            text(name)?.map(|text| uuid::Uuid::try_parse(&text).map_err(not_an_id)).transpose()
+        };
+        let jobs = JobQuery { q: text("q")?, pool: text("pool")?, tag: text("tag")?, ..JobQuery::default() };
+        let how = text("outcome")?.map(|word| how(&word)).transpose()?;
+        let worker = id("worker")?.map(Into::into);
+        let (from, until) = (time("from")?, time("until")?);
+        let runs = RunQuery { how, worker, jobs: None, from, until };
+        Ok(Self { jobs, job: id("job")?.map(Into::into), runs })
+    }
+
+    /// The runs that this means.
+    ///
+    /// # Errors
+    /// The store's, and at `q` if that many endpoints match that their runs cannot be searched for.
+    pub(crate) async fn resolve<E: From<Error> + From<Invalid>>(&self, app: &App) -> Result<RunQuery, E> {
+        let jobs = if self.jobs == JobQuery::default() {
+            self.job.map(|job| vec![job])
+        } else {
+            let found = app.store.list(&self.jobs, &PageRef::first(MOST_JOBS)).await?;
+            if found.next.is_some() {
+                let detail = "more than 1,000 endpoints match; say more narrowly whose runs to list";
+                return Err(Invalid::new("q", "too_many", detail).into());
+            }
+            let found = found.items.into_iter().map(|job| job.id);
+            Some(found.filter(|found| self.job.is_none_or(|job| job == *found)).collect())
+        };
+        Ok(RunQuery { jobs, ..self.runs.clone() })
+    }
+}
+
+fn how(word: &str) -> Result<How, Invalid> {
+    if word == BAD {
+        return Ok(How::Badly);
+    }
+    let known = Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == word);
+    known.map(How::As).ok_or_else(|| {
+        let all: Vec<&str> = Outcome::ALL.into_iter().map(Outcome::as_str).collect();
+        let detail = format!("`{}` is no outcome; there are {BAD} and {}", excerpt(word, 40), all.join(", "));
+        Invalid::new("outcome", "unknown_word", detail)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let read = |query: &str| Filter::read(&Query::parse(Some(query))).map(|filter| filter.runs);
+        let fault = |query: &str| read(query).err().map(|fault| (fault.field, fault.code));
+        assert_eq!(read("").unwrap(), RunQuery::default());
+        assert_eq!(read("outcome=bad").unwrap().how, Some(How::Badly));
+        assert_eq!(read("outcome=timeout").unwrap().how, Some(How::As(Outcome::Timeout)));
+        assert_eq!(fault("outcome=late"), Some(("outcome".into(), "unknown_word")));
+        assert_eq!(fault("worker=otter"), Some(("worker".into(), "not_an_id")));
+        assert_eq!(fault("job=7"), Some(("job".into(), "not_an_id")));
+        assert_eq!(fault("from=yesterday"), Some(("from".into(), "not_a_time")));
+        let until = read("until=2026-01-02T03:04:05Z").unwrap().until;
+        assert_eq!(until, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+    }
+}

@@ -1,0 +1,65 @@
+//! A call as a command for a shell.
+
+use naptime_core::{Method, Spec};
+
+use crate::mask;
+
+/// The command that makes the same call. Credentials are masked in it.
+pub(super) fn command(spec: &Spec) -> String {
+    let request = &spec.request;
+    let mut parts = Vec::new();
+    match (request.method, &request.body) {
+        (Method::Get, None) => {}
+        (Method::Head, _) => parts.push("--head".to_owned()),
+        (method, _) => parts.push(format!("--request {method}")),
+    }
+    parts.push(quoted(&spec.shown_endpoint().to_string()));
+    parts.extend(mask::masked(&request.headers).iter().map(|(name, value)| {
+        // An empty one is written with a semicolon.
+        let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+        format!("--header {}", quoted(&header))
+    }));
+    parts.extend(mask::body(request).map(|body| format!("--data-raw {}", quoted(body))));
+    parts.push(format!("--max-time {}", request.timeout.as_secs_f64()));
+    format!("curl {}", parts.join(" \\\n  "))
+}
+
+/// A word for a shell of the family of sh.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use naptime_core::{Endpoint, Headers, JobId, Request, Schedule};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_a_command() {
+        let id = JobId::from(Uuid::nil());
+        let every = Schedule::every(std::time::Duration::from_secs(60), id);
+        let endpoint = Endpoint::parse("https://foobar.net/a?b='c'&token=open-sesame").unwrap();
+        let mut spec = Spec::new(endpoint, every);
+        assert_eq!(command(&spec), "curl 'https://foobar.net/a?b=%27c%27&token=••••' \\\n  --max-time 30");
+        let headers = [("X-One", "it's"), ("Authorization", "Bearer abcdefgh")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        spec.request = Request {
+            method: Method::Post,
+            headers: Headers::new(headers).unwrap(),
+            body: Some("{\"a\": '1'}".to_owned()),
+            ..spec.request
+        };
+        let lines = command(&spec);
+        let expect = [
+            "curl --request POST",
+            "'https://foobar.net/a?b=%27c%27&token=••••'",
+            r"--header 'X-One: it'\''s'",
+            "--header 'Authorization: ••••'",
+            r#"--data-raw '{"a": '\''1'\''}'"#,
+            "--max-time 30",
+        ];
+        assert_eq!(lines.split(" \\\n  ").collect::<Vec<_>>(), expect);
+    }
+}
