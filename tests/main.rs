@@ -24,6 +24,7 @@ mod scenarios {
     mod doors;
     mod embedded;
     mod events;
+    mod expect;
     mod forms;
     mod full_disk;
     mod idle;

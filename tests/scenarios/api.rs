@@ -37,9 +37,14 @@ async fn an_endpoint_is_added_switched_off_with_defaults(start: Start) {
         "last": null, "last_ok": null, "counters": {"settled": 0, "missed": 0, "late": 0, "runs": 0, "ok": 0}, "deleted_at": null,
     });
     // More than the macro takes at once.
-    for (field, value) in
-        [("sign", json!([])), ("failing_after", json!(2)), ("recent", json!([])), ("trouble", Value::Null)]
-    {
+    for (field, value) in [
+        ("sign", json!([])),
+        ("failing_after", json!(2)),
+        ("recent", json!([])),
+        ("trouble", Value::Null),
+        ("keep", json!("failures")),
+        ("expect", json!([])),
+    ] {
         expected[field] = value;
     }
     assert_eq!(added, expected);
@@ -244,6 +249,7 @@ async fn a_call_asked_for_is_made_and_recorded(start: Start) {
         "due": run["due"], "started": run["started"], "finished": run["finished"], "worker": run["worker"],
         "start_lag_ms": run["start_lag_ms"], "took_ms": run["took_ms"],
         "outcome": "ok", "status": 200, "message": "done\nand more", "attempt": 1, "manual": true,
+        "id": run["id"], "job": path.rsplit('/').next().unwrap(),
     });
     assert_eq!(run, &expected);
     assert!(run["took_ms"].as_u64().unwrap() >= 20 && run["start_lag_ms"].is_u64(), "{run}");

@@ -86,7 +86,7 @@ async fn the_ends_of_a_streak_lie_beside_the_last_good_answer(start: Start) {
     let page = web.get(&path(&bad[1])).await.text;
     assert!(page.contains("It was not kept. Of each streak of failures"), "{page}");
 
-    // The next good one belongs to the streak, and the one after it to none.
+    // The next good one belongs to the streak; of those after it one a day is kept, which is there already.
     target.on("/charge", Answer::ok().body("charged again"));
     let again = call(&web, &endpoint, 5).await;
     let then = call(&web, &endpoint, 6).await;

@@ -1,8 +1,8 @@
 //! Answers that are kept: what was sent and answered, beyond the two lines of it that every run has.
 //!
-//! Nobody reads the answer of a call that went well, so of an endpoint that never fails only the first one is kept. Of
-//! each streak of failures it is the first and the last, and then the first good one after it: what was answered while
-//! all was well lies beside what was answered when it was not.
+//! Nobody reads the answer of a call that went well, so of an endpoint that never fails one is kept a day. Of each streak
+//! of failures the first and the last are kept, and the first good one after it. So there is always a good answer to
+//! hold a bad one against.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,17 +13,17 @@ use serde::{Deserialize, Serialize};
 use crate::{Claim, Invalid, JobId, Outcome, Run, Time, Token};
 
 /// The most of a body that is kept, in bytes.
-pub const MAX_BODY: usize = 16 * 1024;
+pub const MAX_KEPT_BODY: usize = 16 * 1024;
 /// The most of the headers that is kept, in bytes.
-pub const MAX_HEAD: usize = 8 * 1024;
-/// How many answers of a job are kept at least, if it has as many. Older ones may go.
+pub const MAX_KEPT_HEAD: usize = 8 * 1024;
+/// The most answers of a job that are kept for sure: of more, the oldest go sooner or later.
 pub const MAX_ANSWERS: usize = 100;
 
 /// Which answers of an endpoint are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// The first and the last of each streak of failures, and the first good one after it.
+    /// The first and the last of each streak of failures, the first good one after it, and a good one a day.
     #[default]
     Failures,
     /// All.
@@ -46,7 +46,7 @@ impl Keep {
     }
 
     /// Whether this is what an endpoint has that says nothing.
-    pub fn is_usual(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -68,7 +68,7 @@ impl FromStr for Keep {
     }
 }
 
-/// What was sent and what came back, without credentials.
+/// What was sent and what came back, with a mask in place of credentials that were sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// The request's first line and headers, one on each line.
@@ -156,18 +156,35 @@ pub struct Place {
     pub replaces: bool,
 }
 
+/// Of which calls the answer is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepIf {
+    /// Of one that ends well.
+    pub well: bool,
+    /// Of one that does not.
+    pub badly: bool,
+}
+
+impl KeepIf {
+    /// Whether the answer of a call that ended so is kept.
+    pub fn covers(self, outcome: Outcome) -> bool {
+        if outcome == Outcome::Ok { self.well } else { self.badly }
+    }
+}
+
 impl Claim {
-    /// Whether the answer will be kept if the call ends well, and if it does not.
-    pub fn keeps(&self) -> [bool; 2] {
+    /// Whether the answer of a call that leaves `now` is kept.
+    pub fn keeps(&self, now: Time) -> KeepIf {
         let (spec, state) = (&self.job.spec, &self.job.state);
         match spec.keep {
-            Keep::None => [false, false],
-            Keep::All => [true, true],
-            // Of one-off jobs each call would be the first.
-            Keep::Failures => match &state.last {
-                None => [!spec.schedule.is_once(), true],
-                Some(last) => [last.outcome != Outcome::Ok, true],
-            },
+            Keep::None => KeepIf::default(),
+            Keep::All => KeepIf { well: true, badly: true },
+            Keep::Failures => {
+                let failed = state.last.as_ref().is_some_and(|last| last.outcome != Outcome::Ok);
+                // Of one-off jobs each call would be the first of the day.
+                let is_first_of_day = state.last_ok.is_none_or(|at| day(at) != day(now));
+                KeepIf { well: failed || (is_first_of_day && !spec.schedule.is_once()), badly: true }
+            }
         }
     }
 
@@ -177,13 +194,19 @@ impl Claim {
         let well = run.outcome == Outcome::Ok;
         // All runs of a streak have the same good one before them.
         let streak = state.last_ok.map_or(0, |at| at.millis());
-        let goes_on = state.last.as_ref().is_some_and(|last| last.outcome != Outcome::Ok);
+        let failed = state.last.as_ref().is_some_and(|last| last.outcome != Outcome::Ok);
         let place = match (spec.keep, well) {
             (Keep::All, _) => Place { name: format!("run {}", run.token), replaces: false },
-            (_, true) => Place { name: format!("good {streak}"), replaces: false },
-            (_, false) if goes_on => Place { name: format!("last {streak}"), replaces: true },
+            (_, true) if failed => Place { name: format!("good {streak}"), replaces: false },
+            (_, true) => Place { name: format!("day {}", day(run.finished)), replaces: false },
+            (_, false) if failed => Place { name: format!("last {streak}"), replaces: true },
             (_, false) => Place { name: format!("first {streak}"), replaces: false },
         };
         KeptAnswer { job: run.job, run: run.token, at: run.finished, well, place, transcript }
     }
+}
+
+/// The number of the day in UTC.
+fn day(at: Time) -> i64 {
+    at.millis().div_euclid(86_400_000)
 }

@@ -70,7 +70,7 @@ pub struct Settled {
     /// only if nobody has edited the job, and it is due within [`HOLDS_OVER`].
     pub hold_over: Option<Token>,
     /// What was answered, if that is kept.
-    pub answer: Option<Box<KeptAnswer>>,
+    pub answer: Option<Arc<KeptAnswer>>,
 }
 
 /// What comes after a claim.

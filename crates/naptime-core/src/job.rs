@@ -11,7 +11,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::line::check_line;
 use crate::recent::FAILING_AFTER;
 use crate::state::LEASE;
-use crate::{Endpoint, Invalid, Keep, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time};
+use crate::{
+    Endpoint, Expect, Invalid, Keep, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time,
+};
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
@@ -145,6 +147,9 @@ pub struct Spec {
     /// The statuses that mean that a call ended well.
     #[serde(default = "Statuses::success")]
     pub success: Statuses,
+    /// What an answer must say beside, for its call to have ended well.
+    #[serde(default, skip_serializing_if = "Expect::is_empty")]
+    pub expect: Expect,
     /// How long a claim of this job lasts without renewal.
     #[serde(default = "default_lease", with = "crate::duration::text")]
     pub lease: Duration,
@@ -155,7 +160,7 @@ pub struct Spec {
     #[serde(default = "default_failing_after")]
     pub failing_after: u32,
     /// Which of its answers are kept.
-    #[serde(default, skip_serializing_if = "Keep::is_usual")]
+    #[serde(default, skip_serializing_if = "Keep::is_default")]
     pub keep: Keep,
     /// What becomes of occurrences that could not be called in time. One-off jobs have none that are missed.
     #[serde(default, skip_serializing_if = "Misfire::is_default")]
@@ -185,6 +190,7 @@ impl Spec {
             name: String::new(),
             tags: Vec::new(),
             success: Statuses::success(),
+            expect: Expect::default(),
             lease: LEASE,
             steer: None,
             failing_after: FAILING_AFTER,

@@ -66,9 +66,10 @@ pub fn with_note(message: &str, note: &str) -> String {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// The target answered with a status that means success: any 2xx, unless the job says otherwise.
+    /// The target answered with a status that means success (any 2xx, unless the job says otherwise), and said what the job
+    /// expects.
     Ok,
-    /// The target answered with another status, but for redirects.
+    /// The target answered with another status, but for redirects, or did not say what the job expects.
     Failed,
     /// The target answered with a redirect (301, 302, 303, 307 or 308). Redirects are not followed.
     RedirectNotFollowed,

@@ -2,8 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 use naptime_core::answer::{MAX_ANSWERS, Place};
-use naptime_core::set_back::CLOCK_TOLERANCE;
-use naptime_core::{JobId, KeptAnswer, Settled, Time};
+use naptime_core::{JobId, KeptAnswer, Settled};
 use naptime_store::{Error, Result};
 
 use crate::MongoStore;
@@ -11,24 +10,29 @@ use crate::command::{self, MAX_TIME};
 use crate::document::{date, time, uuid};
 use crate::queue::read_uuid;
 
+/// The most answers written by one command: each is up to 100 KiB as JSON, most of them a few.
+const AT_ONCE: usize = 50;
+
 impl MongoStore {
-    /// Keeps the answers of these, each at its place, if that is free or is for the latest. Why one cannot be kept is
-    /// logged, unless a later try may do better: a settle does not fail for it.
-    pub(crate) async fn keep_answers(&self, done: &[Settled]) -> Result<()> {
+    /// Keeps the answers of these, each at its place, if that is free or is for the latest. Why they cannot be kept is
+    /// logged: a settle neither fails nor waits for longer than one try.
+    pub(crate) async fn keep_answers(&self, done: &[Settled]) {
         let answers: Vec<_> = done.iter().filter_map(|settled| settled.answer.as_deref()).collect();
-        if answers.is_empty() {
-            return Ok(());
-        }
-        let statements = answers.iter().map(|answer| statement(answer)).collect::<Result<Vec<_>>>()?;
-        let command = doc! {"update": "answers", "updates": statements, "ordered": false};
-        match command::write(&self.db, command::raw(&command)).await {
-            Err(error) if !error.is_outage() => tracing::warn!(%error, "cannot keep answers"),
-            other => drop(other?),
+        for answers in answers.chunks(AT_ONCE) {
+            if let Err(error) = self.keep(answers).await {
+                tracing::warn!(%error, "cannot keep {} answers", answers.len());
+                return;
+            }
         }
         for answer in answers.into_iter().filter(|answer| is_turn(answer)) {
             self.trim_answers(answer.job);
         }
-        Ok(())
+    }
+
+    async fn keep(&self, answers: &[&KeptAnswer]) -> Result<()> {
+        let statements = answers.iter().map(|answer| statement(answer)).collect::<Result<Vec<_>>>()?;
+        let command = doc! {"update": "answers", "updates": statements, "ordered": false};
+        command::write(&self.db, command::raw(&command)).await.map(drop)
     }
 
     /// The first answer that this finds, in this order.
@@ -36,12 +40,6 @@ impl MongoStore {
         let answers = self.db.collection::<Document>("answers");
         let find = async move { answers.find_one(filter).sort(sort).max_time(MAX_TIME).await };
         command::bounded(find).await?.map(|found| read(&found)).transpose()
-    }
-
-    /// Removes answers that are older than they are kept, and those that lie ahead.
-    pub(crate) async fn purge_answers(&self, before: Time, now: Time) -> Result<()> {
-        command::remove(&self.db, "answers", doc! {"at": {"$lt": date(before)}}).await?;
-        command::remove(&self.db, "answers", doc! {"at": {"$gt": date(now + CLOCK_TOLERANCE)}}).await
     }
 
     /// Cuts a job to the most answers that are kept, in the background.

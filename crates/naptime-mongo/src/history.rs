@@ -110,7 +110,7 @@ impl History for MongoStore {
         let now = self.now();
         let old = date(now - self.retention);
         command::remove(&self.db, "runs", doc! {"finished": {"$lt": old}}).await?;
-        self.purge_answers(now - self.retention, now).await?;
+        command::remove(&self.db, "answers", doc! {"at": {"$lt": old}}).await?;
         self.purge_jobs(old).await?;
         command::remove(&self.db, "workers", doc! {"seen_at": {"$lt": date(now - WORKERS_KEPT)}}).await?;
         for tier in Tier::ALL {

@@ -122,7 +122,8 @@ impl MongoStore {
         Ok(())
     }
 
-    /// Moves runs that lie ahead back, as far as the clock was ahead, and removes figures and breaches that do.
+    /// Moves runs that lie ahead back, as far as the clock was ahead, has answers that do be of now, and removes figures and
+    /// breaches that do.
     pub(crate) async fn clear_ahead(&self) -> Result<()> {
         let now = self.now();
         if !is_plausible(now) {
@@ -163,6 +164,8 @@ impl MongoStore {
             command::remove(&self.db, "load", ahead.clone()).await?;
             command::remove(&self.db, "sla", ahead).await?;
         }
+        let answers = Update::many(doc! {"at": {"$gt": soon}}, doc! {"at": date(now)});
+        command::update(&self.db, "answers", vec![answers]).await?;
         command::remove(&self.db, "breaches", doc! {"to": {"$gt": soon}}).await
     }
 }

@@ -5,7 +5,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{JobId, KeptAnswer, Outcome, Run, Time, Token};
-use naptime_store::latest::{How, RunQuery, SEARCHED, Stretch, page_of};
+use naptime_store::latest::{Found, How, MAX_SEARCHED, RunQuery, Stretch};
 use naptime_store::{Page, PageRef, Result, Runs};
 
 use crate::MongoStore;
@@ -67,18 +67,20 @@ impl Runs for MongoStore {
             filter.insert("job", doc! {"$in": jobs.iter().map(|job| uuid(job.uuid())).collect::<Vec<_>>()});
         }
         let (runs, limit) = (self.runs.clone(), i64::try_from(stretch.limit).unwrap_or(i64::MAX));
+        // Of one job there are few enough to be sorted.
+        let index = if query.one_job().is_some() { of_job() } else { by_end() };
         let find = async move {
-            let find = runs.find(filter).sort(doc! {"finished": -1}).limit(limit).hint(by_end()).max_time(MAX_TIME);
+            let find = runs.find(filter).sort(doc! {"finished": -1}).limit(limit).hint(index).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
-        let (mut found, mut unreadable) = (Vec::new(), Vec::new());
+        let mut found = Found { edge, ..Found::default() };
         for run in command::bounded(find).await? {
             match read_row(run.get("_id").cloned(), to_run(run)) {
-                Ok(run) => found.push(run),
-                Err(row) => unreadable.push(row),
+                Ok(run) => found.runs.push(run),
+                Err(row) => found.unreadable.push(row),
             }
         }
-        page_of(found, unreadable, page, edge)
+        found.page(stretch, page)
     }
 
     async fn answer(&self, job: JobId, run: Token) -> Result<Option<KeptAnswer>> {
@@ -98,11 +100,15 @@ impl MongoStore {
         let runs = self.runs.clone();
         let find = async move {
             let find =
-                runs.find_one(doc! {"finished": {"$lte": date(last)}}).sort(doc! {"finished": -1}).skip(SEARCHED);
+                runs.find_one(doc! {"finished": {"$lte": date(last)}}).sort(doc! {"finished": -1}).skip(MAX_SEARCHED);
             find.projection(doc! {"finished": 1, "_id": 0}).hint(by_end()).max_time(MAX_TIME).await
         };
         Ok(command::bounded(find).await?.and_then(|run| run.get_datetime("finished").ok().copied()).map(time))
     }
+}
+
+fn of_job() -> Hint {
+    Hint::Keys(doc! {"job": 1, "started": -1, "_id": -1})
 }
 
 fn by_end() -> Hint {

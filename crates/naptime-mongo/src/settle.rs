@@ -22,12 +22,15 @@ const MAX_TRIES: usize = 20;
 
 impl MongoStore {
     pub(crate) async fn settle_all(&self, done: &[Settled]) -> Result<Vec<Claim>> {
-        self.keep_answers(done).await?;
         let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
         if !runs.is_empty() {
             let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
             // A run that is there already is this one, written before in vain, or says that the claim was lost.
-            command::insert_new(&self.runs, documents).await?;
+            let all_new = command::insert_new(&self.runs, documents).await?;
+            // If the claim was found lost, another has called meanwhile, whose answer is not to be replaced.
+            if all_new {
+                self.keep_answers(done).await;
+            }
         }
         self.record_breaches(done).await?;
         let held_over = match self.end_all(done).await? {

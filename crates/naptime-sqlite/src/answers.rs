@@ -1,7 +1,6 @@
 //! Answers that are kept, as rows.
 
 use naptime_core::answer::{MAX_ANSWERS, Place};
-use naptime_core::set_back::CLOCK_TOLERANCE;
 use naptime_core::{JobId, KeptAnswer, Time, Token};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde_json::to_string;
@@ -39,13 +38,11 @@ pub(crate) fn good(connection: &Connection, job: JobId, before: Time) -> Result<
     Ok(statement.query_row((blob(job.uuid()), before.millis()), answer).optional()?)
 }
 
-/// Removes up to `limit` answers from before `before`, or from after `now`. Returns how many.
-pub(crate) fn purge(connection: &Connection, before: Time, now: Time, limit: usize) -> Result<usize, Fault> {
+/// Removes some answers from before `before`: few at a time, since each is many pages of the file. Returns how many.
+pub(crate) fn purge(connection: &Connection, before: Time) -> Result<usize, Fault> {
     const SQL: &str = "DELETE FROM answers WHERE (job, place) IN
-        (SELECT job, place FROM answers WHERE at < ?1 OR at > ?2 LIMIT ?3)";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let soon = now + CLOCK_TOLERANCE;
-    Ok(connection.prepare_cached(SQL)?.execute((before.millis(), soon.millis(), limit))?)
+        (SELECT job, place FROM answers WHERE at < ?1 ORDER BY at LIMIT 100)";
+    Ok(connection.prepare_cached(SQL)?.execute([before.millis()])?)
 }
 
 fn answer(row: &Row<'_>) -> rusqlite::Result<KeptAnswer> {

@@ -62,9 +62,7 @@ impl History for SqliteStore {
         })
         .await?;
         while self.write(move |connection, now| runs::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
-        let answers = move |connection: &rusqlite::Connection, now: Time| {
-            answers::purge(connection, now - retention, now, PURGE_STEP)
-        };
+        let answers = move |connection: &rusqlite::Connection, now: Time| answers::purge(connection, now - retention);
         while self.write(answers).await? > 0 {}
         while self.write(move |connection, now| sla::purge(connection, now - retention, PURGE_STEP)).await? > 0 {}
         // A deleted job that is still held stays until whoever holds it, or finds it lost, has set it free.

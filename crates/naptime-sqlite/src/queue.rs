@@ -61,11 +61,14 @@ impl Queue for SqliteStore {
         let done = done.to_vec();
         let retention = self.inner.retention;
         self.write(move |connection, now| {
-            for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
-                runs::record(connection, run)?;
-            }
-            for answer in done.iter().filter_map(|settled| settled.answer.as_deref()) {
-                answers::keep(connection, answer)?;
+            for settled in &done {
+                let Some(run) = &settled.run else { continue };
+                // A run that is there already may say that the claim was lost, and then another has called meanwhile.
+                if runs::record(connection, run)?
+                    && let Some(answer) = &settled.answer
+                {
+                    answers::keep(connection, answer)?;
+                }
             }
             let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
             for settled in done {

@@ -76,6 +76,7 @@ pub(crate) fn clear_ahead(connection: &Connection, now: Time) -> std::result::Re
     let soon = (now + CLOCK_TOLERANCE).millis();
     let newest: Option<i64> = connection.query_row(NEWEST, [], |row| row.get(0))?;
     let Some(newest) = newest.filter(|newest| *newest > soon) else {
+        connection.prepare_cached("UPDATE answers SET at = ?2 WHERE at > ?1")?.execute([soon, now.millis()])?;
         for sql in
             ["DELETE FROM load WHERE at > ?1", "DELETE FROM sla WHERE at > ?1", "DELETE FROM breaches WHERE ended > ?1"]
         {

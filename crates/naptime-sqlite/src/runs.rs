@@ -1,7 +1,9 @@
 //! Runs as rows: the record of what was called.
 
+use std::sync::LazyLock;
+
 use naptime_core::{JobId, Outcome, Run, Time, Token};
-use naptime_store::latest::{self, How, RunQuery, SEARCHED, Stretch};
+use naptime_store::latest::{Found, How, MAX_SEARCHED, RunQuery, Stretch};
 use naptime_store::{MAX_RUNS, Page, PageRef, Position};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
@@ -60,22 +62,33 @@ pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Resul
     page_of(statement.query_map(parameters, read)?, page)
 }
 
+/// What a list of runs of all jobs asks for, but for the jobs.
+const MATCHING: &str = "finished <= :last AND finished >= :from AND finished > :edge
+    AND (NOT :badly OR outcome != 'ok')
+    AND (:outcome IS NULL OR outcome = :outcome)
+    AND (:worker IS NULL OR worker = :worker)
+    ORDER BY finished DESC LIMIT :limit";
+
+// By one index or the other: which one is the better is known here, and not to SQLite.
+static LATEST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT * FROM runs INDEXED BY runs_finished
+         WHERE (:jobs IS NULL OR job IN (SELECT unhex(value) FROM json_each(:jobs))) AND {MATCHING}"
+    )
+});
+static LATEST_OF_ONE: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT * FROM runs INDEXED BY runs_newest WHERE job = unhex(:jobs ->> '$[0]') AND {MATCHING}")
+});
+
 /// A page of the runs of all jobs that match, the last to end first.
 pub(crate) fn latest(connection: &Connection, query: &RunQuery, page: &PageRef) -> Result<Page<Run>, Fault> {
     const EDGE: &str = "SELECT finished FROM runs WHERE finished <= ?1 ORDER BY finished DESC LIMIT 1 OFFSET ?2";
-    const SQL: &str = "SELECT * FROM runs WHERE finished <= :last AND finished >= :from AND finished > :edge
-        AND (NOT :badly OR outcome != 'ok')
-        AND (:outcome IS NULL OR outcome = :outcome)
-        AND (:worker IS NULL OR worker = :worker)
-        AND (:jobs IS NULL OR job IN (SELECT unhex(value) FROM json_each(:jobs)))
-        ORDER BY finished DESC LIMIT :limit";
     let stretch = Stretch::of(query, page)?;
-    let edge: Option<i64> = match query.is_sparse() {
-        true => connection
-            .prepare_cached(EDGE)?
-            .query_row((stretch.last.millis(), i64::try_from(SEARCHED).unwrap_or(i64::MAX)), |row| row.get(0))
-            .optional()?,
-        false => None,
+    let edge: Option<i64> = if query.is_sparse() {
+        let skipped = i64::try_from(MAX_SEARCHED).unwrap_or(i64::MAX);
+        connection.prepare_cached(EDGE)?.query_row((stretch.last.millis(), skipped), |row| row.get(0)).optional()?
+    } else {
+        None
     };
     let edge = edge.filter(|edge| query.from.is_none_or(|from| *edge >= from.millis()));
     let jobs = query.jobs.as_ref().map(|jobs| jobs.iter().map(|job| job.uuid().simple().to_string()).collect());
@@ -84,7 +97,8 @@ pub(crate) fn latest(connection: &Connection, query: &RunQuery, page: &PageRef) 
         Some(How::As(outcome)) => Some(outcome.as_str()),
         _ => None,
     };
-    let mut statement = connection.prepare_cached(SQL)?;
+    let sql = if query.one_job().is_some() { &LATEST_OF_ONE } else { &LATEST };
+    let mut statement = connection.prepare_cached(sql)?;
     let parameters = named_params! {
         ":last": stretch.last.millis(),
         ":from": query.from.map_or(i64::MIN, Time::millis),
@@ -96,15 +110,14 @@ pub(crate) fn latest(connection: &Connection, query: &RunQuery, page: &PageRef) 
         ":limit": i64::try_from(stretch.limit).unwrap_or(i64::MAX),
     };
     let read = |row: &Row<'_>| placed(uuid(row, "token")?, || Ok(String::new()), run(row));
-    let found = statement.query_map(parameters, read)?.collect::<Result<Vec<_>, _>>()?;
-    let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
-    for (_, read) in found {
-        match read {
-            Ok(run) => runs.push(run),
-            Err(row) => unreadable.push(row),
+    let mut found = Found { edge: edge.map(Time::from_millis), ..Found::default() };
+    for row in statement.query_map(parameters, read)? {
+        match row?.1 {
+            Ok(run) => found.runs.push(run),
+            Err(row) => found.unreadable.push(row),
         }
     }
-    Ok(latest::page_of(runs, unreadable, page, edge.map(Time::from_millis))?)
+    Ok(found.page(stretch, page)?)
 }
 
 /// Removes up to `limit` runs that ended before `before`. Returns how many.

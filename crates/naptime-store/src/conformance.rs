@@ -187,6 +187,7 @@ macro_rules! conformance {
                 a_run_is_found_by_its_claim
                 a_streak_keeps_its_ends
                 answers_are_purged_with_their_runs
+                an_answer_of_a_lost_claim_is_not_kept
                 the_newest_answers_of_a_job_stay
             }
             occurrences {

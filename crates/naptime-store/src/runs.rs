@@ -22,7 +22,7 @@ pub trait Runs: Send + Sync {
     async fn run(&self, job: JobId, run: Token) -> Result<Option<Run>>;
 
     /// A page of the runs of all jobs that match, the last to end first. It may have less than a page holds, and others
-    /// still follow: no more than [`SEARCHED`](crate::latest::SEARCHED) runs are looked through for it.
+    /// still follow: no more than [`MAX_SEARCHED`](crate::latest::MAX_SEARCHED) runs are looked through for it.
     ///
     /// # Errors
     /// [`Error::BadCursor`](crate::Error::BadCursor).
@@ -31,6 +31,6 @@ pub trait Runs: Send + Sync {
     /// What was answered to a run, if that is kept.
     async fn answer(&self, job: JobId, run: Token) -> Result<Option<KeptAnswer>>;
 
-    /// The latest answer of a job to a call that ended well before then, of those that are kept.
+    /// The latest answer that is kept of a job, to a call that ended well, and before `before`.
     async fn good_answer(&self, job: JobId, before: Time) -> Result<Option<KeptAnswer>>;
 }

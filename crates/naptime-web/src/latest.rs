@@ -15,7 +15,7 @@ pub(crate) const PARAMETERS: [&str; 8] = ["outcome", "job", "q", "pool", "tag", 
 pub(crate) const BAD: &str = "bad";
 
 /// The most endpoints whose runs are searched for at a time.
-const MOST_JOBS: usize = 1_000;
+const MAX_JOBS: usize = 1_000;
 
 /// What a list of runs is filtered by.
 pub(crate) struct Filter {
@@ -55,15 +55,18 @@ impl Filter {
     /// The runs that this means.
     ///
     /// # Errors
-    /// The store's, and at `q` if that many endpoints match that their runs cannot be searched for.
+    /// The store's, and at `q`, `tag` or `pool` if more than 1,000 endpoints match.
     pub(crate) async fn resolve<E: From<Error> + From<Invalid>>(&self, app: &App) -> Result<RunQuery, E> {
         let jobs = if self.jobs == JobQuery::default() {
             self.job.map(|job| vec![job])
         } else {
-            let found = app.store.list(&self.jobs, &PageRef::first(MOST_JOBS)).await?;
+            let found = app.store.list(&self.jobs, &PageRef::first(MAX_JOBS)).await?;
             if found.next.is_some() {
+                let jobs = &self.jobs;
+                let said = [("q", jobs.q.is_some()), ("tag", jobs.tag.is_some()), ("pool", jobs.pool.is_some())];
+                let field = said.into_iter().find(|(_, is_said)| *is_said).map_or("q", |(name, _)| name);
                 let detail = "more than 1,000 endpoints match; say more narrowly whose runs to list";
-                return Err(Invalid::new("q", "too_many", detail).into());
+                return Err(Invalid::new(field, "too_many", detail).into());
             }
             let found = found.items.into_iter().map(|job| job.id);
             Some(found.filter(|found| self.job.is_none_or(|job| job == *found)).collect())

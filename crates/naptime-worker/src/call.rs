@@ -10,6 +10,7 @@
 //! | redirects are not followed, proxies in the environment not used, cookies not kept, bodies not inflated | nothing here does |
 //! | of an answer's body, 64 KiB are read; then the connection is dropped and the status decides | `read_body` |
 //! | which statuses mean success is for the job to say | `outcome` |
+//! | and so is what an answer of such a status must say beside | [`Expect`] |
 //! | connections are kept for further calls, for a while, and not after a timeout | `kept` |
 //! | nothing is sent twice that may have been processed and must not be repeated | `resend` |
 //! | credentials that a target repeats are not kept | [`Caller::call`] |
@@ -53,11 +54,12 @@ use std::time::Duration;
 
 use http::response::Parts;
 use http::{HeaderValue, StatusCode};
-use naptime_core::answer::{MAX_BODY, Phases};
+use naptime_core::answer::{KeepIf, MAX_KEPT_BODY, Phases};
+use naptime_core::expect::Answered;
 use naptime_core::run::with_note;
 use naptime_core::secret::redact;
 use naptime_core::{
-    AllowedNetworks, Endpoint, JobId, Outcome, Request, Signature, Statuses, Time, Transcript, Transport,
+    AllowedNetworks, Endpoint, Expect, JobId, Outcome, Request, Signature, Statuses, Time, Transcript, Transport,
 };
 use rustls::RootCertStore;
 use tokio::time::Instant;
@@ -106,14 +108,16 @@ pub struct Call<'a> {
     pub request: &'a Request,
     /// The statuses that mean success.
     pub success: &'a Statuses,
+    /// What an answer with such a status must say beside.
+    pub expect: &'a Expect,
     /// What Naptime says of it.
     pub headers: &'a CallHeaders,
     /// How the connection is made.
     pub transport: &'a Transport,
     /// Whether its owner lets it be repeated after a connection was cut.
     pub repeatable: bool,
-    /// Whether what is sent and answered is to be kept if it ends well, and if it does not.
-    pub keep: [bool; 2],
+    /// Whether what is sent and answered is to be kept.
+    pub keep: KeepIf,
 }
 
 /// The headers with which Naptime says what a call is for.
@@ -149,13 +153,6 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be set up: {0}")]
 pub struct SetupError(String);
-
-impl Call<'_> {
-    /// Whether what is sent and answered is to be kept if it ends so.
-    fn keeps(&self, outcome: Outcome) -> bool {
-        self.keep[usize::from(outcome != Outcome::Ok)]
-    }
-}
 
 impl CallHeaders {
     /// Those of a call of `job` for the occurrence `due`; if it is `manual`, `due` is when it was asked for.
@@ -237,7 +234,7 @@ impl Caller {
             },
             retry_after: progress.head.as_ref().and_then(|head| RetryAfter::read(&head.headers)),
             every: progress.every.as_ref().map(|every| redact(every)),
-            transcript: call.keeps(outcome).then(|| Box::new(self.transcript(call, &progress))),
+            transcript: call.keep.covers(outcome).then(|| Box::new(self.transcript(call, &progress))),
         })
     }
 
@@ -261,17 +258,26 @@ impl Caller {
             own: headers,
             user_agent: &self.user_agent,
         });
+        let whole = progress.whole && progress.body.len() <= MAX_KEPT_BODY;
+        let (head, body) = match &progress.head {
+            Some(head) => (
+                transcript::head(head, endpoint, request),
+                transcript::body(head, &progress.body, whole, endpoint, request),
+            ),
+            None => Default::default(),
+        };
         Transcript {
             request: outgoing.map(|outgoing| transcript::request(&outgoing)).unwrap_or_default(),
-            head: progress.head.as_ref().map(|head| transcript::head(head, endpoint, request)).unwrap_or_default(),
-            body: transcript::body(&progress.body, progress.whole, endpoint, request),
-            whole: progress.whole,
+            head,
+            body,
+            whole,
             phases: progress.phases,
         }
     }
 
     /// One request and its answer, on as many connections as that takes.
     async fn exchange(&self, call: Call<'_>, progress: &mut Progress) -> Result<(Outcome, String), NoAnswer> {
+        let begun = Instant::now();
         let Call { endpoint, request, headers, transport, .. } = call;
         let origin = Origin::of(endpoint)?;
         let outgoing = Outgoing { origin, endpoint, request, own: headers, user_agent: &self.user_agent };
@@ -301,18 +307,28 @@ impl Caller {
         let head = known.insert(head);
         let status = head.status;
         let outcome = outcome(status, call.success);
-        let room = if call.keeps(outcome) { MAX_BODY } else { KEPT };
+        let room = match call.keep.covers(outcome) {
+            _ if !call.expect.is_empty() => MAX_ANSWER,
+            true => MAX_KEPT_BODY,
+            false => KEPT,
+        };
         let read = read_body(&mut taken.connection, &mut answer, body, room).await?;
         drop(answer);
         kept.give_back(origin, taken, read.is_some());
+        let whole = read == Some(body.len());
+        let answered = Answered { body, whole, headers: &head.headers, took: begun.elapsed() };
+        let unmet = if outcome == Outcome::Ok { call.expect.unmet(answered) } else { None };
         let message = match outcome {
             Outcome::RedirectNotFollowed => answer::redirect_message(status, &head.headers, endpoint),
             _ => answer::message(outcome, status, &head.headers, &body[..body.len().min(KEPT)]),
         };
         progress.every = answer::every(status, &head.headers);
-        progress.whole = read == Some(progress.body.len());
+        progress.whole = whole;
         progress.phases.rest = Some(micros(head_at.elapsed()));
-        Ok((outcome, message))
+        Ok(match unmet {
+            Some(unmet) => (Outcome::Failed, format!("{unmet}\n{message}")),
+            None => (outcome, message),
+        })
     }
 
     /// The connections of this transport.

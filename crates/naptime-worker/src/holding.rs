@@ -97,10 +97,11 @@ impl Holding {
             endpoint: &job.spec.endpoint,
             request: &request,
             success: &job.spec.success,
+            expect: &job.spec.expect,
             headers: &headers,
             transport: &transport,
             repeatable: job.spec.retry.repeats_cut_calls(),
-            keep: claim.keeps(),
+            keep: claim.keeps(self.link.now()),
         };
         let (mut started, left) = (self.link.now(), Instant::now());
         held.call_leaves();
@@ -144,7 +145,7 @@ impl Holding {
         log(&run, claim);
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
         let hold_over = self.waiting.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
-        let answer = answer.transcript.map(|transcript| Box::new(claim.kept(&run, *transcript)));
+        let answer = answer.transcript.map(|transcript| Arc::new(claim.kept(&run, *transcript)));
         Settled { hold_over, answer, ..claim.settled(Some(run), then) }
     }
 }

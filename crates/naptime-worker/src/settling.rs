@@ -78,12 +78,12 @@ impl Settling {
     }
 
     async fn end(&self, batch: Vec<(Held, Settled)>) {
-        let (held, done): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let (held, mut done): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         // A request that was given up may have taken effect, so leases count from the first.
         let sent = Instant::now();
-        let held_over = match settle(&self.link, &done).await {
+        let held_over = match settle(&self.link, &mut done).await {
             Ok(held_over) => held_over,
-            Err(_) => settle_each(&self.link, &done).await,
+            Err(_) => settle_each(&self.link, &mut done).await,
         };
         self.wakes.note_settled(&done, &held_over.iter().map(|claim| claim.job.id).collect());
         for claim in held_over {
@@ -124,10 +124,10 @@ async fn fill(lanes: &Semaphore, to_settle: &mut ToSettle, batch: &mut Vec<(Held
 }
 
 /// Settles one by one: one that cannot be settled must not keep the others. Its lease runs out, and it is found lost.
-async fn settle_each(link: &Link, done: &[Settled]) -> Vec<Claim> {
+async fn settle_each(link: &Link, done: &mut [Settled]) -> Vec<Claim> {
     let mut held_over = Vec::new();
     for one in done {
-        match settle(link, std::slice::from_ref(one)).await {
+        match settle(link, std::slice::from_mut(one)).await {
             Ok(claims) => held_over.extend(claims),
             Err(error) => tracing::error!(job = %one.claim.job, %error, "cannot settle a claim"),
         }
@@ -136,12 +136,14 @@ async fn settle_each(link: &Link, done: &[Settled]) -> Vec<Claim> {
 }
 
 /// Settles until it is acknowledged. An error means that repeating would not help.
-async fn settle(link: &Link, done: &[Settled]) -> Result<Vec<Claim>, Error> {
+async fn settle(link: &Link, done: &mut [Settled]) -> Result<Vec<Claim>, Error> {
     let mut failures = 0;
     loop {
         match link.noted(link.settle(done)).await {
             Err(error) if error.is_outage() => {
                 failures += 1;
+                // Answers are worth one try: they take memory while the store is away.
+                done.iter_mut().for_each(|settled| settled.answer = None);
                 tokio::time::sleep(backoff(failures)).await;
             }
             done => return done,

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use naptime_core::answer::Body;
-use naptime_core::{AllowedNetworks, Endpoint, Headers, Method, Outcome, Request, Statuses, Time, Transport};
+use naptime_core::answer::{Body, KeepIf};
+use naptime_core::{AllowedNetworks, Endpoint, Expect, Headers, Method, Outcome, Request, Statuses, Time, Transport};
 use naptime_worker::call::{Answer, Call, CallHeaders, Caller, RetryAfter, Timing};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -162,7 +162,8 @@ async fn call_through(caller: &Caller, url: &str, transport: &Transport, request
             headers: &headers,
             transport,
             repeatable,
-            keep: [false, false],
+            expect: &Expect::default(),
+            keep: KeepIf::default(),
         })
         .await
         .unwrap()
@@ -289,7 +290,8 @@ async fn the_job_says_which_statuses_are_a_success() {
             transport: &Transport::default(),
             repeatable: false,
             // Kept if it does not end well.
-            keep: [false, true],
+            expect: &Expect::default(),
+            keep: KeepIf { well: false, badly: true },
         };
         let answer = caller().call(call).await.unwrap();
         check(&answer, outcome, Some(status), message);

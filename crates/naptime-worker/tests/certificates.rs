@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{AllowedNetworks, Endpoint, Outcome, Request, Statuses, Time, Transport};
+use naptime_core::answer::KeepIf;
+use naptime_core::{AllowedNetworks, Endpoint, Expect, Outcome, Request, Statuses, Time, Transport};
 use naptime_worker::call::{Call, CallHeaders, Caller};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
@@ -66,7 +67,8 @@ async fn check(server: SocketAddr, expect: &str) {
         headers: &headers,
         transport: &transport,
         repeatable: false,
-        keep: [false, false],
+        expect: &Expect::default(),
+        keep: KeepIf::default(),
     };
     let answer = caller.call(call).await.unwrap();
     let message = format!("no secure connection: {expect}");

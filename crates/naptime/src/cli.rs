@@ -366,6 +366,9 @@ pub(crate) struct AddArgs {
     /// Which answers are kept: failures (the first and the last in a row, and the first good one after them), all, none
     #[arg(long, value_name = "WHICH")]
     pub(crate) keep: Option<String>,
+    /// What a good answer says beside its status, like "body contains paid" or "json $.status is ok"; may be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) expect: Vec<String>,
     /// A key to sign each call with, as Standard Webhooks says (whsec_…); two while one takes the other's place
     #[arg(long, value_name = "KEY")]
     pub(crate) sign: Vec<String>,

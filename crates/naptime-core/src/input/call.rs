@@ -13,8 +13,8 @@ use crate::request::{MAX_POOL_TIMEOUT, MIN_TIMEOUT, excerpt};
 use crate::retry::{MAX_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF};
 use crate::state::LEASE;
 use crate::{
-    CatchUp, Endpoint, Headers, Invalid, Keep, Misfire, Request, Retry, Schedule, SigningKeys, Spec, Statuses, Steer,
-    Temporary,
+    CatchUp, Endpoint, Expect, Headers, Invalid, Keep, Misfire, Request, Retry, Schedule, SigningKeys, Spec, Statuses,
+    Steer, Temporary,
 };
 
 /// The shortest time by which a call may be late: many leave a few milliseconds after their time.
@@ -63,6 +63,7 @@ pub(super) fn spec(
         })
         .or(old_retry, defaults.retry.clone());
     let success = fields.list("success", "statuses", |list| list.join(", ").parse());
+    let expect = fields.read("expect", expect);
     let lease = fields.duration("lease", MIN_LEASE, MAX_LEASE);
     let name = fields.parsed("name", |name| Spec::check_name(name.trim()).map(|()| name.trim().to_owned()));
     let tags = fields.list("tags", "tags", tags);
@@ -73,6 +74,7 @@ pub(super) fn spec(
         request,
         retry,
         success: success.or(old_success, Statuses::success()),
+        expect: expect.or(old.map(|old| old.expect.clone()).unwrap_or_default(), Expect::default()),
         lease: lease.or(old.map_or(LEASE, |old| old.lease), LEASE),
         name: name.or(old.map(|old| old.name.clone()).unwrap_or_default(), String::new()),
         tags: tags.or(old.map(|old| old.tags.clone()).unwrap_or_default(), Vec::new()),
@@ -83,6 +85,18 @@ pub(super) fn spec(
         misfire: old.map(|old| old.misfire).unwrap_or_default(),
         key: old.and_then(|old| old.key.clone()),
     })
+}
+
+/// Conditions: a text with one on each line, or a list of them.
+fn expect(value: Value) -> Result<Expect, Invalid> {
+    match value {
+        Value::String(lines) => Expect::read(lines.lines()),
+        Value::Array(items) => {
+            let lines = items.into_iter().map(|item| text("expect", item)).collect::<Result<Vec<_>, _>>()?;
+            Expect::read(lines.iter().map(String::as_str))
+        }
+        other => Err(wrong_type("expect", "a list of conditions, or a text with one on each line", &other)),
+    }
 }
 
 fn request(fields: &mut Fields, old: Request, default: Request) -> Request {

@@ -103,10 +103,10 @@ impl Secrets {
             }
             places
         };
-        let by_length: Vec<_> = (MIN_REDACTED..=REDACTED_RUN).map(places).collect();
+        let mut by_length: Vec<_> = (MIN_REDACTED..=REDACTED_RUN).map(places).collect();
         for secret in &self.0 {
             let length = secret.chars().count().clamp(MIN_REDACTED, REDACTED_RUN);
-            let places = &by_length[length - MIN_REDACTED];
+            let places = &mut by_length[length - MIN_REDACTED];
             // The text is short, and a secret body may be long: it is gone through once, a run at a time.
             let mut run = VecDeque::with_capacity(length);
             for c in secret.chars() {
@@ -114,8 +114,9 @@ impl Secrets {
                     run.pop_front();
                 }
                 run.push_back(c);
-                for at in places.get(&*run.make_contiguous()).into_iter().flatten() {
-                    hidden[*at..at + length].fill(true);
+                // Once hidden, a run need not be looked for again, however often it comes in the credential.
+                for at in places.remove(&*run.make_contiguous()).into_iter().flatten() {
+                    hidden[at..at + length].fill(true);
                 }
             }
         }

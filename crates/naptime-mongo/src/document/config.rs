@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, Document, Uuid};
 use naptime_core::recent::FAILING_AFTER;
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, CatchUp, Days, Headers, Hours, Job, Keep, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule,
+    By, CatchUp, Days, Expect, Headers, Hours, Job, Keep, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule,
     SigningKeys, Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
 };
 use naptime_store::{Error, Result};
@@ -54,8 +54,10 @@ struct ConfigDocument {
     catch_up: CatchUp,
     #[serde(default = "failing_after", skip_serializing_if = "is_usual")]
     failing_after: u32,
-    #[serde(default, skip_serializing_if = "Keep::is_usual")]
+    #[serde(default, skip_serializing_if = "Keep::is_default")]
     keep: Keep,
+    #[serde(default, skip_serializing_if = "Expect::is_empty")]
+    expect: Expect,
     #[serde(default)]
     changes: Vec<NotedDocument>,
 }
@@ -207,6 +209,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         catch_up: spec.misfire.catch_up,
         failing_after: spec.failing_after,
         keep: spec.keep,
+        expect: spec.expect.clone(),
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -243,6 +246,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             misfire: Misfire { late: d.late_ms.map(duration), catch_up: d.catch_up },
             failing_after: d.failing_after,
             keep: d.keep,
+            expect: d.expect,
             key: d.key,
         }),
         active: d.active,

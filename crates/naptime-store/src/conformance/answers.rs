@@ -1,12 +1,15 @@
 //! Answers that are kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::answer::{Body, MAX_ANSWERS, Phases};
 use naptime_core::{Claim, JobId, KeptAnswer, Outcome, Run, Settled, Token, Transcript};
 
 use super::Backend;
-use super::case::{Case, HOUR, new_job, run};
+use super::case::{Case, HOUR, new_job, new_token, run};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// What a target says. Whatever it holds is read back as it was.
 fn said(text: &str) -> Transcript {
@@ -20,11 +23,11 @@ fn said(text: &str) -> Transcript {
 }
 
 /// Has the claim end so, and keeps what was answered.
-async fn end<B: Backend>(case: &Case<B>, claim: &Claim, outcome: Outcome, text: &str) -> KeptAnswer {
+pub(super) async fn end<B: Backend>(case: &Case<B>, claim: &Claim, outcome: Outcome, text: &str) -> KeptAnswer {
     let run = run(claim, outcome);
     let kept = claim.kept(&run, said(text));
     let then = claim.conclude(&run, None);
-    case.settle(Settled { answer: Some(Box::new(kept.clone())), ..claim.settled(Some(run), then) }).await;
+    case.settle(Settled { answer: Some(Arc::new(kept.clone())), ..claim.settled(Some(run), then) }).await;
     kept
 }
 
@@ -94,17 +97,33 @@ pub async fn a_streak_keeps_its_ends<B: Backend>() {
 pub async fn answers_are_purged_with_their_runs<B: Backend>() {
     let case = Case::<B>::new().await;
     let claim = case.add_claimed().await;
-    let kept = end(&case, &claim, Outcome::Failed, "old").await;
+    let kept = end(&case, &claim, Outcome::Failed, "young").await;
+    let run = Run { token: new_token(), finished: kept.at - 400 * DAY, ..run(&claim, Outcome::Failed) };
+    let old = KeptAnswer { at: run.finished, run: run.token, ..claim.kept(&run, said("old")) };
+    let token = run.token;
+    record(&case, &claim, run, old).await;
+    assert!(body(&case, kept.job, kept.run).await.is_some());
     case.store.purge().await.expect("purged");
     assert!(body(&case, kept.job, kept.run).await.is_some());
-    let mut old = Box::new(kept.clone());
-    old.at = kept.at - Duration::from_secs(400 * 86_400);
-    old.place.replaces = true;
-    let run = Run { finished: old.at, ..run(&claim, Outcome::Failed) };
+    assert_eq!(body(&case, kept.job, token).await, None);
+}
+
+/// Has a run be recorded with its answer, and the claim be as it was.
+async fn record<B: Backend>(case: &Case<B>, claim: &Claim, run: Run, answer: KeptAnswer) {
     let settled = claim.settled(Some(run), naptime_core::Then::GiveBack);
-    case.settle(Settled { answer: Some(old), ..settled }).await;
-    case.store.purge().await.expect("purged");
-    assert_eq!(body(&case, kept.job, kept.run).await, None);
+    case.settle(Settled { answer: Some(Arc::new(answer)), ..settled }).await;
+}
+
+/// Who was found lost and comes back has nothing to say any more: another may have called meanwhile.
+pub async fn an_answer_of_a_lost_claim_is_not_kept<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let claim = case.add_claimed().await;
+    case.outlive_leases().await;
+    let second = case.claim_only(claim.job.id).await;
+    let kept = end(&case, &second, Outcome::Failed, "of the second").await;
+    let late = end(&case, &claim, Outcome::Failed, "of the first").await;
+    assert_eq!(body(&case, late.job, late.run).await, None);
+    assert_eq!(body(&case, kept.job, kept.run).await, Some(Body::Text("of the second".to_owned())));
 }
 
 /// Beyond [`MAX_ANSWERS`] the oldest go, sooner or later, and never one of the newest.
@@ -114,13 +133,12 @@ pub async fn the_newest_answers_of_a_job_stay<B: Backend>() {
     let base = run(&claim, Outcome::Failed);
     let mut tokens = Vec::new();
     for n in 0..MAX_ANSWERS + 150 {
-        let run = Run { token: super::case::new_token(), ..base.clone() };
+        let run = Run { token: new_token(), ..base.clone() };
         let mut kept = claim.kept(&run, said(&n.to_string()));
         kept.at = base.finished + Duration::from_millis(u64::try_from(n).expect("small"));
         kept.place.name = format!("run {n}");
         tokens.push(run.token);
-        let settled = claim.settled(None, naptime_core::Then::GiveBack);
-        case.settle(Settled { answer: Some(Box::new(kept)), ..settled }).await;
+        record(&case, &claim, run, kept).await;
     }
     let id = claim.job.id;
     for token in &tokens[tokens.len() - MAX_ANSWERS..] {

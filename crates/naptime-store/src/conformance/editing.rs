@@ -62,6 +62,7 @@ fn full_job() -> NewJob {
     spec.steer = Some(Steer { min: Duration::from_secs(5), max: HOUR });
     spec.failing_after = 7;
     spec.keep = naptime_core::Keep::All;
+    spec.expect = naptime_core::Expect::read("json $.a is \"$b\"\ntook at most 5s".lines()).expect("conditions");
     spec.misfire = Misfire { late: Some(HOUR), catch_up: CatchUp::up_to(7).expect("a number") };
     spec.key = Some(format!("$key {}", new.id));
     new
@@ -158,7 +159,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
     let case = Case::<B>::new().await;
     let full = full_job().spec;
     let mut model = case.add(new_job()).await;
-    let set_one: [fn(&mut Spec, Spec); 17] = [
+    let set_one: [fn(&mut Spec, Spec); 18] = [
         |spec, full| spec.endpoint = full.endpoint,
         |spec, full| spec.request = full.request,
         |spec, _| spec.request = Request::default(),
@@ -175,6 +176,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         |spec, full| spec.misfire = full.misfire,
         |spec, full| spec.failing_after = full.failing_after,
         |spec, full| spec.keep = full.keep,
+        |spec, full| spec.expect = full.expect,
         |spec, _| spec.tags = Vec::new(),
     ];
     let mut spec = Spec::clone(&model.spec);

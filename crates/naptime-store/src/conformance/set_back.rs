@@ -9,6 +9,7 @@ use naptime_core::{
 };
 
 use super::Backend;
+use super::answers;
 use super::case::{Case, HOUR, SECONDS, about, due_at, new_job, new_worker, run};
 use super::gates::{take, want_of};
 use super::pools::{in_flight, target};
@@ -217,7 +218,10 @@ pub async fn history_that_lies_ahead_moves_back<B: Backend>() {
     let before = case.runs(job.id).await;
     case.clock_goes_wrong().await;
     case.call(job.id).await;
-    case.call(job.id).await;
+    let due = case.get(job.id).await.state.due.expect("due");
+    case.advance_to(due).await;
+    let claim = case.claim_only(job.id).await;
+    let kept = answers::end(&case, &claim, Outcome::Failed, "no disk").await;
     let wrong = case.runs(job.id).await;
     let at = case.store.now().floor(Tier::Second.width());
     let figures = Figures { calls: 1, ..Figures::default() };
@@ -232,6 +236,8 @@ pub async fn history_that_lies_ahead_moves_back<B: Backend>() {
     assert!(runs.iter().all(|run| run.finished <= now), "{runs:?}");
     let apart = |runs: &[naptime_core::Run]| runs[0].finished.since(runs[1].finished);
     assert_eq!((apart(&runs), runs[0].took()), (apart(&wrong), wrong[0].took()), "they move together");
+    let answer = case.store.answer(kept.job, kept.run).await.expect("read").expect("it is still there");
+    assert!(answer.at <= now && answer.transcript == kept.transcript, "{answer:?}");
     for tier in Tier::ALL {
         let ahead = case.store.load(tier, now + 2 * HOUR, now + 2 * WRONG_BY).await.expect("rows");
         assert!(ahead.is_empty(), "{ahead:?}");

@@ -31,8 +31,13 @@ impl Answers {
         self.0.range((job, String::new())..).take_while(move |((of, _), _)| *of == job).map(|(_, answer)| answer)
     }
 
-    /// Removes those from before `before`, and those that lie ahead of `now`.
-    pub(super) fn purge(&mut self, before: Time, now: Time) {
-        self.0.retain(|_, answer| answer.at >= before && answer.at <= now + CLOCK_TOLERANCE);
+    /// Removes those from before `before`.
+    pub(super) fn purge(&mut self, before: Time) {
+        self.0.retain(|_, answer| answer.at >= before);
+    }
+
+    /// Has those that lie ahead of `now` be of now.
+    pub(super) fn move_back(&mut self, now: Time) {
+        self.0.values_mut().filter(|answer| answer.at > now + CLOCK_TOLERANCE).for_each(|answer| answer.at = now);
     }
 }

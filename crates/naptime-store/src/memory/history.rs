@@ -7,7 +7,7 @@ use naptime_core::worker::Worker;
 use naptime_core::{Job, JobId, KeptAnswer, Run, Stage, Tier, Time, Token};
 
 use super::{MemoryStore, State, list};
-use crate::latest::{self, RunQuery};
+use crate::latest::{Found, RunQuery, Stretch};
 use crate::{History, Page, PageRef, Result, Runs};
 
 #[async_trait]
@@ -24,8 +24,9 @@ impl Runs for MemoryStore {
     }
 
     async fn all_runs(&self, query: &RunQuery, page: &PageRef) -> Result<Page<Run>> {
-        let found = self.with(|state, _| state.runs.all().filter(|run| query.fits(run)).cloned().collect());
-        latest::page_of(found, Vec::new(), page, None)
+        let stretch = Stretch { limit: usize::MAX, ..Stretch::of(query, page)? };
+        let runs = self.with(|state, _| state.runs.all().filter(|run| query.fits(run)).cloned().collect());
+        Found { runs, ..Found::default() }.page(stretch, page)
     }
 
     async fn answer(&self, job: JobId, run: Token) -> Result<Option<KeptAnswer>> {
@@ -74,9 +75,10 @@ impl History for MemoryStore {
 }
 
 impl State {
-    /// Moves runs that lie ahead back, and removes figures and breaches that do.
+    /// Moves runs and answers that lie ahead back, and removes figures and breaches that do.
     fn clear_ahead(&mut self, now: Time) {
         self.runs.move_back(now);
+        self.answers.move_back(now);
         let soon = now + CLOCK_TOLERANCE;
         self.load.retain(|(_, at, _), _| *at <= soon);
         self.sla.clear_after(soon);
@@ -86,7 +88,7 @@ impl State {
     fn purge(&mut self, now: Time) {
         let before = now - self.retention;
         self.runs.purge(before);
-        self.answers.purge(before, now);
+        self.answers.purge(before);
         self.sla.purge(now, self.retention);
         self.load.retain(|(tier, at, _), _| *at >= now - tier.kept());
         self.workers.purge(now);

@@ -111,11 +111,11 @@ impl State {
     }
 
     pub(super) fn record_runs(&mut self, done: &[Settled]) {
-        for run in done.iter().filter_map(|settled| settled.run.as_ref()) {
-            self.runs.record(run);
-        }
-        for answer in done.iter().filter_map(|settled| settled.answer.as_deref()) {
-            self.answers.keep(answer);
+        for settled in done {
+            let is_new = settled.run.as_ref().is_some_and(|run| self.runs.record(run));
+            if let Some(answer) = settled.answer.as_deref().filter(|_| is_new) {
+                self.answers.keep(answer);
+            }
         }
     }
 

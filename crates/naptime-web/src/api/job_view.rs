@@ -1,6 +1,6 @@
 //! A one-off job as the API sends it.
 
-use naptime_core::{Job, JobId, Lock, Method, Run, Schedule, Stage, Time, duration};
+use naptime_core::{Expect, Job, JobId, Keep, Lock, Method, Run, Schedule, Stage, Time, duration};
 use naptime_store::JobSummary;
 use serde::Serialize;
 
@@ -42,6 +42,8 @@ pub(super) struct JobView {
     timeout: String,
     retry: RetryView,
     success: String,
+    expect: Expect,
+    keep: Keep,
     lease: String,
     held_by: Option<WorkerRef>,
     /// What whoever asked for it ought to know.
@@ -87,6 +89,8 @@ pub(super) fn job(job: Job, note: Option<&'static str>) -> JobView {
         timeout: duration::show(request.timeout),
         retry: view::retry(&job.spec.retry),
         success: job.spec.success.to_string(),
+        expect: job.spec.expect.clone(),
+        keep: job.spec.keep,
         lease: duration::show(job.spec.lease),
         held_by: job.state.lock().map(|lock| WorkerRef::from(lock.worker)),
         note,

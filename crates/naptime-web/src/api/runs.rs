@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use naptime_store::PageRef;
+use naptime_store::{Error, PageRef};
 
 use super::view;
 use crate::app::Shared;
@@ -29,7 +29,12 @@ pub(super) async fn get(
     let not_an_id = |_| Problem::bad_request("id", "not_an_id", "the ids of job and run are UUIDs");
     let job = uuid::Uuid::try_parse(&job).map_err(not_an_id)?.into();
     let token = uuid::Uuid::try_parse(&run).map_err(not_an_id)?.into();
-    let (found, answer) = tokio::try_join!(app.store.run(job, token), app.store.answer(job, token))?;
+    let found = app.store.run(job, token).await?;
+    let answer = match app.store.answer(job, token).await {
+        // The run is worth telling all the same.
+        Err(Error::Corrupt(_)) => None,
+        other => other?,
+    };
     let missing =
         || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such run; runs are kept for a while").at("id");
     let found = found.ok_or_else(missing)?;

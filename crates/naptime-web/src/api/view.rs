@@ -6,8 +6,8 @@ use std::time::Duration;
 use naptime_core::answer::{Body, Phases};
 use naptime_core::worker::Worker;
 use naptime_core::{
-    By, Counters, Days, Hours, Job, JobId, Keep, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses, Steer, Time,
-    Timing, Token, Transcript, Trouble, Windows, WorkerId, duration,
+    By, Counters, Days, Expect, Hours, Job, JobId, Keep, Last, Method, Noted, Outcome, Retry, Run, Sla, Statuses,
+    Steer, Time, Timing, Token, Transcript, Trouble, Windows, WorkerId, duration,
 };
 use naptime_store::{JobSummary, Page, Unreadable};
 use serde::Serialize;
@@ -102,6 +102,7 @@ pub(super) struct EndpointView {
     timeout: String,
     retry: RetryView,
     success: Statuses,
+    expect: Expect,
     lease: String,
     steer: Option<Steer>,
     failing_after: u32,
@@ -342,6 +343,7 @@ pub(super) fn endpoint(job: Job, now: Time) -> EndpointView {
         also: Vec::new(),
         retry: retry(&job.spec.retry),
         success: job.spec.success.clone(),
+        expect: job.spec.expect.clone(),
         lease: duration::show(job.spec.lease),
         steer: job.spec.steer,
         failing_after: job.spec.failing_after,

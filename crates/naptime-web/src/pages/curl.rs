@@ -4,24 +4,40 @@ use naptime_core::{Method, Spec};
 
 use crate::mask;
 
-/// The command that makes the same call. Credentials are masked in it.
-pub(super) fn command(spec: &Spec) -> String {
+/// The command that makes the same call, as the job is set up: without the headers of its pool and without a signature.
+/// Credentials are masked in it. Mail has none.
+pub(super) fn command(spec: &Spec) -> Option<String> {
+    if spec.endpoint.is_mail() {
+        return None;
+    }
     let request = &spec.request;
+    let body = mask::body(request).filter(|_| request.method != Method::Head);
     let mut parts = Vec::new();
-    match (request.method, &request.body) {
+    match (request.method, body) {
         (Method::Get, None) => {}
         (Method::Head, _) => parts.push("--head".to_owned()),
         (method, _) => parts.push(format!("--request {method}")),
     }
-    parts.push(quoted(&spec.shown_endpoint().to_string()));
+    let url = spec.shown_endpoint().to_string();
+    if url.contains(['[', ']', '{', '}']) {
+        // To curl these mean several addresses.
+        parts.push("--globoff".to_owned());
+    }
+    parts.push(quoted(&url));
     parts.extend(mask::masked(&request.headers).iter().map(|(name, value)| {
         // An empty one is written with a semicolon.
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         format!("--header {}", quoted(&header))
     }));
-    parts.extend(mask::body(request).map(|body| format!("--data-raw {}", quoted(body))));
+    if let Some(body) = body {
+        if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            // Or else curl sends that of a form.
+            parts.push("--header 'Content-Type:'".to_owned());
+        }
+        parts.push(format!("--data-raw {}", quoted(body)));
+    }
     parts.push(format!("--max-time {}", request.timeout.as_secs_f64()));
-    format!("curl {}", parts.join(" \\\n  "))
+    Some(format!("curl {}", parts.join(" \\\n  ")))
 }
 
 /// A word for a shell of the family of sh.
@@ -42,7 +58,7 @@ mod tests {
         let every = Schedule::every(std::time::Duration::from_secs(60), id);
         let endpoint = Endpoint::parse("https://foobar.net/a?b='c'&token=open-sesame").unwrap();
         let mut spec = Spec::new(endpoint, every);
-        assert_eq!(command(&spec), "curl 'https://foobar.net/a?b=%27c%27&token=••••' \\\n  --max-time 30");
+        assert_eq!(command(&spec).unwrap(), "curl 'https://foobar.net/a?b=%27c%27&token=••••' \\\n  --max-time 30");
         let headers = [("X-One", "it's"), ("Authorization", "Bearer abcdefgh")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         spec.request = Request {
@@ -51,15 +67,20 @@ mod tests {
             body: Some("{\"a\": '1'}".to_owned()),
             ..spec.request
         };
-        let lines = command(&spec);
+        let lines = command(&spec).unwrap();
         let expect = [
             "curl --request POST",
             "'https://foobar.net/a?b=%27c%27&token=••••'",
             r"--header 'X-One: it'\''s'",
             "--header 'Authorization: ••••'",
+            "--header 'Content-Type:'",
             r#"--data-raw '{"a": '\''1'\''}'"#,
             "--max-time 30",
         ];
         assert_eq!(lines.split(" \\\n  ").collect::<Vec<_>>(), expect);
+        spec.endpoint = Endpoint::parse("https://foobar.net/?ids[]=1").unwrap();
+        spec.request = Request { method: Method::Head, headers: Headers::default(), ..spec.request };
+        let lines = command(&spec).unwrap();
+        assert_eq!(lines, "curl --head \\\n  --globoff \\\n  'https://foobar.net/?ids[]=1' \\\n  --max-time 30");
     }
 }

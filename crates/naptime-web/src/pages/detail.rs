@@ -46,13 +46,17 @@ pub(super) async fn show(State(app): State<Shared>, PageId(id): PageId, query: Q
     let history = html! {
         section.runs-part aria-labelledby="runs" {
             h2 #runs { "Runs" }
-            (live("runs", &html! { (unreadable(&page.unreadable)) (runs::table(&page.items, now)) }))
-            nav.pager aria-label="Pages of runs" {
-                @if cursor.is_some() { a.button href={ "/endpoints/" (id) "#runs" } { "Newest" } }
-                @if let Some(next) = &page.next {
-                    a.button rel="next" href={ "/endpoints/" (id) "?" (cursor_query(next)) "#runs" } { "Older" }
+            // The links with the list, or else they would leave out what has come meanwhile.
+            (live("runs", &html! {
+                (unreadable(&page.unreadable))
+                (runs::table(&page.items, now))
+                nav.pager aria-label="Pages of runs" {
+                    @if cursor.is_some() { a.button href={ "/endpoints/" (id) "#runs" } { "Newest" } }
+                    @if let Some(next) = &page.next {
+                        a.button rel="next" href={ "/endpoints/" (id) "?" (cursor_query(next)) "#runs" } { "Older" }
+                    }
                 }
-            }
+            }))
             p.note { "Runs are kept for " (duration::show(app.settings.retention)) "." }
         }
     };
@@ -242,8 +246,11 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             @if spec.failing_after != FAILING_AFTER {
                 dt { "Failing after" } dd { (format::counted(spec.failing_after, "occurrence")) " in a row" }
             }
-            @if !spec.keep.is_usual() { dt { "Answers kept" } dd { (spec.keep) } }
+            @if !spec.keep.is_default() { dt { "Answers kept" } dd { (spec.keep) } }
             @if spec.success != Statuses::success() { dt { "Ends well with" } dd { (spec.success) } }
+            @if !spec.expect.is_empty() {
+                dt { "Expects" } dd { ul.plain { @for line in spec.expect.lines() { li { (line) } } } }
+            }
             @if spec.lease != LEASE { dt { "Lease" } dd { (duration::show(spec.lease)) } }
             @if let Some(late) = spec.misfire.late { dt { "Late by" } dd { "at most " (duration::show(late)) ", else skipped" } }
             @if spec.misfire.catch_up != CatchUp::LATEST {

@@ -19,7 +19,7 @@ use crate::mask;
 type Field = (&'static str, Kind, fn(&Job) -> String);
 
 /// The fields. A new one needs a line here, its label, and its input.
-const FIELDS: [Field; 38] = [
+const FIELDS: [Field; 39] = [
     ("url", Kind::Needed, |job| job.spec.shown_endpoint().to_string()),
     ("every", Kind::Needed, |job| timing(job).every.unwrap_or_default()),
     ("jitter", Kind::Text, |job| timing(job).jitter.unwrap_or_default()),
@@ -43,6 +43,7 @@ const FIELDS: [Field; 38] = [
     ("sign", Kind::Text, |job| job.spec.request.sign.masked().join(", ")),
     ("timeout", Kind::Text, |job| duration::show(job.spec.request.timeout)),
     ("success", Kind::Text, |job| job.spec.success.to_string()),
+    ("expect", Kind::Text, |job| job.spec.expect.to_string()),
     ("sla.every", Kind::Needed, |job| or_blank(job.spec.sla.as_ref().map(Sla::every))),
     ("sla.within", Kind::Text, |job| hours(job, |hours| hours.windows.as_ref().map(Windows::to_string))),
     ("sla.days", Kind::Text, |job| {

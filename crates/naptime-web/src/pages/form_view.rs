@@ -90,6 +90,9 @@ impl Form<'_> {
                 summary { "Request, outcome, SLA, retries and tags" }
                 (self.request())
                 (self.input(&Input::text("success", "The statuses of a good call, like 200-299, 404")))
+                (self.lines("expect", 3,
+                    "What a good answer says beside its status, one on each line: body contains paid, json $.status is ok, \
+                    header content-type contains json, took at most 5s; also lacks, matches, is not, exists, >, <, >=, <="))
                 (self.sla())
                 (self.retry())
                 (self.input(&Input::text("failing_after",

@@ -113,6 +113,9 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             @if let Schedule::Once { at } = spec.schedule { dt { "Call at" } dd { (format::clock(now, at)) } }
             dt { "Timeout" } dd { (duration::show(spec.request.timeout)) }
             dt { "Ends well with" } dd { (spec.success) }
+            @if !spec.expect.is_empty() {
+                dt { "Expects" } dd { ul.plain { @for line in spec.expect.lines() { li { (line) } } } }
+            }
             dt { "Attempts" }
             dd {
                 "up to " (spec.retry.attempts)
@@ -156,7 +159,7 @@ fn log(job: &Job, lock: Option<&Lock>, runs: &[Run], now: Time) -> Markup {
                 }
                 @for run in runs {
                     tr {
-                        th scope="row" { (format::clock(now, run.started)) }
+                        th scope="row" { a href=(runs::link(run)) { (format::clock(now, run.started)) } }
                         td data-label="Ended" { (format::clock(now, run.finished)) }
                         (runs::ending(run))
                     }

@@ -3,7 +3,7 @@
 use naptime_core::Invalid;
 
 /// The labels of the fields and of their groups, by path.
-const LABELS: [(&str, &str); 42] = [
+const LABELS: [(&str, &str); 43] = [
     ("url", "URL"),
     ("every", "Period"),
     ("jitter", "Jitter"),
@@ -28,6 +28,7 @@ const LABELS: [(&str, &str); 42] = [
     ("sign", "Signed with"),
     ("timeout", "Timeout"),
     ("success", "Success"),
+    ("expect", "Expects"),
     ("sla", "SLA"),
     ("sla.every", "A good call every"),
     ("sla.within", "Within"),

@@ -1,8 +1,9 @@
 //! The runs of all jobs, the latest first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::extract::State;
+use futures::{StreamExt, TryStreamExt, stream};
 use maud::{Markup, html};
 use naptime_core::{Job, JobId, Outcome, Run, Time};
 use naptime_store::{Error, PageRef};
@@ -18,6 +19,8 @@ use crate::query::Query;
 
 /// The runs on one page.
 const ON_A_PAGE: usize = 50;
+/// The jobs that are read at the same time.
+const AT_ONCE: usize = 16;
 
 pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
     let wanted = Filter::read(&query)?.resolve::<PageError>(&app).await?;
@@ -38,13 +41,15 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
                 }
             }
         } @else { (table(&page.items, &jobs, now)) }
+        // With the list, or else the next page would leave out what has come meanwhile.
+        (pager(cursor.is_some(), page.next.as_deref(), |cursor| link(&query, "outcome", query.get("outcome"), cursor)))
     };
     let body = html! {
         div.head { h1 { "Runs" } }
         (outcomes(&query))
         (filters(&query))
-        (live("runs", &table))
-        (pager(cursor.is_some(), page.next.as_deref(), |cursor| link(&query, "outcome", query.get("outcome"), cursor)))
+        // What comes later is for reading on, and stays as it is.
+        @if cursor.is_none() { (live("runs", &table)) } @else { (table) }
         p.note { "Runs are kept for " (naptime_core::duration::show(app.settings.retention)) "." }
     };
     Ok(Layout::new(&app, Tab::Runs, "Runs").page(&body))
@@ -52,18 +57,16 @@ pub(super) async fn show(State(app): State<Shared>, query: Query) -> Result<Mark
 
 /// The jobs of these runs, as far as they are still there.
 async fn jobs_of(app: &App, runs: &[Run]) -> Result<HashMap<JobId, Job>, Error> {
-    let mut jobs = HashMap::new();
-    for run in runs {
-        if jobs.contains_key(&run.job) {
-            continue;
+    let ids: HashSet<JobId> = runs.iter().map(|run| run.job).collect();
+    let get = |id| async move {
+        match app.store.get(id).await {
+            Ok(job) => Ok(Some((id, job))),
+            Err(Error::NotFound | Error::Corrupt(_)) => Ok(None),
+            Err(error) => Err(error),
         }
-        match app.store.get(run.job).await {
-            Ok(job) => drop(jobs.insert(run.job, job)),
-            Err(Error::NotFound | Error::Corrupt(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(jobs)
+    };
+    let found: Vec<_> = stream::iter(ids.into_iter().map(get)).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// What most look for. The rest of a filter stays as it is.
@@ -86,6 +89,7 @@ fn filters(query: &Query) -> Markup {
     let chosen = value("outcome");
     html! {
         form.filters role="search" action="/runs" {
+            label { "Endpoint" input type="search" name="q" value=(value("q")) placeholder="URL, name or tag"; }
             label {
                 "Outcome"
                 select name="outcome" {
@@ -96,12 +100,12 @@ fn filters(query: &Query) -> Markup {
                     }
                 }
             }
-            label { "Endpoint" input type="search" name="q" value=(value("q")) placeholder="URL, name or tag"; }
             label { "Tag" input name="tag" value=(value("tag")) size="10"; }
             label { "Pool" input name="pool" value=(value("pool")) placeholder="https://example.com"; }
             label { "Ended before" input name="until" value=(value("until")) placeholder="2030-01-31T09:00Z" size="18"; }
-            @for name in ["job", "worker", "from"] {
-                @if let Some(value) = query.get(name) { input type="hidden" name=(name) value=(value); }
+            // Where a link has said more than most look for.
+            @for (name, label) in [("job", "Job"), ("worker", "Worker"), ("from", "Ended after")] {
+                @if let Some(value) = query.get(name) { label { (label) input name=(name) value=(value); } }
             }
             button { "Filter" }
             @if is_filtered(query) { a href="/runs" { "Show all" } }
@@ -128,10 +132,10 @@ fn table(items: &[Run], jobs: &HashMap<JobId, Job>, now: Time) -> Markup {
                 @for run in items {
                     tr {
                         th scope="row" {
-                            (format::clock(now, run.finished))
+                            a href=(runs::link(run)) { (format::clock(now, run.finished)) }
                             @if run.manual { " " span.pill.calm title="Somebody asked for this call" { "manual" } }
                         }
-                        td.where data-label="Job" { (of(run, jobs.get(&run.job))) }
+                        td data-label="Job" { (of(run, jobs.get(&run.job))) }
                         td.number data-label="Start lag" { (format::took(run.start_lag())) }
                         (runs::ending(run))
                     }

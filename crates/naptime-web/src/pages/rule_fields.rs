@@ -11,7 +11,7 @@ use crate::api::rule_input::TEMPLATE;
 use crate::api::rules::masked;
 
 /// The fields of the template that are texts, by their paths.
-const TEXTS: [&str; 34] = [
+const TEXTS: [&str; 35] = [
     "url",
     "every",
     "jitter",
@@ -39,6 +39,7 @@ const TEXTS: [&str; 34] = [
     "retry.on",
     "failing_after",
     "keep",
+    "expect",
     "late",
     "catch_up",
     "steer.min",

@@ -71,8 +71,14 @@ const TIMING: [Input; 11] = [
     Input("then.upsert.pause.note", "Why it is paused", "", None),
 ];
 
-const MORE: [Input; 16] = [
+const MORE: [Input; 17] = [
     Input("then.upsert.success", "Success", "The statuses of a good call, like 200-299, 404", None),
+    Input(
+        "then.upsert.expect",
+        "Expects",
+        "What a good answer says, one on each line, like: body contains paid",
+        Some(2),
+    ),
     Input("then.upsert.sla.every", "SLA", "The longest allowed gap between good calls, like 15m", None),
     Input("then.upsert.sla.within", "SLA within", "If it holds in some hours only, like 9-17", None),
     Input("then.upsert.sla.days", "SLA on days", "Like mon-fri", None),

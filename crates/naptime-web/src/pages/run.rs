@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use maud::{Markup, html};
-use naptime_core::answer::{Body, MAX_BODY};
-use naptime_core::{Job, Keep, KeptAnswer, Outcome, Run, Transcript, duration};
+use naptime_core::answer::{Body, MAX_KEPT_BODY};
+use naptime_core::{Keep, KeptAnswer, Outcome, Run, Spec, Time, Transcript, duration};
 use naptime_store::Error;
 use similar::{ChangeTag, TextDiff};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::app::{App, Shared};
 use crate::format;
 
 /// How long two answers may be compared. What is not compared by then counts as different.
-const LONGEST: Duration = Duration::from_millis(100);
+const DIFF_TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(super) async fn show(
     State(app): State<Shared>,
@@ -25,41 +25,62 @@ pub(super) async fn show(
 ) -> Result<Markup, PageError> {
     let (Ok(id), Ok(token)) = (Uuid::try_parse(&job), Uuid::try_parse(&run)) else { return Err(no_run(&app)) };
     let (id, token) = (id.into(), token.into());
-    let found = tokio::try_join!(app.store.get(id), app.store.run(id, token), app.store.answer(id, token));
-    let (job, run, answer) = match found {
-        Ok((job, Some(run), answer)) => (job, run, answer),
-        Ok((_, None, _)) | Err(Error::NotFound) => return Err(no_run(&app)),
+    let run = app.store.run(id, token).await?.ok_or_else(|| no_run(&app))?;
+    let job = match app.store.get(id).await {
+        Ok(job) => Some(job),
+        // It has gone, or cannot be read; the run is told all the same.
+        Err(Error::NotFound | Error::Corrupt(_)) => None,
         Err(error) => return Err(error.into()),
     };
+    let answer = readable(app.store.answer(id, token).await)?;
     let good = match (&answer, run.outcome) {
         (None, _) | (_, Outcome::Ok) => None,
-        _ => app.store.good_answer(id, run.finished).await?,
+        _ => readable(app.store.good_answer(id, run.finished).await)?,
     };
     let now = app.now();
-    let is_once = job.stage().is_some();
-    let of = if is_once { format!("/jobs/{id}") } else { format!("/endpoints/{id}") };
-    let name = if job.spec.name.is_empty() { job.spec.shown_endpoint().to_string() } else { job.spec.name.clone() };
+    let spec = job.as_ref().map(|job| job.spec.as_ref());
+    let is_once = job.as_ref().is_some_and(|job| job.stage().is_some());
+    let name = match spec {
+        None => id.to_string(),
+        Some(spec) if spec.name.is_empty() => spec.shown_endpoint().to_string(),
+        Some(spec) => spec.name.clone(),
+    };
     let body = html! {
         div.head {
             div.title {
                 h1 { "Run at " (format::clock(now, run.started)) }
-                p.where { "of " a href=(of) { (name) } }
+                p.of {
+                    "of "
+                    @if job.is_some() { a href={ @if is_once { "/jobs/" } @else { "/endpoints/" } (id) } { (name) } }
+                    @else { "a job that is no longer there, " code { (name) } }
+                }
             }
         }
         div.detail {
-            section.state aria-label="How it went" { (facts(&job, &run, now)) }
-            @if let Some(answer) = &answer { (phases(&answer.transcript)) }
+            section.state aria-label="How it went" { (facts(spec, &run, now)) }
             @match &answer {
                 Some(answer) => {
-                    (sent(&job, &answer.transcript))
-                    (answered(&answer.transcript, good.as_ref(), &of, now))
+                    (phases(&answer.transcript))
+                    (sent(spec, &answer.transcript))
+                    (answered(&answer.transcript, good.as_ref(), now))
                 },
-                None => (not_kept(&app, &job)),
+                None => (not_kept(spec, &run)),
             }
         }
     };
     let tab = if is_once { Tab::Jobs } else { Tab::Endpoints };
     Ok(Layout::new(&app, tab, &format!("Run of {name}")).page(&body))
+}
+
+/// An answer, unless it cannot be read: the rest of the page is worth showing.
+fn readable(found: naptime_store::Result<Option<KeptAnswer>>) -> Result<Option<KeptAnswer>, PageError> {
+    match found {
+        Err(Error::Corrupt(why)) => {
+            tracing::error!(why, "an answer cannot be read");
+            Ok(None)
+        }
+        other => Ok(other?),
+    }
 }
 
 fn no_run(app: &App) -> PageError {
@@ -68,7 +89,7 @@ fn no_run(app: &App) -> PageError {
     PageError::new(StatusCode::NOT_FOUND, "No such run", text)
 }
 
-fn facts(job: &Job, run: &Run, now: naptime_core::Time) -> Markup {
+fn facts(spec: Option<&Spec>, run: &Run, now: Time) -> Markup {
     html! {
         dl.facts {
             dt { "Outcome" }
@@ -83,7 +104,10 @@ fn facts(job: &Job, run: &Run, now: naptime_core::Time) -> Markup {
             dt { "Ended" }
             dd { (format::exact(run.finished)) " " span.dim { "took " (format::took(run.took())) } }
             dt { "Attempt" }
-            dd { (run.attempt) " of " (job.spec.retry.attempts.max(run.attempt)) }
+            dd {
+                (run.attempt)
+                @if let Some(spec) = spec.filter(|_| !run.manual) { " of " (spec.retry.attempts.max(run.attempt)) }
+            }
             dt { "Worker" }
             dd { (worker::named(run.worker)) }
         }
@@ -124,47 +148,56 @@ fn short(took: Duration) -> String {
     if ms < 10.0 { format!("{ms:.2} ms") } else { format::took(took) }
 }
 
-fn sent(job: &Job, transcript: &Transcript) -> Markup {
+fn sent(spec: Option<&Spec>, transcript: &Transcript) -> Markup {
     html! {
         section aria-labelledby="sent" {
             h2 #sent { "What was sent" }
-            (block("What was sent", &transcript.request))
+            (block("The request", &transcript.request))
+            (as_curl(spec))
+        }
+    }
+}
+
+fn as_curl(spec: Option<&Spec>) -> Markup {
+    html! {
+        @if let Some(command) = spec.and_then(curl::command) {
             details {
                 summary { "As a curl command" }
-                (block("As a curl command", &curl::command(&job.spec)))
-                p.note { "As it is set up now. In place of •••• put what is not shown." }
+                (block("The command", &command))
+                p.note {
+                    "As the job is set up now, without what its pool and a signature add. Put what is not shown in place of ••••."
+                }
             }
         }
     }
 }
 
-fn answered(transcript: &Transcript, good: Option<&KeptAnswer>, of: &str, now: naptime_core::Time) -> Markup {
+fn answered(transcript: &Transcript, good: Option<&KeptAnswer>, now: Time) -> Markup {
     let this = text(transcript);
     html! {
         section.answered aria-labelledby="answered" {
             h2 #answered { "What was answered" }
             @match good {
-                None => (block("What was answered", &this)),
+                None => (block("The answer", &this)),
                 Some(good) => {
                     @let (before, after) = compared(&text(&good.transcript), &this);
                     div.compared {
                         div {
                             h3 { "This time" }
-                            (marked("This time", &after))
+                            (marked("The answer of this time", &after))
                         }
                         div {
                             h3 {
                                 "When it went well, " a href={ "/runs/" (good.job) "/" (good.run) } { (format::relative(now, good.at)) }
                             }
-                            (marked("When it went well", &before))
+                            (marked("The answer when it went well", &before))
                         }
                     }
-                    p.note { "Lines that differ are marked. The latest good answer that is kept is not always the last one; "
-                        a href={ (of) "#runs" } { "all runs" } "." }
+                    p.note { "Lines that differ are marked. The good answer is the latest that is kept, not the latest of all." }
                 },
             }
             @if !transcript.whole && !transcript.head.is_empty() {
-                p.note { "It was cut off, or is longer than " (MAX_BODY / 1024) " KiB: of a body the beginning is kept." }
+                p.note { "It was cut off, or is longer than " (MAX_KEPT_BODY / 1024) " KiB: of a body the beginning is kept." }
             }
         }
     }
@@ -175,8 +208,8 @@ fn text(transcript: &Transcript) -> String {
     let Transcript { head, body, .. } = transcript;
     match body {
         _ if head.is_empty() => "(no answer)\n".to_owned(),
-        Body::Text(body) => format!("{head}\n{body}"),
-        Body::Hex(digits) => format!("{head}\n(not UTF-8, in hexadecimal digits)\n{digits}"),
+        Body::Text(body) => format!("{head}\n{}\n", body.trim_end_matches('\n')),
+        Body::Hex(digits) => format!("{head}\n(not UTF-8, in hexadecimal digits)\n{digits}\n"),
     }
 }
 
@@ -186,7 +219,7 @@ type Line = (String, bool);
 /// The lines of both.
 fn compared(before: &str, after: &str) -> (Vec<Line>, Vec<Line>) {
     let (mut old, mut new) = (Vec::new(), Vec::new());
-    let diff = TextDiff::configure().timeout(LONGEST).diff_lines(before, after);
+    let diff = TextDiff::configure().timeout(DIFF_TIMEOUT).diff_lines(before, after);
     for change in diff.iter_all_changes() {
         let line = change.value().trim_end_matches('\n').to_owned();
         match change.tag() {
@@ -216,25 +249,24 @@ fn block(label: &str, text: &str) -> Markup {
     html! { pre.kept tabindex="0" role="region" aria-label=(label) { "\n" (text) } }
 }
 
-fn not_kept(app: &App, job: &Job) -> Markup {
-    let kept = match (job.spec.keep, job.spec.schedule.is_once()) {
-        (Keep::All, _) => "All answers of this endpoint are kept since it says so, this one came before, or was lost",
-        (Keep::None, _) => "No answer of this endpoint is kept, as it is set up",
-        (Keep::Failures, true) => "Of a one-off job the first and the last of its failures are kept",
-        (Keep::Failures, false) => {
-            "Of each streak of failures the first and the last answer are kept, and the first good one after it"
+fn not_kept(spec: Option<&Spec>, run: &Run) -> Markup {
+    let why = match (run.outcome, spec) {
+        (Outcome::Interrupted | Outcome::Lost, _) => "Nobody was there to hear what was answered.",
+        (_, Some(spec)) if spec.endpoint.is_mail() => "Of mail nothing more than the message is kept.",
+        (_, Some(spec)) if spec.keep == Keep::None => "No answer of this endpoint is kept, as it is set up.",
+        (_, Some(spec)) if spec.schedule.is_once() => {
+            "Of the attempts of a one-off job the first and the last that failed are kept, and the good one after them."
+        }
+        _ => {
+            "Of each streak of failures the first and the last answer are kept, and the first good one after them; while all \
+             goes well, one a day. An endpoint may ask for all of them to be kept."
         }
     };
     html! {
         section aria-labelledby="answered" {
             h2 #answered { "What was answered" }
-            p.empty {
-                "It was not kept. " (kept) "; all for " (duration::show(app.settings.retention)) "."
-            }
-            details {
-                summary { "The call as a curl command" }
-                (block("As a curl command", &curl::command(&job.spec)))
-            }
+            p.empty { "It was not kept. " (why) }
+            (as_curl(spec))
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn table(runs: &[Run], now: Time) -> Markup {
                 @for run in runs {
                     tr {
                         th scope="row" {
-                            (format::clock(now, run.due))
+                            a href=(link(run)) { (format::clock(now, run.due)) }
                             @if run.manual { " " span.pill.calm title="Somebody asked for this call" { "manual" } }
                         }
                         td.number data-label="Start lag" { (format::took(run.start_lag())) }
@@ -90,6 +90,11 @@ pub(super) fn table(runs: &[Run], now: Time) -> Markup {
             }
         }
     }
+}
+
+/// The address of the page of a run.
+pub(super) fn link(run: &Run) -> String {
+    format!("/runs/{}/{}", run.job, run.token)
 }
 
 /// The heads of the columns that [`ending`] fills.
@@ -108,7 +113,7 @@ pub(super) fn ending(run: &Run) -> Markup {
     html! {
         td.number data-label="Took" { (format::took(run.took())) }
         td data-label="Outcome" {
-            a href={ "/runs/" (run.job) "/" (run.token) } { (status::outcome(run.outcome, run.status)) }
+            a href=(link(run)) { (status::outcome(run.outcome, run.status)) }
         }
         td.message data-label="Message" { (run.message) }
         td.number data-label="Attempt" { (run.attempt) }

@@ -13,10 +13,7 @@ const LINES: usize = 2;
 
 /// The first lines of the body that say something, of an HTML page its title; for a failure without any, its status.
 pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
-    // We asked for no compression. A body that has one all the same is never inflated, so there is no line to show.
-    let encoding = text(headers, CONTENT_ENCODING)
-        .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"));
-    if let Some(encoding) = encoding.filter(|_| !body.is_empty()) {
+    if let Some(encoding) = encoding(headers).filter(|_| !body.is_empty()) {
         return format!("(a body encoded as {encoding})");
     }
     let body = String::from_utf8_lossy(body);
@@ -30,6 +27,13 @@ pub(super) fn message(outcome: Outcome, status: StatusCode, headers: &HeaderMap,
         return format!("the target answered {status}");
     }
     said
+}
+
+/// The compression of the body. We asked for none: a body that has one all the same is never inflated, so there is no line
+/// to show.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<&str> {
+    text(headers, CONTENT_ENCODING)
+        .filter(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
 }
 
 /// Where the answer points to: without user, query and fragment, where secrets may be.

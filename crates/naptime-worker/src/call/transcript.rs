@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use http::HeaderMap;
 use http::response::Parts;
-use naptime_core::answer::{Body, MAX_BODY, MAX_HEAD};
+use naptime_core::answer::{Body, MAX_KEPT_BODY, MAX_KEPT_HEAD};
 use naptime_core::secret::{MASK, is_secret, redact};
 use naptime_core::{Endpoint, Request};
 
+use super::answer;
 use super::outgoing::Outgoing;
 
 /// The request's first line and its headers.
@@ -30,13 +31,21 @@ pub(super) fn head(head: &Parts, endpoint: &Endpoint, request: &Request) -> Stri
 }
 
 /// The beginning of the answer's body; `whole` if that is all of it.
-pub(super) fn body(bytes: &[u8], whole: bool, endpoint: &Endpoint, request: &Request) -> Body {
-    let bytes = &bytes[..bytes.len().min(MAX_BODY)];
+pub(super) fn body(head: &Parts, bytes: &[u8], whole: bool, endpoint: &Endpoint, request: &Request) -> Body {
+    // What is compressed cannot be looked through for credentials.
+    match answer::encoding(&head.headers) {
+        Some(encoding) if !bytes.is_empty() => Body::Text(format!("(a body encoded as {encoding})")),
+        _ => plain_body(bytes, whole, endpoint, request),
+    }
+}
+
+fn plain_body(bytes: &[u8], whole: bool, endpoint: &Endpoint, request: &Request) -> Body {
+    let bytes = &bytes[..bytes.len().min(MAX_KEPT_BODY)];
     match std::str::from_utf8(bytes) {
         Ok(text) => Body::Text(redact(text, endpoint, request).into_owned()),
         // It was cut within a character.
         Err(error) if !whole && error.error_len().is_none() => {
-            body(&bytes[..error.valid_up_to()], whole, endpoint, request)
+            plain_body(&bytes[..error.valid_up_to()], whole, endpoint, request)
         }
         Err(_) => {
             let text = String::from_utf8_lossy(bytes);
@@ -58,13 +67,27 @@ fn add(text: &mut String, headers: &HeaderMap, is_plain: impl Fn(&str) -> bool) 
     for (name, value) in headers {
         let name = name.as_str();
         let value = String::from_utf8_lossy(value.as_bytes());
-        let value = if is_secret(name, &value) && !is_plain(name) { MASK } else { &value };
-        if text.len() + name.len() + value.len() > MAX_HEAD {
+        let value = match name {
+            _ if is_secret(name, &value) && !is_plain(name) => MASK.into(),
+            // Where a target sends people on, it gives them credentials of its own on their way.
+            "location" | "content-location" | "refresh" | "link" => without_query(&value).into(),
+            _ => value,
+        };
+        if text.len() + name.len() + value.len() > MAX_KEPT_HEAD {
             text.push_str("...\n");
             return;
         }
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name}: {value}");
+    }
+}
+
+/// Addresses up to their queries and fragments, and without those of users.
+fn without_query(text: &str) -> String {
+    match text.split_once(['?', '#']) {
+        _ if text.contains('@') => MASK.to_owned(),
+        Some((before, _)) => format!("{before}?{MASK}"),
+        None => text.to_owned(),
     }
 }
 
@@ -79,7 +102,7 @@ mod tests {
 
     fn read(bytes: &[u8], whole: bool) -> Body {
         let (endpoint, request) = call();
-        body(bytes, whole, &endpoint, &request)
+        plain_body(bytes, whole, &endpoint, &request)
     }
 
     #[test]
@@ -91,8 +114,8 @@ mod tests {
         // Cut within a character, which is no fault of the target's.
         assert_eq!(read(b"p\xc3", false), text("p"));
         assert_eq!(read(b"p\xc3", true), Body::Hex("70c3".to_owned()));
-        let long = "\u{e4}".repeat(MAX_BODY);
-        assert_eq!(read(long.as_bytes(), false), text(&long[..MAX_BODY]));
+        let long = "\u{e4}".repeat(MAX_KEPT_BODY);
+        assert_eq!(read(long.as_bytes(), false), text(&long[..MAX_KEPT_BODY]));
     }
 
     #[test]
@@ -109,7 +132,16 @@ mod tests {
         let (parts, ()) = build.header("X-Note", "open-sesame").body(()).unwrap().into_parts();
         let expect = format!("HTTP/1.1 503 Service Unavailable\nretry-after: 5\nset-cookie: {MASK}\nx-note: {MASK}\n");
         assert_eq!(head(&parts, &endpoint, &request), expect);
-        let build = http::Response::builder().header("X-Long", "a".repeat(MAX_HEAD)).header("X-Short", "b");
+        for (location, shown) in
+            [("/login?token=secret#x", "/login?••••"), ("https://me:pw@host/", MASK), ("/there", "/there")]
+        {
+            let (parts, ()) = http::Response::builder().header("Location", location).body(()).unwrap().into_parts();
+            assert_eq!(head(&parts, &endpoint, &request), format!("HTTP/1.1 200 OK\nlocation: {shown}\n"));
+        }
+        let (parts, ()) = http::Response::builder().header("Content-Encoding", "gzip").body(()).unwrap().into_parts();
+        let said = Body::Text("(a body encoded as gzip)".to_owned());
+        assert_eq!(body(&parts, b"\x1f\x8b", true, &endpoint, &request), said);
+        let build = http::Response::builder().header("X-Long", "a".repeat(MAX_KEPT_HEAD)).header("X-Short", "b");
         let (parts, ()) = build.body(()).unwrap().into_parts();
         assert_eq!(head(&parts, &endpoint, &request), "HTTP/1.1 200 OK\n...\n");
     }
