@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::web::{Reply, SOON, Web, escaped, send};
 
 /// The fields of the form, in its order; `active` is a box to be ticked.
-const FIELDS: [&str; 26] = [
+const FIELDS: [&str; 28] = [
     "rev",
     "id",
     "url",
@@ -28,6 +28,8 @@ const FIELDS: [&str; 26] = [
     "body",
     "timeout",
     "success",
+    "expect",
+    "keep",
     "sla.every",
     "sla.within",
     "sla.days",
@@ -89,6 +91,28 @@ async fn add(web: &Web, typed: &[(&str, &str)]) -> String {
     let added = fill_in(web, "/endpoints/new", &blank.text, typed).await;
     assert_eq!(added.status, 303, "{}", added.text);
     added.header("location").to_owned()
+}
+
+#[tokio::test]
+async fn a_duplicate_is_set_up_as_the_first_and_off() {
+    let file = File::fresh();
+    let web = Web::start(Naptime::up(&file)).await;
+    let first = json!({"url": "http://127.0.0.1:9/a", "cron": "15 4 * * *", "tz": "Asia/Tokyo", "name": "report",
+        "active": true, "tags": ["a", "b"], "expect": ["body contains ok"], "keep": "all", "timeout": "5s"});
+    let (path, first) = web.add(first).await;
+    let page = web.get(&path.replace("/api", "")).await.text;
+    let link = format!("/endpoints/new?like={}", first["id"].as_str().unwrap());
+    assert!(page.contains(&format!("href=\"{link}\"")), "{page}");
+    let form = web.get(&link).await.text;
+    let added = fill_in(&web, "/endpoints/new", &form, &[("tz", "Asia/Tokyo")]).await;
+    assert_eq!(added.status, 303, "{}", added.text);
+    let second = web.get(&format!("/api{}", added.header("location"))).await.value();
+    for field in ["url", "schedule", "tags", "expect", "keep", "timeout", "retry"] {
+        assert_eq!(second[field], first[field], "{field}");
+    }
+    assert_eq!((&second["name"], &second["active"]), (&json!("report (copy)"), &json!(false)));
+    assert_ne!(second["id"], first["id"]);
+    assert_eq!(web.get("/endpoints/new?like=7").await.status, 404);
 }
 
 #[tokio::test]

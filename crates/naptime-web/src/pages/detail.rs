@@ -13,6 +13,7 @@ use super::endpoints::url;
 use super::facts;
 use super::layout::{Layout, Tab, linked_tile, live, tile, unreadable};
 use super::pool_view;
+use super::run;
 use super::runs;
 use super::sla;
 use super::status;
@@ -107,6 +108,7 @@ fn heading(job: &Job, pool_off: bool) -> Markup {
                         }
                     }))
                     a.button href={ "/endpoints/" (id) "/edit" } { "Edit" }
+                    a.button href={ "/endpoints/new?like=" (id) } { "Duplicate" }
                     a.button.danger href={ "/endpoints/" (id) "/delete" } { "Delete" }
                 }
             }
@@ -270,5 +272,6 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             dt { "Edited" } dd { (format::time(now, job.updated_at)) ", revision " (job.rev.0) }
             dt { "Id" } dd { code { (job.id) } }
         }
+        (run::as_curl(Some(&job.spec)))
     }
 }

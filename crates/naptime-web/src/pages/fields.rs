@@ -127,6 +127,16 @@ impl Fields {
         Self { texts, kind, rev: Some(job.rev), id: Some(job.id), preview: false }
     }
 
+    /// The form of a new endpoint that is set up as another, and is not switched on yet.
+    pub(super) fn like(job: &Job) -> Self {
+        let mut fields = Self { rev: None, id: None, ..Self::of(job) };
+        fields.texts.set("active", texts::flag(false));
+        if !job.spec.name.is_empty() {
+            fields.texts.set("name", format!("{} (copy)", job.spec.name));
+        }
+        fields
+    }
+
     /// The form as it was sent.
     pub(super) fn sent(pairs: &[(String, String)]) -> Self {
         let text = |name: &str| pairs.iter().find(|(key, _)| key == name).map_or("", |(_, text)| text);

@@ -18,11 +18,18 @@ use super::spread_view::Among;
 use crate::app::Shared;
 use crate::body::{FormBody, LARGE_BYTES};
 use crate::mask;
-use crate::query::PageId;
+use crate::query::{PageId, Query};
 use crate::timing;
 
-pub(super) async fn blank(State(app): State<Shared>) -> Result<Markup, PageError> {
-    let mut fields = Fields::blank();
+/// The form of a new endpoint, or of one like another (`like`).
+pub(super) async fn blank(State(app): State<Shared>, query: Query) -> Result<Markup, PageError> {
+    let mut fields = match query.get("like") {
+        None => Fields::blank(),
+        Some(id) => {
+            let id = id.parse().map_err(|_| PageError::no_endpoint())?;
+            Fields::like(&app.endpoint(id).await?)
+        }
+    };
     fields.id = Some(new_id());
     page(&app, &fields, None, vec![], false).await
 }

@@ -158,7 +158,8 @@ fn sent(spec: Option<&Spec>, transcript: &Transcript) -> Markup {
     }
 }
 
-fn as_curl(spec: Option<&Spec>) -> Markup {
+/// The call as a command for a shell, to be opened by who wants it.
+pub(super) fn as_curl(spec: Option<&Spec>) -> Markup {
     html! {
         @if let Some(command) = spec.and_then(curl::command) {
             details {
