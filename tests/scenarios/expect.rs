@@ -64,6 +64,12 @@ async fn what_is_no_condition_is_named(start: Start) {
     refused(json!({"body": "ok"}), "wrong_type").await;
     refused(json!([7]), "wrong_type").await;
     refused(json!(vec!["took at most 5s"; 11]), "too_many").await;
+    // What would keep a worker from its other calls.
+    for much in
+        [r#"json $[?search(@.a,"\\p{L}{80}")] exists"#, "json $[?count($[*])>1] exists", "json $..*..*..* exists"]
+    {
+        refused(json!([much]), "unknown_test").await;
+    }
     assert_eq!(web.items("/api/endpoints").await, [Value::Null; 0]);
     // A one-off job expects as much.
     let job = json!({"url": "http://127.0.0.1:9/", "in": "1h", "expect": ["says ok"]});

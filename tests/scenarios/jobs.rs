@@ -72,7 +72,7 @@ async fn a_job_is_called_once(start: Start) {
         "name": "Mail", "tags": ["night"], "rev": 1, "created_at": added["created_at"], "ended_at": null,
         "cancelled_at": null, "headers": [["X-A", "1"], ["Cookie", "••••"]], "body": "hello", "secret": false, "sign": [], "timeout": "1m",
         "retry": {"attempts": 6, "backoff": "2s", "on": "503, timeout, unreachable"}, "success": "200-299", "lease": "15s",
-        "held_by": null,
+        "held_by": null, "expect": [], "keep": "failures",
     });
     assert_eq!(added, expected);
     assert_eq!(path, format!("/api/jobs/{}", added["id"].as_str().unwrap()));

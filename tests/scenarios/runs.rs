@@ -166,7 +166,7 @@ async fn what_is_kept_is_for_the_endpoint_to_say(start: Start) {
     assert_eq!(web.get(&none).await.value()["keep"], "none");
     let run = call(&web, &none, 1).await;
     assert_eq!(transcript(&web, &run).await, Value::Null);
-    assert!(web.get(&path(&run)).await.text.contains("No answer of this endpoint is kept"));
+    assert!(web.get(&path(&run)).await.text.contains("No answer is kept, as it is set up"));
     web.post("/api/endpoints", &json!({"url": target.url("/"), "every": "1d", "keep": "some"})).await.is_problem(
         422,
         "unknown_word",

@@ -199,6 +199,10 @@ impl Claim {
             (Keep::All, _) => Place { name: format!("run {}", run.token), replaces: false },
             (_, true) if failed => Place { name: format!("good {streak}"), replaces: false },
             (_, true) => Place { name: format!("day {}", day(run.finished)), replaces: false },
+            // Where nothing was answered, the last answer stays.
+            (_, false) if failed && transcript.head.is_empty() => {
+                Place { name: format!("silent {streak}"), replaces: true }
+            }
             (_, false) if failed => Place { name: format!("last {streak}"), replaces: true },
             (_, false) => Place { name: format!("first {streak}"), replaces: false },
         };

@@ -9,6 +9,7 @@
 //! took at most 5s
 //! ```
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,20 +17,24 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName};
 use regex::RegexBuilder;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
 
 use crate::request::excerpt;
+use crate::secret::shown_header;
 use crate::{Invalid, duration};
 
 /// The most conditions of one job.
 pub const MAX_CONDITIONS: usize = 10;
 /// The longest condition, in characters.
 pub const MAX_CONDITION: usize = 500;
-/// The most memory that a regular expression may take, in bytes.
-const MAX_REGEX: usize = 1024 * 1024;
-/// How often a path may look through all that is below: each time multiplies the work.
-const MAX_DESCENTS: usize = 2;
+/// The most memory that a regular expression may take, in bytes. It bounds the time to build it, and to look for it.
+const MAX_REGEX: usize = 256 * 1024;
+/// What multiplies the work of a path, each with how often it may be there: to look through all that is below, filters, and
+/// several selectors side by side.
+const MULTIPLIERS: [(&str, usize); 4] = [("..", 2), ("?", 3), (",", 3), ("$", 1)];
+/// The functions of JSONPath, which are not taken: some look through all for each of all.
+const FUNCTIONS: [&str; 5] = ["count(", "length(", "match(", "search(", "value("];
 /// How much of what was found is told, in characters.
 const TOLD: usize = 60;
 
@@ -57,7 +62,7 @@ enum Subject {
 }
 
 /// What it must be.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
     Contains(String),
     Lacks(String),
@@ -65,12 +70,9 @@ enum Test {
     Exists,
     Is(Value),
     IsNot(Value),
-    Compares(Relation, f64),
+    Compares(Relation, Number),
     AtMost(Duration),
 }
-
-// No number here is NaN: JSON and durations have none.
-impl Eq for Test {}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Relation {
@@ -136,87 +138,139 @@ impl Condition {
                 }
                 _ => None,
             },
-            Subject::Body => {
-                let body = String::from_utf8_lossy(answered.body);
-                let beyond = if answered.whole { "" } else { " (in the beginning that was read)" };
-                (!self.test.holds(&body)).then(|| format!("it does not{beyond}"))
-            }
+            Subject::Body => self.found_in_body(answered),
             Subject::Header(name) => {
                 let mut values = answered.headers.get_all(name).iter().peekable();
                 if values.peek().is_none() {
                     let is_met = matches!(self.test, Test::Lacks(_) | Test::IsNot(_));
                     return (!is_met).then(|| "there is none".to_owned());
                 }
-                let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
-                let bad = texts.into_iter().find(|value| !self.test.holds(value));
-                bad.map(|value| format!("it is {}", excerpt(&value, TOLD)))
+                let test = Prepared::of(&self.test);
+                let mut texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+                let bad = texts.find(|value| !test.holds(value))?;
+                Some(format!("it is {}", excerpt(&shown_header(name.as_str(), &bad), TOLD)))
             }
             Subject::Json(path) => self.found_in_json(path, answered),
         }
     }
 
+    fn found_in_body(&self, answered: Answered<'_>) -> Option<String> {
+        if let Some(why) = answered.unreadable() {
+            return Some(why);
+        }
+        let body = String::from_utf8_lossy(answered.body);
+        let is_met = Prepared::of(&self.test).holds(&body);
+        let found = match &self.test {
+            // What was not read may have it.
+            Test::Lacks(_) if is_met && !answered.whole => return Some(TOO_LONG.to_owned()),
+            _ if is_met => return None,
+            Test::Contains(_) => "it is not in the body".to_owned(),
+            Test::Lacks(_) => "it is in the body".to_owned(),
+            Test::Matches(_) => "the body does not match".to_owned(),
+            _ => format!("the body is {}", excerpt(body.trim(), TOLD)),
+        };
+        Some(if answered.whole { found } else { format!("{found} as far as it was read") })
+    }
+
     fn found_in_json(&self, path: &str, answered: Answered<'_>) -> Option<String> {
         // It was parsed as it was read.
         let path = JsonPath::parse(path).ok()?;
-        if !answered.whole {
-            return Some("the answer is too long to be read whole".to_owned());
+        if let Some(why) = answered.unreadable() {
+            return Some(why);
         }
-        let Ok(body) = serde_json::from_slice::<Value>(answered.body) else {
+        if !answered.whole {
+            return Some(TOO_LONG.to_owned());
+        }
+        let bytes = answered.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(answered.body);
+        let Ok(body) = serde_json::from_slice::<Value>(bytes) else {
             return Some("the answer is no JSON".to_owned());
         };
         let nodes = path.query(&body);
         if nodes.is_empty() {
             return Some("there is nothing there".to_owned());
         }
-        let bad = nodes.iter().find(|node| !self.test.holds_of(node))?;
+        let test = Prepared::of(&self.test);
+        let bad = nodes.iter().find(|node| !test.holds_of(node))?;
         Some(format!("it is {}", excerpt(&bad.to_string(), TOLD)))
     }
 }
 
-impl Test {
+const TOO_LONG: &str = "the answer is too long to be read whole";
+
+impl Answered<'_> {
+    /// Why its body cannot be looked at, if it cannot: it is compressed, which nobody asked for.
+    fn unreadable(&self) -> Option<String> {
+        let encoding = self.headers.get(http::header::CONTENT_ENCODING)?.to_str().ok()?.trim();
+        let is_plain = encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") || self.body.is_empty();
+        (!is_plain).then(|| format!("the body is encoded as {}", excerpt(encoding, TOLD)))
+    }
+}
+
+/// A test, ready for many texts.
+struct Prepared<'a> {
+    test: &'a Test,
+    regex: Option<regex::Regex>,
+}
+
+impl<'a> Prepared<'a> {
+    fn of(test: &'a Test) -> Self {
+        // It was built before, as the condition was read.
+        let regex = if let Test::Matches(pattern) = test { regex(pattern).ok() } else { None };
+        Self { test, regex }
+    }
+
     /// Whether a text is as wanted.
     fn holds(&self, text: &str) -> bool {
-        match self {
-            Self::Contains(part) => text.contains(part.as_str()),
-            Self::Lacks(part) => !text.contains(part.as_str()),
-            Self::Matches(pattern) => regex(pattern).is_ok_and(|regex| regex.is_match(text)),
-            Self::Is(value) => word(value) == text.trim(),
-            Self::IsNot(value) => word(value) != text.trim(),
-            Self::Exists => true,
-            Self::Compares(relation, than) => {
-                text.trim().parse().is_ok_and(|number: f64| relation.holds(number, *than))
-            }
-            Self::AtMost(_) => true,
+        match self.test {
+            Test::Contains(part) => text.contains(part.as_str()),
+            Test::Lacks(part) => !text.contains(part.as_str()),
+            Test::Matches(_) => self.regex.as_ref().is_some_and(|regex| regex.is_match(text)),
+            Test::Is(value) => word(value) == text.trim(),
+            Test::IsNot(value) => word(value) != text.trim(),
+            // Only of what JSON holds, and of times.
+            Test::Exists | Test::Compares(..) | Test::AtMost(_) => true,
         }
     }
 
     /// Whether a value is as wanted.
     fn holds_of(&self, value: &Value) -> bool {
-        match self {
-            Self::Is(wanted) => is_same(value, wanted),
-            Self::IsNot(wanted) => !is_same(value, wanted),
-            Self::Compares(relation, than) => value.as_f64().is_some_and(|number| relation.holds(number, *than)),
-            Self::Exists => true,
-            other => other.holds(&word(value)),
+        match self.test {
+            Test::Is(wanted) => is_same(value, wanted),
+            Test::IsNot(wanted) => !is_same(value, wanted),
+            Test::Compares(relation, than) => {
+                let order = if let Value::Number(number) = value { compare(number, than) } else { None };
+                order.is_some_and(|order| relation.holds(order))
+            }
+            Test::Exists => true,
+            _ => self.holds(&word(value)),
         }
     }
 }
 
 impl Relation {
-    fn holds(self, number: f64, than: f64) -> bool {
+    fn holds(self, order: Ordering) -> bool {
         match self {
-            Self::Above => number > than,
-            Self::AtLeast => number >= than,
-            Self::Below => number < than,
-            Self::AtMost => number <= than,
+            Self::Above => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+            Self::Below => order.is_lt(),
+            Self::AtMost => order.is_le(),
         }
+    }
+}
+
+/// Whole numbers are compared exactly, others as fractions.
+fn compare(one: &Number, other: &Number) -> Option<Ordering> {
+    let whole = |number: &Number| number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+    match (whole(one), whole(other)) {
+        (Some(one), Some(other)) => Some(one.cmp(&other)),
+        _ => one.as_f64()?.partial_cmp(&other.as_f64()?),
     }
 }
 
 /// Numbers are the same however they are written.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
+        (Value::Number(one), Value::Number(other)) => compare(one, other) == Some(Ordering::Equal),
         _ => one == other,
     }
 }
@@ -264,10 +318,15 @@ impl FromStr for Condition {
             }
             "json" => json_test(rest).map_err(|why| fault("unknown_test", &why))?,
             "took" => {
-                let most =
-                    rest.strip_prefix("at most ").ok_or_else(|| fault("unknown_test", "write: took at most 5s"))?;
-                let most =
-                    duration::parse("expect", most.trim()).map_err(|why| fault("not_a_duration", &why.detail))?;
+                let words: Vec<&str> = rest.split_whitespace().collect();
+                let most = match words.as_slice() {
+                    ["at", "most", most @ ..] => most.join(" "),
+                    _ => return Err(fault("unknown_test", "write: took at most 5s")),
+                };
+                let most = duration::parse("expect", &most).map_err(|why| fault("not_a_duration", &why.detail))?;
+                if most.is_zero() {
+                    return Err(fault("out_of_range", "no call takes no time"));
+                }
                 (Subject::Took, Test::AtMost(most))
             }
             _ => {
@@ -282,22 +341,29 @@ impl FromStr for Condition {
 /// What a text must be.
 fn text_test(rest: &str) -> Result<Test, String> {
     let (verb, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let text = text.trim();
-    let missing = || format!("say what it {verb}, like: {verb} paid");
-    let part = || Some(unquoted(text)).filter(|text| !text.is_empty()).ok_or_else(missing);
-    match verb {
-        "contains" => Ok(Test::Contains(part()?)),
-        "lacks" => Ok(Test::Lacks(part()?)),
+    let (verb, text) = (verb.to_ascii_lowercase(), text.trim());
+    let part = |text: &str| match unquoted(text) {
+        part if text.is_empty() || (part.is_empty() && verb != "is") => {
+            Err(format!("say what it {verb}, like: {verb} paid"))
+        }
+        part => Ok(part),
+    };
+    match verb.as_str() {
+        "contains" => Ok(Test::Contains(part(text)?)),
+        "lacks" => Ok(Test::Lacks(part(text)?)),
         "matches" => {
-            let pattern = part()?;
+            let pattern = part(text)?;
             regex(&pattern).map_err(|why| format!("it is no regular expression: {}", first_line(&why)))?;
             Ok(Test::Matches(pattern))
         }
-        "is" => match text.strip_prefix("not ") {
-            Some(text) if !text.trim().is_empty() => Ok(Test::IsNot(Value::String(unquoted(text.trim())))),
-            _ => Ok(Test::Is(Value::String(part()?))),
-        },
-        _ => Err("there are contains, lacks, matches, is and is not".to_owned()),
+        "is" => {
+            match text.strip_prefix("not").filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)) {
+                Some(rest) => Ok(Test::IsNot(Value::String(part(rest.trim())?))),
+                None => Ok(Test::Is(Value::String(part(text)?))),
+            }
+        }
+        "" => Err("say what it contains, lacks, matches, is or is not".to_owned()),
+        verb => Err(format!("`{}` is no test; there are contains, lacks, matches, is and is not", excerpt(verb, TOLD))),
     }
 }
 
@@ -319,30 +385,42 @@ const OPERATORS: [(&str, Make); 9] = [
 /// A path and what it must find. A path may hold blanks and operators of its own, in filters: so the first operator
 /// before which a whole path ends is the one that counts.
 fn json_test(rest: &str) -> Result<(Subject, Test), String> {
-    if rest.matches("..").count() > MAX_DESCENTS {
-        return Err(format!("a path may look through all that is below (..) at most {MAX_DESCENTS} times"));
-    }
     if let Some(path) = rest.strip_suffix(" exists").map(str::trim)
         && JsonPath::parse(path).is_ok()
     {
-        return Ok((Subject::Json(path.to_owned()), Test::Exists));
+        return Ok((subject(path)?, Test::Exists));
     }
-    let places = rest.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
-    for at in places {
+    let places = || rest.char_indices().filter(|(_, c)| *c == ' ').map(|(at, _)| at);
+    let operator_at = |at: usize| OPERATORS.into_iter().find(|(operator, _)| rest[at..].starts_with(operator));
+    for at in places() {
         let path = rest[..at].trim();
-        let operator = OPERATORS.into_iter().find(|(operator, _)| rest[at..].starts_with(operator));
-        if let Some((operator, make)) = operator
+        if let Some((operator, make)) = operator_at(at)
             && JsonPath::parse(path).is_ok()
         {
             let text = rest[at + operator.len()..].trim();
-            if text.is_empty() {
-                break;
-            }
-            return Ok((Subject::Json(path.to_owned()), make(text)?));
+            return Ok((subject(path)?, make(text)?));
         }
     }
-    Err("write a JSONPath and what is there, like: json $.status is ok, json $.count >= 3, or json $.id exists"
-        .to_owned())
+    let path = places().find(|at| operator_at(*at).is_some()).map_or(rest, |at| &rest[..at]).trim();
+    match JsonPath::parse(path) {
+        Err(why) if path.starts_with('$') => {
+            Err(format!("`{}` is no JSONPath: {why}; behind one stands {TESTS}", excerpt(path, TOLD)))
+        }
+        _ => Err(format!("write a JSONPath and what it finds, like json $.status is ok; behind it stands {TESTS}")),
+    }
+}
+
+const TESTS: &str = "exists, is, is not, contains, lacks, matches, >, >=, < or <=";
+
+/// What a path finds, if to look for it is not too much work.
+fn subject(path: &str) -> Result<Subject, String> {
+    if let Some(function) = FUNCTIONS.into_iter().find(|function| path.contains(function)) {
+        return Err(format!("functions are not taken in paths, such as {function}...)"));
+    }
+    match MULTIPLIERS.into_iter().find(|(part, most)| path.matches(part).count() > *most) {
+        Some((part, most)) => Err(format!("a path may have `{part}` {most} times at most")),
+        None => Ok(Subject::Json(path.to_owned())),
+    }
 }
 
 /// A value of JSON; what is none is a text.
@@ -350,9 +428,8 @@ fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-fn number(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-    number.ok_or_else(|| format!("`{}` is not a number", excerpt(text, TOLD)))
+fn number(text: &str) -> Result<Number, String> {
+    serde_json::from_str(text).map_err(|_| format!("`{}` is not a number", excerpt(text, TOLD)))
 }
 
 /// A text in quotes, as JSON writes them, may begin or end with blanks.
@@ -394,7 +471,12 @@ mod tests {
     use super::*;
 
     fn unmet(condition: &str, body: &str) -> Option<String> {
-        let headers = [("content-type", "application/json"), ("x-count", "3")];
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-count", "3"),
+            ("set-cookie", "id=17"),
+            ("location", "/login?token=a"),
+        ];
         let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let headers = HeaderMap::from_iter(headers);
         let took = Duration::from_millis(1_500);
@@ -404,8 +486,7 @@ mod tests {
 
     #[test]
     fn an_answer_meets_what_it_says() {
-        let body =
-            r#"{"status": "ok", "count": 3, "items": [{"price": 5, "id": "a b"}, {"price": 9, "id": "c is d"}]}"#;
+        let body = r#"{"status": "ok", "count": 3, "large": 9007199254740993, "empty": "", "items": [{"price": 5, "id": "a b"}, {"price": 9, "id": "c is d"}]}"#;
         for met in [
             "body contains \"status\": \"ok\"",
             "body contains ok",
@@ -423,6 +504,13 @@ mod tests {
             "json $.status is not failed",
             "json $.status matches ^o.$",
             "json $.count is 3.0",
+            "json $.large is 9007199254740993",
+            "json $.large is not 9007199254740992",
+            "json $.large > 9007199254740992",
+            "BODY Contains ok",
+            "took  at  most  2s",
+            "header x-count is not \"\"",
+            "json $.empty is \"\"",
             "json $.count >= 3",
             "json $.count < 3.5",
             "json $.items[*].price > 4",
@@ -442,9 +530,12 @@ mod tests {
     fn what_is_not_met_is_told_with_what_was_found() {
         let body = r#"{"status": "error", "count": 3, "items": [1, 2]}"#;
         for (condition, found) in [
-            ("body contains paid", "it does not"),
-            ("body lacks error", "it does not"),
-            ("body matches ^ok", "it does not"),
+            ("body contains paid", "it is not in the body"),
+            ("body lacks error", "it is in the body"),
+            ("body matches ^ok", "the body does not match"),
+            ("body is ok", "the body is {\"status\": \"error\", \"count\": 3, \"items\": [1, 2]}"),
+            ("header set-cookie lacks id", "it is \u{2022}\u{2022}\u{2022}\u{2022}"),
+            ("header location is /", "it is /login?\u{2022}\u{2022}\u{2022}\u{2022}"),
             ("header content-type contains html", "it is application/json"),
             ("header x-other contains a", "there is none"),
             ("json $.status is ok", "it is \"error\""),
@@ -460,7 +551,7 @@ mod tests {
         assert_eq!(unmet("json $.a exists", "<html>"), Some("expected: json $.a exists; the answer is no JSON".into()));
         // The first that is not met is told.
         let both = unmet("body contains a\nbody contains 7\nbody contains 8", "a");
-        assert_eq!(both, Some("expected: body contains 7; it does not".into()));
+        assert_eq!(both, Some("expected: body contains 7; it is not in the body".into()));
     }
 
     #[test]
@@ -468,7 +559,8 @@ mod tests {
         let answered = Answered { body: b"{\"a\"", whole: false, headers: &HeaderMap::new(), took: Duration::ZERO };
         let unmet = |line: &str| Expect::read(std::iter::once(line)).unwrap().unmet(answered);
         assert_eq!(unmet("body contains a"), None);
-        assert!(unmet("body contains b").unwrap().ends_with("it does not (in the beginning that was read)"));
+        assert!(unmet("body contains b").unwrap().ends_with("it is not in the body as far as it was read"));
+        assert!(unmet("body lacks b").unwrap().ends_with("the answer is too long to be read whole"));
         assert!(unmet("json $.a exists").unwrap().ends_with("the answer is too long to be read whole"));
     }
 
@@ -477,8 +569,8 @@ mod tests {
         let fault = |line: &str| Expect::read(line.lines()).map(drop).map_err(|fault| (fault.code, fault.detail));
         for (line, code, detail) in [
             ("says ok", "unknown_condition", "begins with body, header, json or took"),
-            ("body", "unknown_test", "there are contains, lacks, matches"),
-            ("body has paid", "unknown_test", "there are contains, lacks, matches"),
+            ("body", "unknown_test", "say what it contains, lacks, matches"),
+            ("body has paid", "unknown_test", "`has` is no test; there are contains, lacks, matches"),
             ("body contains", "unknown_test", "say what it contains"),
             ("body matches (", "unknown_test", "it is no regular expression: unclosed group"),
             ("body matches \\w{999}{999}", "unknown_test", "it is no regular expression"),
@@ -486,8 +578,15 @@ mod tests {
             ("header a:b is c", "unknown_test", "name the header"),
             ("json status is ok", "unknown_test", "write a JSONPath"),
             ("json $.count > many", "unknown_test", "`many` is not a number"),
-            ("json $.count is", "unknown_test", "write a JSONPath"),
-            ("json $..a..b..c exists", "unknown_test", "at most 2 times"),
+            ("json $.count is", "unknown_test", "behind one stands exists, is"),
+            ("json $.count == 1", "unknown_test", "`$.count == 1` is no JSONPath"),
+            ("json $..[ is ok", "unknown_test", "`$..[` is no JSONPath"),
+            ("json $..a..b..c exists", "unknown_test", "`..` 2 times at most"),
+            ("json $[?@.a == $.b] exists", "unknown_test", "`$` 1 times at most"),
+            ("json $[?search(@.a, 'b')] exists", "unknown_test", "functions are not taken"),
+            ("json $[0,0,0,0,0] exists", "unknown_test", "`,` 3 times at most"),
+            ("body matches (a{1000}){1000}", "unknown_test", "it is too large"),
+            ("took at most 0s", "out_of_range", "no call takes no time"),
             ("took 5s", "unknown_test", "took at most 5s"),
             ("took at most soon", "not_a_duration", "soon"),
         ] {

@@ -92,6 +92,24 @@ pub fn is_secret(name: &str, value: &str) -> bool {
     is_secret_name(name) || is_secret_value(value)
 }
 
+/// The value of a header of an answer as it is shown: without what is a credential, and without what stands in an address
+/// behind its path, where a target that sends people on gives them credentials of its own on their way.
+pub fn shown_header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    let leads_on = ["location", "content-location", "refresh", "link"];
+    if is_secret(name, value) {
+        return MASK.into();
+    }
+    if !leads_on.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return value.into();
+    }
+    match value.split_once(['?', '#']) {
+        // It may name a user.
+        _ if value.contains('@') => MASK.into(),
+        Some((before, _)) => format!("{before}?{MASK}").into(),
+        None => value.into(),
+    }
+}
+
 /// A URL, or a template of one, as it is shown: without the credentials of its query, or without `all` its values.
 pub fn mask_url(url: &str, all: bool) -> String {
     let (before, query, after) = split_query(url);

@@ -15,6 +15,19 @@ pub(crate) fn excerpt(text: &str, max: usize) -> String {
     if text.chars().nth(max).is_some() { shown + "…" } else { shown }
 }
 
+/// Whether a character does nothing but show: no control character, and none that turns the direction of the text around
+/// it, or takes no room.
+pub(crate) fn is_harmless(c: char) -> bool {
+    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    !c.is_control() && !turns
+}
+
+/// A text of somebody else's in which nothing but line breaks and tabs does anything but show.
+pub(crate) fn harmless(text: &str) -> String {
+    let shown = |c| if matches!(c, '\n' | '\t') || is_harmless(c) { c } else { char::REPLACEMENT_CHARACTER };
+    text.chars().map(shown).collect()
+}
+
 /// A share of a whole. 100 % and 0 % are said only where they are meant.
 pub(crate) fn percent(share: f64) -> String {
     let percent = (share * 100.0).clamp(0.0, 100.0);

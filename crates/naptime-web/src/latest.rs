@@ -1,7 +1,7 @@
 //! Which runs of all jobs are listed: how they ended, who called, when, and of which endpoints.
 
 use naptime_core::run::Outcome;
-use naptime_core::{Invalid, JobId, read_at};
+use naptime_core::{Invalid, JobId, Zone, read_at};
 use naptime_store::latest::{How, RunQuery};
 use naptime_store::{Error, JobQuery, PageRef};
 
@@ -36,8 +36,9 @@ impl Filter {
             Ok::<_, Invalid>(text.map(str::to_owned))
         };
         let time = |name: &'static str| {
-            let read =
-                |text: String| read_at(&text, None).map_err(|fault| Invalid::new(name, fault.code, fault.detail));
+            let read = |text: String| {
+                read_at(&text, Some(&Zone::UTC)).map_err(|fault| Invalid::new(name, fault.code, fault.detail))
+            };
             text(name)?.map(read).transpose()
         };
         let id = |name: &'static str| {
@@ -102,7 +103,10 @@ mod tests {
         assert_eq!(fault("worker=otter"), Some(("worker".into(), "not_an_id")));
         assert_eq!(fault("job=7"), Some(("job".into(), "not_an_id")));
         assert_eq!(fault("from=yesterday"), Some(("from".into(), "not_a_time")));
-        let until = read("until=2026-01-02T03:04:05Z").unwrap().until;
-        assert_eq!(until, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        // As all times on the pages, one without a zone is of UTC.
+        for until in ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05", "2026-01-02+03:04:05"] {
+            let until = read(&format!("until={until}")).unwrap().until;
+            assert_eq!(until, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        }
     }
 }

@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::response::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use naptime_core::answer::{KeepIf, MAX_KEPT_BODY, Phases};
 use naptime_core::expect::Answered;
 use naptime_core::run::with_note;
@@ -316,8 +316,11 @@ impl Caller {
         drop(answer);
         kept.give_back(origin, taken, read.is_some());
         let whole = read == Some(body.len());
-        let answered = Answered { body, whole, headers: &head.headers, took: begun.elapsed() };
-        let unmet = if outcome == Outcome::Ok { call.expect.unmet(answered) } else { None };
+        let unmet = if outcome == Outcome::Ok && !call.expect.is_empty() {
+            unmet(call.expect, body, whole, &head.headers, begun.elapsed()).await
+        } else {
+            None
+        };
         let message = match outcome {
             Outcome::RedirectNotFollowed => answer::redirect_message(status, &head.headers, endpoint),
             _ => answer::message(outcome, status, &head.headers, &body[..body.len().min(KEPT)]),
@@ -398,6 +401,14 @@ async fn read_body(
         }
     }
     Ok(Some(read))
+}
+
+/// The first condition that an answer does not meet. To look for it may take some time, in which other calls are to go on.
+async fn unmet(expect: &Expect, body: &[u8], whole: bool, headers: &HeaderMap, took: Duration) -> Option<String> {
+    let (expect, body, headers) = (expect.clone(), body.to_vec(), headers.clone());
+    let look = move || expect.unmet(Answered { body: &body, whole, headers: &headers, took });
+    let looked = tokio::task::spawn_blocking(look).await;
+    looked.unwrap_or_else(|_| Some("what is expected could not be looked for".to_owned()))
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -45,10 +45,6 @@ fn read_job(args: &AddArgs, input: &InputSettings, faults: &mut Faults) -> Optio
     put(&mut fields, "late", args.late.as_deref());
     put(&mut fields, "catch_up", args.catch_up.as_deref());
     put(&mut fields, "failing_after", args.failing_after.as_deref());
-    put(&mut fields, "keep", args.keep.as_deref());
-    if !args.expect.is_empty() {
-        fields.insert("expect".to_owned(), args.expect.clone().into());
-    }
     if !args.sign.is_empty() {
         fields.insert("sign".to_owned(), args.sign.clone().into());
     }

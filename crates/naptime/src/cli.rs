@@ -262,6 +262,12 @@ pub(crate) struct CallArgs {
     /// A word to find it by; may be repeated
     #[arg(long)]
     pub(crate) tag: Vec<String>,
+    /// What a good answer says beside its status, like 'body contains paid' or 'json $.status is ok'; may be repeated
+    #[arg(long, value_name = "CONDITION")]
+    pub(crate) expect: Vec<String>,
+    /// Which answers are kept: failures (the first and the last in a row, and the first good one after them), all, none
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) keep: Option<String>,
 }
 
 /// When an endpoint is called.
@@ -363,12 +369,6 @@ pub(crate) struct AddArgs {
     /// It counts as failing once so many occurrences in a row did not end well [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) failing_after: Option<String>,
-    /// Which answers are kept: failures (the first and the last in a row, and the first good one after them), all, none
-    #[arg(long, value_name = "WHICH")]
-    pub(crate) keep: Option<String>,
-    /// What a good answer says beside its status, like "body contains paid" or "json $.status is ok"; may be repeated
-    #[arg(long, value_name = "CONDITION")]
-    pub(crate) expect: Vec<String>,
     /// A key to sign each call with, as Standard Webhooks says (whsec_…); two while one takes the other's place
     #[arg(long, value_name = "KEY")]
     pub(crate) sign: Vec<String>,

@@ -20,6 +20,8 @@ pub(crate) fn call_fields(url: &str, call: &CallArgs) -> Map<String, Value> {
     fields.insert("headers".to_owned(), call.header.join("\n").into());
     fields.insert("secret".to_owned(), call.secret.into());
     fields.insert("tags".to_owned(), call.tag.clone().into());
+    fields.insert("expect".to_owned(), call.expect.clone().into());
+    put(&mut fields, "keep", call.keep.as_deref());
     fields
 }
 

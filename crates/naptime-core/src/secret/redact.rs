@@ -152,10 +152,20 @@ fn spellings(value: &str) -> Vec<String> {
             html.replace('"', "&quot;").replace('\'', "&#39;"),
             html,
             STANDARD.encode(value),
+            in_base64_after(value, 1),
+            in_base64_after(value, 2),
             value.bytes().map(|byte| format!("{byte:02x}")).collect(),
         ]);
     }
     all
+}
+
+/// What base64 makes of a value after so many other bytes, but for the characters that it shares with these.
+fn in_base64_after(value: &str, bytes: usize) -> String {
+    let mut all = vec![0; bytes];
+    all.extend_from_slice(value.as_bytes());
+    // A character is of six bits.
+    STANDARD.encode(all).chars().skip((bytes * 8).div_ceil(6)).collect()
 }
 
 #[cfg(test)]

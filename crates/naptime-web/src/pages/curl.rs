@@ -2,7 +2,7 @@
 
 use naptime_core::{Method, Spec};
 
-use crate::mask;
+use crate::{format, mask};
 
 /// The command that makes the same call, as the job is set up: without the headers of its pool and without a signature.
 /// Credentials are masked in it. Mail has none.
@@ -40,9 +40,20 @@ pub(super) fn command(spec: &Spec) -> Option<String> {
     Some(format!("curl {}", parts.join(" \\\n  ")))
 }
 
-/// A word for a shell of the family of sh.
+/// A word for a shell such as bash. What does something when it is pasted into a terminal, or hides what stands there, is
+/// spelled out.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let is_plain = |c: char| c == '\n' || format::is_harmless(c);
+    if text.chars().all(is_plain) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    let spelled = text.chars().map(|c| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if is_plain(c) => c.to_string(),
+        c if c.is_ascii() => format!("\\x{:02x}", u32::from(c)),
+        c => format!("\\u{:04x}", u32::from(c)),
+    });
+    format!("$'{}'", spelled.collect::<String>())
 }
 
 #[cfg(test)]
@@ -51,6 +62,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+
+    #[test]
+    fn what_does_something_to_a_terminal_is_spelled_out() {
+        assert_eq!(quoted("it's\nfine"), "'it'\\''s\nfine'");
+        assert_eq!(quoted("a'\u{1b}[201~\r\0\u{202e}\\"), r"$'a\'\x1b[201~\x0d\x00\u202e\\'");
+    }
 
     #[test]
     fn a_call_is_a_command() {

@@ -113,6 +113,7 @@ fn configuration(job: &Job, pool: Option<&PoolSettings>, now: Time) -> Markup {
             @if let Schedule::Once { at } = spec.schedule { dt { "Call at" } dd { (format::clock(now, at)) } }
             dt { "Timeout" } dd { (duration::show(spec.request.timeout)) }
             dt { "Ends well with" } dd { (spec.success) }
+            @if !spec.keep.is_default() { dt { "Answers kept" } dd { (spec.keep) } }
             @if !spec.expect.is_empty() {
                 dt { "Expects" } dd { ul.plain { @for line in spec.expect.lines() { li { (line) } } } }
             }

@@ -102,7 +102,7 @@ fn filters(query: &Query) -> Markup {
             }
             label { "Tag" input name="tag" value=(value("tag")) size="10"; }
             label { "Pool" input name="pool" value=(value("pool")) placeholder="https://example.com"; }
-            label { "Ended before" input name="until" value=(value("until")) placeholder="2030-01-31T09:00Z" size="18"; }
+            label { "Ended before" input name="until" value=(value("until")) placeholder="2030-01-31 09:00" size="16"; }
             // Where a link has said more than most look for.
             @for (name, label) in [("job", "Job"), ("worker", "Worker"), ("from", "Ended after")] {
                 @if let Some(value) = query.get(name) { label { (label) input name=(name) value=(value); } }

@@ -163,10 +163,10 @@ pub(super) fn as_curl(spec: Option<&Spec>) -> Markup {
     html! {
         @if let Some(command) = spec.and_then(curl::command) {
             details {
-                summary { "As a curl command" }
+                summary { "The call as it is set up now, as a curl command" }
                 (block("The command", &command))
                 p.note {
-                    "As the job is set up now, without what its pool and a signature add. Put what is not shown in place of ••••."
+                    "Without what its pool and a signature add. Put what is not shown in place of ••••."
                 }
             }
         }
@@ -209,7 +209,10 @@ fn text(transcript: &Transcript) -> String {
     let Transcript { head, body, .. } = transcript;
     match body {
         _ if head.is_empty() => "(no answer)\n".to_owned(),
-        Body::Text(body) => format!("{head}\n{}\n", body.trim_end_matches('\n')),
+        Body::Text(body) => {
+            let body = body.replace("\r\n", "\n");
+            format!("{head}\n{}\n", format::harmless(body.trim_end_matches('\n')))
+        }
         Body::Hex(digits) => format!("{head}\n(not UTF-8, in hexadecimal digits)\n{digits}\n"),
     }
 }
@@ -254,7 +257,8 @@ fn not_kept(spec: Option<&Spec>, run: &Run) -> Markup {
     let why = match (run.outcome, spec) {
         (Outcome::Interrupted | Outcome::Lost, _) => "Nobody was there to hear what was answered.",
         (_, Some(spec)) if spec.endpoint.is_mail() => "Of mail nothing more than the message is kept.",
-        (_, Some(spec)) if spec.keep == Keep::None => "No answer of this endpoint is kept, as it is set up.",
+        (_, Some(spec)) if spec.keep == Keep::None => "No answer is kept, as it is set up.",
+        (_, Some(spec)) if spec.keep == Keep::All => "All are kept, but of more than 100 of one job the oldest go.",
         (_, Some(spec)) if spec.schedule.is_once() => {
             "Of the attempts of a one-off job the first and the last that failed are kept, and the good one after them."
         }

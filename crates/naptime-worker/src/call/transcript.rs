@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::HeaderMap;
 use http::response::Parts;
 use naptime_core::answer::{Body, MAX_KEPT_BODY, MAX_KEPT_HEAD};
-use naptime_core::secret::{MASK, is_secret, redact};
+use naptime_core::secret::{MASK, redact, shown_header};
 use naptime_core::{Endpoint, Request};
 
 use super::answer;
@@ -67,27 +67,13 @@ fn add(text: &mut String, headers: &HeaderMap, is_plain: impl Fn(&str) -> bool) 
     for (name, value) in headers {
         let name = name.as_str();
         let value = String::from_utf8_lossy(value.as_bytes());
-        let value = match name {
-            _ if is_secret(name, &value) && !is_plain(name) => MASK.into(),
-            // Where a target sends people on, it gives them credentials of its own on their way.
-            "location" | "content-location" | "refresh" | "link" => without_query(&value).into(),
-            _ => value,
-        };
+        let value = if is_plain(name) { value } else { shown_header(name, &value).into_owned().into() };
         if text.len() + name.len() + value.len() > MAX_KEPT_HEAD {
             text.push_str("...\n");
             return;
         }
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name}: {value}");
-    }
-}
-
-/// Addresses up to their queries and fragments, and without those of users.
-fn without_query(text: &str) -> String {
-    match text.split_once(['?', '#']) {
-        _ if text.contains('@') => MASK.to_owned(),
-        Some((before, _)) => format!("{before}?{MASK}"),
-        None => text.to_owned(),
     }
 }
 
