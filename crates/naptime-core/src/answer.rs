@@ -193,7 +193,7 @@ impl Claim {
         let (spec, state) = (&self.job.spec, &self.job.state);
         let well = run.outcome == Outcome::Ok;
         // All runs of a streak have the same good one before them.
-        let streak = state.last_ok.map_or(0, |at| at.millis());
+        let streak = state.last_ok.map_or(0, Time::millis);
         let failed = state.last.as_ref().is_some_and(|last| last.outcome != Outcome::Ok);
         let place = match (spec.keep, well) {
             (Keep::All, _) => Place { name: format!("run {}", run.token), replaces: false },

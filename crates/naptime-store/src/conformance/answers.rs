@@ -17,7 +17,7 @@ fn said(text: &str) -> Transcript {
         request: "POST https://example.com/$x?key=\u{2022}".to_owned(),
         head: "HTTP/1.1 500\nX-One: \"{$ne: null}\" \u{1F9A6}".to_owned(),
         body: if text.is_empty() { Body::Hex("00ff".to_owned()) } else { Body::Text(text.to_owned()) },
-        whole: text.len() % 2 == 0,
+        whole: text.len().is_multiple_of(2),
         phases: Phases { connect: Some(1_250), first_byte: Some(u64::from(u32::MAX)), ..Phases::default() },
     }
 }
