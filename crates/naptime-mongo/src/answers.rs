@@ -2,13 +2,13 @@
 
 use mongodb::bson::{Document, doc};
 use naptime_core::answer::{MAX_ANSWERS, Place};
-use naptime_core::{JobId, KeptAnswer, Settled};
+use naptime_core::{KeptAnswer, Settled};
 use naptime_store::{Error, Result};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{date, time, uuid};
-use crate::queue::read_uuid;
+use crate::queue::{cut, read_uuid};
 
 /// The most answers written by one command: each is up to 100 KiB as JSON, most of them a few.
 const AT_ONCE: usize = 50;
@@ -25,7 +25,7 @@ impl MongoStore {
             }
         }
         for answer in answers.into_iter().filter(|answer| is_turn(answer)) {
-            self.trim_answers(answer.job);
+            cut(self.db.collection("answers"), answer.job, "at", MAX_ANSWERS as u64);
         }
     }
 
@@ -40,27 +40,6 @@ impl MongoStore {
         let answers = self.db.collection::<Document>("answers");
         let find = async move { answers.find_one(filter).sort(sort).max_time(MAX_TIME).await };
         command::bounded(find).await?.map(|found| read(&found)).transpose()
-    }
-
-    /// Cuts a job to the most answers that are kept, in the background.
-    fn trim_answers(&self, job: JobId) {
-        let answers = self.db.collection::<Document>("answers");
-        let trim = async move {
-            let of_job = doc! {"job": uuid(job.uuid())};
-            let most = u64::try_from(MAX_ANSWERS).unwrap_or(u64::MAX);
-            let oldest = answers.find_one(of_job.clone()).sort(doc! {"at": -1}).skip(most);
-            if let Some(oldest) = oldest.projection(doc! {"at": 1}).await? {
-                let mut older = of_job;
-                older.insert("at", doc! {"$lte": oldest.get("at")});
-                answers.delete_many(older).await?;
-            }
-            Ok(())
-        };
-        tokio::spawn(async move {
-            if let Err(error) = command::bounded(trim).await {
-                tracing::warn!(%job, %error, "cannot remove the oldest answers of job {job}");
-            }
-        });
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
+use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 use naptime_core::worker::DEAD_AFTER;
@@ -117,23 +118,28 @@ impl MongoStore {
         let Ok(count) = i64::try_from(jobs.len()) else { return };
         let before = self.settled.fetch_add(count, Ordering::Relaxed);
         let (Some(&job), true) = (jobs.first(), before / TRIM_EVERY != (before + count) / TRIM_EVERY) else { return };
-        let runs = self.runs.clone();
-        let trim = async move {
-            let of_job = doc! {"job": uuid(job.uuid())};
-            let oldest = runs.find_one(of_job.clone()).sort(doc! {"started": -1, "_id": -1}).skip(MAX_RUNS);
-            if let Some(oldest) = oldest.projection(doc! {"started": 1}).await? {
-                let mut older = of_job;
-                older.insert("started", doc! {"$lte": oldest.get("started")});
-                runs.delete_many(older).await?;
-            }
-            Ok(())
-        };
-        tokio::spawn(async move {
-            if let Err(error) = command::bounded(trim).await {
-                tracing::warn!(%job, %error, "cannot remove the oldest runs of job {job}");
-            }
-        });
+        cut(self.runs.clone(), job, "started", MAX_RUNS);
     }
+}
+
+/// Cuts what a collection has of a job to the newest by this time, in the background.
+pub(crate) fn cut(collection: Collection<Document>, job: JobId, by: &'static str, most: u64) {
+    let name = collection.name().to_owned();
+    let cut = async move {
+        let of_job = doc! {"job": uuid(job.uuid())};
+        let oldest = collection.find_one(of_job.clone()).sort(doc! {by: -1}).skip(most);
+        if let Some(oldest) = oldest.projection(doc! {by: 1}).await? {
+            let mut older = of_job;
+            older.insert(by, doc! {"$lte": oldest.get(by)});
+            collection.delete_many(older).await?;
+        }
+        Ok(())
+    };
+    tokio::spawn(async move {
+        if let Err(error) = command::bounded(cut).await {
+            tracing::warn!(%job, %error, "cannot remove the oldest {name} of job {job}");
+        }
+    });
 }
 
 /// The keys of the index of what was edited while it is held, which is rare.

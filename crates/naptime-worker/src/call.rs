@@ -307,10 +307,12 @@ impl Caller {
         let head = known.insert(head);
         let status = head.status;
         let outcome = outcome(status, call.success);
-        let room = match call.keep.covers(outcome) {
-            _ if !call.expect.is_empty() => MAX_ANSWER,
-            true => MAX_KEPT_BODY,
-            false => KEPT,
+        let room = if !call.expect.is_empty() {
+            MAX_ANSWER
+        } else if call.keep.covers(outcome) {
+            MAX_KEPT_BODY
+        } else {
+            KEPT
         };
         let read = read_body(&mut taken.connection, &mut answer, body, room).await?;
         drop(answer);
@@ -406,7 +408,10 @@ async fn read_body(
 /// The first condition that an answer does not meet. To look for it may take some time, in which other calls are to go on.
 async fn unmet(expect: &Expect, body: &[u8], whole: bool, headers: &HeaderMap, took: Duration) -> Option<String> {
     let (expect, body, headers) = (expect.clone(), body.to_vec(), headers.clone());
-    let look = move || expect.unmet(Answered { body: &body, whole, headers: &headers, took });
+    let look = move || {
+        let encoding = answer::encoding(&headers);
+        expect.unmet(Answered { body: &body, whole, headers: &headers, encoding, took })
+    };
     let looked = tokio::task::spawn_blocking(look).await;
     looked.unwrap_or_else(|_| Some("what is expected could not be looked for".to_owned()))
 }

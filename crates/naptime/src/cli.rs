@@ -265,7 +265,7 @@ pub(crate) struct CallArgs {
     /// What a good answer says beside its status, like 'body contains paid' or 'json $.status is ok'; may be repeated
     #[arg(long, value_name = "CONDITION")]
     pub(crate) expect: Vec<String>,
-    /// Which answers are kept: failures (the first and the last in a row, and the first good one after them), all, none
+    /// Which answers are kept: failures (the first and the last in a row, the first good one after them, one a day), all, none
     #[arg(long, value_name = "WHICH")]
     pub(crate) keep: Option<String>,
 }

@@ -138,7 +138,9 @@ impl Form<'_> {
     fn keep(&self) -> Markup {
         let chosen = self.fields.text("keep");
         let words = |keep| match keep {
-            Keep::Failures => "of failures: the first and the last in a row, and the first good one after them",
+            Keep::Failures => {
+                "of failures: the first and the last in a row, the first good one after them, and one a day"
+            }
             Keep::All => "all",
             Keep::None => "none",
         };

@@ -1,4 +1,4 @@
-//! What was sent and answered, as it is kept: without credentials, and of bounded size.
+//! What was sent and answered, as it is kept: without the credentials that were sent, and of bounded size.
 
 use std::fmt::Write;
 
