@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on should fail where it is")]
 
 pub mod browser;
+pub mod collector;
 pub mod disk;
 pub mod dns;
 pub mod eventually;
 pub mod guard;
+pub mod host;
 pub mod hostile;
 pub mod http;
 pub mod mongo;
@@ -22,10 +24,14 @@ pub mod scratch;
 pub mod smtp;
 pub mod sqlite;
 pub mod target;
+pub mod terminal;
 pub mod tools;
 
 pub use browser::Browser;
+pub use collector::Collector;
 pub use eventually::eventually;
+pub use host::Host;
 pub use naptime::Naptime;
 pub use smtp::MailServer;
 pub use target::{Answer, Call, Target};
+pub use terminal::Terminal;

@@ -41,15 +41,19 @@ impl Naptime {
         Start::new("up", store).listening()
     }
 
-    /// A command that ends by itself, such as `list`: start it, then [`wait_exit`](Process::wait_exit).
+    /// A command on a store, for a start that ends by itself: start it, then [`wait_exit`](Process::wait_exit).
     pub fn command(store: &impl Store, name: &str) -> Start {
         Start::new(name, store)
     }
 
+    /// A command that asks this server, such as `list`: start it, then [`wait_exit`](Process::wait_exit).
+    pub fn ask(&self, name: &str) -> Start {
+        Start::asking(&self.url(""), name)
+    }
+
     /// The address of `path` on the web, such as `http://127.0.0.1:12345/readyz`.
     pub fn url(&self, path: &str) -> String {
-        let port = self.port.expect("only `web` and `up` listen");
-        format!("http://127.0.0.1:{port}{path}")
+        url(self.port, path)
     }
 
     async fn ready(self) -> Self {
@@ -91,14 +95,27 @@ pub struct Start {
 impl Start {
     fn new(command: &str, store: &impl Store) -> Self {
         let (variable, value) = store.env();
-        let start = Self { wrapper: Vec::new(), args: vec![command.to_owned()], env: Vec::new(), port: None };
-        start.env(variable, value).env("NAPTIME_ALLOW_NETWORKS", "127.0.0.0/8")
+        Self::bare(command).env(variable, value).env("NAPTIME_ALLOW_NETWORKS", "127.0.0.0/8")
+    }
+
+    /// A command that asks the server at this URL.
+    pub fn asking(server: &str, command: &str) -> Self {
+        Self::bare(command).env("NAPTIME_SERVER", server)
+    }
+
+    fn bare(command: &str) -> Self {
+        Self { wrapper: Vec::new(), args: vec![command.to_owned()], env: Vec::new(), port: None }
     }
 
     fn listening(mut self) -> Self {
         let port = port::free_port();
         self.port = Some(port);
         self.env("HOST", "127.0.0.1").env("PORT", port.to_string())
+    }
+
+    /// The address of `path` on the web once it is started.
+    pub fn url(&self, path: &str) -> String {
+        url(self.port, path)
     }
 
     /// Sets a variable; the last value counts.
@@ -147,10 +164,17 @@ impl Start {
     }
 }
 
+fn url(port: Option<u16>, path: &str) -> String {
+    let port = port.expect("only `web` and `up` listen");
+    format!("http://127.0.0.1:{port}{path}")
+}
+
 /// The program: `NAPTIME_BIN`, or built now, once per test process, in the profile of the tests.
 pub fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| std::env::var_os("NAPTIME_BIN").map_or_else(build, PathBuf::from))
+    BINARY.get_or_init(|| {
+        std::env::var_os("NAPTIME_BIN").map_or_else(build, |path| PathBuf::from(path).canonicalize().unwrap())
+    })
 }
 
 fn build() -> PathBuf {
@@ -167,7 +191,7 @@ fn build() -> PathBuf {
     }
     let status = cargo
         // All of the workspace, so that the dependencies have the features they have in the tests and aren't built again.
-        .args(["build", "--quiet", "--workspace", "--bin", "naptime"])
+        .args(["build", "--quiet", "--workspace", "--bin", "naptime", "--example", "host"])
         .args(release.then_some("--release"))
         .current_dir(tools::workspace())
         .status()

@@ -22,6 +22,11 @@ pub fn honcho() -> PathBuf {
     find("honcho")
 }
 
+/// The terminal that a test types into.
+pub fn tmux() -> PathBuf {
+    find("tmux")
+}
+
 /// Where Python finds these packages, as `PYTHONPATH`.
 pub fn python_path(packages: &[&str]) -> String {
     let folder = |name: &&str| {

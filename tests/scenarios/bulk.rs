@@ -13,6 +13,8 @@ on_both_stores!(
     all_that_match_are_switched_called_and_deleted,
     nothing_said_does_not_mean_all,
     those_that_were_picked_are_asked_about_and_done,
+    many_are_paused_resumed_and_tagged,
+    many_are_muted,
 );
 
 /// Adds endpoints of these names and tags, which are called only when somebody asks for it.
@@ -104,13 +106,86 @@ async fn those_that_were_picked_are_asked_about_and_done(start: Start) {
     let question = ask("action=on&all=true").await;
     assert!(question.contains("Switch 1 endpoint on?"), "the others are on: {question}");
     // Of none picked, all that match are meant, and the question says so.
-    let question = ask("action=delete&active=true").await;
+    let question = ask("action=delete&state=on").await;
     assert!(question.contains("Delete 2 endpoints?") && question.contains("switched on"), "{question}");
-    let to = post("/endpoints/bulk/delete?active=true").await;
-    assert!(to.starts_with("/endpoints?active=true&"), "{to}");
+    let to = post("/endpoints/bulk/delete?state=on").await;
+    assert!(to.starts_with("/endpoints?state=on&"), "{to}");
     assert!(web.get(&to).await.text.contains("2 endpoints deleted."), "{to}");
     assert_eq!(web.items("/api/endpoints").await.len(), 1);
     assert_eq!(web.get("/endpoints/bulk?action=erase").await.status, 400);
+}
+
+async fn many_are_paused_resumed_and_tagged(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    let added = add(&web, &target, &[("a", "one"), ("b", "one"), ("c", "two")]).await;
+    let act = async |what: &str, given: Value| {
+        let reply = web.post(&format!("/api/endpoints/{what}"), &given).await;
+        assert_eq!(reply.status, 200, "{what}: {}", reply.text);
+        reply.value()["count"].clone()
+    };
+    assert_eq!(act("on?all=true", Value::Null).await, 3);
+    let pause = json!({"until": "2099-01-31 09:00", "note": "it moves"});
+    assert_eq!(act("pause?tag=one&dry_run=true", pause.clone()).await, 2);
+    assert_eq!(web.items("/api/endpoints?state=paused").await, [Value::Null; 0]);
+    assert_eq!(act("pause?tag=one", pause).await, 2);
+    let paused = web.items("/api/endpoints?state=paused").await;
+    assert_eq!(paused.iter().map(|it| &it["name"]).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(paused[0]["schedule"]["pause"], json!({"until": "2099-01-31T09:00:00.000Z", "note": "it moves"}));
+    // What is not said of a pause is not that of the one before.
+    assert_eq!(act("pause?state=paused&q=/b", json!({"note": "for good"})).await, 1);
+    assert_eq!(web.get(&added[1]).await.value()["schedule"]["pause"], json!({"note": "for good"}));
+    assert_eq!(act("resume?all=true&dry_run=true", Value::Null).await, 2);
+    assert_eq!(act("resume?all=true", Value::Null).await, 2);
+    assert_eq!(act("resume?all=true", Value::Null).await, 0, "none is paused");
+
+    assert_eq!(act("tag?all=true&dry_run=true", json!({"tags": "two"})).await, 2, "one has it");
+    assert_eq!(act("tag?all=true", json!({"tags": ["two", "three"]})).await, 3);
+    assert_eq!(web.get(&added[0]).await.value()["tags"], json!(["one", "two", "three"]));
+    assert_eq!(act("untag?tag=three", json!({"tags": "one, two"})).await, 3);
+    assert_eq!(web.get(&added[2]).await.value()["tags"], json!(["three"]));
+    assert_eq!(web.items("/api/endpoints?tag=one").await, [Value::Null; 0]);
+
+    let refused = async |what: &str, given: Value, code: &str, field: &str| {
+        web.post(&format!("/api/endpoints/{what}?all=true"), &given).await.is_problem(422, code, field);
+    };
+    refused("pause", json!({}), "missing", "until").await;
+    refused("pause", json!({"until": "soon"}), "not_a_time", "until").await;
+    refused("pause", json!({"from": "2099-01-31"}), "unknown_field", "from").await;
+    refused("tag", json!({}), "missing", "tags").await;
+    refused("tag", json!({"tags": [7]}), "wrong_type", "tags").await;
+    refused("tag", json!({"tags": "x".repeat(5000)}), "too_long", "tags").await;
+    web.post("/api/endpoints/tag", &json!({"tags": "x"})).await.is_problem(400, "says_nothing", "all");
+    web.post("/api/endpoints/tag?all=true", &json!(["x"])).await.is_problem(400, "wrong_type", "");
+    assert_eq!(web.items("/api/endpoints?state=paused").await, [Value::Null; 0]);
+
+    // By page: it asks what it has to know, and says what was done.
+    let question = web.get("/endpoints/bulk/tag?tag=three").await.text;
+    assert!(question.contains("Add tags to 3 endpoints?") && question.contains("name=\"tags\""), "{question}");
+    let reply = web.form("/endpoints/bulk/tag?tag=three", &[("tags", "nightly, reports")]).await;
+    reply.leads_to("/endpoints?tag=three&done=tag&count=3");
+    assert!(web.get(reply.header("location")).await.text.contains("3 endpoints given tags."));
+    assert_eq!(web.get(&added[0]).await.value()["tags"], json!(["three", "nightly", "reports"]));
+    let picked = format!("/endpoints/bulk/pause?id={}", added[0].rsplit('/').next().unwrap());
+    assert_eq!(web.form(&picked, &[("until", "soon")]).await.status, 422);
+    web.form(&picked, &[("until", ""), ("note", "it moves")]).await.leads_to("/endpoints?done=pause&count=1");
+    assert_eq!(web.items("/api/endpoints?state=paused").await.len(), 1);
+}
+
+async fn many_are_muted(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    add(&web, &target, &[("a", "one"), ("b", "one"), ("c", "two")]).await;
+    let reply = web.post("/api/endpoints/mute?tag=one", &json!({"for": "1h", "note": "it moves"})).await;
+    assert_eq!((reply.status, &reply.value()["count"]), (200, &json!(2)), "{}", reply.text);
+    let mutes = web.items("/api/mutes").await;
+    assert!(
+        mutes.len() == 2 && mutes.iter().all(|it| it["note"] == "it moves" && it["endpoint"].is_string()),
+        "{mutes:?}"
+    );
+    web.post("/api/endpoints/mute?tag=one", &json!({})).await.is_problem(422, "missing", "for");
+    web.form("/endpoints/bulk/mute?tag=two", &[("for", "8h")]).await.leads_to("/endpoints?tag=two&done=mute&count=1");
+    assert_eq!(web.items("/api/mutes").await.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! `naptime up` on its embedded file: `kill -9`, load, and the same command on MongoDB.
 //!
-//! The tests read and edit the file beside the running process, as `naptime add` does.
+//! The tests read and edit the file beside the running process, as another process may.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

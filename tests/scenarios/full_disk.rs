@@ -31,6 +31,9 @@ async fn says_why(web: &Web, endpoint: &str, why: &str) {
     let problem: Value = serde_json::from_str(&ready).unwrap_or_else(|_| panic!("no problem document: {ready}"));
     assert_eq!((problem["code"].as_str(), problem["detail"].as_str()), (Some("not_ready"), Some(why)));
     assert_eq!(web.get("/healthz").await.status, 200, "the process itself is well");
+    let checks = web.get("/api/checks").await.value();
+    let mut bad = checks["items"].as_array().unwrap().iter().filter(|check| check["state"] == "bad");
+    assert!(bad.any(|check| check["text"].as_str().unwrap().contains(why)), "{checks}");
     let overview = web.get("/").await.text;
     assert!(overview.contains(&escaped(&format!("No calls: {why}"))), "{overview}");
 

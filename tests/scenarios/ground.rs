@@ -9,6 +9,7 @@ use naptime_mongo::MongoStore;
 use naptime_store::{Added, Jobs, PageRef, Runs, WorkStore};
 use naptime_tests::mongo::Database;
 use naptime_tests::target::Call;
+use naptime_worker::call::Handlers;
 use naptime_worker::{Settings, Worker};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -49,6 +50,7 @@ impl Working {
     pub(crate) fn start(store: Arc<dyn WorkStore>, capacity: u32) -> Self {
         let settings = Settings {
             mailer: None,
+            handlers: Handlers::default(),
             capacity,
             sleep: Duration::from_millis(50),
             networks: "127.0.0.0/8".parse().unwrap(),
@@ -66,13 +68,13 @@ impl Drop for Working {
     }
 }
 
-/// All runs of a job, oldest first.
+/// All runs of a job, oldest first, but for rows of what was not called.
 pub(crate) async fn runs(store: &impl Runs, job: JobId) -> Vec<Run> {
     let mut page = PageRef::first(500);
     let mut all = Vec::new();
     loop {
         let found = store.runs(job, &page).await.unwrap();
-        all.extend(found.items);
+        all.extend(found.items.into_iter().filter(|run| run.skipped.is_none()));
         page.cursor = found.next;
         if page.cursor.is_none() {
             all.reverse();

@@ -1,10 +1,10 @@
-//! `naptime enqueue` and `naptime import`, beside running processes, on both stores.
+//! `naptime enqueue` and `naptime import`, by a running server, on both stores.
 
 use std::fs;
 use std::time::Duration;
 
 use naptime_tests::mongo;
-use naptime_tests::naptime::{Naptime, Store};
+use naptime_tests::naptime::Naptime;
 use naptime_tests::scratch::Scratch;
 use naptime_tests::sqlite::File;
 use naptime_tests::target::{Answer, Call, Target};
@@ -39,21 +39,21 @@ INSERT INTO queued_job VALUES (7, 'TARGET/7');
 insert ignore into app.queued_job (id, url, method) values (8, 'TARGET/8', E'DELETE');
 "#;
 
-async fn run(store: &impl Store, command: &str, args: &[&str]) -> (Option<i32>, String) {
-    let process = Naptime::command(store, command).args(args).launch();
+async fn run(web: &Web, command: &str, args: &[&str]) -> (Option<i32>, String) {
+    let process = web.naptime.ask(command).args(args).launch();
     let code = process.wait_exit(SOON).await.code();
     (code, process.output())
 }
 
 /// Imports a file twice. Returns what was said the first time.
-async fn import_twice(store: &impl Store, name: &str, text: &str, target: &Target) -> String {
+async fn import_twice(web: &Web, name: &str, text: &str, target: &Target) -> String {
     let folder = Scratch::new();
     let file = folder.path().join(name);
     fs::write(&file, text.replace("TARGET", &target.url(""))).unwrap();
     let file = file.to_str().unwrap();
-    let (code, first) = run(store, "import", &[file]).await;
+    let (code, first) = run(web, "import", &[file]).await;
     assert_eq!(code, Some(1), "there are bad rows: {first}");
-    let (_, second) = run(store, "import", &[file]).await;
+    let (_, second) = run(web, "import", &[file]).await;
     assert!(second.contains("imported 0, "), "{second}");
     first
 }
@@ -64,9 +64,9 @@ fn call(target: &Target, path: &str) -> Call {
     calls[0].clone()
 }
 
-async fn rows_of_csv_are_taken_over(store: &impl Store, web: &Web) {
+async fn rows_of_csv_are_taken_over(web: &Web) {
     let target = Target::start().await;
-    let said = import_twice(store, "queued.csv", CSV, &target).await;
+    let said = import_twice(web, "queued.csv", CSV, &target).await;
     assert!(said.contains("imported 4, there already 0, done already 1, not readable 4"), "{said}");
     assert!(said.contains("column priority says nothing") && !said.contains("column created_at"), "{said}");
     for (line, field) in [(5, "url"), (5, "timeout"), (8, "state"), (9, "row"), (10, "run_at")] {
@@ -87,9 +87,9 @@ async fn rows_of_csv_are_taken_over(store: &impl Store, web: &Web) {
     assert_eq!((&later[0]["key"], &later[0]["at"]), (&"queued_job:9".into(), &"2030-01-31T09:00:00.000Z".into()));
 }
 
-async fn rows_of_sql_are_taken_over(store: &impl Store, web: &Web) {
+async fn rows_of_sql_are_taken_over(web: &Web) {
     let target = Target::start().await;
-    let said = import_twice(store, "dump.sql", SQL, &target).await;
+    let said = import_twice(web, "dump.sql", SQL, &target).await;
     assert!(said.contains("8 rows: imported 4, there already 0, done already 1, not readable 3"), "{said}");
     for (line, what) in [(9, "UNHEX"), (10, "6 values, and 7 columns"), (11, "id: ")] {
         let line = format!("line {line}: ");
@@ -110,18 +110,18 @@ async fn rows_of_sql_are_taken_over(store: &impl Store, web: &Web) {
             .replace("TARGET", &target.url("")),
     )
     .unwrap();
-    let (code, said) = run(store, "import", &[path.to_str().unwrap(), "--all", "--standard-strings"]).await;
+    let (code, said) = run(web, "import", &[path.to_str().unwrap(), "--all", "--standard-strings"]).await;
     assert_eq!(code, Some(0), "{said}");
     target.wait_for(SOON, "even what was done", |calls| calls.len() == 5).await;
     assert_eq!(&call(&target, "/b").body[..], b"{\"a\": \"\\\\n\"}");
 }
 
-async fn a_job_is_asked_for_by_command(store: &impl Store, web: &Web) {
+async fn a_job_is_asked_for_by_command(web: &Web) {
     let target = Target::start().await;
     target.on("/slow", Answer::ok().after(Duration::from_secs(1)));
     let args = ["--method", "post", "--body", "hello", "--header", "X-A: b", "--timeout", "120s", "--key", "one"];
     let url = target.url("/slow");
-    let (code, said) = run(store, "enqueue", &[&[&*url], &args[..]].concat()).await;
+    let (code, said) = run(web, "enqueue", &[&[&*url], &args[..]].concat()).await;
     assert_eq!(code, Some(0), "{said}");
     let id = said.split_whitespace().skip_while(|word| *word != "as").nth(1).unwrap().trim_end_matches(':');
     assert!(said.contains(&format!("/jobs/{id}")), "where to look: {said}");
@@ -129,26 +129,26 @@ async fn a_job_is_asked_for_by_command(store: &impl Store, web: &Web) {
     assert_eq!((&job["timeout"], &job["key"]), (&"2m".into(), &"one".into()));
     let made = call(&target, "/slow");
     assert_eq!((&*made.method, &made.body[..], made.header("x-a")), ("POST", &b"hello"[..], Some("b")));
-    let (code, said) = run(store, "enqueue", &[&url, "--key", "one"]).await;
+    let (code, said) = run(web, "enqueue", &[&url, "--key", "one"]).await;
     assert!(code == Some(0) && said.contains(id) && said.contains("already"), "{said}");
 
-    let (_, said) = run(store, "enqueue", &[&target.url("/later"), "--in", "1d", "--retries", "0"]).await;
+    let (_, said) = run(web, "enqueue", &[&target.url("/later"), "--in", "1d", "--retries", "0"]).await;
     assert!(said.contains("call at 2"), "{said}");
     let later = web.items("/api/jobs?state=waiting").await;
     assert_eq!(later.len(), 1);
     let later = web.get(&format!("/api/jobs/{}", later[0]["id"].as_str().unwrap())).await.value();
     assert_eq!(later["retry"]["attempts"], 1);
-    let (_, said) = run(store, "enqueue", &[&target.url("/past"), "--at", "2020-01-31T09:00:00Z"]).await;
+    let (_, said) = run(web, "enqueue", &[&target.url("/past"), "--at", "2020-01-31T09:00:00Z"]).await;
     assert!(said.contains("called now"), "{said}");
     target.wait_for(SOON, "it is called now", |calls| calls.len() == 2).await;
 
     let bad = ["nowhere", "--at", "soon", "--in", "5s", "--retries", "20", "--timeout", "0", "--key", ""];
-    let (code, said) = run(store, "enqueue", &bad).await;
+    let (code, said) = run(web, "enqueue", &bad).await;
     assert_eq!(code, Some(64), "{said}");
     for argument in ["URL", "--at", "--retries", "--timeout", "--key"] {
         assert!(said.contains(&format!("  {argument}: ")), "{argument} in {said}");
     }
-    let (code, said) = run(store, "import", &["/nowhere/at all.csv"]).await;
+    let (code, said) = run(web, "import", &["/nowhere/at all.csv"]).await;
     assert!(code == Some(1) && said.contains("cannot read"), "{said}");
     assert_eq!(target.count(), 2);
 }
@@ -156,27 +156,27 @@ async fn a_job_is_asked_for_by_command(store: &impl Store, web: &Web) {
 #[tokio::test]
 async fn a_job_is_asked_for_by_command_on_sqlite() {
     let file = File::fresh();
-    a_job_is_asked_for_by_command(&file, &Web::start(Naptime::up(&file)).await).await;
+    a_job_is_asked_for_by_command(&Web::start(Naptime::up(&file)).await).await;
 }
 
 #[tokio::test]
 async fn a_job_is_asked_for_by_command_on_mongodb() {
     let database = mongo::fresh_database().await;
-    a_job_is_asked_for_by_command(&database, &Web::start(Naptime::web(&database)).await).await;
+    a_job_is_asked_for_by_command(&Web::start(Naptime::web(&database)).await).await;
 }
 
 #[tokio::test]
 async fn rows_are_taken_over_on_sqlite() {
     let file = File::fresh();
-    rows_of_csv_are_taken_over(&file, &Web::start(Naptime::up(&file)).await).await;
+    rows_of_csv_are_taken_over(&Web::start(Naptime::up(&file)).await).await;
     let file = File::fresh();
-    rows_of_sql_are_taken_over(&file, &Web::start(Naptime::up(&file)).await).await;
+    rows_of_sql_are_taken_over(&Web::start(Naptime::up(&file)).await).await;
 }
 
 #[tokio::test]
 async fn rows_are_taken_over_on_mongodb() {
     let database = mongo::fresh_database().await;
-    rows_of_csv_are_taken_over(&database, &Web::start(Naptime::web(&database)).await).await;
+    rows_of_csv_are_taken_over(&Web::start(Naptime::web(&database)).await).await;
     let database = mongo::fresh_database().await;
-    rows_of_sql_are_taken_over(&database, &Web::start(Naptime::web(&database)).await).await;
+    rows_of_sql_are_taken_over(&Web::start(Naptime::web(&database)).await).await;
 }

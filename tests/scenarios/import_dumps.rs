@@ -91,7 +91,7 @@ const CSV: &str = r#"id,url,method,params,body,done_at
 /// A running Naptime, what it calls, and a folder for the files.
 struct Ground {
     web: Web,
-    file: File,
+    _file: File,
     target: Target,
     folder: Scratch,
 }
@@ -100,7 +100,7 @@ impl Ground {
     async fn new() -> Self {
         let file = File::fresh();
         let web = Web::start(Naptime::up(&file)).await;
-        Self { web, file, target: Target::start().await, folder: Scratch::new() }
+        Self { web, _file: file, target: Target::start().await, folder: Scratch::new() }
     }
 
     /// Imports a file. Returns the exit code and what was said.
@@ -108,7 +108,7 @@ impl Ground {
         let path = self.folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let args = [&[path.to_str().unwrap()], args].concat();
-        let process = Naptime::command(&self.file, "import").args(&args).launch();
+        let process = self.web.naptime.ask("import").args(&args).launch();
         let code = process.wait_exit(SOON).await.code();
         (code, process.output())
     }

@@ -359,6 +359,6 @@ async fn bad_input_is_named_and_adds_nothing(start: Start) {
     web.get("/api/jobs?limit=501").await.is_problem(400, "out_of_range", "limit");
     assert_eq!(web.get("/jobs?state=lost").await.status, 400);
     assert_eq!(web.get("/jobs/7").await.status, 404);
-    assert_eq!(web.get("/jobs/retry").await.status, 400, "which of them?");
+    assert_eq!(web.get("/jobs/bulk/retry").await.status, 400, "which of them?");
     assert_eq!(web.items("/api/jobs").await, [] as [Value; 0]);
 }

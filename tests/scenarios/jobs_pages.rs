@@ -71,9 +71,9 @@ async fn a_queue_is_looked_after(settings: Settings, script: bool) {
     visit.press("Filter").await;
     visit.sees("the one that matches", &row("<b>1</b>", "failed")).await;
     assert!(!visit.has(&row("<b>2</b>", "failed")).await);
-    visit.press("Retry all…").await;
-    visit.sees_text("Retry the one failed job?").await;
-    visit.press("Retry them").await;
+    visit.press("Retry…").await;
+    visit.sees_text("Retry 1 job?").await;
+    visit.press("Retry").await;
     visit.arrives("the list", |path| path == "/jobs").await;
     target.wait_for(SOON, "it is called again", |calls| calls.len() == 5).await;
 
@@ -121,7 +121,7 @@ async fn the_queue_fits_a_phone() {
         let id = enqueue(&visit, job).await;
         visit.goto("/jobs").await;
         visit.sees("the first, as it has failed", &row("/fails", "failed 500")).await;
-        for page in ["/jobs".to_owned(), format!("/jobs/{id}"), "/jobs/cancel?state=waiting&q=x".to_owned()] {
+        for page in ["/jobs".to_owned(), format!("/jobs/{id}"), "/jobs/bulk/cancel?state=waiting&q=x".to_owned()] {
             visit.goto(&page).await;
             // For whoever looks at the pages.
             if let Some(folder) = std::env::var_os("NAPTIME_SCREENSHOTS") {

@@ -22,16 +22,17 @@ fn is_product(name: &str) -> bool {
 fn crates_depend_only_on_those_below() {
     let allowed: BTreeMap<&str, &[&str]> = [
         ("naptime-core", &[][..]),
+        ("naptime-charts", &[]),
         ("naptime-store", &["naptime-core"]),
         ("naptime-mongo", &["naptime-core", "naptime-store"]),
         ("naptime-sqlite", &["naptime-core", "naptime-store"]),
         ("naptime-worker", &["naptime-core", "naptime-store"]),
-        ("naptime-web", &["naptime-core", "naptime-store", "naptime-events", "naptime-alerts"]),
+        ("naptime-web", &["naptime-core", "naptime-charts", "naptime-store", "naptime-events", "naptime-alerts"]),
         ("naptime-alerts", &["naptime-core", "naptime-store"]),
         ("naptime-events", &["naptime-core", "naptime-store"]),
-        ("naptime-prove", &["naptime-core", "naptime-store", "naptime-mongo", "naptime-sqlite"]),
+        ("naptime-client", &[]),
         (
-            "naptime",
+            "naptime-embed",
             &[
                 "naptime-core",
                 "naptime-store",
@@ -41,7 +42,23 @@ fn crates_depend_only_on_those_below() {
                 "naptime-web",
                 "naptime-events",
                 "naptime-alerts",
+            ],
+        ),
+        ("naptime-prove", &["naptime-core", "naptime-charts", "naptime-store", "naptime-mongo", "naptime-sqlite"]),
+        (
+            "naptime",
+            &[
+                "naptime-core",
+                "naptime-embed",
+                "naptime-store",
+                "naptime-mongo",
+                "naptime-sqlite",
+                "naptime-worker",
+                "naptime-web",
+                "naptime-events",
+                "naptime-alerts",
                 "naptime-prove",
+                "naptime-client",
             ],
         ),
     ]
@@ -74,11 +91,13 @@ fn each_outside_thing_has_one_crate() {
         // What makes outbound calls.
         ("h2", &["naptime-worker"]),
         ("tokio-rustls", &["naptime-worker"]),
-        ("reqwest", &[]),
+        // Beside the client, what sends telemetry.
+        ("reqwest", &["naptime", "naptime-client"]),
+        ("opentelemetry", &["naptime"]),
         ("lapin", &["naptime-events"]),
         ("minijinja", &["naptime-events"]),
         ("axum", &["naptime-web"]),
-        ("maud", &["naptime-web"]),
+        ("maud", &["naptime-charts", "naptime-web"]),
         ("clap", &["naptime"]),
         ("anyhow", &["naptime"]),
     ];

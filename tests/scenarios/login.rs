@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
-use super::web::{Reply, SOON, Web, query, send, with_form};
+use super::web::{Reply, SOON, Web, escaped, query, send, with_form};
 
 pub(super) const PASSWORD: &str = "open sesame, please";
 pub(super) const TOKEN: &str = "a-token-for-programs-only";
@@ -125,6 +125,63 @@ async fn a_login_leads_back_but_never_away() {
     let cookie = cookie(&web).await;
     with_cookie(&web, "/login?next=%2F%2Fevil.example", &cookie).await.leads_to("/");
     with_cookie(&web, "/login?next=%2Fendpoints", &cookie).await.leads_to("/endpoints");
+}
+
+/// A session may end while a form is filled in.
+#[tokio::test]
+async fn what_was_typed_in_a_form_is_kept_over_a_login() {
+    let file = File::fresh();
+    let web = Web::start(locked(&file)).await;
+    let typed = [
+        ("draft", "true"),
+        ("url", "http://127.0.0.1:9/a?b=c&d"),
+        ("timing", "every"),
+        ("every", "5m"),
+        ("headers", "X-A: \"1\"\r\nX-B: 2"),
+        ("name", "<b>typed</b>"),
+    ];
+    let with = |password: &'static str| [&typed[..], &[("password", password)]].concat();
+    for (fields, fault) in [(typed.to_vec(), false), (with("x"), true)] {
+        let asked = web.form("/endpoints/new", &fields).await;
+        assert_eq!((asked.status, asked.header("set-cookie"), asked.header("cache-control")), (401, "", "no-store"));
+        assert_eq!(asked.text.contains("That is not the password."), fault, "{}", asked.text);
+        assert!(asked.text.contains("action=\"/endpoints/new\""), "{}", asked.text);
+        for (name, text) in typed {
+            let hidden = format!("type=\"hidden\" name=\"{name}\" value=\"{}\"", escaped(text));
+            assert!(asked.text.contains(&hidden), "{hidden} in {}", asked.text);
+        }
+    }
+    let back = web.form("/endpoints/new", &with(PASSWORD)).await;
+    assert!(back.status == 200 && back.header("set-cookie").contains("naptime_session="), "{back:?}");
+    assert!(back.text.contains("value=\"&lt;b&gt;typed&lt;/b&gt;\"") && !back.text.contains(PASSWORD), "{}", back.text);
+    let token = format!("Bearer {TOKEN}");
+    assert_eq!(with_token(&web, "/api/endpoints", &token).await.value()["items"], json!([]), "nothing is saved yet");
+
+    let cookie = back.header("set-cookie").split(';').next().unwrap();
+    let save = with_form(web.request(Method::POST, "/endpoints/new").header(COOKIE, cookie), &typed);
+    assert_eq!(send(save).await.status, 303);
+    let forms = [
+        ("/pools/http/127.0.0.1:9/edit", "max_in_flight", "7"),
+        ("/rules/new", "event", "it.moved"),
+        ("/alerts/new", "tags", "nightly"),
+    ];
+    for (path, name, text) in forms {
+        let fields = [("draft", "true"), ("kind", "webhook"), (name, text), ("password", PASSWORD)];
+        let back = web.form(path, &fields).await;
+        let shown = format!("value=\"{text}\"");
+        assert!(back.status == 200 && back.text.contains(&shown), "{path}: {}", back.text);
+    }
+    for list in ["/api/rules", "/api/receivers"] {
+        assert_eq!(with_token(&web, list, &token).await.value()["items"], json!([]), "{list}");
+    }
+    let pool = with_token(&web, "/api/pools/http/127.0.0.1:9", &token).await.value();
+    assert_eq!(pool["max_in_flight"], json!(null));
+
+    // What is too long for whoever is not known, and what another site sent, is not read.
+    let long = "x".repeat(70_000);
+    web.form("/endpoints/new", &[("draft", "true"), ("body", &long)]).await.leads_to("/login");
+    let evil = with_form(web.request(Method::POST, "/endpoints/new").header(ORIGIN, EVIL), &with(PASSWORD));
+    send(evil).await.leads_to("/login");
 }
 
 /// A request that changes something, as another site's page would have the browser send it.

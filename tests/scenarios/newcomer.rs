@@ -43,7 +43,8 @@ impl Newcomer {
     /// A line of shell, run in the folder.
     fn runs(&self, line: &str, port: u16) -> Process {
         let folder = self.folder.path().display().to_string();
-        let env = [("PORT", port.to_string()), ("NAPTIME", binary().display().to_string())];
+        let server = format!("http://127.0.0.1:{}", self.port);
+        let env = [("PORT", port.to_string()), ("NAPTIME", binary().display().to_string()), ("NAPTIME_SERVER", server)];
         let env = env.map(|(name, value)| (name.to_owned(), value));
         let script = format!("cd \"$1\" && {line}");
         Process::spawn(line, Path::new("/bin/sh"), ["-c", &script, "sh", &folder], &env)
@@ -182,9 +183,10 @@ async fn a_second_ctrl_c_does_not_wait_for_calls() {
     let newcomer = Newcomer::new();
     let target = Target::start().await;
     target.on("/", Answer::never());
+    let up = newcomer.types("up");
+    eventually(SOON, "it answers", async || newcomer.page("/readyz").await).await;
     let added = newcomer.types(&format!("add {} --every 1s --activate", target.url("/")));
     assert_eq!(added.wait_exit(SOON).await.code(), Some(0), "{}", added.output());
-    let up = newcomer.types("up");
     target.wait_for(SOON, "a call", |calls| calls.len() == 1).await;
     up.signal("INT");
     up.wait_line(SOON, "it stops", |line| line.contains(" stops")).await;

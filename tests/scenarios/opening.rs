@@ -223,7 +223,7 @@ async fn a_database_is_of_one_environment() {
         assert!(line.contains(word), "{word}: {line}");
     }
     refused(worker().env("APP", "shop-pr-12").env("CONTAINER_VERSION", "1")).await;
-    refused(Naptime::command(&database, "list").env("NAPTIME_ENV", "test")).await;
+    refused(Naptime::web(&database).env("NAPTIME_ENV", "test")).await;
     // Many programs know a variable of this name.
     starts(worker().env("APP", "x")).await;
     let nameless = starts(worker()).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use naptime_tests::mongo::fresh_database;
 use naptime_tests::naptime::Start;
+use naptime_tests::sqlite::File;
 use naptime_tests::target::{Answer, Target};
 use naptime_tests::{Naptime, eventually};
 use serde_json::{Value, json};
@@ -114,6 +115,24 @@ async fn what_is_due_is_set_against_the_slots(start: Start) {
     }
     says(&web, "Enough: what is due takes").await;
     says(&web, "The next 24 hours").await;
+}
+
+#[tokio::test]
+async fn what_is_due_of_a_pool_that_is_off_is_left_out() {
+    let (file, target, off) = (File::fresh(), Target::start().await, Target::start().await);
+    let web = Web::start(Naptime::up(&file)).await;
+    web.add(json!({"url": target.url("/"), "every": "2s", "active": true})).await;
+    for path in ["/a", "/b"] {
+        web.add(json!({"url": off.url(path), "every": "1s", "active": true})).await;
+    }
+    let pool = format!("/api/pools/{}", off.url("").replace("://", "/"));
+    assert_eq!(web.patch(&pool, &json!({"active": false})).await.status, 200);
+    eventually(WORKED_OUT, "the other pool is left out", async || {
+        let plan = plan(&web).await;
+        (plan["left_out"] == 2 && plan["rate_per_s"] == 0.5).then_some(())
+    })
+    .await;
+    says(&web, "without 2 endpoints and jobs of pools that are off.").await;
 }
 
 async fn a_bad_step_is_named(start: Start) {

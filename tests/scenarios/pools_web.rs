@@ -64,7 +64,8 @@ async fn an_endpoint_makes_its_pool(start: Start) {
     view.as_object_mut().unwrap().remove("updated_at").unwrap();
     let expected = json!({
         "pool": pool, "active": true, "headers": [], "max_in_flight": null, "max_per_second": null, "in_flight": null,
-        "max_timeout": null, "http1_only": false, "extra_ca": null, "client_cert": null, "client_key": null,
+        "max_timeout": null, "http1_only": false, "extra_ca": null, "client_cert": null, "client_key": null, "probe": true,
+        "down": null,
         "endpoints": 2, "active_endpoints": 1, "rev": 1,
     });
     assert_eq!(view, expected);

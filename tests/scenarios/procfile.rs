@@ -188,14 +188,30 @@ async fn app_json_and_procfile_and_program_fit_together() {
     let text = fs::read_to_string(tools::workspace().join("app.json")).unwrap();
     let app: Value = serde_json::from_str(&text).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    assert_eq!(keys(&app["formation"]), processes());
+    let review = &app["environments"]["review"];
+    for formation in [&app["formation"], &review["formation"]] {
+        assert_eq!(keys(formation), processes());
+        for process in formation.as_object().unwrap().values() {
+            // Eco dynos sleep when nobody looks at the page.
+            assert!(process["size"].as_str().is_some_and(|size| size != "eco"), "{process}");
+        }
+    }
     for process in app["formation"].as_object().unwrap().values() {
         assert!(process["quantity"].as_u64().is_some_and(|quantity| quantity >= 1), "{process}");
     }
+    // The worker inside the page makes the calls of a review app, in a database of its own.
+    assert_eq!(review["formation"]["web"]["quantity"], json!(1));
+    assert_ne!(review["env"]["NAPTIME_ENV"], app["env"]["NAPTIME_ENV"]);
+    assert!(app["stack"].is_string());
     assert!(app["description"].as_str().is_some_and(|text| !text.is_empty()));
     assert_eq!(app["env"]["NAPTIME_PASSWORD"]["generator"], json!("secret"));
     let buildpack = app["buildpacks"][0]["url"].as_str().unwrap();
     assert!(buildpack.contains("rust"), "{buildpack}");
+    let config = fs::read_to_string(tools::workspace().join("RustConfig")).unwrap();
+    let flags = config.lines().find_map(|line| line.strip_prefix("RUST_CARGO_BUILD_FLAGS="));
+    let flags: Vec<&str> = flags.unwrap().trim_matches('"').split(' ').collect();
+    // The Procfile has the program of this profile.
+    assert!(flags.contains(&"--release") && flags.ends_with(&["--package", "naptime"]), "{flags:?}");
 
     let mut known = String::new();
     for process in processes() {

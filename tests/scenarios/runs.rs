@@ -1,18 +1,20 @@
 //! Runs of all endpoints, the page of each, and what is kept of what was answered.
 
-use naptime_tests::Naptime;
 use naptime_tests::naptime::Start;
 use naptime_tests::sqlite::File;
 use naptime_tests::target::{Answer, Misbehaving, Target};
+use naptime_tests::{Naptime, eventually};
 use serde_json::{Value, json};
 
-use super::web::{Web, on_both_stores};
+use super::web::{SOON, Web, on_both_stores};
 
 on_both_stores!(
     the_ends_of_a_streak_lie_beside_the_last_good_answer,
     runs_of_all_are_listed_and_filtered,
     what_is_kept_is_for_the_endpoint_to_say,
     what_is_no_run_is_not_found,
+    what_is_not_called_is_a_row_that_says_why,
+    numbers_of_the_overview_lead_to_what_they_count,
 );
 
 /// The path of the page of a run, which is that of the API behind `/api`.
@@ -205,4 +207,72 @@ async fn a_call_without_an_answer_keeps_what_was_sent() {
     assert!(phases["connect"].is_u64() && phases["first_byte"].is_null(), "{kept}");
     let page = web.get(&path(&run)).await.text;
     assert!(page.contains("(no answer)") && page.contains("Connection"), "{page}");
+}
+
+/// A pool is off for a while, and an endpoint is edited: both leave rows, and the figures are right meanwhile.
+async fn what_is_not_called_is_a_row_that_says_why(start: Start) {
+    let target = Target::start().await;
+    let web = Web::start(start).await;
+    let (path, _) = web.add(json!({"url": target.url("/steady"), "every": "1s", "active": true})).await;
+    web.runs(&path, 1).await;
+    let pool = format!("/api/pools/{}", target.url("").replace("://", "/"));
+    web.patch(&pool, &json!({"active": false})).await;
+    let page = path.replace("/api", "");
+    eventually(SOON, "the page counts what passes meanwhile", async || {
+        let text = web.get(&page).await.text;
+        let waits = text.contains("further occurrences passed meanwhile, and will not be called");
+        (waits && !text.contains("outcome=skipped\">0</a>")).then_some(())
+    })
+    .await;
+    web.patch(&pool, &json!({"active": true})).await;
+    let rows = async || web.items("/api/runs?outcome=skipped").await;
+    let row =
+        eventually(SOON, "a row", async || rows().await.into_iter().find(|row| row["skipped"]["reason"] == "pool_off"))
+            .await;
+    assert!(row["skipped"]["count"].as_u64() >= Some(2), "{row}");
+    assert_eq!((&row["outcome"], &row["attempt"], &row["status"]), (&json!("skipped"), &json!(0), &Value::Null));
+    assert_eq!(row["message"], "the pool was switched off");
+    let shown = web.get(&format!("/runs/{}/{}", row["job"].as_str().unwrap(), row["id"].as_str().unwrap())).await.text;
+    assert!(shown.contains("Not called at ") && shown.contains("the pool was switched off"), "{shown}");
+    // All rows together are what is counted.
+    web.patch(&path, &json!({"active": false})).await;
+    eventually(SOON, "rows and counter say the same", async || {
+        let told: u64 = rows().await.iter().filter_map(|row| row["skipped"]["count"].as_u64()).sum();
+        (web.get(&path).await.value()["counters"]["missed"].as_u64() == Some(told)).then_some(())
+    })
+    .await;
+    let list = web.get("/runs?outcome=skipped").await.text;
+    assert!(list.contains("not called") && list.contains("the pool was switched off"), "{list}");
+    assert!(web.items("/api/runs?outcome=bad").await.is_empty(), "what was not called did not end badly");
+}
+
+/// The figure of a tile of the overview, and where it leads.
+fn tile(page: &str, label: &str) -> (u64, String) {
+    let (_, rest) = page.split_once(&format!("<dt>{label}</dt><dd><strong><a href=\"")).unwrap();
+    let (link, rest) = rest.split_once("\">").unwrap();
+    let figure = rest.split("</").next().unwrap().trim_end_matches(" %").parse().unwrap_or(0);
+    (figure, link.replace("&amp;", "&"))
+}
+
+async fn numbers_of_the_overview_lead_to_what_they_count(start: Start) {
+    let target = Target::start().await;
+    target.on("/bad", Answer::status(500));
+    let web = Web::start(start).await;
+    let fine = web.add_on_demand(&target.url("/fine"), &json!({})).await;
+    let bad = web.add_on_demand(&target.url("/bad"), &json!({})).await;
+    for (endpoint, count) in [(&fine, 1), (&bad, 1), (&fine, 2), (&fine, 3), (&bad, 2)] {
+        call(&web, endpoint, count).await;
+    }
+    web.add(json!({"url": target.url("/hourly"), "every": "1h", "active": true})).await;
+    let page = eventually(SOON, "the figures are there", async || {
+        let page = web.get("/").await.text;
+        (tile(&page, "Calls, last hour").0 == 5).then_some(page)
+    })
+    .await;
+    assert!(page.contains("2 did not"), "{page}");
+    for (label, figure, counted) in [("Calls, last hour", 5, 5), ("Ended well", 60, 2), ("Endpoints active", 1, 1)] {
+        let (shown, link) = tile(&page, label);
+        assert_eq!((shown, web.items(&format!("/api{link}")).await.len()), (figure, counted), "{label}: {link}");
+        assert_eq!(web.get(&link).await.status, 200, "{link}");
+    }
 }

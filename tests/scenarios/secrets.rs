@@ -74,6 +74,7 @@ async fn credentials_are_sent_and_not_shown(store: &impl Store) {
         &format!("/api/jobs/{once_id}"),
         &format!("/api/jobs/{once_id}/runs"),
         "/metrics",
+        "/api/checks",
     ];
     check_unseen("the answer to an addition", &format!("{}{}", added.text, once.text));
     for path in paths {
@@ -82,7 +83,7 @@ async fn credentials_are_sent_and_not_shown(store: &impl Store) {
     let view = web.get(&format!("/api/endpoints/{id}")).await.value();
     assert_eq!(view["url"], target.url("/echo?token=••••&user=7"));
     assert!(view["headers"].to_string().contains("to everybody"), "{view}");
-    let list = Naptime::command(store, "list").launch();
+    let list = web.naptime.ask("list").launch();
     list.wait_exit(SOON).await;
     assert!(list.output().contains("token=••••"), "{}", list.output());
     check_unseen("the list", &list.output());

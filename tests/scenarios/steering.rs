@@ -17,6 +17,7 @@ on_both_stores!(
     a_period_stays_within_the_limits,
     only_what_may_be_steered_is,
     a_target_puts_its_next_call_off,
+    one_that_is_put_off_for_long_is_a_problem,
     a_pause_beyond_the_limit_is_shown_as_cut,
     who_has_no_say_is_called_as_ever,
     an_edit_made_meanwhile_wins,
@@ -132,6 +133,27 @@ async fn a_target_puts_its_next_call_off(start: Start) {
     // Two periods, in which it would have been called.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(target.count(), 2);
+}
+
+async fn one_that_is_put_off_for_long_is_a_problem(start: Start) {
+    let target = Target::start().await;
+    target.on("/long", Answer::status(429).header("Retry-After", "3600"));
+    target.on("/short", Answer::status(429).header("Retry-After", "60"));
+    let web = Web::start(start).await;
+    let (path, _) = web.add(steered(&target.url("/long"), "1s", "1s", "1d")).await;
+    let (short, _) = web.add(steered(&target.url("/short"), "1s", "1s", "1d")).await;
+    web.runs(&short, 1).await;
+    let problems = async || web.get("/api/problems").await.value()["items"].as_array().unwrap().clone();
+    let found = eventually(SOON, "it is told", async || Some(problems().await).filter(|found| !found.is_empty())).await;
+    assert_eq!((found.len(), &found[0]["kind"], &found[0]["severity"]), (1, &json!("put_off"), &json!("warn")));
+    assert!(found[0]["cause"].as_str().unwrap().contains("asked not to be called until"), "{found:?}");
+    let endpoint = web.get(&path).await.value();
+    assert_eq!(endpoint["trouble"]["kind"], "put_off");
+    assert_eq!(web.items("/api/endpoints?state=put_off").await.len(), 1);
+    assert!(web.get("/endpoints").await.text.contains("/endpoints?state=put_off"), "there is a tab for it");
+    target.on("/long", Answer::ok());
+    assert_eq!(web.patch(&path, &json!({"every": "2s"})).await.status, 200);
+    eventually(SOON, "planned anew, it is over", async || problems().await.is_empty().then_some(())).await;
 }
 
 async fn a_pause_beyond_the_limit_is_shown_as_cut(start: Start) {

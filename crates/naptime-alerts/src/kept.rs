@@ -6,6 +6,7 @@ use naptime_core::alert::{Book, Mute, Receiver};
 use naptime_core::problem::Report;
 use naptime_core::{Rev, Time};
 use naptime_store::Record;
+use naptime_store::records::APPLIED;
 use serde::de::DeserializeOwned;
 
 /// What begins the ids of each sort of record.
@@ -42,7 +43,7 @@ impl Kept {
     /// Sorts records. One that cannot be read is left as it is, and no reason not to go by the others.
     pub(crate) fn of(records: Vec<Record>) -> Self {
         let mut kept = Self::default();
-        for Record { id, rev, value } in records {
+        for Record { id, rev, value } in records.into_iter().filter(|record| record.id != APPLIED) {
             let is_read = if let Some(name) = id.strip_prefix(RECEIVER) {
                 read(value).map(|value| drop(kept.receivers.insert(name.to_owned(), Numbered { value, rev })))
             } else if let Some(name) = id.strip_prefix(MUTE) {

@@ -3,9 +3,12 @@
 //! An alert is a one-off job of Naptime itself, in the same queue as all others: claimed, called, tried again and
 //! recorded like them. One worker at a time looks for problems and adds those jobs ([`Watch`]). If there are two for a
 //! moment, one gives way; what a worker was killed over, the next one adds under the same id, which is once.
+//!
+//! The same worker has the calls of pools held back whose hosts are down.
 
 #![warn(missing_docs)]
 
+mod hosts;
 mod kept;
 mod look;
 mod render;
@@ -13,6 +16,7 @@ mod settings;
 mod watch;
 mod words;
 
+pub use hosts::Hosts;
 pub use kept::{Kept, Numbered};
 pub use look::{Known, look};
 pub use render::{TAG, test};

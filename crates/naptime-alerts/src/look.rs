@@ -6,14 +6,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use naptime_core::load::Figures;
 use naptime_core::plan::{Demand, Supply};
-use naptime_core::problem::{Ailing, Facts, Found, find, may_be_down};
-use naptime_core::{JobId, Stage, Tier, Time, Trouble};
-use naptime_store::{Error, JobQuery, JobSummary, PageRef, QueuedQuery, Result, WebStore};
+use naptime_core::problem::{Ailing, Facts, Found, by_host, find};
+use naptime_core::{JobId, Pool, Stage, Tier, Time, Trouble};
+use naptime_store::{Error, JobQuery, JobSummary, LATE_AFTER, PageRef, QueuedQuery, Result, WebStore};
 
 use crate::TAG;
 
-/// A call that could have been made for so long is late.
-const LATE_AFTER: Duration = Duration::from_secs(5);
 /// The most late calls that are counted.
 const MAX_LATE_COUNTED: usize = 10_000;
 /// So many attempts at an alert may fail before that is told: by then, half a minute has passed.
@@ -23,7 +21,7 @@ const MAX_FAILED_ALERTS: usize = 500;
 /// The most failed one-off jobs that are counted.
 const MAX_FAILED_JOBS: usize = 1_000;
 /// The most pools of which it is asked whether they are down.
-const MAX_POOLS: usize = 20;
+pub(crate) const MAX_POOLS: usize = 20;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What is known without looking.
@@ -49,7 +47,7 @@ pub struct Known<'a> {
 pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time)> {
     let now = store.now();
     let page = PageRef::first(known.most);
-    let [fails, flaps] = [Trouble::Failing, Trouble::Flapping].map(in_trouble);
+    let [fails, puts_off, flaps] = Trouble::ALL.map(JobQuery::of_state);
     let staged = |stages: &[Stage], tag: Option<&str>| QueuedQuery {
         stages: stages.to_vec(),
         q: None,
@@ -65,12 +63,13 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
         }
     };
     let alerts_page = PageRef::first(MAX_FAILED_ALERTS);
-    let (workers, overdue, waiting, troubles, failing, flapping, breached, failed_jobs, failed_alerts) = tokio::try_join!(
+    let (workers, overdue, waiting, troubles, failing, put_off, flapping, breached, failed_jobs, failed_alerts) = tokio::try_join!(
         store.workers(),
         store.overdue(LATE_AFTER, MAX_LATE_COUNTED),
         store.waiting(),
         store.troubles(),
         store.list(&fails, &page),
+        store.list(&puts_off, &page),
         store.list(&flaps, &page),
         store.in_breach(&page),
         count,
@@ -107,7 +106,7 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
     let in_breach = if breached.next.is_some() { known.breached.max(in_breach) } else { in_breach };
 
     let mut ailing: BTreeMap<JobId, Ailing> = BTreeMap::new();
-    for job in failing.items.into_iter().chain(flapping.items) {
+    for job in failing.items.into_iter().chain(put_off.items).chain(flapping.items) {
         ailing.insert(job.id, of(job));
     }
     for breached in breached.items {
@@ -116,12 +115,8 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
     }
     let ailing: Vec<Ailing> = ailing.into_values().collect();
     let mut pool_sizes = HashMap::new();
-    for pool in may_be_down(&ailing).into_iter().take(MAX_POOLS) {
-        match store.pool(pool).await {
-            Ok(summary) => drop(pool_sizes.insert(pool.clone(), summary.endpoints.active)),
-            Err(Error::NotFound) => {}
-            Err(error) => return Err(error),
-        }
+    for pool in by_host(&ailing).into_keys().take(MAX_POOLS) {
+        pool_sizes.insert(pool.clone(), active_in(store, pool).await?);
     }
     let of_trouble = |trouble| troubles.get(&trouble).copied().unwrap_or(0);
     let found = find(&Facts {
@@ -134,6 +129,7 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
         waiting: &waiting,
         ailing: &ailing,
         failing: of_trouble(Trouble::Failing),
+        put_off: of_trouble(Trouble::PutOff),
         flapping: of_trouble(Trouble::Flapping),
         in_breach,
         failed_jobs: failed_jobs.saturating_sub(all_alerts),
@@ -143,11 +139,16 @@ pub async fn look(store: &dyn WebStore, known: Known<'_>) -> Result<(Found, Time
     Ok((found, now))
 }
 
-fn in_trouble(trouble: Trouble) -> JobQuery {
-    JobQuery { trouble: Some(trouble), ..JobQuery::default() }
+/// How many endpoints of a pool are switched on.
+pub(crate) async fn active_in(store: &dyn WebStore, pool: &Pool) -> Result<u64> {
+    match store.pool(pool).await {
+        Ok(summary) => Ok(summary.endpoints.active),
+        Err(Error::NotFound) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
-fn of(job: JobSummary) -> Ailing {
-    let JobSummary { id, endpoint, name, tags, trouble, recent, last, .. } = job;
-    Ailing { id, endpoint, name, tags, trouble, breach: None, recent, last }
+pub(crate) fn of(job: JobSummary) -> Ailing {
+    let JobSummary { id, endpoint, name, tags, due, trouble, recent, last, .. } = job;
+    Ailing { id, endpoint, name, tags, due, trouble, breach: None, recent, last }
 }

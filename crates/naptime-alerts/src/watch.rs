@@ -1,4 +1,4 @@
-//! Looks for problems, and adds the jobs that tell of them.
+//! Looks for problems, and adds the jobs that tell of them. Looks after the pools whose hosts are down, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use naptime_store::{Error, Result, Treatment, WebStore};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::hosts::Hosts;
 use crate::kept::{BOOK, Kept, Numbered, RECEIVER};
 use crate::look::{Known, look};
 use crate::settings::{json, settings};
 use crate::{Place, render};
 
 /// How often problems are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_secs(4);
 /// The most endpoints of each trouble that are looked at one by one.
 const MAX_LOOKED_AT: usize = 2_000;
 
@@ -33,15 +34,20 @@ impl Watch {
         Self { store, place, is_my_turn: Box::new(is_my_turn) }
     }
 
-    /// Looks every three seconds, until `stop`. What cannot be done now is done the next time.
+    /// Looks every four seconds, until `stop`. A look that fails is made up for by the next.
     pub async fn run(self, stop: &CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut trouble = Trouble::default();
+        let (mut trouble, mut hosts) = (Trouble::default(), Hosts::default());
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if (self.is_my_turn)() {
-                let outcome = self.pass(&mut trouble).await;
+                // What keeps one from being done mostly keeps the other.
+                let looked_after = hosts.look(&*self.store).await;
+                let outcome = looked_after.and(self.pass(&mut trouble).await);
                 trouble.note("store", outcome.err().map(|error| format!("problems cannot be looked for: {error}")));
+            } else {
+                // Whose turn it is may find some down.
+                hosts = Hosts::default();
             }
         }
     }

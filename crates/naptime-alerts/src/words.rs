@@ -112,7 +112,7 @@ fn one(told: &Told, base: Option<&str>, now: Time) -> Message {
     };
     let mut lines = Vec::new();
     if event == Event::Ended {
-        let until = told.ended_at.map(|at| format!(", until {}", in_utc(at))).unwrap_or_default();
+        let until = told.ended_at.map(|at| format!(", until {}", at.in_utc())).unwrap_or_default();
         lines.push(format!("It lasted {lasted}{until}."));
     } else {
         lines.push(match &report.remedy {
@@ -120,7 +120,7 @@ fn one(told: &Told, base: Option<&str>, now: Time) -> Message {
             None => report.cause.clone(),
         });
         lines.extend(report.message.clone());
-        lines.push(format!("Since {}.", in_utc(since(told))));
+        lines.push(format!("Since {}.", since(told).in_utc()));
     }
     lines.extend(report.endpoint.as_ref().filter(|it| !it.name.is_empty()).map(|it| it.url.clone()));
     let tone = if event == Event::Ended { Tone::Good } else { tone(report.severity) };
@@ -148,11 +148,4 @@ fn in_words(event: Event) -> &'static str {
         Event::Lasts => "lasting",
         Event::Ended => "over",
     }
-}
-
-/// `2026-11-30 14:03:05 UTC`.
-fn in_utc(at: Time) -> String {
-    let text = at.to_string();
-    let (date, time) = text.split_once('T').unwrap_or((&text, ""));
-    format!("{date} {} UTC", time.split('.').next().unwrap_or_default())
 }

@@ -169,6 +169,7 @@ impl Taker {
             message: "ok".to_owned(),
             attempt: 1,
             manual: false,
+            skipped: None,
         };
         claim.settled(Some(run), Then::Next { due: Some(now), missed: 0 })
     }

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Claim, Invalid, JobId, Outcome, Run, Time, Token};
 
@@ -20,7 +21,7 @@ pub const MAX_KEPT_HEAD: usize = 8 * 1024;
 pub const MAX_ANSWERS: usize = 100;
 
 /// Which answers of an endpoint are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
     /// The first and the last of each streak of failures, the first good one after it, and a good one a day.
@@ -102,7 +103,7 @@ impl Default for Body {
 
 /// How long each part of a call took, in microseconds. A call on a connection that was there already looked up and
 /// connected nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Phases {
     /// To look its name up.
     pub lookup: Option<u64>,

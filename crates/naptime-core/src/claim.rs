@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Breach, Job, JobId, KeptAnswer, Last, Lock, Lost, Outcome, Phase, Run, Time, Token, WorkerId};
+use crate::{Breach, Job, JobId, KeptAnswer, Last, Lock, Lost, Outcome, Phase, Run, SkipReason, Time, Token, WorkerId};
 
 /// How soon a job must be due again to be held over: sooner than the shortest lease ends, and soon enough for what waits
 /// to be little.
@@ -64,6 +64,8 @@ pub struct Settled {
     pub then: Then,
     /// Occurrences that earlier, lost claims took on and that are not taken up again. They count as missed.
     pub abandoned: u32,
+    /// Why the occurrences were not called that it passes over, if it does.
+    pub reason: SkipReason,
     /// The breach of the job's SLA that the run ends.
     pub breach: Option<Breach>,
     /// If the worker wants the next occurrence at once: the token of the claim that holds the job over for it. Granted
@@ -230,9 +232,16 @@ impl Job {
         if done == 1 || (settled.then == Then::Keep && well.is_some()) {
             state.recent.ended(well.is_some(), settled.run.as_ref().map_or(lock.since, |run| run.finished));
         }
+        if done == 1 && same_plan {
+            // Called after all. If this call was the one that the target put the next off by, the plan is another.
+            state.recent.put_off_since = None;
+        }
         state.counters.missed += missed + u64::from(settled.abandoned);
         if let Some(run) = &settled.run {
             state.counters.runs += 1;
+            if !is_once {
+                state.last_day.called(run, lock.is_first_call());
+            }
             let (is_ok, last_ok, due) = (run.outcome == Outcome::Ok, state.last_ok, state.due);
             if let Some(watch) = &mut state.watch {
                 watch.called(&self.spec, run, last_ok);
@@ -352,6 +361,7 @@ impl Claim {
                 message: "the worker was gone before it could say how the call ended".to_owned(),
                 attempt: lost.attempt.max(1),
                 manual: lost.asked_at.is_some(),
+                skipped: None,
             })
         };
         self.lock.lost.iter().filter_map(run).collect()
@@ -414,8 +424,29 @@ impl Claim {
 
     /// The message to the store that ends this claim.
     pub fn settled(&self, run: Option<Run>, then: Then) -> Settled {
-        let (claim, job) = (self.reference(), self.job.clone());
-        Settled { claim, job, run, then, abandoned: self.lock.abandoned(), breach: None, hold_over: None, answer: None }
+        Settled {
+            claim: self.reference(),
+            job: self.job.clone(),
+            run,
+            then,
+            abandoned: self.lock.abandoned(),
+            reason: self.skip_reason(then),
+            breach: None,
+            hold_over: None,
+            answer: None,
+        }
+    }
+
+    /// Why occurrences were passed over before this claim, as far as the job tells. Where there was a worker, and nothing
+    /// else was in the way, none had a slot.
+    fn skip_reason(&self, then: Then) -> SkipReason {
+        let was_under_way = |due| self.job.state.last.as_ref().is_some_and(|last| last.finished > due);
+        match then {
+            Then::Skip { .. } => SkipReason::Late,
+            _ if !self.lock.lost.is_empty() => SkipReason::Lease,
+            _ if self.attempt() > 1 || self.lock.due.is_some_and(was_under_way) => SkipReason::PreviousCall,
+            _ => SkipReason::SlotsFull,
+        }
     }
 
     /// The message that ends this claim without a call of its own, where [`Claim::duty`] says so.
@@ -427,7 +458,7 @@ impl Claim {
     /// Whether an earlier claim of this occurrence left a call behind. If not, the lag of this call is the lag of the
     /// occurrence.
     pub fn is_first_call(&self) -> bool {
-        self.lock.attempt as usize <= self.lock.lost.len() + 1
+        self.lock.is_first_call()
     }
 }
 
@@ -465,6 +496,7 @@ mod tests {
             message: String::new(),
             attempt,
             manual: false,
+            skipped: None,
         };
         match claim.conclude(&run, None) {
             Then::Retry { after } => (Some(after.as_secs()), None),

@@ -64,8 +64,8 @@ pub enum SpecChange {
     /// The job gets this schedule, and the rest stays as it is stored. So nobody else's change is undone, whatever
     /// revision the job is at.
     Schedule(Schedule),
-    /// The configuration becomes this one, but for the key, which stays. Whoever made it from an older one names the
-    /// revision of that in the edit, or else undoes what others have changed since.
+    /// The configuration becomes this one. Whoever made it from an older one names the revision of that in the edit, or
+    /// else undoes what others have changed since.
     Whole(Box<Spec>),
 }
 
@@ -135,14 +135,22 @@ impl Change {
         Self { spec: SpecChange::Schedule(schedule), ..Self::default() }
     }
 
-    /// The change that makes the configuration this one, but for the key, which stays.
+    /// The change that makes the configuration this one.
     pub fn to(spec: Spec) -> Self {
         Self { spec: SpecChange::Whole(Box::new(spec)), ..Self::default() }
     }
 
+    /// The configuration that takes the place of the present one, if one does.
+    pub fn whole(&self) -> Option<&Spec> {
+        match &self.spec {
+            SpecChange::Whole(spec) => Some(spec),
+            SpecChange::Keep | SpecChange::Schedule(_) => None,
+        }
+    }
+
     /// The pool and timeout of `old` with this change made, if one of them becomes another.
     pub fn retimed(&self, old: &Spec) -> Option<(&Pool, Duration)> {
-        let SpecChange::Whole(spec) = &self.spec else { return None };
+        let spec = self.whole()?;
         let after = (spec.endpoint.pool(), spec.request.timeout);
         (after != (old.endpoint.pool(), old.request.timeout)).then_some(after)
     }
@@ -152,7 +160,7 @@ impl Change {
         match self.spec {
             SpecChange::Keep => spec,
             SpecChange::Schedule(schedule) => Spec { schedule, ..spec },
-            SpecChange::Whole(new) => Spec { key: spec.key, ..*new },
+            SpecChange::Whole(new) => *new,
         }
     }
 }
@@ -204,12 +212,18 @@ impl Job {
                 if self.state.due.is_none_or(|due| due > until) {
                     return Ok(false);
                 }
+                let missed = self.state.counters.missed;
                 self.drop_occurrences(until);
+                let dropped = self.state.counters.missed - missed;
                 // As it was asked for: in whole seconds, and a moment ago.
                 let pause = Duration::from_secs(until.since(now).as_secs_f64().round() as u64);
                 let asked = cut.map(|asked| format!(" (asked for {})", steer::show_pause(asked))).unwrap_or_default();
                 self.note(By::Target, format!("no call for {}{asked}", duration::show(pause)), now);
+                let recent = self.state.recent;
                 self.replan(until);
+                // One that is put off again is so since the first time.
+                self.state.recent = recent;
+                self.state.recent.put_off(until, dropped, now);
                 if self.state.due.is_none() {
                     self.state.watch = None;
                 }
@@ -288,6 +302,7 @@ impl Job {
         self.plan = Plan(self.plan.0 + 1);
         self.state.due = self.active.then(|| self.spec.schedule.first(now)).flatten();
         self.state.ended_at = None;
+        self.state.recent.put_off_since = None;
         if self.spec.schedule.is_once() {
             // How a one-off job ended the last time says nothing of how it ends this time.
             self.state.last = None;

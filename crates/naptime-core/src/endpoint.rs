@@ -10,6 +10,11 @@ use crate::{Invalid, secret};
 
 /// The longest URL, in bytes.
 pub const MAX_URL: usize = 2048;
+/// The longest name of a handler, in bytes: that of a label of a host.
+const MAX_HANDLER: usize = 63;
+/// What the pools of handlers begin with.
+const HANDLERS: &str = "job://";
+const CALLABLE_SCHEMES: &str = "only http:// and https:// URLs can be called, and handlers by job://";
 
 /// Scheme + host [+ port]: `https://foobar.net`. The port is left out where it is the scheme's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +46,9 @@ impl Channel {
 }
 
 impl Endpoint {
-    /// Reads a URL: `http` or `https`, with a host, without user and password, at most [`MAX_URL`] bytes. Or, for an alert,
-    /// a mail server and an address there: `smtp://mail.example.com/ops@example.com`, which input refuses.
+    /// Reads a URL: `http` or `https`, with a host, without user and password, at most [`MAX_URL`] bytes. Or `job`, with the
+    /// name of a handler in the worker's own process: `job://report/daily?from=1`. Or, for an alert, a mail server and an
+    /// address there: `smtp://mail.example.com/ops@example.com`, which input refuses.
     ///
     /// It is normalised as browsers do: the host in lower case and punycode, `127.1` as `127.0.0.1`. A fragment is
     /// dropped, since it never leaves the client.
@@ -77,12 +83,15 @@ impl Endpoint {
         if is_mail_scheme(scheme) {
             return mail(text);
         }
+        if scheme.eq_ignore_ascii_case("job") {
+            return of_handler(text);
+        }
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             // `foobar.net:8080/x` has no scheme either, though a parser takes the host for one.
             return if scheme.contains('.') || rest.starts_with(|c: char| c.is_ascii_digit()) {
                 invalid("no_scheme", "the URL has no scheme; it starts with http:// or https://")
             } else {
-                invalid("bad_scheme", "only http:// and https:// URLs can be called")
+                invalid("bad_scheme", CALLABLE_SCHEMES)
             };
         }
         if !rest.starts_with("//") {
@@ -109,14 +118,26 @@ impl Endpoint {
         Ok(Self { pool: Pool(pool), channel: Channel(channel) })
     }
 
-    /// Reads a URL as people give it: one that is called by HTTP.
+    /// Reads a URL as people give it, of what is called by HTTP alone.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and if it is that of a mail server or of a handler.
+    pub fn parse_http(text: &str) -> Result<Self, Invalid> {
+        let endpoint = Self::parse(text)?;
+        if endpoint.is_http() {
+            Ok(endpoint)
+        } else {
+            Err(Invalid::new("url", "bad_scheme", "only http:// and https:// URLs can be used here"))
+        }
+    }
+
+    /// Reads a URL as people give it, of what is called by HTTP or is a handler.
     ///
     /// # Errors
     /// As [`parse`](Self::parse), and if it is that of a mail server.
-    pub fn parse_http(text: &str) -> Result<Self, Invalid> {
+    pub fn parse_callable(text: &str) -> Result<Self, Invalid> {
         let endpoint = Self::parse(text)?;
-        let detail = "only http:// and https:// URLs can be called";
-        if endpoint.is_mail() { Err(Invalid::new("url", "bad_scheme", detail)) } else { Ok(endpoint) }
+        if endpoint.is_mail() { Err(Invalid::new("url", "bad_scheme", CALLABLE_SCHEMES)) } else { Ok(endpoint) }
     }
 
     /// The pool it belongs to.
@@ -127,6 +148,16 @@ impl Endpoint {
     /// The channel under the pool.
     pub fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// Whether it is called by HTTP.
+    pub fn is_http(&self) -> bool {
+        !self.is_mail() && self.handler().is_none()
+    }
+
+    /// The name of the handler that is called, if that is in the worker's own process.
+    pub fn handler(&self) -> Option<&str> {
+        self.pool.0.strip_prefix(HANDLERS)
     }
 
     /// Whether it is an address of a mail server, and not one that is called by HTTP.
@@ -182,6 +213,29 @@ fn mail(text: &str) -> Result<Endpoint, Invalid> {
         return Err(invalid());
     }
     Ok(Endpoint { pool, channel: Channel(path.to_owned()) })
+}
+
+/// Reads the name of a handler, and what it is told behind that.
+fn of_handler(text: &str) -> Result<Endpoint, Invalid> {
+    let invalid = |code, detail: &str| Err(Invalid::new("url", code, detail));
+    let shape = "a handler's URL looks like job://name, with up to 63 letters, digits, `-`, `_` and `.` in the name";
+    let Ok(mut url) = Url::parse(text) else { return invalid("bad_host", shape) };
+    // A name of dots would be another path in the address of its pool's page.
+    let is_plain = |name: &str| {
+        name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) && name.bytes().any(|b| b != b'.')
+    };
+    let name = url.host_str().filter(|name| (1..=MAX_HANDLER).contains(&name.len()) && is_plain(name));
+    let Some(name) = name.map(str::to_ascii_lowercase) else { return invalid("bad_host", shape) };
+    if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
+        return invalid("bad_host", shape);
+    }
+    url.set_fragment(None);
+    let channel = &url[url::Position::BeforePath..];
+    let channel = if channel.starts_with('/') { channel.to_owned() } else { format!("/{channel}") };
+    if HANDLERS.len() + name.len() + channel.len() > MAX_URL {
+        return invalid("too_long", "the URL is longer than 2,048 bytes once it is encoded");
+    }
+    Ok(Endpoint { pool: Pool(format!("{HANDLERS}{name}")), channel: Channel(channel) })
 }
 
 /// What stands between `//` and the path.
@@ -264,6 +318,37 @@ mod tests {
         assert_eq!(Pool::parse("smtp://mail.test:25").unwrap().as_str(), "smtp://mail.test:25");
         assert!(!Endpoint::parse("https://smtp.test/").unwrap().is_mail());
         assert_eq!(Endpoint::parse_http("smtp://mail.test/ops@a.test").unwrap_err().code, "bad_scheme");
+    }
+
+    #[test]
+    fn a_handler_is_a_pool_of_its_own() {
+        check("job://hello", Ok(("job://hello", "/")));
+        check("JOB://Hello_World.v2/", Ok(("job://hello_world.v2", "/")));
+        check("job://report/daily?from=1#x", Ok(("job://report", "/daily?from=1")));
+        check("job://report?from=1", Ok(("job://report", "/?from=1")));
+        for bad in [
+            "job:",
+            "job:hello",
+            "job://",
+            "job:///x",
+            "job://a:1",
+            "job://me@a",
+            "job://me:word@a",
+            "job://bü",
+            "job://.",
+            "job://..",
+        ] {
+            check(bad, Err("bad_host"));
+        }
+        check(&format!("job://{}", "a".repeat(64)), Err("bad_host"));
+        let read = Endpoint::parse_callable("job://hello").unwrap();
+        assert_eq!((read.handler(), read.is_http(), read.is_mail()), (Some("hello"), false, false));
+        assert_eq!(Endpoint::parse(&read.to_string()), Ok(read));
+        assert_eq!(Pool::parse("job://hello").unwrap().as_str(), "job://hello");
+        assert_eq!(Endpoint::parse_http("job://hello").unwrap_err().code, "bad_scheme");
+        assert_eq!(Endpoint::parse_callable("smtp://mail.test/ops@a.test").unwrap_err().code, "bad_scheme");
+        let web = Endpoint::parse("https://job.test/").unwrap();
+        assert_eq!((web.handler(), web.is_http()), (None, true));
     }
 
     #[test]

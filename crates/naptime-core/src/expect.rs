@@ -7,6 +7,7 @@
 //! header content-type contains json
 //! json $.status is ok
 //! took at most 5s
+//! certificate lasts 14d
 //! ```
 
 #[cfg(test)]
@@ -22,6 +23,7 @@ use regex::RegexBuilder;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use serde_json_path::JsonPath;
+use utoipa::ToSchema;
 
 use crate::request::excerpt;
 use crate::secret::shown_header;
@@ -42,7 +44,8 @@ const FUNCTIONS: [&str; 5] = ["count(", "length(", "match(", "search(", "value("
 const TOLD: usize = 60;
 
 /// Conditions, all of which an answer must meet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(value_type = Vec<String>)]
 pub struct Expect(Vec<Condition>);
 
 /// One condition.
@@ -62,6 +65,7 @@ enum Subject {
     /// What a JSONPath finds in the body.
     Json(String),
     Took,
+    Certificate,
 }
 
 /// What it must be.
@@ -75,6 +79,7 @@ enum Test {
     IsNot(Value),
     Compares(Relation, Number),
     AtMost(Duration),
+    Lasts(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +103,8 @@ pub struct Answered<'a> {
     pub encoding: Option<&'a str>,
     /// How long the call took, to the end of the answer.
     pub took: Duration,
+    /// How long the target's certificate is still valid; none where there is none.
+    pub certificate: Option<Duration>,
 }
 
 impl Expect {
@@ -142,6 +149,13 @@ impl Condition {
                     Some(format!("it took {}", duration::show(Duration::from_millis(ms(answered.took)))))
                 }
                 _ => None,
+            },
+            Subject::Certificate => match (&self.test, answered.certificate) {
+                (Test::Lasts(least), Some(left)) if left < *least => {
+                    Some(format!("it ends in {}", duration::show(Duration::from_secs(left.as_secs()))))
+                }
+                (_, Some(_)) => None,
+                (_, None) => Some("there is none".to_owned()),
             },
             Subject::Body => self.found_in_body(answered),
             Subject::Header(name) => {
@@ -232,7 +246,7 @@ impl<'a> Prepared<'a> {
             Test::Is(value) => word(value) == text.trim(),
             Test::IsNot(value) => word(value) != text.trim(),
             // Only of what JSON holds, and of times.
-            Test::Exists | Test::Compares(..) | Test::AtMost(_) => true,
+            Test::Exists | Test::Compares(..) | Test::AtMost(_) | Test::Lasts(_) => true,
         }
     }
 
@@ -333,8 +347,16 @@ impl FromStr for Condition {
                 }
                 (Subject::Took, Test::AtMost(most))
             }
+            "certificate" => {
+                let Some(least) = rest.strip_prefix("lasts ") else {
+                    return Err(fault("unknown_test", "write: certificate lasts 14d"));
+                };
+                let least = duration::parse("expect", least).map_err(|why| fault("not_a_duration", &why.detail))?;
+                (Subject::Certificate, Test::Lasts(least))
+            }
             _ => {
-                let detail = "a condition begins with body, header, json or took, like: body contains paid";
+                let detail =
+                    "a condition begins with body, header, json, took or certificate, like: body contains paid";
                 return Err(fault("unknown_condition", detail));
             }
         };

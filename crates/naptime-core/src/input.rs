@@ -17,6 +17,7 @@ mod once;
 mod pool;
 mod receiver;
 mod rule;
+pub mod shape;
 mod sla;
 mod template;
 #[cfg(test)]
@@ -72,7 +73,7 @@ pub const DURATIONS: [&str; 11] = [
 /// # Errors
 /// All faults, of which there is at least one.
 pub fn read_new(value: Value, limits: Limits<'_>, id: JobId) -> Result<NewJob, Vec<Invalid>> {
-    let (spec, active) = read(value, limits, id, None)?;
+    let (spec, active) = read(value, limits, id, None, None)?;
     Ok(NewJob { id, spec, active: active.unwrap_or(false) })
 }
 
@@ -82,7 +83,29 @@ pub fn read_new(value: Value, limits: Limits<'_>, id: JobId) -> Result<NewJob, V
 /// # Errors
 /// All faults, of which there is at least one.
 pub fn read_change(value: Value, limits: Limits<'_>, old: &Job) -> Result<Change, Vec<Invalid>> {
-    let (spec, active) = read(value, limits, old.id, Some(&old.spec))?;
+    let (spec, active) = read(value, limits, old.id, Some(&old.spec), Some(&old.spec))?;
+    Ok(Change { active, ..Change::to(spec) })
+}
+
+/// Reads a configuration that takes the place of that of `old`: a field that is not there has its default. The switch
+/// and a pause stay if nothing is said of them, because people set these by hand while the rest comes from a file. A mask
+/// stands for the value that `old` has, as in a change.
+///
+/// # Errors
+/// All faults, of which there is at least one.
+pub fn read_replacement(mut value: Value, limits: Limits<'_>, old: &Job) -> Result<Change, Vec<Invalid>> {
+    if let Value::Object(said) = &mut value {
+        // Whatever is not said goes, so its credentials need not be written again for another host.
+        for name in ["headers", "body", "secret"] {
+            said.entry(name).or_insert(Value::Null);
+        }
+        let pause = old.spec.schedule.bounds().and_then(|bounds| bounds.pause.as_ref());
+        // A pause is a text and a time, which are always JSON.
+        if let Some(pause) = pause.and_then(|pause| serde_json::to_value(pause).ok()) {
+            said.entry("pause").or_insert(pause);
+        }
+    }
+    let (spec, active) = read(value, limits, old.id, None, Some(&old.spec))?;
     Ok(Change { active, ..Change::to(spec) })
 }
 
@@ -102,21 +125,44 @@ pub fn read_schedule(
     fields.finish("an endpoint", schedule)
 }
 
-fn read(value: Value, limits: Limits<'_>, id: JobId, old: Option<&Spec>) -> Result<(Spec, Option<bool>), Vec<Invalid>> {
+/// Reads an endpoint. What is not said is as in `old`; what is masked is as in `stored`.
+fn read(
+    value: Value,
+    limits: Limits<'_>,
+    id: JobId,
+    old: Option<&Spec>,
+    stored: Option<&Spec>,
+) -> Result<(Spec, Option<bool>), Vec<Invalid>> {
     let mut fields = Fields::of_value(value, "an endpoint", limits.min_period)?;
-    fields.unmask(old);
-    let endpoint = call::endpoint(&mut fields, limits, old.map(|old| &old.endpoint));
-    let schedule = timing::schedule(&mut fields, limits, id, old.map(|old| &old.schedule));
-    let defaults = call::Defaults { request: Request::default(), retry: Retry::default() };
-    let spec = call::spec(&mut fields, endpoint, schedule.clone(), old, defaults);
-    let sla = sla::sla(&mut fields, schedule.as_ref(), old.and_then(|old| old.sla.clone()));
-    let steer = call::steer(&mut fields, limits, old.and_then(|old| old.steer));
-    let misfire = call::misfire(&mut fields, old.map(|old| old.misfire).unwrap_or_default());
-    let failing_after = call::failing_after(&mut fields, old.map(|old| old.failing_after));
-    let active = fields.switch("active");
-    let spec = spec.map(|spec| Spec { sla, steer, misfire, failing_after, ..spec });
-    if let Some(spec) = &spec {
-        sla::check(&mut fields, spec, old, limits.now);
-    }
+    fields.unmask(stored);
+    let (spec, active) = endpoint(&mut fields, limits, id, old, stored);
     fields.finish("an endpoint", spec).map(|spec| (spec, active))
+}
+
+/// The configuration and the switch that the fields say.
+fn endpoint(
+    fields: &mut Fields,
+    limits: Limits<'_>,
+    id: JobId,
+    old: Option<&Spec>,
+    stored: Option<&Spec>,
+) -> (Option<Spec>, Option<bool>) {
+    let endpoint = call::endpoint(fields, limits, old.map(|old| &old.endpoint));
+    let schedule = timing::schedule(fields, limits, id, old.map(|old| &old.schedule));
+    let signs_with = stored.map(|stored| stored.request.sign.clone()).unwrap_or_default();
+    let defaults = call::Defaults { request: Request::default(), retry: Retry::default(), signs_with };
+    let spec = call::spec(fields, endpoint, schedule.clone(), old, defaults);
+    let key = call::key(fields).or(old.and_then(|old| old.key.clone()), None);
+    let sla = sla::sla(fields, schedule.as_ref(), old.and_then(|old| old.sla.clone()));
+    let steer = call::steer(fields, limits, old.and_then(|old| old.steer));
+    let misfire = call::misfire(fields, old.map(|old| old.misfire).unwrap_or_default());
+    let failing_after = call::failing_after(fields, old.map(|old| old.failing_after));
+    let active = fields.switch("active");
+    // Whoever edits by hand what a file says leaves the mark of the file, so that it can be told what was edited.
+    let applied = stored.and_then(|stored| stored.applied.clone());
+    let spec = spec.map(|spec| Spec { sla, steer, misfire, failing_after, key, applied, ..spec });
+    if let Some(spec) = &spec {
+        sla::check(fields, spec, old, limits.now);
+    }
+    (spec, active)
 }

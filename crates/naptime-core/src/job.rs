@@ -12,15 +12,18 @@ use crate::line::check_line;
 use crate::recent::FAILING_AFTER;
 use crate::state::LEASE;
 use crate::{
-    Endpoint, Expect, Invalid, Keep, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer, Time,
+    Applied, Endpoint, Expect, Invalid, Keep, Misfire, Noted, Request, Retry, Schedule, Sla, State, Statuses, Steer,
+    Time,
 };
 
 /// Defines an identity that is a UUID.
 macro_rules! uuid_newtype {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(transparent)]
+        #[schema(value_type = String, format = Uuid)]
         pub struct $name(uuid::Uuid);
 
         impl $name {
@@ -168,6 +171,9 @@ pub struct Spec {
     /// What whoever added it knows it by. Of the jobs that are not deleted, no two have the same.
     #[serde(default)]
     pub key: Option<String>,
+    /// What a file said of it, if one was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<Applied>,
 }
 
 fn default_lease() -> Duration {
@@ -179,6 +185,24 @@ fn default_failing_after() -> u32 {
 }
 
 impl Spec {
+    /// The same call, made once at `at` to see how it ends: tried once, with all of its answer kept.
+    #[must_use]
+    pub fn test_call(self, at: Time) -> Self {
+        let name = if self.name.is_empty() { "Test call".to_owned() } else { format!("Test call: {}", self.name) };
+        Self {
+            schedule: Schedule::Once { at },
+            retry: Retry { attempts: 1, ..Retry::once() },
+            sla: None,
+            name: name.chars().take(MAX_NAME).collect(),
+            steer: None,
+            keep: Keep::All,
+            misfire: Misfire::default(),
+            key: None,
+            applied: None,
+            ..self
+        }
+    }
+
     /// A plain GET on this schedule, with defaults for everything else.
     pub fn new(endpoint: Endpoint, schedule: Schedule) -> Self {
         Self {
@@ -197,6 +221,7 @@ impl Spec {
             keep: Keep::default(),
             misfire: Misfire::default(),
             key: None,
+            applied: None,
         }
     }
 

@@ -4,11 +4,25 @@
 //! the time that counts is the store's. Stores and workers carry out what is decided here.
 //!
 //! Start with [`state`], the state machine of a job.
+//!
+//! ```
+//! use naptime_core::{Cron, Schedule, Zone};
+//!
+//! let mornings = Cron::parse("0 9 * * MON-FRI", Zone::parse("Europe/Berlin")?, 0)?;
+//! let calls = Schedule::Cron(mornings).upcoming("2027-01-01T00:00:00Z".parse()?, 2);
+//! // A Friday, and the Monday after it.
+//! assert_eq!(calls[0].to_string(), "2027-01-01T08:00:00.000Z");
+//! assert_eq!(calls[1].to_string(), "2027-01-04T08:00:00.000Z");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod alert;
 pub mod answer;
+pub mod applied;
 pub mod at;
+pub mod check;
 pub mod claim;
+pub mod curl;
 pub mod duration;
 pub mod edit;
 pub mod endpoint;
@@ -17,6 +31,7 @@ pub mod figures;
 pub mod input;
 pub mod invalid;
 pub mod job;
+mod last_day;
 mod line;
 pub mod load;
 pub mod misfire;
@@ -36,6 +51,7 @@ pub mod schedule;
 pub mod secret;
 pub mod set_back;
 pub mod sign;
+pub mod skipped;
 pub mod sla;
 pub mod spread;
 pub mod stage;
@@ -50,14 +66,18 @@ pub mod worker;
 
 pub use alert::{Mute, Receiver};
 pub use answer::{Keep, KeptAnswer, Transcript};
+pub use applied::{Applied, SaidFields};
 pub use at::read_at;
+pub use check::{Check, CheckState};
 pub use claim::{Claim, ClaimRef, Duty, Settled, Then};
+pub use curl::Curl;
 pub use edit::{By, Change, Edit, NewJob, Noted, SpecChange};
 pub use endpoint::{Channel, Endpoint, Pool};
 pub use expect::Expect;
 pub use input::Limits;
 pub use invalid::Invalid;
 pub use job::{Job, JobId, Partition, Plan, Rev, Spec, search_range};
+pub use last_day::{DayFigures, LastDay};
 pub use line::check_line;
 pub use load::{Histogram, Load, Tier};
 pub use misfire::{CatchUp, Misfire};
@@ -74,6 +94,7 @@ pub use schedule::{
     Bounded, Bounds, Cron, Days, Exceptions, Hours, Jitter, Next, Pause, Random, Schedule, Timing, Tzdb, Windows, Zone,
 };
 pub use sign::{Signature, SigningKeys};
+pub use skipped::{SkipReason, Skipped};
 pub use sla::{Breach, Cause, Sla, Watch};
 pub use stage::Stage;
 pub use standing::{Lookback, Standing};

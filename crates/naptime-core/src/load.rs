@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Time, WorkerId};
+use crate::{Outcome, Time, WorkerId};
 
 /// How often workers add their figures to the store.
 pub const REPORTED_EVERY: Duration = Duration::from_secs(10);
@@ -81,6 +81,13 @@ pub fn sums(rows: &[Load]) -> BTreeMap<(Tier, Time, WorkerId), Figures> {
     sums
 }
 
+/// What these rows add to the total of all workers and all times.
+pub fn total(rows: &[Load]) -> Figures {
+    let mut total = Figures::default();
+    rows.iter().for_each(|row| total.add(&row.figures));
+    total
+}
+
 /// Figures that can be added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
@@ -88,8 +95,14 @@ pub struct Figures {
     pub calls: u64,
     /// Calls that did not end well.
     pub errors: u64,
+    /// Calls by how they ended.
+    #[serde(default)]
+    pub outcomes: BTreeMap<Outcome, u64>,
     /// How late the calls left, in milliseconds: of each occurrence's first call.
     pub lag: Histogram,
+    /// How late they left together, in milliseconds.
+    #[serde(default)]
+    pub lag_ms: u64,
     /// How long the calls took, in milliseconds.
     pub took: Histogram,
     /// How long the calls took together, in milliseconds.
@@ -108,7 +121,11 @@ impl Figures {
     pub fn add(&mut self, other: &Figures) {
         self.calls += other.calls;
         self.errors += other.errors;
+        for (&outcome, &count) in &other.outcomes {
+            *self.outcomes.entry(outcome).or_default() += count;
+        }
         self.lag.add(&other.lag);
+        self.lag_ms += other.lag_ms;
         self.took.add(&other.took);
         self.took_ms += other.took_ms;
         self.held += other.held;
@@ -159,6 +176,14 @@ impl Histogram {
     /// The buckets that are not empty, as number and count.
     pub fn buckets(&self) -> impl Iterator<Item = (u8, u64)> {
         self.0.iter().map(|(&bucket, &count)| (bucket, count))
+    }
+
+    /// For each upper bound in milliseconds, how many were counted up to it.
+    pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
+        BOUNDS.into_iter().zip(0..).scan(0, move |seen, (bound, bucket)| {
+            *seen += self.0.get(&bucket).copied().unwrap_or(0);
+            Some((bound, *seen))
+        })
     }
 
     /// A histogram of these buckets.
@@ -231,6 +256,15 @@ mod tests {
         check(&[1, 1, 1, 9], 0.99, Some(10));
         check(&[700], 0.5, Some(794));
         check(&[10_000_000], 0.5, Some(u64::MAX));
+    }
+
+    #[test]
+    fn counts_up_to_each_bound_add_up() {
+        let mut histogram = Histogram::default();
+        [1, 1, 9, 10_000_000].into_iter().for_each(|ms| histogram.record(Duration::from_millis(ms)));
+        let up_to: BTreeMap<u64, u64> = histogram.cumulative().collect();
+        assert_eq!([up_to[&0], up_to[&1], up_to[&8], up_to[&10], up_to[&3_600_000]], [0, 2, 2, 3, 3]);
+        assert_eq!((up_to.len(), histogram.count()), (BOUNDS.len(), 4), "what is above the last bound is in none");
     }
 
     #[test]

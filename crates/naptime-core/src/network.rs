@@ -50,6 +50,10 @@ impl AllowedNetworks {
     /// # Errors
     /// At `url`, if it is an address, or `localhost`, that may not be called.
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), Invalid> {
+        if endpoint.handler().is_some() {
+            // No network is between a worker and its own handlers, whatever their names look like.
+            return Ok(());
+        }
         let permitted = match endpoint.literal_ip() {
             Some(ip) => self.permits(ip),
             None => {

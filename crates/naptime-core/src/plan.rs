@@ -149,6 +149,20 @@ impl Demand {
         }
     }
 
+    /// This work without that of `removed` and with that of `added`. The forecasts of all three begin at the same time.
+    #[must_use]
+    pub fn changed(&self, removed: &Self, added: &Self) -> Self {
+        // Where so much was counted that the rest was spread evenly, a difference may fall below nothing.
+        let changed = |this: f64, less: f64, more: f64| (this - less + more).max(0.0);
+        let minutes = self.minutes.iter().zip(&removed.minutes).zip(&added.minutes);
+        Self {
+            rate: changed(self.rate, removed.rate, added.rate),
+            steady: changed(self.steady, removed.steady, added.steady),
+            minutes: minutes.map(|((this, less), more)| changed(*this, *less, *more)).collect(),
+            ..Self::new(self.from)
+        }
+    }
+
     /// Calls per second in the long run.
     pub fn rate(&self) -> f64 {
         self.rate
@@ -203,6 +217,21 @@ impl Supply {
         }
     }
 
+    /// How many workers of the size of the largest an autoscaler is to run; at least one, since without a worker nothing is
+    /// called. What is due in the long run is the least, and so is what is under way now. While the slots are full and
+    /// calls are late, it takes one slot more, and those that catch up. How many workers there are makes no difference, so
+    /// that following it does not change it. None while none lives, which may be for want of a database: then as many are
+    /// to stay as there are.
+    pub fn workers_to_run(self, late: &Late, demand: Option<&Demand>, mean_call: Option<Duration>) -> Option<u32> {
+        let in_the_long_run = demand.zip(mean_call).map_or(0.0, |(demand, mean_call)| demand.slots(mean_call));
+        let to_catch_up = match late.because {
+            Some(Because::SlotsFull) => mean_call.map_or(1.0, |it| slots_to_catch_up(late.calls, it).max(1.0)),
+            _ => 0.0,
+        };
+        let slots = in_the_long_run.max(f64::from(self.held)) + to_catch_up;
+        whole(slots, f64::from(self.largest)).map(|workers| workers.max(1))
+    }
+
     /// Why `calls` are late, and how many workers would help. What is not known yet is none.
     pub fn judge(self, calls: u64, demand: Option<&Demand>, mean_call: Option<Duration>) -> Late {
         let full = f64::from(self.held) >= f64::from(self.slots) * FULL;
@@ -214,8 +243,7 @@ impl Supply {
         };
         let enough = || {
             let (demand, mean_call) = (demand?, mean_call?);
-            let catch_up = calls as f64 * mean_call.as_secs_f64() / CATCH_UP.as_secs_f64();
-            self.more_workers(demand.slots(mean_call) + catch_up)
+            self.more_workers(demand.slots(mean_call) + slots_to_catch_up(calls, mean_call))
         };
         let more_workers = match because {
             None | Some(Because::SlotsFree) => Some(0),
@@ -224,6 +252,11 @@ impl Supply {
         };
         Late { calls, because, more_workers }
     }
+}
+
+/// The slots that it takes to make `calls` beside all others within a minute.
+fn slots_to_catch_up(calls: u64, mean_call: Duration) -> f64 {
+    calls as f64 * mean_call.as_secs_f64() / CATCH_UP.as_secs_f64()
 }
 
 /// How many of `each` make up `all`.

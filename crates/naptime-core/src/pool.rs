@@ -3,6 +3,8 @@
 //!
 //! A pool is there as soon as an endpoint of it is. What a pool never had changed is as [`PoolSettings::new`] says.
 
+mod down;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use crate::job::uuid_newtype;
 use crate::request::MAX_TIMEOUT;
 use crate::state::LEASE;
 use crate::{Endpoint, Headers, Invalid, Pool, Rev, Time, Transport, duration};
+
+pub use self::down::{CallLimits, Down, PROBE_EVERY, Sign};
 
 /// The highest limit of calls in flight, and of calls per second.
 pub const MAX_LIMIT: u32 = 1000;
@@ -38,7 +42,13 @@ pub struct PoolSettings {
     /// How connections to it are made.
     #[serde(default)]
     pub transport: Transport,
-    /// Raised by every change.
+    /// Whether its calls are held back while its host is down, but for a probe now and then.
+    #[serde(default = "yes")]
+    pub probe: bool,
+    /// That its host is down, or has just come back. Not a setting: Naptime notes it by itself.
+    #[serde(default)]
+    pub down: Option<Down>,
+    /// Raised by every change that people make.
     pub rev: Rev,
     /// When it was last changed.
     pub updated_at: Time,
@@ -54,6 +64,7 @@ pub struct PoolChange {
     pub max_per_second: Option<Option<u32>>,
     pub max_timeout: Option<Option<Duration>>,
     pub transport: Option<Transport>,
+    pub probe: Option<bool>,
 }
 
 uuid_newtype! {
@@ -97,14 +108,16 @@ impl PoolSettings {
             max_per_second: None,
             max_timeout: None,
             transport: Transport::default(),
+            probe: true,
+            down: None,
             rev: Rev(1),
             updated_at: now,
         }
     }
 
-    /// Whether its jobs are kept from being claimed like all others: it is switched off, or has a limit.
+    /// Whether its jobs are kept from being claimed like all others: it is switched off, has a limit, or its host is down.
     pub fn is_gated(&self) -> bool {
-        !self.active || self.max_in_flight.is_some() || self.max_per_second.is_some()
+        !self.active || self.max_in_flight.is_some() || self.max_per_second.is_some() || self.down.is_some()
     }
 
     /// Whether workers need not know of it, since it is as it was when it was added.
@@ -119,6 +132,7 @@ impl PoolSettings {
 
     /// Makes a change at `now`. Returns whether it changed anything.
     pub fn change(&mut self, change: PoolChange, now: Time) -> bool {
+        let probe = change.probe.unwrap_or(self.probe);
         let after = Self {
             active: change.active.unwrap_or(self.active),
             headers: change.headers.unwrap_or_else(|| self.headers.clone()),
@@ -126,6 +140,8 @@ impl PoolSettings {
             max_per_second: change.max_per_second.unwrap_or(self.max_per_second),
             max_timeout: change.max_timeout.unwrap_or(self.max_timeout),
             transport: change.transport.unwrap_or_else(|| self.transport.clone()),
+            probe,
+            down: self.down.filter(|_| probe),
             ..self.clone()
         };
         if after == *self {
@@ -134,6 +150,10 @@ impl PoolSettings {
         *self = Self { rev: Rev(self.rev.0 + 1), updated_at: now, ..after };
         true
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The fault of a timeout that is longer than its `pool` allows.

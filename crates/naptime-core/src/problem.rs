@@ -5,6 +5,7 @@
 //! because of that.
 
 mod find;
+mod host;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,10 @@ mod words;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-pub use self::find::{Ailing, Facts, Found, find, may_be_down};
+pub use self::find::{Ailing, Facts, Found, find};
+pub use self::host::{LookedAt, by_host, is_to_be_spared};
 pub use self::report::{EndpointRef, Report};
 use crate::{Cause, Endpoint, JobId, Pool, Time};
 
@@ -54,7 +57,7 @@ pub enum Whose {
 }
 
 /// How much it matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// What was asked for does not happen.
@@ -116,6 +119,11 @@ pub enum Kind {
         /// The most calls in a second.
         per_second: Option<u32>,
     },
+    /// Its target has asked not to be called for long.
+    PutOff {
+        /// Until when.
+        until: Option<Time>,
+    },
     /// Occurrences fail now and then.
     Flapping {
         /// How many of the last did.
@@ -156,7 +164,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds as they are sent, the worst first.
-    pub const NAMES: [&str; 15] = [
+    pub const NAMES: [&str; 16] = [
         "database",
         "no_worker",
         "pool_down",
@@ -168,6 +176,7 @@ impl Kind {
         "worker_trouble",
         "pool_off",
         "pool_limit",
+        "put_off",
         "flapping",
         "jobs_failed",
         "versions",
@@ -206,10 +215,11 @@ impl Kind {
             Self::WorkerTrouble { .. } => 8,
             Self::PoolOff => 9,
             Self::PoolLimit { .. } => 10,
-            Self::Flapping { .. } => 11,
-            Self::JobsFailed { .. } => 12,
-            Self::Versions { .. } => 13,
-            Self::Zones { .. } => 14,
+            Self::PutOff { .. } => 11,
+            Self::Flapping { .. } => 12,
+            Self::JobsFailed { .. } => 13,
+            Self::Versions { .. } => 14,
+            Self::Zones { .. } => 15,
         }
     }
 }

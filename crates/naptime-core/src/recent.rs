@@ -4,8 +4,10 @@
 //! that what was wrong is mended. What was never called does not count here.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Invalid, Job, Time};
 
@@ -21,6 +23,11 @@ pub const MAX_FAILING_AFTER: u32 = 1000;
 /// went from well to not well or back at least so often. One that has failed for long and is mended does not flap.
 const FLAPPING_CHANGES: u32 = 4;
 
+/// An endpoint whose target has put its next call off needs somebody if that is by so long, and so many occurrences are
+/// dropped: less is what it was allowed to ask for.
+const PUT_OFF_FOR: Duration = Duration::from_secs(600);
+const PUT_OFF_OCCURRENCES: u64 = 3;
+
 /// How the last occurrences ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
@@ -33,26 +40,32 @@ pub struct Recent {
     pub failing_since: Option<Time>,
     /// Since when it flaps, if it does.
     pub flapping_since: Option<Time>,
+    /// Since when its target has put it off for long, if it has.
+    #[serde(default)]
+    pub put_off_since: Option<Time>,
 }
 
 /// What is wrong with an endpoint by how its last occurrences ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trouble {
     /// As many occurrences in a row as its endpoint says, or more, did not end well.
     Failing,
+    /// Its target has asked not to be called for long, and it has not been called since.
+    PutOff,
     /// Many of the last [`REMEMBERED`] did not, now and then.
     Flapping,
 }
 
 impl Trouble {
     /// All of them, the worst first.
-    pub const ALL: [Trouble; 2] = [Self::Failing, Self::Flapping];
+    pub const ALL: [Trouble; 3] = [Self::Failing, Self::PutOff, Self::Flapping];
 
     /// The trouble as it is stored and sent: `failing`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failing => "failing",
+            Self::PutOff => "put_off",
             Self::Flapping => "flapping",
         }
     }
@@ -84,6 +97,12 @@ impl Recent {
         self.flapping_since = if self.flaps() { self.flapping_since.or(Some(at)) } else { None };
     }
 
+    /// Notes that the target has put the next call off at `now`, until then, and so many occurrences were dropped.
+    pub(crate) fn put_off(&mut self, until: Time, dropped: u64, now: Time) {
+        let is_long = until.since(now) >= PUT_OFF_FOR && dropped >= PUT_OFF_OCCURRENCES;
+        self.put_off_since = is_long.then(|| self.put_off_since.unwrap_or(now));
+    }
+
     /// How many occurrences are remembered.
     pub fn len(&self) -> u32 {
         self.ends.max(1).ilog2()
@@ -108,8 +127,10 @@ impl Recent {
     /// What is wrong, and since when, with an endpoint that fails after so many in a row.
     pub fn trouble(&self, failing_after: u32) -> Option<(Trouble, Time)> {
         let failing = self.failing_since.filter(|_| self.failures >= failing_after);
-        let flapping = || Some((Trouble::Flapping, self.flapping_since?));
-        failing.map(|since| (Trouble::Failing, since)).or_else(flapping)
+        let is_in = |trouble: Trouble, since: Option<Time>| since.map(|since| (trouble, since));
+        is_in(Trouble::Failing, failing)
+            .or(is_in(Trouble::PutOff, self.put_off_since))
+            .or(is_in(Trouble::Flapping, self.flapping_since))
     }
 
     fn flaps(&self) -> bool {
@@ -163,8 +184,27 @@ mod tests {
         // It failed for long, and is mended.
         check("..xxxxxxxxxx", Some((Trouble::Failing, 2)));
         check("..xxxxxxxxxx..", None);
+        let put_off = Recent { put_off_since: Some(Time::from_millis(7)), ..after("x.x.x.x.x.x.x") };
+        assert_eq!(put_off.trouble(FAILING_AFTER), Some((Trouble::PutOff, Time::from_millis(7))));
         assert_eq!(after(".xxx").trouble(4), None);
         assert_eq!(after(".xxxx").trouble(4), Some((Trouble::Failing, Time::from_millis(1000))));
+    }
+
+    #[test]
+    fn what_is_put_off_for_long_is_told() {
+        let at = |minute: u64| Time::from_millis(0) + Duration::from_secs(60 * minute);
+        let check = |until: u64, dropped: u64, expect: Option<u64>| {
+            let mut recent = Recent::default();
+            recent.put_off(at(until), dropped, at(5));
+            assert_eq!(recent.put_off_since, expect.map(at), "until {until}, {dropped} dropped");
+        };
+        check(15, 3, Some(5));
+        check(14, 100, None);
+        check(600, 2, None);
+        let mut again = Recent::default();
+        again.put_off(at(20), 9, at(5));
+        again.put_off(at(90), 9, at(20));
+        assert_eq!(again.put_off_since, Some(at(5)));
     }
 
     proptest! {

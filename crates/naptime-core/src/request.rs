@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{Endpoint, Invalid, SigningKeys};
 
@@ -86,7 +87,7 @@ impl Request {
 }
 
 /// An HTTP method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs)] // They are the words of RFC 9110.
 pub enum Method {

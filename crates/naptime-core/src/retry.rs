@@ -115,7 +115,11 @@ impl Temporary {
             }
             Outcome::ConnectionReset => self.connection,
             Outcome::Interrupted | Outcome::Lost => true,
-            Outcome::Ok | Outcome::BlockedAddress | Outcome::InvalidResponse | Outcome::Unknown(_) => false,
+            Outcome::Ok
+            | Outcome::BlockedAddress
+            | Outcome::InvalidResponse
+            | Outcome::Skipped
+            | Outcome::Unknown(_) => false,
         }
     }
 }

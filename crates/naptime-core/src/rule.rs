@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::input::DURATIONS;
 
@@ -24,7 +25,7 @@ pub struct Rule {
 }
 
 /// What is done to a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made, or changed if it is there.
@@ -39,8 +40,9 @@ pub enum Action {
 /// comes out is read like input to the API. A text that comes out blank counts as left out.
 ///
 /// A rule is somebody's word that the endpoint be called, so `active` is true unless it says otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = Object)]
 pub struct Template(pub Map<String, Value>);
 
 impl Rule {

@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::schema::{Object, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-use crate::{JobId, Time, Token, WorkerId};
+use crate::{JobId, Skipped, Time, Token, WorkerId};
 
 /// The longest message kept of an answer, in characters.
 pub const MAX_MESSAGE: usize = 200;
 
-/// The record of one claim: who called what occurrence when, and how it ended.
+/// The record of one claim: who called what occurrence when, and how it ended. Or the record of a gap: occurrences that
+/// were not called.
 ///
 /// A run is identified by token and job: a batch of claims shares its token. Whoever records it first is right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,9 @@ pub struct Run {
     pub attempt: u32,
     /// Whether a person asked for it ("call now").
     pub manual: bool,
+    /// If it tells of occurrences that were not called: how many, from `due` on, and why. Then `started` and `finished`
+    /// are when that was found, and `attempt` is 0.
+    pub skipped: Option<Skipped>,
 }
 
 impl Run {
@@ -64,7 +71,7 @@ pub fn with_note(message: &str, note: &str) -> String {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     /// The target answered with a status that means success (any 2xx, unless the job says otherwise), and said what the job
     /// expects.
@@ -93,13 +100,15 @@ pub enum Outcome {
     Interrupted,
     /// The worker was gone before it could say how the call ended, or whether it left.
     Lost,
+    /// Nothing was called: it tells of occurrences that were skipped.
+    Skipped,
     /// One that this version does not know: a later one has written it. It is shown by its name.
     Unknown(&'static str),
 }
 
 impl Outcome {
     /// All that this version writes.
-    pub const ALL: [Outcome; 13] = [
+    pub const ALL: [Outcome; 14] = [
         Self::Ok,
         Self::Failed,
         Self::RedirectNotFollowed,
@@ -113,7 +122,13 @@ impl Outcome {
         Self::InvalidResponse,
         Self::Interrupted,
         Self::Lost,
+        Self::Skipped,
     ];
+
+    /// All that a worker counts: how a call may end that it made.
+    pub fn counted() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|outcome| !matches!(outcome, Self::Lost | Self::Skipped))
+    }
 
     /// The outcome as it is stored and sent: `connection_refused`.
     pub fn as_str(self) -> &'static str {
@@ -131,19 +146,30 @@ impl Outcome {
             Self::InvalidResponse => "invalid_response",
             Self::Interrupted => "interrupted",
             Self::Lost => "lost",
+            Self::Skipped => "skipped",
             Self::Unknown(name) => name,
         }
     }
 
     /// Whether it says something of the target: a call that was cut or lost here says nothing of it.
     pub fn is_targets(self) -> bool {
-        !matches!(self, Self::Interrupted | Self::Lost | Self::Unknown(_))
+        !matches!(self, Self::Interrupted | Self::Lost | Self::Skipped | Self::Unknown(_))
     }
 
     /// The outcome that is stored by this name.
     pub fn stored(name: &str) -> Self {
         let known = Self::ALL.into_iter().find(|outcome| outcome.as_str() == name);
         known.unwrap_or_else(|| Self::Unknown(lasting(name)))
+    }
+}
+
+impl ToSchema for Outcome {}
+
+impl PartialSchema for Outcome {
+    fn schema() -> RefOr<Schema> {
+        let description = "How a run ended. A later version may write others.";
+        let schema = Object::builder().schema_type(Type::String).description(Some(description));
+        schema.examples(Self::ALL.map(Self::as_str)).into()
     }
 }
 

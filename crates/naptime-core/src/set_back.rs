@@ -90,8 +90,10 @@ impl Job {
         self.changes.iter_mut().for_each(|noted| past(&mut noted.at));
         let state = &mut self.state;
         let some = [&mut self.deleted_at, &mut state.asked_at, &mut state.last_ok, &mut state.ended_at];
-        let recent = [&mut state.recent.failing_since, &mut state.recent.flapping_since];
+        let recent = &mut state.recent;
+        let recent = [&mut recent.failing_since, &mut recent.flapping_since, &mut recent.put_off_since];
         some.into_iter().chain(recent).flatten().for_each(past);
+        state.last_day.forget_after(present.now + CLOCK_TOLERANCE);
         if let Some(Last { due, started, finished, .. }) = &mut state.last {
             [due, started, finished].into_iter().for_each(past);
         }

@@ -32,11 +32,12 @@ mod stored;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use self::stored::{Stored, StoredLost};
 use crate::claim::HOLDS_OVER;
 use crate::job::uuid_newtype;
-use crate::{Job, Outcome, Plan, Recent, Run, Time, Watch, WorkerId};
+use crate::{Job, LastDay, Outcome, Plan, Recent, Run, Time, Watch, WorkerId};
 
 /// How long a claim lasts without renewal, unless its job says otherwise.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -60,6 +61,8 @@ pub struct State {
     pub last: Option<Last>,
     /// How the last occurrences ended.
     pub recent: Recent,
+    /// How the calls of an endpoint went within the last day.
+    pub last_day: LastDay,
     /// When the last successful call ended.
     pub last_ok: Option<Time>,
     /// How it stands to its SLA; none if it has none, or was never switched on since it has.
@@ -263,6 +266,11 @@ impl Lock {
         self.asked_at.is_none() && self.due.is_some_and(|due| due <= self.at)
     }
 
+    /// Whether no claim of this occurrence before this one was settled with a call. What lost claims did is not known.
+    pub fn is_first_call(&self) -> bool {
+        self.attempt as usize <= self.lost.len() + 1
+    }
+
     /// The occurrences that edits left to earlier claims, which nobody can take up again.
     pub fn abandoned(&self) -> u32 {
         u32::try_from(self.lost.iter().filter(|lost| lost.left).count()).unwrap_or(u32::MAX)
@@ -312,7 +320,7 @@ impl From<&Run> for Last {
 }
 
 /// What happened so far. Occurrences = `settled` + `missed`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counters {
     /// Occurrences that were called, however often, and are done with.
     pub settled: u64,

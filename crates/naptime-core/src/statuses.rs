@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::Invalid;
 
 /// A set of HTTP statuses: single ones and ranges, in ascending order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, example = "200-299")]
 pub struct Statuses(Vec<RangeInclusive<u16>>);
 
 /// The most ranges in one set.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::duration::{self, MAX_PERIOD, SHORTEST_PERIOD};
 use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Then, Time};
@@ -10,13 +11,15 @@ use crate::{By, Change, Claim, Edit, Invalid, Job, Run, Schedule, Then, Time};
 /// The limits within which a target may set its period (`Naptime-Every: 2m` on a successful answer) and ask to be left
 /// alone (`Retry-After`, on 429, 503 and whatever status is tried again). A bare number is seconds in both headers. What
 /// the target asks beyond the limits is taken as the limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Steer {
     /// The shortest period.
     #[serde(with = "crate::duration::text")]
+    #[schema(value_type = String)]
     pub min: Duration,
     /// The longest period, and the longest time to be left alone.
     #[serde(with = "crate::duration::text")]
+    #[schema(value_type = String)]
     pub max: Duration,
 }
 
@@ -165,6 +168,7 @@ mod tests {
             message: String::new(),
             attempt: 1,
             manual: false,
+            skipped: None,
         };
         (claim, run)
     }

@@ -6,13 +6,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use utoipa::ToSchema;
 
 use crate::text::as_text;
 
 /// A moment in UTC, counted in whole milliseconds since 1970, which is what MongoDB's dates hold.
 ///
 /// Reads and writes as RFC 3339 with milliseconds: `2026-01-02T03:04:05.006Z`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, format = DateTime, description = "A moment: RFC 3339 in UTC, with milliseconds.")]
 pub struct Time(i64);
 
 impl Time {
@@ -61,6 +63,15 @@ impl Sub<Duration> for Time {
     type Output = Time;
     fn sub(self, duration: Duration) -> Time {
         Time(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+impl Time {
+    /// For people: `2026-11-30 14:03:05 UTC`.
+    pub fn in_utc(self) -> String {
+        let text = self.to_string();
+        let (date, time) = text.split_once('T').unwrap_or((&text, ""));
+        format!("{date} {} UTC", time.split('.').next().unwrap_or_default())
     }
 }
 

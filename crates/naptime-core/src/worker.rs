@@ -1,6 +1,7 @@
 //! Workers, and how they share the partitions.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::job::uuid_newtype;
 use crate::{Partition, Time};
@@ -11,6 +12,9 @@ uuid_newtype! {
 }
 
 impl WorkerId {
+    /// No worker.
+    pub const NOBODY: Self = Self(Uuid::nil());
+
     /// Its name, for people: `brave-otter`. It follows from the id, so that the id is all that needs keeping.
     pub fn name(self) -> String {
         let words = petname::Petnames::default();

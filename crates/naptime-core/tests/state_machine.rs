@@ -316,6 +316,7 @@ impl World {
                     message: String::new(),
                     attempt: claim.attempt(),
                     manual,
+                    skipped: None,
                 };
                 let then = claim.conclude(&run, asked.map(Duration::from_secs));
                 claim.settled(Some(run), then)

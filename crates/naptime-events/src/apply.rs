@@ -14,6 +14,7 @@ use naptime_store::{Added, Error, Rules, TimeoutLimits};
 use serde::Serialize;
 use serde_json::Value;
 use tracing::{debug, info};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::amqp::{Handled, Handler};
@@ -38,7 +39,7 @@ pub struct Done {
 }
 
 /// What was done to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Did {
     /// It was made.
@@ -240,7 +241,8 @@ fn create(endpoint: &Value, limits: Limits<'_>, key: &str, id: JobId) -> Result<
 /// The change that makes a job what the rule says of a new one, its defaults included. The id decides the grid of a
 /// schedule, so the same period is the same schedule.
 fn whole_change(endpoint: &Value, limits: Limits<'_>, job: &Job, rule: &str) -> Result<Change, Failed> {
-    let NewJob { spec, active, .. } = read_new(endpoint.clone(), limits, job.id).map_err(Failed::Refused)?;
+    let NewJob { mut spec, active, .. } = read_new(endpoint.clone(), limits, job.id).map_err(Failed::Refused)?;
+    spec.key.clone_from(&job.spec.key);
     Ok(Change { active: Some(active), by: By::Rule(rule.to_owned()), ..Change::to(spec) })
 }
 

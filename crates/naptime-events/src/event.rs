@@ -2,6 +2,7 @@
 
 use naptime_core::Invalid;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::numbers;
 
@@ -15,13 +16,16 @@ pub(crate) const MAX_NAME: usize = 100;
 pub(crate) const MAX_KEY: usize = 200;
 
 /// An event: `{"event": "twitter.linked", "key": "user-123", "data": {"token": "abc"}}`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, ToSchema)]
 pub struct Event {
     /// What happened.
+    #[schema(min_length = 1, max_length = 100)]
     pub event: String,
     /// To what it happened. Events of one key are handled in their order.
+    #[schema(min_length = 1, max_length = 200)]
     pub key: String,
     /// What templates may use; an object.
+    #[schema(value_type = Object, required = false)]
     pub data: Value,
 }
 
@@ -31,6 +35,14 @@ impl Event {
     /// # Errors
     /// `too_large` and `not_json` at the field `event`, as it is nothing else yet; or what is wrong at a member.
     pub fn read(bytes: &[u8]) -> Result<Self, Invalid> {
+        Self::read_keyed(bytes, None)
+    }
+
+    /// The same where the key is said beside it, too.
+    ///
+    /// # Errors
+    /// As [`Event::read`], and `conflict` at `key` if the event says another.
+    pub fn read_keyed(bytes: &[u8], key: Option<&str>) -> Result<Self, Invalid> {
         if bytes.len() > MAX_BYTES {
             let detail = format!("an event has at most {MAX_BYTES} bytes, not {}", bytes.len());
             return Err(Invalid::new("event", "too_large", detail));
@@ -47,6 +59,12 @@ impl Event {
         let Value::Object(mut members) = value else {
             return Err(Invalid::new("event", "wrong_type", "an event must be an object"));
         };
+        if let Some(key) = key {
+            let said = members.entry("key").or_insert_with(|| key.into());
+            if said.as_str().is_some_and(|said| said != key) {
+                return Err(Invalid::new("key", "conflict", "`key` is not that of `Idempotency-Key`"));
+            }
+        }
         let event = text(&mut members, "event", MAX_NAME)?;
         let key = text(&mut members, "key", MAX_KEY)?;
         let data = members.remove("data").unwrap_or_else(|| Value::Object(Map::new()));

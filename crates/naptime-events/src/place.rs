@@ -89,6 +89,7 @@ pub(crate) fn url(pieces: &[Piece]) -> Result<String, String> {
         check_length(&out)?;
     }
     check_host(&out, pieces)?;
+    check_handler(&out, pieces)?;
     check_segments(&out, &filled)?;
     Ok(out)
 }
@@ -119,6 +120,21 @@ fn check_host(url: &str, pieces: &[Piece]) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// A handler is called only where the rule itself says `job:`. No network lies between an event's sender and the app's own
+/// functions.
+fn check_handler(url: &str, pieces: &[Piece]) -> Result<(), String> {
+    let names_one = |text: &str| text.trim_start().get(..4).is_some_and(|start| start.eq_ignore_ascii_case("job:"));
+    let literal = |piece: &Piece| match piece {
+        Piece::Literal(text) => Some(text.clone()),
+        Piece::Value(_) => None,
+    };
+    let own: String = pieces.iter().map_while(literal).collect();
+    if names_one(url) && !names_one(&own) {
+        return Err("a value makes it the URL of a handler, which only the rule may name".to_owned());
+    }
+    Ok(())
 }
 
 /// No segment that holds a value is one that names another path.
@@ -165,6 +181,13 @@ mod tests {
 
     fn literal(text: &str) -> Piece {
         Piece::Literal(text.to_owned())
+    }
+
+    #[test]
+    fn only_the_rule_names_a_handler() {
+        assert!(url(&[value("job://report")]).is_err());
+        assert!(url(&[value("JOB"), literal("://report")]).is_err());
+        assert_eq!(url(&[literal("job://report/"), value("x")]).unwrap(), "job://report/x");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 use naptime_core::answer::{MAX_ANSWERS, Place};
-use naptime_core::{KeptAnswer, Settled};
+use naptime_core::{JobId, KeptAnswer, Settled};
 use naptime_store::{Error, Result};
 
 use crate::MongoStore;
@@ -29,7 +29,8 @@ impl MongoStore {
         }
     }
 
-    async fn keep(&self, answers: &[&KeptAnswer]) -> Result<()> {
+    /// Keeps these, no more than the server takes at once.
+    pub(crate) async fn keep(&self, answers: &[&KeptAnswer]) -> Result<()> {
         let statements = answers.iter().map(|answer| statement(answer)).collect::<Result<Vec<_>>>()?;
         let command = doc! {"update": "answers", "updates": statements, "ordered": false};
         command::write(&self.db, command::raw(&command)).await.map(drop)
@@ -39,7 +40,7 @@ impl MongoStore {
     pub(crate) async fn find_answer(&self, filter: Document, sort: Document) -> Result<Option<KeptAnswer>> {
         let answers = self.db.collection::<Document>("answers");
         let find = async move { answers.find_one(filter).sort(sort).max_time(MAX_TIME).await };
-        command::bounded(find).await?.map(|found| read(&found)).transpose()
+        command::bounded(find).await?.map(|found| to_answer(&found)).transpose()
     }
 }
 
@@ -51,15 +52,20 @@ fn is_turn(answer: &KeptAnswer) -> bool {
 fn statement(answer: &KeptAnswer) -> Result<Document> {
     let KeptAnswer { job, run, at, well, place, transcript } = answer;
     let transcript = serde_json::to_string(transcript).map_err(|error| Error::Corrupt(error.to_string()))?;
-    let job = uuid(job.uuid());
     let values = doc! {
-        "job": job, "run": uuid(run.uuid()), "at": date(*at), "well": well, "transcript": transcript,
+        "job": uuid(job.uuid()), "run": uuid(run.uuid()), "at": date(*at), "well": well, "transcript": transcript,
     };
     let change = if place.replaces { "$set" } else { "$setOnInsert" };
-    Ok(doc! {"q": {"_id": {"job": job, "place": &place.name}}, "u": {change: values}, "upsert": true})
+    Ok(doc! {"q": {"_id": answer_id(*job, &place.name)}, "u": {change: values}, "upsert": true})
 }
 
-fn read(found: &Document) -> Result<KeptAnswer> {
+/// The id of the answer at a place.
+pub(crate) fn answer_id(job: JobId, place: &str) -> Document {
+    doc! {"job": uuid(job.uuid()), "place": place}
+}
+
+/// The answer of a document.
+pub(crate) fn to_answer(found: &Document) -> Result<KeptAnswer> {
     let answer = || {
         let transcript = serde_json::from_str(found.get_str("transcript").ok()?).ok()?;
         Some(KeptAnswer {

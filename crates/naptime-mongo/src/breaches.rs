@@ -115,7 +115,7 @@ pub(crate) async fn keep(
     retention: Duration,
 ) -> mongodb::error::Result<()> {
     let collection = db.collection::<BreachDocument>("breaches");
-    let ids: Vec<Document> = breaches.iter().map(breach_id).collect();
+    let ids: Vec<Document> = breaches.iter().map(|breach| breach_id(breach.job, breach.from)).collect();
     let mut there = HashSet::new();
     if !ids.is_empty() {
         let mut found = collection.find(doc! {"_id": {"$in": ids}}).session(&mut *session).await?;
@@ -134,7 +134,7 @@ pub(crate) async fn keep(
         collection.insert_many(new).session(&mut *session).await?;
     }
     let add = |((tier, at), amount): ((Tier, Time), Amount)| {
-        let key = doc! {"tier": i32::from(tier.seconds()), "at": date(at)};
+        let key = sum_key(tier, at);
         let more = doc! {"promised_ms": signed(amount.promised_ms), "breached_ms": signed(amount.breached_ms)};
         doc! {"q": {"_id": key.clone()}, "u": {"$inc": more, "$setOnInsert": key}, "upsert": true}
     };
@@ -149,12 +149,25 @@ pub(crate) async fn keep(
     }
 }
 
+/// A sum of what has ended, as its document.
+pub(crate) fn from_sum(tier: Tier, at: Time, amount: Amount) -> Document {
+    let mut document = sum_key(tier, at);
+    document.insert("_id", document.clone());
+    document.extend(doc! {"promised_ms": signed(amount.promised_ms), "breached_ms": signed(amount.breached_ms)});
+    document
+}
+
+fn sum_key(tier: Tier, at: Time) -> Document {
+    doc! {"tier": i32::from(tier.seconds()), "at": date(at)}
+}
+
 async fn id_of(document: Document) -> mongodb::error::Result<Option<JobId>> {
     Ok(crate::queue::read_uuid(&document, "_id").map(JobId::from))
 }
 
-fn breach_id(breach: &Breach) -> Document {
-    doc! {"job": uuid(breach.job.uuid()), "from": date(breach.from)}
+/// The id of the breach of a job that began then.
+pub(crate) fn breach_id(job: JobId, from: Time) -> Document {
+    doc! {"job": uuid(job.uuid()), "from": date(from)}
 }
 
 impl From<&Breach> for BreachDocument {

@@ -48,13 +48,7 @@ impl MongoStore {
     /// A database that takes no writes, as its disk is full or its user may only read, proves nothing. It is opened all
     /// the same, so that the page can say what is wrong.
     pub(crate) async fn check_capabilities(&self) -> Result<(), OpenError> {
-        // Its id is new: of processes that start together, one would change what another is about to find.
-        let trial = doc! {"_id": Uuid::new()};
-        let tried = self.try_capabilities(trial.clone()).await;
-        let probe = self.db.collection::<Document>("probe");
-        // If it stays, it is a few bytes that nobody reads.
-        let _ = ask(async move { probe.delete_one(trial).await }).await;
-        match tried {
+        match self.try_capabilities().await {
             Err(OpenError::Store(error)) => {
                 tracing::debug!(%error, "what the server can do was not tried");
                 Ok(())
@@ -63,7 +57,18 @@ impl MongoStore {
         }
     }
 
-    async fn try_capabilities(&self, trial: Document) -> Result<(), OpenError> {
+    /// Tries all that a claim needs, and leaves nothing behind.
+    pub(crate) async fn try_capabilities(&self) -> Result<(), OpenError> {
+        // Its id is new: of processes that start together, one would change what another is about to find.
+        let trial = doc! {"_id": Uuid::new()};
+        let tried = self.try_each(trial.clone()).await;
+        let probe = self.db.collection::<Document>("probe");
+        // If it stays, it is a few bytes that nobody reads.
+        let _ = ask(async move { probe.delete_one(trial).await }).await;
+        tried
+    }
+
+    async fn try_each(&self, trial: Document) -> Result<(), OpenError> {
         let write = doc! {"q": trial.clone(), "u": {"$set": {"tried": true}}, "upsert": true};
         let majority = doc! {"w": "majority"};
         let write =

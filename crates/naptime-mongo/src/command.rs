@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::ErrorKind;
@@ -57,6 +58,8 @@ where
     T: Send + 'static,
     F: Future<Output = mongodb::error::Result<T>> + Send + 'static,
 {
+    // Boxed, because the runtime's code for a task is compiled anew for every type of one.
+    let operation: BoxFuture<'static, mongodb::error::Result<T>> = Box::pin(operation);
     let task = tokio::spawn(operation);
     match tokio::time::timeout(limit, task).await {
         Ok(Ok(Ok(value))) => Ok(value),

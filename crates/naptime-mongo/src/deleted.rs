@@ -9,15 +9,15 @@ use naptime_store::{JobQuery, JobSummary, Page, PageRef, Result};
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
 use crate::document::{Shelf, date, uuid};
-use crate::jobs::wanted;
 use crate::joined::{place, without_request};
+use crate::list::wanted;
 use crate::queue::read_uuid;
 
 impl MongoStore {
     /// A page of the endpoints that are deleted and match, the last deleted first.
     pub(crate) async fn list_deleted(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
-        if query.trouble.is_some() {
-            // A deleted endpoint has no trouble.
+        if query.state.is_some() {
+            // A deleted endpoint is in none.
             page.after()?;
             return Ok(Page::of(Vec::new(), page, |_| String::new()));
         }
@@ -27,7 +27,13 @@ impl MongoStore {
             let later = doc! {"deleted_at": at, "_id": {"$lt": id}};
             filter.insert("$or", vec![doc! {"deleted_at": {"$lt": at}}, later]);
         }
-        filter.extend(wanted(query));
+        let mut wanted = wanted(query);
+        if let Some(ended) = query.outcome {
+            wanted.push(self.whose_last_call(ended).await?);
+        }
+        if !wanted.is_empty() {
+            filter.insert("$and", wanted);
+        }
         let limit = page.probe();
         let jobs = self.jobs.clone();
         let find = async move {
@@ -42,8 +48,8 @@ impl MongoStore {
         Ok(self.listed(found).await?.map(JobSummary::from))
     }
 
-    /// Whether another job has the key of this one by now, so that it cannot be restored. If one comes to have it a
-    /// moment later, the index refuses the restoration.
+    /// Whether another job has the key that this one is to have, so that it can be neither restored nor given the key. If
+    /// one comes to have it a moment later, the index refuses the edit.
     pub(crate) async fn is_key_taken(&self, job: &Job) -> Result<bool> {
         let Some(key) = &job.spec.key else { return Ok(false) };
         let mut other = of_key(key, job.spec.schedule.is_once());

@@ -20,7 +20,7 @@ use naptime_store::{Error, Result};
 use serde::Serialize;
 
 pub(crate) use config::{Shelf, from_config, to_config, to_schedule_of};
-pub(crate) use due::{Changes, Due, from_due, to_due, unchanged};
+pub(crate) use due::{Changes, Due, from_due, from_parked_due, to_due, unchanged};
 pub(crate) use run::{from_run, run_id, to_run};
 
 /// The part of a filter that finds the due work of one job: its id and the partition that follows from it.

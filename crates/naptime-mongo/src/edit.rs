@@ -8,13 +8,13 @@ use mongodb::bson::raw::cstr;
 use mongodb::bson::{Document, RawDocumentBuf, doc, rawdoc};
 use mongodb::options::Hint;
 use naptime_core::standing::Ended;
-use naptime_core::{Breach, Edit, Job, JobId, Rev};
+use naptime_core::{Breach, Edit, Job, JobId, Rev, SkipReason};
 use naptime_store::{Clock, Error, Result};
 
 use crate::MongoStore;
 use crate::breaches::keep;
 use crate::command::{self, Update};
-use crate::document::{Changes, from_config, unchanged, uuid};
+use crate::document::{Changes, from_config, from_run, run_id, unchanged, uuid};
 
 /// How often an edit is tried anew when another, a claim or a settle came between.
 const MAX_TRIES: usize = 20;
@@ -26,6 +26,8 @@ struct Written {
     config: (Document, Document),
     /// The filter of the due work as it was read, and its new values.
     due: (RawDocumentBuf, RawDocumentBuf),
+    /// The row of the occurrences that are dropped: its id, and the row.
+    skipped: Option<(Document, RawDocumentBuf)>,
     /// The promise that ends, and the breach.
     ended: Option<(Ended, Option<Breach>)>,
 }
@@ -35,6 +37,7 @@ impl Written {
         Ok(Self {
             config: (doc! {"_id": uuid(before.id.uuid()), "rev": before.rev.0}, from_config(after)?),
             due: (command::raw(&unchanged(before)), Changes::between(before, after).raw()?),
+            skipped: None,
             ended: None,
         })
     }
@@ -60,7 +63,8 @@ impl MongoStore {
             if !changed {
                 return Ok(before);
             }
-            if edit == Edit::Restore && self.is_key_taken(&before).await? {
+            let takes_key = edit == Edit::Restore || after.spec.key != before.spec.key;
+            if takes_key && self.is_key_taken(&after).await? {
                 return Err(Error::KeyTaken);
             }
             if after == before {
@@ -68,6 +72,9 @@ impl MongoStore {
                 return Ok(after);
             }
             let mut written = Written::new(&before, &after)?;
+            if let Some(row) = after.skipped_since(&before, SkipReason::of_edit(&edit), now) {
+                written.skipped = Some((doc! {"_id": run_id(row.token, row.job)}, from_run(&row)?));
+            }
             if edit == Edit::CallNow {
                 let (filter, changes) = written.due;
                 if command::update(&self.db, "due", vec![Update::plain(filter, changes)]).await? == 1 {
@@ -109,7 +116,7 @@ impl MongoStore {
             let context = (db, written);
             let transaction = session.start_transaction().and_run(context, move |session, (db, written)| {
                 async move {
-                    let Written { config, due, ended } = written.clone();
+                    let Written { config, due, skipped, ended } = written.clone();
                     let jobs = db.collection::<Document>("jobs");
                     let replace = jobs.replace_one(config.0, config.1).hint(Hint::Keys(doc! {"_id": 1}));
                     if replace.session(&mut *session).await?.matched_count == 0 {
@@ -123,6 +130,11 @@ impl MongoStore {
                     }
                     if reply.get_i32("n").ok() != Some(1) {
                         return Err(mongodb::error::Error::custom(Overtaken));
+                    }
+                    if let Some((id, row)) = skipped {
+                        // A settle that this edit overtakes may have left one, which counts less.
+                        let runs = db.collection::<RawDocumentBuf>("runs");
+                        runs.replace_one(id, row).upsert(true).session(&mut *session).await?;
                     }
                     if let Some((promise, breach)) = ended {
                         keep(db, session, breach.into_iter().collect(), vec![promise], now, retention).await?;

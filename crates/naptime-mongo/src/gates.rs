@@ -10,16 +10,17 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Document, Uuid, doc};
 use mongodb::options::{Hint, ReturnDocument};
-use naptime_core::pool::PASS_LEASE;
+use naptime_core::pool::{PASS_LEASE, PROBE_EVERY, Sign};
 use naptime_core::{Pass, PassId, Pool, PoolSettings, Time};
 use naptime_store::pools::START_LASTS;
-use naptime_store::{Error, Freed, Gates, Passes, Result, Take};
+use naptime_store::{Error, Freed, Gates, Hosts, Passes, Result, Take};
 use serde::Deserialize;
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME, Update};
 use crate::document::{millis, time, uuid};
 use crate::pipeline::{cond, is_null};
+use crate::pools::DownDocument;
 
 #[derive(Deserialize)]
 struct NextDocument {
@@ -34,6 +35,8 @@ struct GrantedDocument {
     next: Option<DateTime>,
     max_in_flight: Option<u32>,
     max_per_second: Option<u32>,
+    #[serde(default)]
+    down: Option<DownDocument>,
 }
 
 #[derive(Deserialize)]
@@ -78,18 +81,20 @@ impl Gates for MongoStore {
     async fn take_passes(&self, take: &Take) -> Result<Passes> {
         let stages = taking(&self.clock.server_now(), take);
         let (pools, filter) = (self.pools.clone(), doc! {"_id": take.pool.as_str()});
-        let shown = doc! {"granted": 1, "next": 1, "max_in_flight": 1, "max_per_second": 1};
+        let shown = doc! {"granted": 1, "next": 1, "max_in_flight": 1, "max_per_second": 1, "down": 1};
         let take = async move {
             let take = pools.find_one_and_update(filter, stages).return_document(ReturnDocument::After);
             take.projection(shown).max_time(MAX_TIME).await
         };
         let Some(document) = command::bounded(take).await? else { return Ok(Passes::default()) };
         let d: GrantedDocument = crate::document::read(document)?;
+        let down = d.down.map(DownDocument::read);
         Ok(Passes {
             granted: usize::try_from(d.granted).unwrap_or(0),
             in_flight: d.max_in_flight.is_some(),
-            per_second: d.max_per_second.is_some(),
+            per_second: d.max_per_second.is_some() || down.is_some(),
             next: d.next.map(time),
+            down,
         })
     }
 
@@ -139,29 +144,63 @@ impl Gates for MongoStore {
     }
 }
 
-/// The stages that take passes, as many as are free.
+#[async_trait]
+impl Hosts for MongoStore {
+    async fn down_pools(&self) -> Result<Vec<PoolSettings>> {
+        let known = self.look_after_pools().await?;
+        Ok(known.into_iter().filter(|settings| settings.down.is_some()).collect())
+    }
+
+    async fn heed(&self, pool: &Pool, sign: Sign) -> Result<bool> {
+        let now = self.clock.server_now();
+        // Calls come back at once, and not after the time that lies between probes.
+        let cut = doc! {"id": "$$it.id", "until": {"$min": ["$$it.until", {"$add": [now, millis(START_LASTS)]}]}};
+        let starts = doc! {"starts": {"$map": {"input": "$starts", "as": "it", "in": cut}}};
+        match self.change(pool, starts, |settings, now| Ok(settings.heed(sign, now))).await {
+            Ok((settings, false)) if sign == Sign::Down && settings.down.is_some() => {
+                // A version that knows nothing of hosts that are down may have taken the pool for one like all others.
+                let unknown = doc! {"_id": pool.as_str(), "known": false, "down.rate": {"$exists": true}};
+                command::update(&self.db, "pools", vec![Update::one(unknown, doc! {"known": true})]).await?;
+                Ok(false)
+            }
+            Ok((_, changed)) => Ok(changed),
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The stages that take passes, as many as are free. The limits are those of `PoolSettings::call_limits`.
 fn taking(now: &Bson, take: &Take) -> Vec<Document> {
     let alive = |field: &str| doc! {"$filter": {"input": field, "as": "it", "cond": {"$gt": ["$$it.until", now]}}};
     let wanted = i64::try_from(take.ids.len()).unwrap_or(i64::MAX);
+    let is_down = doc! {"$gt": ["$down", Bson::Null]};
+    let down_rate = cond(is_down, doc! {"$max": [1_i64, "$down.rate"]}, Bson::Null);
+    // The least of those that are there.
+    let starts_limit = doc! {"$min": ["$max_per_second", down_rate]};
     let room = |limit: &str, held: &str| cond(is_null(limit), wanted, doc! {"$subtract": [limit, {"$size": held}]});
-    let room =
-        [Bson::from(wanted), room("$max_in_flight", "$flights").into(), room("$max_per_second", "$starts").into()];
+    let room = [Bson::from(wanted), room("$max_in_flight", "$flights").into(), room("$starts_limit", "$starts").into()];
     let granted = cond("$active", doc! {"$max": [0_i64, {"$min": room.to_vec()}]}, 0_i64);
-    let full = doc! {"$gte": [{"$size": "$starts"}, "$max_per_second"]};
-    let next = cond(is_null("$max_per_second"), Bson::Null, cond(full, doc! {"$min": "$starts.until"}, Bson::Null));
+    let full = doc! {"$gte": [{"$size": "$starts"}, "$starts_limit"]};
+    let next = cond(is_null("$starts_limit"), Bson::Null, cond(full, doc! {"$min": "$starts.until"}, Bson::Null));
     let ids: Vec<Bson> = take.ids.iter().map(|id| uuid(id.uuid()).into()).collect();
-    let with_new = |limit: &str, held: &str, lasts: i64| {
+    let with_new = |limit: &str, held: &str, lasts: Bson| {
         let pass = doc! {"id": "$$it", "until": {"$add": [now, lasts]}};
         let new = doc! {"$map": {"input": {"$slice": [{"$literal": &ids}, "$granted"]}, "as": "it", "in": pass}};
         let some = doc! {"$and": [{"$gt": ["$granted", 0]}, {"$not": is_null(limit)}]};
         cond(some, doc! {"$concatArrays": [held, new]}, held)
     };
-    let flights = with_new("$max_in_flight", "$flights", millis(PASS_LEASE));
-    let starts = with_new("$max_per_second", "$starts", millis(START_LASTS + take.leaves_within));
+    let flights = with_new("$max_in_flight", "$flights", millis(PASS_LEASE).into());
+    let start_lasts = [PROBE_EVERY, START_LASTS].map(|lasts| millis(lasts + take.leaves_within));
+    let start_lasts = cond(doc! {"$eq": ["$down.rate", 0_i64]}, start_lasts[0], start_lasts[1]);
+    let starts = with_new("$starts_limit", "$starts", start_lasts.into());
     vec![
-        doc! {"$set": {"flights": alive("$flights"), "starts": alive("$starts")}},
+        doc! {"$set": {
+            "flights": alive("$flights"), "starts": alive("$starts"), "starts_limit": starts_limit,
+        }},
         doc! {"$set": {"granted": granted, "next": next}},
         doc! {"$set": {"flights": flights, "starts": starts}},
+        doc! {"$unset": "starts_limit"},
     ]
 }
 

@@ -1,5 +1,6 @@
 //! What happened: load, workers, and how long all is kept.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,7 +8,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use naptime_core::load::{self, Figures, Load};
 use naptime_core::worker::{DEAD_AFTER, Worker};
-use naptime_core::{Heartbeat, Histogram, Tier, Time};
+use naptime_core::{Heartbeat, Histogram, Outcome, Tier, Time, WorkerId};
 use naptime_store::{Clock, History, Result};
 use serde::Deserialize;
 
@@ -18,8 +19,14 @@ use crate::document::{date, read, time, uuid};
 /// How long a worker that is gone is shown.
 const WORKERS_KEPT: Duration = Duration::from_secs(86_400);
 
+/// The most rows of figures put by one command.
+const MAX_LOAD: usize = 500;
+
+/// A row of figures as its document.
 #[derive(Deserialize)]
-struct LoadDocument {
+pub(crate) struct LoadDocument {
+    /// In seconds.
+    pub(crate) tier: i64,
     at: DateTime,
     worker: Uuid,
     calls: i64,
@@ -28,7 +35,11 @@ struct LoadDocument {
     capacity: i64,
     samples: i64,
     #[serde(default)]
+    outcomes: BTreeMap<Outcome, i64>,
+    #[serde(default)]
     lag: Document,
+    #[serde(default)]
+    lag_ms: i64,
     #[serde(default)]
     took: Document,
     #[serde(default)]
@@ -57,17 +68,18 @@ struct WorkerDocument {
 #[async_trait]
 impl History for MongoStore {
     async fn add_load(&self, load: &[Load]) -> Result<()> {
-        let mut statements = Vec::new();
-        for ((tier, at, worker), figures) in load::sums(load) {
-            let key = doc! {"tier": i32::from(tier.seconds()), "at": date(at), "worker": uuid(worker.uuid())};
+        if load.is_empty() {
+            return Ok(());
+        }
+        let tiers = load::sums(load).into_iter();
+        let tiers = tiers.map(|((tier, at, worker), figures)| (row_id(tier.seconds(), at, worker), figures));
+        let statement = |(key, figures): (Document, Figures)| {
             let change = doc! {"$inc": increments(&figures), "$setOnInsert": key.clone()};
-            statements.push(doc! {"q": {"_id": key}, "u": change, "upsert": true});
-        }
-        if !statements.is_empty() {
-            command::write(&self.db, command::raw(&doc! {"update": "load", "updates": statements, "ordered": false}))
-                .await?;
-        }
-        Ok(())
+            doc! {"q": {"_id": key}, "u": change, "upsert": true}
+        };
+        let statements: Vec<Document> = tiers.chain([(of_total(), load::total(load))]).map(statement).collect();
+        let update = doc! {"update": "load", "updates": statements, "ordered": false};
+        command::write(&self.db, command::raw(&update)).await.map(drop)
     }
 
     async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
@@ -75,6 +87,12 @@ impl History for MongoStore {
         let load = self.load.clone_with_type::<LoadDocument>();
         let find = async move { load.find(filter).max_time(MAX_TIME).await?.try_collect::<Vec<_>>().await };
         Ok(command::bounded(find).await?.into_iter().map(Load::from).collect())
+    }
+
+    async fn total(&self) -> Result<Figures> {
+        let load = self.load.clone_with_type::<LoadDocument>();
+        let find = async move { load.find_one(doc! {"_id": of_total()}).max_time(MAX_TIME).await };
+        Ok(command::bounded(find).await?.map(|found| Load::from(found).figures).unwrap_or_default())
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {
@@ -121,17 +139,56 @@ impl History for MongoStore {
     }
 }
 
+impl MongoStore {
+    /// Puts rows as they are, in the place of those that are there.
+    pub(crate) async fn put_load(&self, rows: &[(Tier, Load)]) -> Result<()> {
+        let put = |(tier, row): &(Tier, Load)| {
+            let key = row_id(tier.seconds(), row.at, row.worker);
+            let change = doc! {"$set": increments(&row.figures), "$setOnInsert": key.clone()};
+            doc! {"q": {"_id": key}, "u": change, "upsert": true}
+        };
+        for rows in rows.chunks(MAX_LOAD) {
+            let updates: Vec<Document> = rows.iter().map(put).collect();
+            let command = doc! {"update": "load", "updates": updates, "ordered": false};
+            command::write(&self.db, command::raw(&command)).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the total in the place of the one that is there.
+    pub(crate) async fn put_total(&self, total: &Figures) -> Result<()> {
+        let change = doc! {"$set": increments(total), "$setOnInsert": of_total()};
+        let put = doc! {"q": {"_id": of_total()}, "u": change, "upsert": true};
+        let command = doc! {"update": "load", "updates": [put]};
+        command::write(&self.db, command::raw(&command)).await.map(drop)
+    }
+}
+
+/// The id of a row.
+pub(crate) fn row_id(tier: u16, at: Time, worker: WorkerId) -> Document {
+    doc! {"tier": i32::from(tier), "at": date(at), "worker": uuid(worker.uuid())}
+}
+
+/// The id of the row of all workers and all times.
+fn of_total() -> Document {
+    row_id(0, Time::from_millis(0), WorkerId::NOBODY)
+}
+
 /// The figures as what they add to their row. Buckets are fields of their own: `lag.b12`.
 fn increments(figures: &Figures) -> Document {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let mut add = doc! {
         "calls": number(figures.calls),
         "errors": number(figures.errors),
+        "lag_ms": number(figures.lag_ms),
         "took_ms": number(figures.took_ms),
         "held": number(figures.held),
         "capacity": number(figures.capacity),
         "samples": number(figures.samples),
     };
+    for (outcome, &count) in &figures.outcomes {
+        add.insert(format!("outcomes.{}", outcome.as_str()), number(count));
+    }
     for (name, histogram) in [("lag", &figures.lag), ("took", &figures.took)] {
         for (bucket, count) in histogram.buckets() {
             add.insert(format!("{name}.b{bucket}"), number(count));
@@ -156,7 +213,9 @@ impl From<LoadDocument> for Load {
             figures: Figures {
                 calls: number(d.calls),
                 errors: number(d.errors),
+                outcomes: d.outcomes.into_iter().map(|(outcome, count)| (outcome, number(count))).collect(),
                 lag: histogram(&d.lag),
+                lag_ms: number(d.lag_ms),
                 took: histogram(&d.took),
                 took_ms: number(d.took_ms),
                 held: number(d.held),

@@ -125,7 +125,7 @@ impl MongoStore {
 }
 
 /// How many of these jobs, which are some, go into one transaction.
-fn chunk_of(jobs: &[Job]) -> usize {
+pub(crate) fn chunk_of(jobs: &[Job]) -> usize {
     let mut bytes = 0;
     let fits = |job: &&Job| {
         bytes += job.spec.request.size();

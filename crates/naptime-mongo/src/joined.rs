@@ -18,9 +18,9 @@ use crate::document::{Due, partition, time, to_config, to_due, uuid};
 use crate::queue::read_uuid;
 
 /// How often two documents are read anew because an edit came between.
-const MAX_TRIES: usize = 20;
+pub(crate) const MAX_TRIES: usize = 20;
 /// The pause before that: on a sharded cluster the two parts of a transaction appear one after the other.
-const BETWEEN_TRIES: Duration = Duration::from_millis(2);
+pub(crate) const BETWEEN_TRIES: Duration = Duration::from_millis(2);
 
 impl MongoStore {
     /// The job of this id, deleted ones included.
@@ -80,16 +80,16 @@ impl MongoStore {
 
     /// The jobs of a page of ids, without body and headers, as far as they are there.
     pub(crate) async fn listed_by_id(&self, page: Page<JobId>) -> Result<Page<Job>> {
-        let Page { items: ids, next, unreadable } = page;
+        let Page { items: ids, next, prev, unreadable } = page;
         if ids.is_empty() {
-            return Ok(Page { items: Vec::new(), next, unreadable });
+            return Ok(Page { items: Vec::new(), next, prev, unreadable });
         }
         let mut items = self.find_documents(by_ids(&ids), Some(without_request())).await?;
         items.sort_by_key(|config| {
             let id = read_uuid(config, "_id").map(JobId::from);
             ids.iter().position(|it| Some(*it) == id)
         });
-        self.listed(Page { items, next, unreadable }).await
+        self.listed(Page { items, next, prev, unreadable }).await
     }
 
     /// Those of these jobs that these tokens hold. Asked by id, since the token has no index.

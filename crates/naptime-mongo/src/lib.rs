@@ -10,7 +10,7 @@
 //! | `due` | what workers write: the due work of each job | `{gate, partition, claim_at, _id, size, pool}` for the peek, and few others |
 //! | `answers` | what was answered to some of those claims | `{job, at}`, `{at}` |
 //! | `runs` | one document per claim that was called | `{job, started, _id}`, `{finished}` |
-//! | `load` | figures per minute, ten minutes and hour, and worker | `{tier, at}` |
+//! | `load` | figures per second, minute, ten minutes and hour, and worker; and one document of their total | `{tier, at}` |
 //! | `workers` | heartbeats | |
 //! | `pools` | one document per pool, with the passes taken from it | `{known}` |
 //! | `probe` | two documents, written to see whether the database takes writes, and can do what a claim needs | |
@@ -21,27 +21,32 @@
 //! | `schema` | one document: the version of this layout | |
 //! | `environment` | at most one document: the environment of the processes that work on this database | |
 //! | `login` | one document: the salt of the password | |
+//! | `arrival` | at most one document: the move that fills, or has filled, this database | |
 //! | `records` | one document per receiver of alerts, mute, and problem that is open | |
 //! | `sessions` | one document per person who is logged in, at most 1,000 | |
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
 mod answers;
+mod arriving;
 mod begun;
 mod breaches;
 mod capability;
 mod claim;
 mod clock;
 mod command;
+mod contents;
 mod deleted;
 mod document;
 mod edit;
 mod environment;
+mod examine;
 mod gates;
 mod history;
 mod insert;
 mod jobs;
 mod joined;
+mod list;
 mod lost;
 mod open;
 mod pipeline;
@@ -60,6 +65,7 @@ mod schema;
 mod sessions;
 mod settle;
 mod sla;
+mod states;
 mod troubles;
 mod wakes;
 
@@ -68,9 +74,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::time::Duration;
 
 use mongodb::bson::Document;
-use mongodb::options::{ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{
+    ClientOptions, ConnectionString, HostInfo, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Client, Collection, Database};
 use naptime_core::Time;
+use naptime_store::moving::Filler;
 use naptime_store::{Clock, Configs, Result};
 
 use crate::clock::ServerClock;
@@ -78,6 +87,8 @@ use crate::clock::ServerClock;
 pub use capability::Capability;
 pub use open::OpenError;
 
+/// The database of a connection string that names none.
+const DEFAULT_DATABASE: &str = "naptime";
 /// How long one operation may take before its outcome is unknown.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -88,6 +99,7 @@ pub struct MongoStore {
     jobs: Collection<Document>,
     due: Collection<Document>,
     configs: Configs,
+    filler: Arc<Filler>,
     runs: Collection<Document>,
     load: Collection<Document>,
     workers: Collection<Document>,
@@ -155,7 +167,7 @@ impl MongoStore {
         client.write_concern = Some(WriteConcern::majority());
         client.read_concern = Some(ReadConcern::local());
         client.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let name = client.default_database.clone().unwrap_or_else(|| "naptime".to_owned());
+        let name = client.default_database.clone().unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
         let client = Client::with_options(client)?;
         let db = client.database(&name);
         let clock = Arc::new(ServerClock::new(options.clock_offset));
@@ -163,6 +175,7 @@ impl MongoStore {
             jobs: db.collection("jobs"),
             due: db.collection("due"),
             configs: Configs::default(),
+            filler: Arc::default(),
             runs: db.collection("runs"),
             load: db.collection("load"),
             workers: db.collection("workers"),
@@ -197,6 +210,17 @@ impl MongoStore {
 /// Whether `uri` can be read as a connection string. Why not is not told: the driver's words may hold the password.
 pub fn is_readable(uri: &str) -> bool {
     ConnectionString::parse(uri).is_ok()
+}
+
+/// The servers and the database of a connection string that can be read, for people: without credentials and options.
+pub fn shown(uri: &str) -> String {
+    let Ok(parsed) = ConnectionString::parse(uri) else { return "a MongoDB".to_owned() };
+    let hosts = match &parsed.host_info {
+        HostInfo::HostIdentifiers(hosts) => hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        HostInfo::DnsRecord(name) => name.clone(),
+        _ => String::new(),
+    };
+    format!("mongodb://{hosts}/{}", parsed.default_database.as_deref().unwrap_or(DEFAULT_DATABASE))
 }
 
 impl Clock for MongoStore {

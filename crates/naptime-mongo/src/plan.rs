@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, Document, Uuid, doc};
 use mongodb::options::Hint;
-use naptime_core::{JobId, Partition, Schedule, Time};
+use naptime_core::{JobId, Partition, Pool, Schedule, Time};
 use naptime_store::plan::{DueWork, MOST_LATE, Planning};
 use naptime_store::{Clock, Error, Page, PageRef, Result};
 
@@ -41,17 +41,17 @@ impl Planning for MongoStore {
         let due = self.due.clone();
         let find = async move {
             let find = due.find(filter).sort(index()).limit(limit).hint(Hint::Keys(index()));
-            find.projection(doc! {"partition": 1, "due": 1})
+            find.projection(doc! {"partition": 1, "due": 1, "gate": 1})
                 .max_time(MAX_TIME)
                 .await?
                 .try_collect::<Vec<Document>>()
                 .await
         };
-        let Page { items, next, unreadable } = Page::of(command::bounded(find).await?, page, cursor_at);
-        let due: Vec<(JobId, Time)> = items.iter().filter_map(due_at).collect();
-        let schedules = self.schedules(&due).await?;
-        let work = |(id, due): &(JobId, Time)| Some(DueWork { schedule: schedules.get(id)?.clone(), due: *due });
-        Ok(Page { items: due.iter().filter_map(work).collect(), next, unreadable })
+        let Page { items, next, prev, unreadable } = Page::of(command::bounded(find).await?, page, cursor_at);
+        let due: Vec<(JobId, Time, Option<Pool>)> = items.iter().filter_map(due_at).collect();
+        let mut schedules = self.schedules(due.iter().map(|(id, ..)| *id).collect()).await?;
+        let work = |(id, due, gate)| Some(DueWork { schedule: schedules.remove(&id)?, due, gate });
+        Ok(Page { items: due.into_iter().filter_map(work).collect(), next, prev, unreadable })
     }
 
     async fn late(&self, by: Duration) -> Result<u64> {
@@ -70,8 +70,7 @@ impl Planning for MongoStore {
 }
 
 impl MongoStore {
-    async fn schedules(&self, due: &[(JobId, Time)]) -> Result<HashMap<JobId, Schedule>> {
-        let ids: Vec<JobId> = due.iter().map(|(id, _)| *id).collect();
+    async fn schedules(&self, ids: Vec<JobId>) -> Result<HashMap<JobId, Schedule>> {
         let jobs = self.jobs.clone();
         let find = async move {
             let find = jobs.find(by_ids(&ids)).projection(doc! {"schedule": 1}).max_time(MAX_TIME);
@@ -81,8 +80,9 @@ impl MongoStore {
     }
 }
 
-fn due_at(document: &Document) -> Option<(JobId, Time)> {
-    Some((read_uuid(document, "_id")?.into(), time(*document.get_datetime("due").ok()?)))
+fn due_at(document: &Document) -> Option<(JobId, Time, Option<Pool>)> {
+    let gate = document.get_str("gate").ok().and_then(|gate| Pool::parse(gate).ok());
+    Some((read_uuid(document, "_id")?.into(), time(*document.get_datetime("due").ok()?), gate))
 }
 
 fn cursor_at(document: &Document) -> String {

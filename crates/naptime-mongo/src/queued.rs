@@ -8,13 +8,13 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::Hint;
 use naptime_core::{Job, JobId, Rev, Stage};
-use naptime_store::{Clock, JobSummary, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
+use naptime_store::{Clock, JobSummary, MAX_COUNTED, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
 
 use crate::MongoStore;
 use crate::command::{self, MAX_TIME};
-use crate::document::{Shelf, date, uuid};
-use crate::jobs::escape;
+use crate::document::{Shelf, date};
 use crate::joined::place;
+use crate::list::{Direction, with_words};
 use crate::queue::read_uuid;
 
 /// The index of the queue: the due work of one-off jobs.
@@ -30,43 +30,25 @@ pub(crate) fn by_text() -> Document {
 #[async_trait]
 impl Queued for MongoStore {
     async fn queued(&self, query: &QueuedQuery, page: &PageRef) -> Result<Page<JobSummary>> {
-        let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
-        let stages: Vec<Bson> = stages.iter().map(|stage| stage.as_str().into()).collect();
-        let mut filter = Document::new();
-        if let Some(after) = page.after()? {
-            let (at, id) = (date(after.at), uuid(after.id));
-            filter.insert("created_at", doc! {"$lte": at});
-            filter.insert("$or", vec![doc! {"created_at": {"$lt": at}}, doc! {"_id": {"$lt": id}}]);
-        }
-        if let Some(pool) = &query.pool {
-            filter.insert("pool", pool);
-        }
-        let q = query.q.as_ref().filter(|q| !q.is_empty());
-        let found = if q.is_none() && query.tag.is_none() {
-            // The second condition says that the partial index will do.
-            filter.insert("stage", doc! {"$in": stages, "$gt": ""});
-            let newest = [doc! {"$match": filter}, doc! {"$sort": newest()}, doc! {"$limit": page.probe()}];
-            self.ids_of(&self.due, newest.to_vec(), index()).await?
-        } else {
-            filter.insert("shelf", doc! {"$in": [Shelf::Once.as_str(), Shelf::CancelledOnce.as_str()]});
-            if let Some(q) = q {
-                filter.insert("search", doc! {"$regex": escape(&q.to_lowercase())});
-            }
-            if let Some(tag) = &query.tag {
-                filter.insert("tags", tag);
-            }
-            let mut newest = vec![doc! {"$match": filter}, doc! {"$sort": newest()}];
-            if !query.stages.is_empty() {
-                newest.push(doc! {"$project": {"created_at": 1}});
-                newest.push(doc! {"$lookup": {"from": "due", "localField": "_id", "foreignField": "_id", "as": "due"}});
-                newest.push(doc! {"$match": {"due.stage": {"$in": stages}}});
-            }
-            newest.push(doc! {"$limit": page.probe()});
-            self.ids_of(&self.jobs, newest, by_text()).await?
+        let (from, back) = page.beside();
+        let direction = Direction::new(!back);
+        let beyond = match from.map(Position::read).transpose()? {
+            Some(Position { at, id }) => direction.beyond("created_at", date(at).into(), id),
+            None => Document::new(),
         };
-        let ids = Page::of(found, page, |last| place(last.get_datetime("created_at"), read_uuid(last, "_id")))
+        let mut found = self.found(query, beyond, Some(direction.sort("created_at")));
+        found.stages.extend([doc! {"$limit": page.probe()}, doc! {"$project": {"created_at": 1}}]);
+        let found = found.read().await?;
+        let ids = Page::of_both(found, page, |last| place(last.get_datetime("created_at"), read_uuid(last, "_id")))
             .map(|it| read_uuid(&it, "_id").unwrap_or_default());
         Ok(self.listed_by_id(ids.map(JobId::from)).await?.map(JobSummary::from))
+    }
+
+    async fn count_queued(&self, query: &QueuedQuery) -> Result<u64> {
+        let mut found = self.found(query, Document::new(), None);
+        let most = i64::try_from(MAX_COUNTED).unwrap_or(i64::MAX);
+        found.stages.extend([doc! {"$limit": most}, doc! {"$count": "n"}]);
+        Ok(found.read().await?.first().map_or(0, |counted| command::number(counted.get("n"))))
     }
 
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {
@@ -84,25 +66,53 @@ impl Queued for MongoStore {
     }
 }
 
+/// Where one-off jobs are looked for, and how.
+struct Found {
+    from: Collection<Document>,
+    stages: Vec<Document>,
+    index: Document,
+}
+
 impl MongoStore {
-    /// The ids of what these stages find, each with when it was added.
-    async fn ids_of(
-        &self,
-        from: &Collection<Document>,
-        mut stages: Vec<Document>,
-        index: Document,
-    ) -> Result<Vec<Document>> {
-        stages.push(doc! {"$project": {"created_at": 1}});
-        let from = from.clone();
+    /// The one-off jobs that match and lie `beyond` a place, in this order.
+    fn found(&self, query: &QueuedQuery, beyond: Document, order: Option<Document>) -> Found {
+        let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
+        let stages: Vec<Bson> = stages.iter().map(|stage| stage.as_str().into()).collect();
+        let mut filter = beyond;
+        if let Some(pool) = &query.pool {
+            filter.insert("pool", pool);
+        }
+        let order = order.map(|order| doc! {"$sort": order});
+        let words = with_words(query.q.as_deref());
+        if words.is_empty() && query.tag.is_none() {
+            // The second condition says that the partial index will do.
+            filter.insert("stage", doc! {"$in": stages, "$gt": ""});
+            let stages = [doc! {"$match": filter}].into_iter().chain(order).collect();
+            return Found { from: self.due.clone(), stages, index: index() };
+        }
+        filter.insert("shelf", doc! {"$in": [Shelf::Once.as_str(), Shelf::CancelledOnce.as_str()]});
+        if !words.is_empty() {
+            filter.insert("$and", words);
+        }
+        if let Some(tag) = &query.tag {
+            filter.insert("tags", tag);
+        }
+        let mut found: Vec<Document> = [doc! {"$match": filter}].into_iter().chain(order).collect();
+        if !query.stages.is_empty() {
+            found.push(doc! {"$project": {"created_at": 1}});
+            found.push(doc! {"$lookup": {"from": "due", "localField": "_id", "foreignField": "_id", "as": "due"}});
+            found.push(doc! {"$match": {"due.stage": {"$in": stages}}});
+        }
+        Found { from: self.jobs.clone(), stages: found, index: by_text() }
+    }
+}
+
+impl Found {
+    async fn read(self) -> Result<Vec<Document>> {
         let find = async move {
-            let find = from.aggregate(stages).hint(Hint::Keys(index)).max_time(MAX_TIME);
+            let find = self.from.aggregate(self.stages).hint(Hint::Keys(self.index)).max_time(MAX_TIME);
             find.await?.try_collect::<Vec<Document>>().await
         };
         command::bounded(find).await
     }
-}
-
-/// The order of the queue.
-fn newest() -> Document {
-    doc! {"created_at": -1, "_id": -1}
 }

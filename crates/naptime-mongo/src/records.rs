@@ -55,6 +55,11 @@ impl Records for MongoStore {
     }
 }
 
+/// A record as its document.
+pub(crate) fn from_record(record: &Record) -> Document {
+    doc! {"_id": &record.id, "rev": record.rev.0, "value": record.value.to_string()}
+}
+
 /// A record, whose value is null if it is no JSON. What has no id and revision is none.
 fn to_record(document: Document) -> Option<Record> {
     let RecordDocument { _id: id, rev, value } = read(document).ok()?;

@@ -137,7 +137,7 @@ pub(crate) fn is_duplicate(error: &mongodb::error::Error) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY)
 }
 
-fn from_rule(stored: &StoredRule) -> Result<Document> {
+pub(crate) fn from_rule(stored: &StoredRule) -> Result<Document> {
     Ok(doc! {
         "_id": &stored.rule.name,
         "event": &stored.rule.event,

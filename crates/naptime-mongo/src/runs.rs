@@ -56,7 +56,8 @@ impl Runs for MongoStore {
         }
         let mut filter = doc! {"finished": finished};
         let outcome = query.how.map(|how| match how {
-            How::Badly => Bson::Document(doc! {"$ne": Outcome::Ok.as_str()}),
+            How::Badly => Bson::Document(doc! {"$nin": [Outcome::Ok.as_str(), Outcome::Skipped.as_str()]}),
+            How::Called => Bson::Document(doc! {"$nin": [Outcome::Lost.as_str(), Outcome::Skipped.as_str()]}),
             How::As(outcome) => outcome.as_str().into(),
         });
         filter.extend(outcome.map(|outcome| ("outcome".to_owned(), outcome)));

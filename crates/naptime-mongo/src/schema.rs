@@ -80,14 +80,21 @@ fn indexes() -> [(&'static str, Vec<IndexModel>); 10] {
         partial(crate::sla::index(), doc! {"watch.deadline": ever()}),
         partial(crate::plan::index(), crate::plan::planned()),
         partial(crate::troubles::index(), doc! {"trouble": {"$gt": ""}}),
+        // Of endpoints: a call that ends as the one before changes nothing in it.
+        partial(crate::list::by_outcome(), crate::list::called()),
     ];
     let jobs = vec![
-        plain(crate::jobs::by_search()),
-        plain(crate::jobs::by_pool()),
-        plain(crate::jobs::by_tag()),
+        plain(crate::list::by_search()),
+        plain(crate::list::by_schedule()),
+        plain(crate::list::by_pool()),
+        plain(crate::list::by_tag()),
+        plain(crate::list::by_name()),
+        partial(crate::list::by_pause(), doc! {"schedule.pause": {"$exists": true}}),
+        partial(crate::list::by_project(), doc! {"applied.project": {"$gt": ""}}),
         plain(doc! {"shelf": 1, "active": 1}),
         plain(crate::deleted::by_deletion()),
         partial(doc! {"deleted_at": 1}, doc! {"deleted_at": ever()}),
+        partial(crate::jobs::by_edit(), crate::jobs::recurring()),
         plain(crate::queued::by_text()),
         // Keys of one-off jobs and keys of rules are two spaces.
         unique(doc! {"live_key": 1, "shelf": 1}, doc! {"live_key": {"$type": "string"}}),

@@ -9,13 +9,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use mongodb::bson::{RawArrayBuf, RawBson, rawdoc};
-use naptime_core::{Claim, ClaimRef, Job, JobId, Settled, Time, Token};
+use mongodb::bson::{RawArrayBuf, RawBson, doc, rawdoc};
+use naptime_core::{Claim, ClaimRef, Job, JobId, Run, Settled, Time, Token};
 use naptime_store::{Clock, Error, Result};
 
 use crate::MongoStore;
 use crate::command::{self, Update};
-use crate::document::{Changes, corrupt, from_run, partition, raw_uuid, unchanged};
+use crate::document::{Changes, corrupt, date, from_run, partition, raw_uuid, run_id, unchanged};
 
 /// How often a settle is computed anew because of edits in between.
 const MAX_TRIES: usize = 20;
@@ -23,14 +23,11 @@ const MAX_TRIES: usize = 20;
 impl MongoStore {
     pub(crate) async fn settle_all(&self, done: &[Settled]) -> Result<Vec<Claim>> {
         let runs: Vec<_> = done.iter().filter_map(|settled| settled.run.as_ref()).collect();
-        if !runs.is_empty() {
-            let documents = runs.iter().map(|run| from_run(run)).collect::<Result<Vec<_>>>()?;
-            // A run that is there already is this one, written before in vain, or says that the claim was lost.
-            let all_new = command::insert_new(&self.runs, documents).await?;
-            // If the claim was found lost, another has called meanwhile, whose answer is not to be replaced.
-            if all_new {
-                self.keep_answers(done).await;
-            }
+        let now = self.now();
+        let skipped: Vec<Run> = done.iter().filter_map(|settled| settled.skipped(now)).collect();
+        // If the claim was found lost, another has called meanwhile, whose answer is not to be replaced.
+        if self.record(runs.iter().copied().chain(&skipped)).await? {
+            self.keep_answers(done).await;
         }
         self.record_breaches(done).await?;
         let held_over = match self.end_all(done).await? {
@@ -42,6 +39,26 @@ impl MongoStore {
         };
         self.trim(&runs.iter().map(|run| run.job).collect::<Vec<_>>());
         Ok(held_over)
+    }
+
+    /// Records runs and rows of skipped occurrences. Returns whether all were new.
+    async fn record(&self, runs: impl Iterator<Item = &Run> + Clone + Send) -> Result<bool> {
+        let documents = runs.clone().map(from_run).collect::<Result<Vec<_>>>()?;
+        // A run that is there already is this one, written before in vain, or says that the claim was lost.
+        if documents.is_empty() || command::insert_new(&self.runs, documents).await? {
+            return Ok(true);
+        }
+        // So is a row of skipped occurrences; or it was left by a settle that took no effect, and more are skipped now.
+        let grown = runs.filter_map(|run| {
+            let count = i64::try_from(run.skipped?.count).unwrap_or(i64::MAX);
+            let filter = doc! {"_id": run_id(run.token, run.job), "skipped.count": {"$lt": count}};
+            Some(Update::one(filter, doc! {"skipped.count": count, "finished": date(run.finished)}))
+        });
+        let grown: Vec<Update> = grown.collect();
+        if !grown.is_empty() {
+            command::update(&self.db, "runs", grown).await?;
+        }
+        Ok(false)
     }
 
     /// Ends those of the claims that are held and whose jobs nobody has edited since, by one statement. If those were
@@ -124,8 +141,15 @@ impl MongoStore {
                 return Ok(());
             }
             let now = self.now();
-            let statements = open.iter().filter_map(|settled| ending(settled, held.get(&settled.claim)?, now));
-            let statements = statements.collect::<Result<Vec<Update>>>()?;
+            let (mut statements, mut skipped) = (Vec::new(), Vec::new());
+            for settled in &open {
+                let Some(before) = held.get(&settled.claim) else { continue };
+                let Some(after) = settled_from(settled, before, now) else { continue };
+                let changes = Changes::between(before, &after).raw()?;
+                statements.push(Update::plain(command::raw(&unchanged(before)), changes));
+                skipped.extend(after.skipped_since(before, settled.reason, now));
+            }
+            self.record(skipped.iter()).await?;
             let asked = statements.len();
             if command::update(&self.db, "due", statements).await? == asked {
                 return Ok(());
@@ -135,14 +159,10 @@ impl MongoStore {
     }
 }
 
-/// The statement that settles a job that is as it is here, if it still is.
-fn ending(settled: &Settled, before: &Job, now: Time) -> Option<Result<Update>> {
+/// The job after this settle; none if the claim does not hold it any more.
+fn settled_from(settled: &Settled, before: &Job, now: Time) -> Option<Job> {
     let mut after = before.clone();
     // Held over by this, it would have a lease by our clock, and not by the server's.
     let settled = Settled { hold_over: None, ..settled.clone() };
-    if !after.settle(&settled, now) {
-        return None;
-    }
-    let changes = Changes::between(before, &after).raw();
-    Some(changes.map(|changes| Update::plain(command::raw(&unchanged(before)), changes)))
+    after.settle(&settled, now).then_some(after)
 }

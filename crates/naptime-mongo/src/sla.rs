@@ -73,14 +73,14 @@ impl Slas for MongoStore {
         let (found, workers) = tokio::try_join!(command::bounded(find), self.workers())?;
         let since = worker::present_since(&workers, now);
         let ids = Page::of(found, page, place_of);
-        let Page { items: found, next, unreadable } = self.listed_by_id(ids.map(|it| id_of(&it))).await?;
+        let Page { items: found, next, prev, unreadable } = self.listed_by_id(ids.map(|it| id_of(&it))).await?;
         let off = self.pools_off(&found).await?;
         let breached = |job: Job| {
             let off_at = off.contains(job.spec.endpoint.pool()).then_some(now);
             let breach = job.breach(now, since)?.in_pool_off_at(off_at);
             Some(Breached { breach, job: Some(job.into()) })
         };
-        Ok(Page { items: found.into_iter().filter_map(breached).collect(), next, unreadable })
+        Ok(Page { items: found.into_iter().filter_map(breached).collect(), next, prev, unreadable })
     }
 
     async fn breaches(&self, job: Option<JobId>, page: &PageRef) -> Result<Page<Breached>> {
@@ -101,7 +101,7 @@ impl Slas for MongoStore {
         };
         let found: Vec<Breach> = command::bounded(find).await?.into_iter().map(Breach::from).collect();
         let ids: BTreeSet<JobId> = found.iter().map(|breach| breach.job).collect();
-        let ids = Page { items: ids.into_iter().collect(), next: None, unreadable: Vec::new() };
+        let ids = Page { items: ids.into_iter().collect(), next: None, prev: None, unreadable: Vec::new() };
         let jobs = self.listed_by_id(ids).await?.map(JobSummary::from).items;
         let summary = |id: JobId| jobs.iter().find(|job| job.id == id).cloned();
         let items = found.into_iter().map(|breach| Breached { job: summary(breach.job), breach }).collect();

@@ -1,5 +1,5 @@
 //! Holds what the database says against what the target saw: every call has a run, every claim has one run, and every
-//! occurrence is settled, if it was called, or else counted as missed.
+//! occurrence is settled, if it was called, or else counted as missed, and told of by a row among the runs.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -110,8 +110,12 @@ impl Audit {
         for due in &entry.calls {
             occurrences.entry(*due).or_default().calls += 1;
         }
-        let mut tokens = HashSet::new();
+        let (mut tokens, mut skipped) = (HashSet::new(), 0);
         for run in runs {
+            if let Some(gap) = run.skipped {
+                skipped += gap.count;
+                continue;
+            }
             let occurrence = occurrences.entry(run.due).or_default();
             occurrence.runs += 1;
             occurrence.answered += usize::from(run.status.is_some());
@@ -141,11 +145,11 @@ impl Audit {
                 }
             }
         }
-        self.count(entry, job, &occurrences);
+        self.count(entry, job, &occurrences, skipped);
     }
 
-    /// Whether all occurrences until now are counted, each as what it was.
-    fn count(&mut self, entry: &Entry, job: &Job, occurrences: &BTreeMap<Time, Occurrence>) {
+    /// Whether all occurrences until now are counted, each as what it was, and rows tell of those that were skipped.
+    fn count(&mut self, entry: &Entry, job: &Job, occurrences: &BTreeMap<Time, Occurrence>, skipped: u64) {
         let (path, counters) = (path(entry.endpoint), job.state.counters);
         self.ledger.settled += counters.settled;
         self.ledger.missed += counters.missed;
@@ -160,11 +164,14 @@ impl Audit {
             job.state.due.is_none_or(|next| **due < next) || it.well + it.asked_well > 0
         };
         let called = occurrences.iter().filter(is_over).count() as u64;
-        if over != Some(counters.settled + counters.missed) || called != counters.settled {
+        let is_told = counters.missed == skipped;
+        if over != Some(counters.settled + counters.missed) || called != counters.settled || !is_told {
             self.faults.note("unaccounted", || {
                 let over = over.map_or("an unknown number of".to_owned(), |over| over.to_string());
                 let (settled, missed) = (counters.settled, counters.missed);
-                format!("{path}: {over} occurrences, {called} of them called; {settled} settled and {missed} missed")
+                format!(
+                    "{path}: {over} occurrences, {called} of them called; {settled} settled and {missed} missed, rows tell of {skipped}"
+                )
             });
         }
     }

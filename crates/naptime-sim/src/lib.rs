@@ -16,6 +16,8 @@
 //! that needs no sockets. (`turmoil` simulates those, by fixed ticks, and cannot freeze a host; `madsim` takes the place
 //! of tokio itself, which the drivers in this workspace do not allow.)
 
+mod attempts;
+mod hosts;
 mod link;
 mod network;
 mod node;

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::load::Load;
+use naptime_core::load::{Figures, Load};
+use naptime_core::pool::Sign;
 use naptime_core::worker::Worker;
 use naptime_core::{
     Claim, ClaimRef, Heartbeat, JobId, Pass, Peer, Pool, PoolSettings, Rev, Seen, Settled, Steered, Tier, Time,
     WorkerId,
 };
 use naptime_store::{
-    Clock, Error, Freed, Gates, History, Passes, Queue, Repairs, Result, SetBack, Steering, Take, Want,
+    Clock, Error, Freed, Gates, History, Hosts, Passes, Pools, Queue, Repairs, Result, SetBack, Steering, Take, Want,
 };
 
 use crate::network::Network;
@@ -85,6 +86,7 @@ impl Queue for Link {
                 store.record_runs(&done);
                 return Err(Error::Unavailable("simulated: cut off between two writes".to_owned()));
             }
+            witness.ends(store.now(), &done);
             let settled = store.settle(&done).await;
             witness.changed(&store, Cause::Settle, done.iter().map(|settled| settled.claim.job));
             settled
@@ -166,6 +168,33 @@ impl Gates for Link {
 }
 
 #[async_trait]
+impl Hosts for Link {
+    async fn down_pools(&self) -> Result<Vec<PoolSettings>> {
+        let store = self.network.store.clone();
+        self.request(async move { store.down_pools().await }).await
+    }
+
+    async fn heed(&self, pool: &Pool, sign: Sign) -> Result<bool> {
+        let store = self.network.store.clone();
+        let pool = pool.clone();
+        let witness = self.witness.clone();
+        self.request(async move {
+            let before = store.pool_settings(std::slice::from_ref(&pool)).await;
+            let changed = store.heed(&pool, sign).await;
+            let down = before.ok().and_then(|mut before| before.pop()).and_then(|before| before.down);
+            if let (Some(down), Ok(true), Sign::Answered { began } | Sign::Failed { began }) = (down, &changed, sign)
+                && began < down.turned_at
+            {
+                let what = format!("{pool}: a call of {began} tells how it is since {}", down.turned_at);
+                witness.violation(store.now(), what);
+            }
+            changed
+        })
+        .await
+    }
+}
+
+#[async_trait]
 impl Repairs for Link {
     async fn follow_clock(&self) -> Result<Option<SetBack>> {
         let store = self.network.store.clone();
@@ -184,6 +213,11 @@ impl History for Link {
     async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {
         let store = self.network.store.clone();
         self.request(async move { store.load(tier, from, to).await }).await
+    }
+
+    async fn total(&self) -> Result<Figures> {
+        let store = self.network.store.clone();
+        self.request(async move { store.total().await }).await
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {

@@ -11,8 +11,10 @@ use crate::world::{BEGINNING, World, limiting};
 
 /// The timeout of calls.
 const TIMEOUT: Duration = Duration::from_secs(25);
+/// The longest gap between good calls that is promised, if one is.
+pub(crate) const SLA: Duration = Duration::from_secs(10);
 /// The shortest and the longest period that a target may ask for.
-const STEER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+const STEER: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// The pool of this number.
 pub(crate) fn pool(number: usize) -> Pool {
@@ -52,8 +54,10 @@ pub(crate) fn spec(plan: &JobPlan, number: usize, id: JobId) -> Spec {
     let mut spec = Spec::new(endpoint(plan.pool, number), schedule(plan, id));
     spec.request.timeout = TIMEOUT;
     spec.retry = Retry::new(plan.attempts, Duration::from_millis(500)).expect("these are within its bounds");
-    spec.sla = plan.has_sla.then_some(Duration::from_secs(10).into());
+    spec.sla = plan.has_sla.then_some(SLA.into());
     spec.lease = plan.lease;
+    spec.misfire = plan.misfire;
+    spec.request.body = (plan.body > 0).then(|| "x".repeat(plan.body));
     spec.steer = (plan.target == Behaviour::Steering).then_some(Steer { min: STEER.0, max: STEER.1 });
     spec
 }

@@ -4,15 +4,12 @@
 //! failing run is made small.
 
 mod draw;
+mod judging;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use naptime_core::retry::MAX_ATTEMPTS;
-
-/// How long before the end of a lease it may be too late to keep it, when a renewal or a settle is under way: the fence,
-/// the patience with the store, and the pause before it is asked again.
-const SLACK: Duration = Duration::from_secs(8);
+use naptime_core::Misfire;
 
 /// What happens in a run.
 #[derive(Clone, Debug)]
@@ -48,6 +45,10 @@ pub struct JobPlan {
     pub has_sla: bool,
     /// How long its claims last without renewal.
     pub lease: Duration,
+    /// What becomes of its occurrences that could not be called in time.
+    pub misfire: Misfire,
+    /// The bytes of its body.
+    pub body: usize,
     /// When it is added, after the beginning.
     pub added: Duration,
     /// Whether people edit it, which an event does.
@@ -104,6 +105,8 @@ pub enum What {
     Kill { worker: usize, away: Duration },
     /// A worker is told to stop, and started anew a while after it has.
     Stop { worker: usize, away: Duration },
+    /// The machine of a worker cannot make calls for a while: it has run out of ports.
+    Exhaust { worker: usize, lasts: Duration },
     /// A worker stands still for a while.
     Freeze { worker: usize, lasts: Duration },
     /// Requests to the store fare badly for a while: those of one worker, or of all.
@@ -114,6 +117,8 @@ pub enum What {
     Limit { pool: usize, limits: Limits },
     /// A person switches a pool off for a while.
     Close { pool: usize, lasts: Duration },
+    /// The host of a pool is down for a while.
+    Down { pool: usize, lasts: Duration },
 }
 
 /// How requests to the store fare.
@@ -182,72 +187,18 @@ impl Scenario {
     pub fn happening(&self) -> BTreeSet<usize> {
         self.events.iter().enumerate().filter(|(_, event)| event.is_some()).map(|(number, _)| number).collect()
     }
-
-    /// Whether its schedule alone decides when a job is called: it is not edited, its pool has no limits, its calls end
-    /// well, and lost claims do not use up its attempts.
-    pub fn is_plain(&self, job: &JobPlan) -> bool {
-        let is_there = job.added < Duration::MAX;
-        let ends_well = matches!(job.target, Behaviour::Well(_)) && job.attempts == MAX_ATTEMPTS;
-        is_there && ends_well && !job.is_edited && !self.is_limited(job.pool)
-    }
-
-    /// Whether one worker at most is away or disturbed from `from` to `to`, which began to be so then, and another is
-    /// there.
-    pub fn is_calm(&self, from: Duration, to: Duration) -> bool {
-        let disturbs = |event: &&Event| match event.what {
-            What::Kill { .. } | What::Stop { .. } | What::Freeze { .. } | What::Weather { .. } => {
-                // Heartbeats are late for a while after.
-                event.at <= to && event.ends() + Duration::from_secs(15) >= from
-            }
-            What::Edit { .. } | What::Limit { .. } | What::Close { .. } => false,
-        };
-        self.workers > 1 && self.events.iter().flatten().filter(disturbs).count() <= 1
-    }
-
-    /// Whether anything that happens may be why an occurrence that was called at the first of these times was called again
-    /// at the second, by claims of this lease: a worker was killed, or trouble lasted for as long as a lease.
-    pub fn excuses_repetition(&self, lease: Duration, (first, again): (Duration, Duration)) -> bool {
-        let mut trouble = SLACK;
-        for event in self.events.iter().flatten().filter(|event| event.at <= again && event.ends() + SLACK >= first) {
-            match event.what {
-                What::Kill { .. } if event.at >= first => return true,
-                What::Freeze { lasts, .. } | What::Weather { lasts, .. } => trouble += lasts,
-                // Who is told to stop settles for two seconds more, and not for as long as the store is away.
-                What::Stop { .. } => trouble += lease / 2,
-                _ => {}
-            }
-        }
-        trouble >= lease
-    }
-
-    /// Whether a pool has limits, or gets some.
-    pub fn is_limited(&self, pool: usize) -> bool {
-        let touches = |what: &What| match what {
-            What::Limit { pool: it, .. } | What::Close { pool: it, .. } => *it == pool,
-            _ => false,
-        };
-        self.pools.get(pool).is_some_and(|limits| *limits != Limits::default())
-            || self.events.iter().flatten().any(|event| touches(&event.what))
-    }
 }
 
 impl Event {
-    /// The time in which what it does may excuse a call that is repeated or passed over; none if it excuses nothing.
-    pub fn excuses(&self) -> Option<(Duration, Duration)> {
-        match self.what {
-            What::Kill { .. } => Some((self.at, self.at)),
-            What::Freeze { lasts, .. } => Some((self.at, self.at + lasts)),
-            // What was sent by its end may take effect for a while after.
-            What::Weather { lasts, .. } => Some((self.at, self.at + lasts + crate::network::LATEST)),
-            What::Stop { .. } | What::Edit { .. } | What::Limit { .. } | What::Close { .. } => None,
-        }
-    }
-
     /// When it is over.
     pub fn ends(&self) -> Duration {
         match self.what {
             What::Kill { away, .. } | What::Stop { away, .. } => self.at + away,
-            What::Freeze { lasts, .. } | What::Weather { lasts, .. } | What::Close { lasts, .. } => self.at + lasts,
+            What::Freeze { lasts, .. }
+            | What::Exhaust { lasts, .. }
+            | What::Weather { lasts, .. }
+            | What::Close { lasts, .. }
+            | What::Down { lasts, .. } => self.at + lasts,
             What::Edit { .. } | What::Limit { .. } => self.at,
         }
     }

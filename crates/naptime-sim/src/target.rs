@@ -1,34 +1,40 @@
 //! The target of all calls: notes each as it arrives, and answers as the scenario says.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::claim::AHEAD;
-use naptime_core::pool::PASS_LEASE;
-use naptime_core::{JobId, Outcome, Plan, PoolSettings, Run, Time, WorkerId};
+use naptime_core::pool::{PASS_LEASE, PROBE_EVERY};
+use naptime_core::{JobId, Outcome, Pool, PoolSettings, Run, Time, WorkerId};
 use naptime_prove::Arrival;
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Pools};
-use naptime_worker::call::{Answer, Call, LocalFault, Outbound, RetryAfter};
+use naptime_worker::MAX_BYTES;
+use naptime_worker::call::{Answer, Call, LocalFault, Outbound};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::random::Random;
-use crate::scenario::{Behaviour, JobPlan};
+use crate::attempts::{Aim, Attempts};
+use crate::hosts::Hosts;
+use crate::scenario::Scenario;
 use crate::witness::Witness;
 use crate::world::BEGINNING;
 
 /// How long after a change of its settings the calls of a pool are not held against them: workers read them every two
 /// seconds, and what is in flight by then goes on.
-const UNSETTLED: Duration = Duration::from_secs(30);
+pub(crate) const UNSETTLED: Duration = Duration::from_secs(30);
+
+/// How often a machine that has run out may try the same call within a second: it is to pause for as long.
+const MOST_FAULTS: usize = 3;
 
 /// The target of all calls.
 pub(crate) struct Target {
     store: MemoryStore,
     witness: Arc<Witness>,
-    seed: u64,
-    jobs: Vec<JobPlan>,
+    scenario: Scenario,
     seen: Mutex<Seen>,
 }
 
@@ -39,8 +45,12 @@ struct Seen {
     under_way: BTreeMap<usize, UnderWay>,
     /// When the last calls of each pool began.
     begun: BTreeMap<String, Vec<Time>>,
-    /// The calls for each occurrence of each plan of a job.
-    tries: BTreeMap<(JobId, Plan, Time), u32>,
+    /// When the last call of each pool began.
+    last: BTreeMap<String, Time>,
+    attempts: Attempts,
+    hosts: Hosts,
+    /// The calls that each machine could not make within the last second, by endpoint and occurrence.
+    faults: BTreeMap<(WorkerId, usize, Time), Vec<Time>>,
 }
 
 struct UnderWay {
@@ -49,6 +59,8 @@ struct UnderWay {
     worker: WorkerId,
     /// How long its claim lasts without renewal.
     lease: Duration,
+    /// The bytes of its request.
+    size: usize,
     began: Time,
     /// When the target ends it, if nobody else does before.
     ends: Time,
@@ -58,12 +70,14 @@ struct UnderWay {
 pub(crate) struct Line {
     pub(crate) target: Arc<Target>,
     pub(crate) worker: WorkerId,
+    /// Its number.
+    pub(crate) number: usize,
     pub(crate) capacity: u32,
 }
 
 impl Target {
-    pub(crate) fn new(store: MemoryStore, witness: Arc<Witness>, seed: u64, jobs: Vec<JobPlan>) -> Self {
-        Self { store, witness, seed, jobs, seen: Mutex::default() }
+    pub(crate) fn new(store: MemoryStore, witness: Arc<Witness>, scenario: Scenario) -> Self {
+        Self { store, witness, scenario, seen: Mutex::default() }
     }
 
     /// All calls, in the order of their arrival.
@@ -71,12 +85,17 @@ impl Target {
         self.lock().arrivals.clone()
     }
 
+    /// When the last call of a pool began.
+    pub(crate) fn last_call(&self, pool: &Pool) -> Option<Time> {
+        self.lock().last.get(pool.as_str()).copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a call of a job, and what must not be of it. Returns the place of its arrival.
-    async fn arrive(&self, line: &Line, call: &Call<'_>, number: usize, lasts: Duration) -> usize {
+    /// Notes a call of a job, and what must not be of it. Returns the place of its arrival, and what it is an attempt at.
+    async fn arrive(&self, line: &Line, call: &Call<'_>, number: usize, lasts: Duration) -> (usize, Option<Aim>) {
         let settings = self.store.pool_settings(std::slice::from_ref(call.endpoint.pool())).await;
         let settings = settings.ok().and_then(|mut settings| settings.pop());
         let (now, due) = (self.store.now(), call.headers.due);
@@ -100,17 +119,15 @@ impl Target {
         {
             violation(format!("[4] {}: called though it was edited at {}", call.endpoint, stored.updated_at));
         }
+        let mut aim = None;
         if let (Some(lock), Some(stored)) = (&lock, &stored) {
-            if lock.asked_at.is_some() {
-                // After a call that was asked for, attempts are counted anew.
-                seen.tries.retain(|(job, ..), _| *job != stored.id);
-            } else {
-                let (tries, most) =
-                    (seen.tries.entry((stored.id, lock.plan, due)).or_default(), stored.spec.retry.attempts);
-                *tries += 1;
-                if *tries > most {
-                    violation(format!("{}: called {tries} times for {due}, with {most} attempts", call.endpoint));
-                }
+            let place = seen.arrivals.len();
+            aim = Some(seen.attempts.begin((stored, lock), (place, due, now), violation));
+            let late = stored.spec.misfire.late.filter(|_| lock.asked_at.is_none() && lock.attempt == 1);
+            // What waits for its time leaves when it gets a slot, and all else right after its claim.
+            let leaves = if waited.is_some() { now } else { lock.at.max(lock.since) };
+            if late.is_some_and(|late| leaves.since(due) > late) {
+                violation(format!("[7] {}: called for {due}, which is later than it may be", call.endpoint));
             }
         }
         if lock.is_none_or(|lock| lock.worker != line.worker) {
@@ -134,6 +151,12 @@ impl Target {
         if held > line.capacity as usize {
             violation(format!("[10] {held} calls are under way for {} slots", line.capacity));
         }
+        let size = call.request.size();
+        let bytes =
+            seen.under_way.values().filter(|other| other.worker == line.worker).map(|it| it.size).sum::<usize>();
+        if bytes + size > MAX_BYTES {
+            violation(format!("[10] requests of {} bytes are under way by one worker", bytes + size));
+        }
         if let Some(settings) = settings {
             self.hold_to_limits(&mut seen, &settings, now);
         }
@@ -142,17 +165,26 @@ impl Target {
         let place = seen.arrivals.len() - 1;
         if let Some(job) = job {
             let (pool, ends) = (pool.as_str().to_owned(), now + lasts);
-            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, lease, began: now, ends });
+            seen.under_way.insert(place, UnderWay { job, pool, worker: line.worker, lease, size, began: now, ends });
         }
-        place
+        (place, aim)
     }
 
     /// Notes what is beyond the limits of a pool, with this call.
     fn hold_to_limits(&self, seen: &mut Seen, settings: &PoolSettings, now: Time) {
+        let last = seen.last.insert(settings.pool.as_str().to_owned(), now);
+        let probed = settings.down.filter(|down| down.is_probing() && down.turned_at + UNSETTLED < now);
+        if let (Some(_), Some(last)) = (probed, last)
+            && now.since(last) < PROBE_EVERY
+        {
+            self.witness.violation(now, format!("[11] {} is down, and was called at {last} as well", settings.pool));
+        }
         let begun = seen.begun.entry(settings.pool.as_str().to_owned()).or_default();
         begun.retain(|at| now.since(*at) < Duration::from_secs(1));
         begun.push(now);
         let begun = begun.len();
+        let violation = |what: String| self.witness.violation(now, what);
+        seen.hosts.call(&self.scenario, settings, (begun, now), violation);
         let is_settled = |at: Time| settings.updated_at <= BEGINNING || at > settings.updated_at + UNSETTLED;
         if !is_settled(now) {
             return;
@@ -176,6 +208,21 @@ impl Target {
         }
     }
 
+    /// Notes that a machine could not make a call, and whether it keeps trying that.
+    fn fault(&self, line: &Line, call: &Call<'_>, number: usize) {
+        let (now, due) = (self.store.now(), call.headers.due);
+        let mut seen = self.lock();
+        let faults = seen.faults.entry((line.worker, number, due)).or_default();
+        faults.retain(|at| now.since(*at) < Duration::from_secs(1));
+        faults.push(now);
+        if faults.len() > MOST_FAULTS {
+            self.witness.violation(
+                now,
+                format!("{} was tried {} times in a second by a machine that has run out", call.endpoint, faults.len()),
+            );
+        }
+    }
+
     /// A call ended, by its target or its caller.
     fn end(&self, place: usize) {
         let now = self.store.now();
@@ -186,36 +233,6 @@ impl Target {
             arrival.ended_us = arrival.ended_us.map(|planned| planned.min(now_us));
         }
     }
-
-    /// How the call at this place is answered, and after how long.
-    fn answer(&self, number: usize, place: usize) -> (Duration, Answer) {
-        let mut random = Random::new(self.seed, &[u64::MAX, place as u64]);
-        let behaviour = self.jobs.get(number).map_or(Behaviour::Well(Duration::ZERO), |job| job.target);
-        let ms = Duration::from_millis;
-        let well = |message: &str| Answer {
-            outcome: Outcome::Ok,
-            status: Some(200),
-            message: message.to_owned(),
-            transcript: None,
-            retry_after: None,
-            every: None,
-        };
-        match behaviour {
-            Behaviour::Well(most) => (random.between(Duration::ZERO, most), well("")),
-            Behaviour::Hanging if random.one_in(4) => (Duration::from_secs(3600), well("")),
-            Behaviour::Hanging => (random.between(ms(1), ms(300)), well("")),
-            Behaviour::Steering => {
-                let every = random.one_in(3).then(|| format!("{}s", 1 + random.below(4)));
-                (random.between(ms(1), ms(3_000)), Answer { every, ..well("") })
-            }
-            Behaviour::Failing if random.one_in(2) => {
-                let pause = random.one_in(3).then(|| RetryAfter::For(Duration::from_secs(random.below(8))));
-                let busy = Answer { outcome: Outcome::Failed, status: Some(503), retry_after: pause, ..well("busy") };
-                (random.between(ms(1), ms(300)), busy)
-            }
-            Behaviour::Failing => (random.between(ms(1), ms(300)), well("")),
-        }
-    }
 }
 
 #[async_trait]
@@ -224,16 +241,25 @@ impl Outbound for Line {
         let number = call.endpoint.channel().as_str().rsplit('/').next().and_then(|number| number.parse().ok());
         let Some(number) = number else { return Err(LocalFault::NoPorts) };
         let place = self.target.lock().arrivals.len();
-        let (lasts, answer) = self.target.answer(number, place);
-        let place = self.target.arrive(self, &call, number, lasts).await;
+        let (lasts, answer) = self.target.answer(number, call.endpoint.pool(), place);
+        let after = self.target.store.now().since(BEGINNING);
+        if self.target.scenario.is_exhausted(self.number, after) {
+            self.target.fault(self, &call, number);
+            return Err(LocalFault::NoPorts);
+        }
+        let (place, aim) = self.target.arrive(self, &call, number, lasts).await;
         let _ends = Ends { target: &self.target, place };
         // What a frozen caller finds when it goes on had come by then.
         let began = Instant::now();
-        match timeout(call.request.timeout, sleep(lasts)).await {
-            Ok(()) => Ok(answer),
-            Err(_) if began.elapsed() >= lasts => Ok(answer),
-            Err(_) => Ok(Answer { outcome: Outcome::Timeout, status: None, message: "no answer".to_owned(), ..answer }),
+        let answer = match timeout(call.request.timeout, sleep(lasts)).await {
+            Ok(()) => answer,
+            Err(_) if began.elapsed() >= lasts => answer,
+            Err(_) => Answer { outcome: Outcome::Timeout, status: None, message: "no answer".to_owned(), ..answer },
+        };
+        if let Some(aim) = aim {
+            self.target.lock().attempts.end(&aim, place, &answer, self.target.store.now());
         }
+        Ok(answer)
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a run comes to: what the witness found, what the judge of `prove` says of the calls, and whether the books are
 //! right.
 
+mod pools;
+mod promises;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use naptime_core::{Schedule, Time};
+use naptime_core::{CatchUp, Schedule, Time};
 use naptime_prove::judge::{Kills, judge};
 use naptime_prove::{Arrival, Fault, ledger};
 use naptime_store::Clock;
@@ -40,6 +43,9 @@ pub(crate) async fn judge_all(world: &World, until: Time) -> Report {
     violations.extend(misplaced(world, &arrivals, until).into_iter().map(|fault| fault.detail));
     violations.extend(repeated(world, &arrivals));
     violations.extend(books(world, &arrivals).await);
+    violations.extend(promises::misjudged(world).await);
+    violations.extend(pools::held_back(world, &arrivals, until).await);
+    violations.extend(pools::starved(world, until).await);
     Report { calls: arrivals.len(), violations, trace }
 }
 
@@ -107,6 +113,10 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
         match ledger::compare(&world.store, &[(id, first)], &calls).await {
             Ok(ledger) => {
                 let is_edited = job.is_edited || spec(job, number, id).steer.is_some();
+                let missed = world.store.job(id).map_or(0, |job| job.state.counters.missed);
+                if job.misfire.catch_up == CatchUp::ALL && !is_edited && missed > 0 {
+                    wrong.push(format!("[7] job {number}: {missed} missed, though it is to be called for each"));
+                }
                 // A lease that is over waits for its turn where more is due than the limits of its pool let through.
                 let is_over = world.store.job(id).is_some_and(|job| job.state.claim_at() <= Some(world.store.now()));
                 let waits = is_over && scenario.is_limited(job.pool);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use naptime_core::claim::HOLDS_OVER;
 use naptime_core::retry::MAX_BACKOFF;
-use naptime_core::{Claim, Job, JobId, Lock, Rev, Time, WorkerId};
+use naptime_core::{Claim, Job, JobId, Lock, Rev, Schedule, Settled, Then, Time, WorkerId};
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Want};
 
@@ -67,10 +67,28 @@ impl Witness {
         self.changed(store, Cause::Claim(want.worker), claims.iter().map(|claim| claim.job.id));
     }
 
+    /// Claims are to end like this.
+    pub(crate) fn ends(&self, now: Time, done: &[Settled]) {
+        for settled in done {
+            let (Then::Retry { after }, Some(run)) = (settled.then, &settled.run) else { continue };
+            let next = settled.job.spec.schedule.next(run.due, run.started).due;
+            if next.is_some_and(|next| next <= run.finished + after) {
+                self.violation(now, format!("[7] {}: a pause that leads past the next occurrence", run.job));
+            }
+        }
+    }
+
     /// A target changed its schedule, or could not, since another revision was expected.
     pub(crate) fn steered(&self, store: &MemoryStore, id: JobId, (rev, expect): (Option<Rev>, Rev), done: bool) {
         if done && rev != Some(expect) {
             self.violation(store.now(), format!("[13] {id} was changed by its target over a person's edit"));
+        }
+        let spec = store.job(id).map(|job| job.spec.clone()).filter(|_| done);
+        if let Some((limits, Schedule::Every { period, .. })) =
+            spec.as_ref().and_then(|spec| Some((spec.steer?, spec.schedule.base())))
+            && !(limits.min..=limits.max).contains(period)
+        {
+            self.violation(store.now(), format!("[13] {id} was given a period of {period:?} by its target"));
         }
         self.changed(store, Cause::Edit, [id].into_iter());
     }
@@ -178,6 +196,9 @@ fn faults(before: &Job, after: &Job, cause: Cause, now: Time) -> Vec<&'static st
     let grow = counted.settled <= counts.settled && counted.missed <= counts.missed && counted.runs <= counts.runs;
     check(grow, "[7] a counter went back");
     let wants = after.deleted_at.is_none() && (is.asked_at.is_some() || (after.active && is.due.is_some()));
+    if let (None, Some(asked)) = (is.lock(), is.asked_at) {
+        check(is.claim_at().is_some_and(|at| at <= asked), "[4] a call that was asked for is put off");
+    }
     match (is.lock(), is.claim_at()) {
         (Some(lock), at) => {
             let lease = lock.lease.max(after.spec.lease);

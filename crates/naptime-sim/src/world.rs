@@ -7,12 +7,13 @@ use std::time::Duration;
 use naptime_core::{AllowedNetworks, JobId, PoolChange, Time, WorkerId};
 use naptime_store::memory::MemoryStore;
 use naptime_store::{Clock, Pools};
+use naptime_worker::call::Handlers;
 use naptime_worker::{Runtime, Settings, Worker};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::link::Link;
-use crate::network::Network;
+use crate::network::{Network, PATIENCE};
 use crate::node::Node;
 use crate::people;
 use crate::random::{self, Random};
@@ -30,6 +31,12 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// How long after the end of its lease what a killed worker held is claimed again at the latest.
 const RECOVERY: Duration = Duration::from_secs(1);
+
+/// How soon a worker has stopped that is told to, at the latest; a claim may be under way by then.
+const STOPS_WITHIN: Duration = Duration::from_secs(28 + PATIENCE.as_secs());
+
+/// How often hosts are looked after, as one of all workers does.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 /// All that there is in a run.
 pub(crate) struct World {
@@ -61,7 +68,7 @@ impl World {
     pub(crate) fn new(scenario: Scenario, trace: Trace) -> Arc<Self> {
         let store = MemoryStore::new(BEGINNING, RETENTION);
         let witness = Arc::new(Witness::new(trace));
-        let target = Target::new(store.clone(), witness.clone(), scenario.seed, scenario.jobs.clone());
+        let target = Target::new(store.clone(), witness.clone(), scenario.clone());
         Arc::new(Self {
             network: Arc::new(Network::new(store.clone(), scenario.seed)),
             target: Arc::new(target),
@@ -84,6 +91,7 @@ impl World {
             people::add_pool(self, pool).await;
         }
         (0..self.scenario.workers).for_each(|worker| self.start(worker));
+        let watch = tokio::spawn(self.clone().watch_hosts());
         let mut happenings: Vec<(Duration, Happening)> =
             self.scenario.jobs().map(|(number, job)| (job.added, Happening::Added(number))).collect();
         for event in self.scenario.events.iter().flatten() {
@@ -103,7 +111,19 @@ impl World {
         sleep_until(beginning + self.scenario.length + longest_lease + QUIET).await;
         let until = self.store.now();
         self.stop_all().await;
+        watch.abort();
         until
+    }
+
+    /// Finds which hosts are down. Whoever's turn it is, it is soon another's, so nobody is killed over it.
+    async fn watch_hosts(self: Arc<Self>) {
+        let mut hosts = naptime_alerts::Hosts::default();
+        loop {
+            sleep(LOOK_EVERY).await;
+            if let Err(error) = hosts.look(&self.store).await {
+                self.witness.violation(self.store.now(), format!("hosts cannot be looked after: {error}"));
+            }
+        }
     }
 
     async fn begin(self: &Arc<Self>, what: What) {
@@ -123,7 +143,7 @@ impl World {
                 present.stop.cancel();
                 let here = self.clone();
                 tokio::spawn(async move {
-                    present.ended.cancelled().await;
+                    here.wait_for(&present).await;
                     sleep(away).await;
                     here.start(worker);
                 });
@@ -135,6 +155,8 @@ impl World {
             }
             What::Weather { worker, lasts, weather } => self.network.worsen(worker, weather, lasts),
             What::Edit { job, edit } => people::edit(self, job, edit).await,
+            // The target goes by the time.
+            What::Exhaust { .. } | What::Down { .. } => {}
             What::Limit { pool, limits } => self.change_pool(pool, limiting(limits)).await,
             What::Close { pool, .. } => {
                 self.change_pool(pool, PoolChange { active: Some(false), ..PoolChange::default() }).await;
@@ -153,7 +175,12 @@ impl World {
             What::Close { pool, .. } => {
                 self.change_pool(pool, PoolChange { active: Some(true), ..PoolChange::default() }).await;
             }
-            What::Stop { .. } | What::Weather { .. } | What::Edit { .. } | What::Limit { .. } => {}
+            What::Stop { .. }
+            | What::Exhaust { .. }
+            | What::Weather { .. }
+            | What::Edit { .. }
+            | What::Limit { .. }
+            | What::Down { .. } => {}
         }
     }
 
@@ -181,13 +208,14 @@ impl World {
         };
         let settings = Settings {
             mailer: None,
+            handlers: Handlers::default(),
             capacity: self.scenario.capacity,
             sleep: Duration::from_millis(250),
             networks: AllowedNetworks::default(),
             host: format!("machine {worker}"),
         };
         let id = WorkerId::from(node.id());
-        let line = Line { target: self.target.clone(), worker: id, capacity: self.scenario.capacity };
+        let line = Line { target: self.target.clone(), worker: id, number: worker, capacity: self.scenario.capacity };
         let it = Worker::on(id, Arc::new(link), Arc::new(line), Arc::new(node.clone()), settings);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         self.witness.happened(self.store.now(), || format!("--- worker {worker} starts: {}", id.name()));
@@ -204,7 +232,16 @@ impl World {
         let all: Vec<Present> = (0..self.workers.len()).filter_map(|worker| self.post(worker).present.take()).collect();
         all.iter().for_each(|present| present.stop.cancel());
         for present in all {
-            present.ended.cancelled().await;
+            self.wait_for(&present).await;
+        }
+    }
+
+    /// Waits until a worker has stopped, and kills it if it does not in time.
+    async fn wait_for(&self, present: &Present) {
+        if timeout(STOPS_WITHIN, present.ended.cancelled()).await.is_err() {
+            let name = present.id.name();
+            self.witness.violation(self.store.now(), format!("[8] {name} has not stopped after {STOPS_WITHIN:?}"));
+            present.node.kill();
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn purge(connection: &Connection, before: Time) -> Result<usize, Faul
     Ok(connection.prepare_cached(SQL)?.execute([before.millis()])?)
 }
 
-fn answer(row: &Row<'_>) -> rusqlite::Result<KeptAnswer> {
+pub(crate) fn answer(row: &Row<'_>) -> rusqlite::Result<KeptAnswer> {
     Ok(KeptAnswer {
         job: uuid(row, "job")?.into(),
         run: uuid(row, "run")?.into(),

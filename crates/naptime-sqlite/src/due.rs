@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use naptime_core::{ClaimRef, Job, JobId, Plan, Rev, Stage, State, Time, Trouble, Watch, WorkerId};
+use naptime_core::{ClaimRef, Job, JobId, Outcome, Plan, Rev, Stage, State, Time, Trouble, Watch, WorkerId};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::to_string;
 
@@ -17,11 +17,14 @@ pub(crate) struct Found {
     /// The gate that it carries.
     pub(crate) gate: String,
     pub(crate) job: Job,
+    /// What the row has of how the last call ended. A process of an earlier version knows no such column, and leaves what
+    /// was there.
+    bad: Option<String>,
     listed: Listed,
 }
 
 /// What lists find a job by, beside when it can be claimed. A call of a plain endpoint changes nothing of it.
-type Listed = (Option<Stage>, Option<Time>, Option<Watch>, bool, Option<(Trouble, Time)>);
+type Listed = (Option<Stage>, Option<Time>, Option<Watch>, bool, Option<(Trouble, Time)>, Option<Outcome>);
 
 /// The job as it stands. Its configuration is the one that is `known` by id and revision; if none is, it is read.
 pub(crate) fn find(
@@ -31,25 +34,26 @@ pub(crate) fn find(
     read: impl FnOnce(&Connection, JobId) -> Result<Option<Job>, Fault>,
 ) -> Result<Option<Found>, Fault> {
     // The inner look-up is in the index alone.
-    const SQL: &str = "SELECT seq, gate, rev, plan, created_at, state FROM due
+    const SQL: &str = "SELECT seq, gate, rev, plan, created_at, bad, state FROM due
         WHERE seq = (SELECT seq FROM jobs WHERE id = ?1)";
     let state = |row: &Row<'_>| {
-        let (seq, gate) = (row.get("seq")?, row.get("gate")?);
+        let (seq, gate, bad) = (row.get("seq")?, row.get("gate")?, row.get("bad")?);
         let (rev, created_at) = (Rev(row.get("rev")?), time(row, "created_at")?);
         // An id may be used again once its job was purged, and its revisions begin anew.
         let Some(known) = known(rev).filter(|known| known.created_at == created_at) else {
-            return Ok((seq, gate, None));
+            return Ok((seq, gate, bad, None));
         };
-        Ok((seq, gate, Some(known.in_state(Plan(row.get("plan")?), json::<State>(row, "state")?))))
+        Ok((seq, gate, bad, Some(known.in_state(Plan(row.get("plan")?), json::<State>(row, "state")?))))
     };
-    let Some((seq, gate, job)) = connection.prepare_cached(SQL)?.query_row([blob(id.uuid())], state).optional()? else {
+    let Some((seq, gate, bad, job)) = connection.prepare_cached(SQL)?.query_row([blob(id.uuid())], state).optional()?
+    else {
         return Ok(None);
     };
     let job = match job {
         None => read(connection, id)?,
         known => known,
     };
-    Ok(job.map(|job| Found { seq, gate, listed: listed(&job), job }))
+    Ok(job.map(|job| Found { seq, gate, bad, listed: listed(&job), job }))
 }
 
 /// Writes where a job stands, after a transition by a worker.
@@ -58,18 +62,19 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
     const TURN: &str = "UPDATE due SET claim_at = ?2, held = ?3, state = ?4 WHERE seq = ?1";
     const LISTED: &str =
         "UPDATE due SET claim_at = ?2, held = ?3, state = ?4, stage = ?5, ended_at = ?6, deadline = ?7,
-        longest_ms = ?8, edited = ?9, trouble = ?10, trouble_since = ?11 WHERE seq = ?1";
-    let Found { seq, job, listed: before, .. } = found;
+        longest_ms = ?8, edited = ?9, trouble = ?10, trouble_since = ?11, bad = ?12 WHERE seq = ?1";
+    let Found { seq, job, bad, listed: before, .. } = found;
     let (seq, claim_at, held) = (*seq, job.state.claim_at().map(Time::millis), job.state.lock().is_some());
     let (state, after) = (to_string(&job.state)?, listed(job));
-    let changed = if after == *before {
+    let is_listed = after == *before && bad.as_deref() == self::bad(job).map(Outcome::as_str);
+    let changed = if is_listed {
         connection.prepare_cached(TURN)?.execute((seq, claim_at, held, state))?
     } else {
-        let (stage, ended_at, watch, edited, trouble) = after;
+        let (stage, ended_at, watch, edited, trouble, bad) = after;
         let (stage, ended_at) = (stage.map(Stage::as_str), ended_at.map(Time::millis));
         let (trouble, since) = (trouble.map(|it| it.0.as_str()), trouble.map(|it| it.1.millis()));
-        let row =
-            (seq, claim_at, held, state, stage, ended_at, deadline(watch), longest(watch), edited, trouble, since);
+        let (deadline, longest, bad) = (deadline(watch), longest(watch), bad.map(Outcome::as_str));
+        let row = (seq, claim_at, held, state, stage, ended_at, deadline, longest, edited, trouble, since, bad);
         connection.prepare_cached(LISTED)?.execute(row)?
     };
     if changed == 1 { Ok(()) } else { Err(corrupt(format!("job {} went away while it was written", job.id))) }
@@ -79,10 +84,10 @@ pub(crate) fn write(connection: &Connection, found: &Found) -> Result<(), Fault>
 pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_new: bool) -> Result<(), Fault> {
     static DUE: LazyLock<Statements> = LazyLock::new(|| {
         let written = "id gate claim_at held size pool rev plan stage created_at ended_at deadline promised_since sla_ms \
-                       longest_ms edited trouble trouble_since state";
+                       longest_ms edited trouble trouble_since bad state";
         Statements::new("due", "seq", written)
     });
-    let (stage, ended_at, watch, edited, trouble) = listed(job);
+    let (stage, ended_at, watch, edited, trouble, bad) = listed(job);
     connection.prepare_cached(DUE.for_row(is_new))?.execute(named_params! {
         ":seq": seq,
         ":id": blob(job.id.uuid()),
@@ -103,6 +108,7 @@ pub(crate) fn put(connection: &Connection, seq: i64, job: &Job, gate: &str, is_n
         ":edited": edited,
         ":trouble": trouble.map(|(trouble, _)| trouble.as_str()),
         ":trouble_since": trouble.map(|(_, since)| since.millis()),
+        ":bad": bad.map(Outcome::as_str),
         ":state": to_string(&job.state)?,
     })?;
     Ok(())
@@ -150,7 +156,13 @@ pub(crate) fn edited(connection: &Connection, me: WorkerId) -> Result<Vec<ClaimR
 
 fn listed(job: &Job) -> Listed {
     let edited = job.state.lock().is_some_and(|lock| lock.edits > 0);
-    (job.stage(), job.state.ended_at, job.state.watch, edited, job.trouble())
+    (job.stage(), job.state.ended_at, job.state.watch, edited, job.trouble(), bad(job))
+}
+
+/// How the last call of an endpoint ended, if not well.
+fn bad(job: &Job) -> Option<Outcome> {
+    let last = job.state.last.as_ref().filter(|_| !job.spec.schedule.is_once());
+    last.map(|last| last.outcome).filter(|outcome| *outcome != Outcome::Ok)
 }
 
 fn deadline(watch: Option<Watch>) -> Option<i64> {

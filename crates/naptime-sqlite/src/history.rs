@@ -1,11 +1,11 @@
 //! What happened: runs, load, workers, and how long they are kept.
 
 use async_trait::async_trait;
-use naptime_core::load::Load;
+use naptime_core::load::{Figures, Load};
 use naptime_core::worker::Worker;
 use naptime_core::{JobId, KeptAnswer, Run, Tier, Time, Token};
 use naptime_store::latest::RunQuery;
-use naptime_store::{History, Page, PageRef, Result, Runs};
+use naptime_store::{History, Moves, Page, PageRef, Result, Runs};
 
 use crate::{SqliteStore, answers, load, repairs, runs, sla, workers};
 
@@ -48,11 +48,19 @@ impl History for SqliteStore {
         self.read(move |connection, _| load::between(connection, tier, from, to)).await
     }
 
+    async fn total(&self) -> Result<Figures> {
+        self.read(|connection, _| load::total(connection)).await
+    }
+
     async fn workers(&self) -> Result<Vec<Worker>> {
         self.read(workers::all).await
     }
 
     async fn purge(&self) -> Result<()> {
+        // What is being copied is to stay as it is.
+        if self.shut().await?.is_some() {
+            return Ok(());
+        }
         let retention = self.inner.retention;
         while self.write(repairs::clear_ahead).await? {}
         self.write(move |connection, now| {

@@ -1,14 +1,15 @@
 //! Jobs as people see and edit them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Edit, Job, JobId, NewJob, Rev, Time};
-use naptime_store::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use naptime_core::{By, Edit, Job, JobId, NewJob, Rev, SkipReason, Time};
+use naptime_store::{Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 use rusqlite::Connection;
 
 use crate::fault::Fault;
-use crate::{SqliteStore, deleted, list, rows, sla};
+use crate::{SqliteStore, deleted, list, moving, rows, runs, sla, states};
 
 /// The most jobs added by one write, so that claims and settles don't wait for long.
 const CHUNK: usize = 500;
@@ -23,7 +24,7 @@ impl Jobs for SqliteStore {
             let add = move |connection: &Connection, now: Time| {
                 chunk.into_iter().map(|new| rows::add(connection, new, now)).collect::<std::result::Result<Vec<_>, _>>()
             };
-            added.extend(self.write(add).await?);
+            added.extend(self.write_if_open(add).await?);
             self.wake_up();
         }
         Ok(added)
@@ -35,19 +36,41 @@ impl Jobs for SqliteStore {
 
     async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
         let (query, page) = (query.clone(), page.clone());
-        self.read(move |connection, _| list::list(connection, &query, &page)).await
+        self.read(move |connection, now| list::list(connection, &query, &page, now)).await
     }
 
     async fn count(&self) -> Result<JobCount> {
         self.read(|connection, _| list::count(connection)).await
     }
 
+    async fn states(&self) -> Result<BTreeMap<EndpointState, u64>> {
+        self.read(states::count).await
+    }
+
+    async fn last_edits(&self, from: Time, limit: usize) -> Result<Vec<Edited>> {
+        self.read(move |connection, _| list::last_edits(connection, from, limit)).await
+    }
+
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
         let retention = self.inner.retention;
-        let edited = self.write(move |connection, now| carry_out(connection, id, expect, |_| Ok(edit), now, retention));
+        let edited = self.write(move |connection, now| {
+            // A target that is being called has its say, or what it asked for would be lost.
+            if !is_by_target(&edit) {
+                moving::check_open(connection)?;
+            }
+            carry_out(connection, id, expect, |_| Ok(edit), now, retention)
+        });
         let edited = edited.await;
         self.wake_up();
         edited
+    }
+}
+
+fn is_by_target(edit: &Edit) -> bool {
+    match edit {
+        Edit::PutOff { .. } => true,
+        Edit::Change(change) => change.by == By::Target,
+        Edit::CallNow | Edit::Delete | Edit::Restore => false,
     }
 }
 
@@ -63,17 +86,21 @@ pub(crate) fn carry_out(
     let before = rows::find(connection, id)?.ok_or(Error::NotFound)?;
     let edit = choose(&before)?;
     let mut job = before.clone();
-    let restores = edit == Edit::Restore;
+    let reason = SkipReason::of_edit(&edit);
     // To whoever edits a deleted job, that says more than that it was edited meanwhile.
     let changed = job.edit(edit, now).map_err(|_| Error::Deleted)?;
     if expect.is_some_and(|expect| expect != before.rev) {
         return Err(Error::Stale(before.rev).into());
     }
     if changed {
-        if restores && deleted::is_key_taken(connection, &job)? {
+        let takes_key = before.deleted_at.is_some() || job.spec.key != before.spec.key;
+        if takes_key && deleted::is_key_taken(connection, &job)? {
             return Err(Error::KeyTaken.into());
         }
         rows::write(connection, Some(&before), &job)?;
+        if let Some(row) = job.skipped_since(&before, reason, now) {
+            runs::record(connection, &row)?;
+        }
         if let Some(promise) = job.promise_ended_since(&before, now) {
             let breach = sla::breach_ended(connection, &before, &job, now)?;
             sla::keep(connection, breach.as_slice(), Some(promise), now, retention)?;

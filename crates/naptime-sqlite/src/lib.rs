@@ -1,6 +1,7 @@
 //! The store on an embedded SQLite file, for one machine.
 //!
-//! One process works (claims, calls, settles); others may edit beside it, such as `naptime add`. All of them write
+//! One process works (claims, calls, settles); others may edit beside it, such as a `naptime web`
+//! without a worker. All of them write
 //! through `writer`: one thread, one connection, `BEGIN IMMEDIATE`, and what queued up meanwhile goes into one commit.
 //! What a claim, a settle or an edit does to a job is not written here: it is read, handed to the transitions of
 //! [`naptime_core`], and written back, within one transaction. People write `jobs`, workers write `due` (see `schema`);
@@ -19,15 +20,19 @@
 
 mod answers;
 mod clock;
+mod conditions;
+mod contents;
 mod deleted;
 mod due;
 mod fault;
+mod filling;
 mod gates;
 mod history;
 mod jobs;
 mod list;
 mod load;
 mod lock;
+mod moving;
 mod plan;
 mod pools;
 mod private;
@@ -43,6 +48,7 @@ mod runs;
 mod schema;
 mod sessions;
 mod sla;
+mod states;
 mod troubles;
 mod workers;
 mod writer;
@@ -53,6 +59,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use naptime_core::Time;
+use naptime_store::moving::Filler;
 use naptime_store::{Clock, Configs, Error};
 use tokio::sync::watch;
 
@@ -61,7 +68,7 @@ use crate::fault::Fault;
 use crate::readers::Readers;
 use crate::repairs::Noted;
 use crate::writer::Writer;
-pub use lock::{LockError, WorkerLock};
+pub use lock::{LockError, MoveLock, WorkerLock};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -124,6 +131,7 @@ struct Inner {
     clock: SteadyWallClock,
     noted: Noted,
     configs: Configs,
+    filler: Filler,
     /// How often work came that workers may not have foreseen.
     wakes: watch::Sender<u64>,
     writer: Writer,
@@ -154,6 +162,7 @@ impl SqliteStore {
                 clock: SteadyWallClock::new(options.clock_offset),
                 noted: Noted::default(),
                 configs: Configs::default(),
+                filler: Filler::default(),
                 wakes: watch::Sender::default(),
                 retention: options.retention,
                 writer: Writer::start(connection).map_err(|error| io(error.to_string()))?,
@@ -177,6 +186,19 @@ impl SqliteStore {
             work(connection, now)
         };
         self.inner.writer.write(work).await
+    }
+
+    /// [`Self::write`], for what is not done any more once the store is shut.
+    async fn write_if_open<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(&rusqlite::Connection, Time) -> Result<T, Fault> + Send + 'static,
+    {
+        self.write(move |connection, now| {
+            moving::check_open(connection)?;
+            work(connection, now)
+        })
+        .await
     }
 
     /// Wakes the worker of this process.

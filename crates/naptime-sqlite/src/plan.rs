@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Spec, State, Time};
+use naptime_core::{Pool, Spec, State, Time};
 use naptime_store::plan::{DueWork, MOST_LATE, Planning};
 use naptime_store::{Error, Page, PageRef, Result};
 use rusqlite::Row;
@@ -18,17 +18,19 @@ impl Planning for SqliteStore {
         let after: i64 = page.cursor.as_deref().map_or(Ok(0), str::parse).map_err(|_| Error::BadCursor)?;
         let page = page.clone();
         self.read(move |connection, _| {
-            const SQL: &str = "SELECT seq, jobs.id AS id, spec, state FROM due CROSS JOIN jobs USING (seq)
+            const SQL: &str = "SELECT seq, jobs.id AS id, spec, state, gate FROM due CROSS JOIN jobs USING (seq)
                 WHERE seq > ?1 AND ended_at IS NULL AND active AND deleted_at IS NULL ORDER BY seq LIMIT ?2";
             let work = |row: &Row<'_>| {
                 let (spec, state): (Spec, State) = (json(row, "spec")?, json(row, "state")?);
-                Ok(state.due.map(|due| DueWork { schedule: spec.schedule, due }))
+                let gate = Pool::parse(&row.get::<_, String>("gate")?).ok();
+                Ok(state.due.map(|due| DueWork { schedule: spec.schedule, due, gate }))
             };
             let read =
                 |row: &Row<'_>| placed(uuid(row, "id")?, || Ok(row.get::<_, i64>("seq")?.to_string()), work(row));
             let mut statement = connection.prepare_cached(SQL)?;
-            let Page { items, next, unreadable } = page_of(statement.query_map((after, page.probe()), read)?, &page)?;
-            Ok(Page { items: items.into_iter().flatten().collect(), next, unreadable })
+            let Page { items, next, prev, unreadable } =
+                page_of(statement.query_map((after, page.probe()), read)?, &page)?;
+            Ok(Page { items: items.into_iter().flatten().collect(), next, prev, unreadable })
         })
         .await
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use naptime_core::{Pool, PoolChange, PoolSettings, Rev, Time};
 use naptime_store::{Error, JobCount, Page, PageRef, PoolSummary, Pools, Read, Result};
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::fault::Fault;
@@ -15,8 +15,8 @@ use crate::rows::{json, page_of, placed, time};
 use crate::{SqliteStore, due};
 
 /// The columns that [`settings`] reads.
-const COLUMNS: &str =
-    "pool, active, headers, max_in_flight, max_per_second, max_timeout_ms, transport, rev, updated_at";
+pub(crate) const COLUMNS: &str =
+    "pool, active, headers, max_in_flight, max_per_second, max_timeout_ms, transport, probe, down, rev, updated_at";
 
 #[async_trait]
 impl Pools for SqliteStore {
@@ -54,15 +54,12 @@ impl Pools for SqliteStore {
 
     async fn change_pool(&self, pool: &Pool, expect: Option<Rev>, change: PoolChange) -> Result<PoolSettings> {
         let pool = pool.clone();
-        let changed = self.write(move |connection, now| {
-            let mut settings = find(connection, &pool)?.ok_or(Error::NotFound)?;
-            if expect.is_some_and(|expect| expect != settings.rev) {
-                return Err(Error::Stale(settings.rev).into());
-            }
-            let was_gated = settings.is_gated();
-            if settings.change(change, now) {
-                write(connection, &settings, was_gated)?;
-            }
+        let changed = self.write_if_open(move |connection, now| {
+            let change = |settings: &mut PoolSettings| match expect {
+                Some(expect) if expect != settings.rev => Err(Error::Stale(settings.rev).into()),
+                _ => Ok(settings.change(change, now)),
+            };
+            let (settings, _) = self::change(connection, &pool, change)?.ok_or(Error::NotFound)?;
             Ok(settings)
         });
         let changed = changed.await;
@@ -72,7 +69,7 @@ impl Pools for SqliteStore {
 
     async fn delete_pool(&self, pool: &Pool, expect: Option<Rev>) -> Result<()> {
         let pool = pool.clone();
-        self.write(move |connection, _| delete(connection, &pool, expect)).await
+        self.write_if_open(move |connection, _| delete(connection, &pool, expect)).await
     }
 }
 
@@ -117,10 +114,40 @@ pub(crate) fn find(connection: &Connection, pool: &Pool) -> std::result::Result<
     Ok(connection.prepare_cached(&sql)?.query_row([pool.as_str()], settings).optional()?)
 }
 
+/// Changes a pool. Returns it, and whether that changed anything; none if it is not there.
+pub(crate) fn change(
+    connection: &Connection,
+    pool: &Pool,
+    change: impl FnOnce(&mut PoolSettings) -> std::result::Result<bool, Fault>,
+) -> std::result::Result<Option<(PoolSettings, bool)>, Fault> {
+    let Some(mut settings) = find(connection, pool)? else { return Ok(None) };
+    let was_gated = settings.is_gated();
+    let changed = change(&mut settings)?;
+    if changed {
+        write(connection, &settings, was_gated)?;
+    }
+    Ok(Some((settings, changed)))
+}
+
+/// Puts the settings of a pool as they are, but not the gate of its jobs: see [`mend_gates`].
+pub(crate) fn put(connection: &Connection, settings: &PoolSettings) -> std::result::Result<(), Fault> {
+    ensure(connection, &settings.pool, settings.updated_at)?;
+    write(connection, settings, settings.is_gated())
+}
+
+/// Has all jobs carry the gates of their pools.
+pub(crate) fn mend_gates(connection: &Connection) -> std::result::Result<(), Fault> {
+    const SQL: &str = "UPDATE due SET gate = pools.gate FROM pools
+        WHERE pools.pool = due.pool AND due.gate <> pools.gate";
+    connection.execute(SQL, [])?;
+    Ok(())
+}
+
 /// Writes a pool, and the gate of its jobs if that is another.
 fn write(connection: &Connection, settings: &PoolSettings, was_gated: bool) -> std::result::Result<(), Fault> {
     const POOL: &str = "UPDATE pools SET active = :active, headers = :headers, max_in_flight = :in_flight,
-        max_per_second = :per_second, max_timeout_ms = :max_timeout, transport = :transport, rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
+        max_per_second = :per_second, max_timeout_ms = :max_timeout, transport = :transport, probe = :probe, down = :down,
+        rev = :rev, updated_at = :updated_at, gate = :gate, known = :known
         WHERE pool = :pool";
     let gate = if settings.is_gated() { settings.pool.as_str() } else { "" };
     connection.prepare_cached(POOL)?.execute(named_params! {
@@ -131,6 +158,8 @@ fn write(connection: &Connection, settings: &PoolSettings, was_gated: bool) -> s
         ":per_second": settings.max_per_second,
         ":max_timeout": settings.max_timeout.map(|timeout| i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX)),
         ":transport": serde_json::to_string(&settings.transport)?,
+        ":probe": settings.probe,
+        ":down": settings.down.as_ref().map(serde_json::to_string).transpose()?,
         ":rev": settings.rev.0,
         ":updated_at": settings.updated_at.millis(),
         ":gate": gate,
@@ -154,10 +183,10 @@ fn list(connection: &Connection, q: Option<&str>, page: &PageRef) -> std::result
         ":q": q,
         ":limit": page.probe(),
     };
-    let Page { items, next, unreadable } = page_of(statement.query_map(parameters, listed)?, page)?;
+    let Page { items, next, prev, unreadable } = page_of(statement.query_map(parameters, listed)?, page)?;
     let items =
         items.into_iter().map(|settings| summary(connection, settings)).collect::<std::result::Result<_, _>>()?;
-    Ok(Page { items, next, unreadable })
+    Ok(Page { items, next, prev, unreadable })
 }
 
 fn summary(connection: &Connection, settings: PoolSettings) -> std::result::Result<PoolSummary, Fault> {
@@ -176,7 +205,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<(String, Read<PoolSettings>)> {
     placed(name.clone(), || Ok(name), settings(row))
 }
 
-fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {
+pub(crate) fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {
     let pool: String = row.get("pool")?;
     Ok(PoolSettings {
         pool: Pool::parse(&pool)
@@ -187,6 +216,11 @@ fn settings(row: &Row<'_>) -> rusqlite::Result<PoolSettings> {
         max_per_second: row.get("max_per_second")?,
         max_timeout: row.get::<_, Option<u32>>("max_timeout_ms")?.map(|millis| Duration::from_millis(millis.into())),
         transport: json(row, "transport")?,
+        probe: row.get("probe")?,
+        down: match row.get_ref("down")? {
+            ValueRef::Null => None,
+            _ => Some(json(row, "down")?),
+        },
         rev: Rev(row.get("rev")?),
         updated_at: time(row, "updated_at")?,
     })

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault::Fault;
 use crate::rows::uuid;
-use crate::{SqliteStore, answers, due, rows, runs, sla, workers};
+use crate::{SqliteStore, answers, due, moving, rows, runs, sla, workers};
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -38,6 +38,9 @@ impl Queue for SqliteStore {
         }
         let (held, configs) = (held.to_vec(), self.inner.configs.clone());
         self.write(move |connection, now| {
+            if moving::is_sealed(connection)? {
+                return Ok(held);
+            }
             let mut gone = Vec::new();
             for claim in held {
                 let known = |rev| configs.get(claim.job, rev);
@@ -61,6 +64,10 @@ impl Queue for SqliteStore {
         let done = done.to_vec();
         let retention = self.inner.retention;
         self.write(move |connection, now| {
+            // Whoever comes so late has lost its claims: that the other store finds and records.
+            if moving::is_sealed(connection)? {
+                return Ok(Vec::new());
+            }
             for settled in &done {
                 let Some(run) = &settled.run else { continue };
                 // A run that is there already may say that the claim was lost, and then another has called meanwhile.
@@ -77,11 +84,15 @@ impl Queue for SqliteStore {
                 let Some(mut found) = readable(id, due::find(connection, id, known, rows::find))? else {
                     continue;
                 };
-                let deadline = found.job.state.watch.map(|watch| watch.deadline);
+                let before = found.job.clone();
                 let was_held = found.job.settle(&settled, now);
                 if was_held {
                     due::write(connection, &found)?;
+                    if let Some(row) = found.job.skipped_since(&before, settled.reason, now) {
+                        runs::record(connection, &row)?;
+                    }
                 }
+                let deadline = before.state.watch.map(|watch| watch.deadline);
                 let after = found.job.state.watch.map(|watch| watch.deadline);
                 held_over.extend(Arc::new(found.job).held_over(&settled));
                 breaches.extend(settled.breach.filter(|breach| was_held && breach.was_ended(deadline, after)));
@@ -164,6 +175,9 @@ fn lock(
     now: Time,
 ) -> std::result::Result<Vec<Claim>, Fault> {
     let mut claims = Vec::new();
+    if moving::is_shut(connection)? {
+        return Ok(claims);
+    }
     for &id in ids {
         let Some(mut found) = readable(id, due::find(connection, id, |rev| configs.get(id, rev), rows::find))? else {
             due::set_aside(connection, id, now + ASIDE)?;
@@ -191,6 +205,9 @@ fn lock(
 fn peek(connection: &Connection, want: &Want, past: Option<&str>, now: Time) -> std::result::Result<Seen, Fault> {
     const SQL: &str = "SELECT id, claim_at, size, pool FROM due INDEXED BY due_peek
         WHERE gate = ?1 AND claim_at <= ?2 AND pool IS NOT ?3 ORDER BY claim_at, id LIMIT ?4";
+    if moving::is_shut(connection)? {
+        return Ok(Seen { jobs: Vec::new(), is_whole: true });
+    }
     let until = want.sees_until(past, now);
     let limit = i64::try_from(want.slots + 1).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(SQL)?;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use naptime_core::{Job, JobId, Rev, Stage};
-use naptime_store::{JobSummary, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
-use rusqlite::{Connection, Row, named_params};
+use naptime_store::{JobSummary, MAX_COUNTED, Page, PageRef, Position, Queued, QueuedQuery, Result, Treatment};
+use rusqlite::{Connection, Row};
 
+use crate::conditions::Conditions;
 use crate::fault::Fault;
 use crate::rows::{self, COLUMNS, blob};
 use crate::{SqliteStore, jobs};
@@ -18,6 +19,11 @@ impl Queued for SqliteStore {
         self.read(move |connection, _| list(connection, &query, &page)).await
     }
 
+    async fn count_queued(&self, query: &QueuedQuery) -> Result<u64> {
+        let query = query.clone();
+        self.read(move |connection, _| count_matching(connection, &query)).await
+    }
+
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {
         self.read(|connection, _| count(connection)).await
     }
@@ -27,49 +33,63 @@ impl Queued for SqliteStore {
         let treat = move |connection: &Connection, now| {
             jobs::carry_out(connection, id, expect, |job| treatment.edit(job, now), now, retention)
         };
-        self.write(treat).await
+        self.write_if_open(treat).await
     }
 }
 
+/// The stages that are asked for.
+fn stages_of(query: &QueuedQuery) -> &[Stage] {
+    if query.stages.is_empty() { &Stage::ALL } else { &query.stages }
+}
+
 fn list(connection: &Connection, query: &QueuedQuery, page: &PageRef) -> std::result::Result<Page<JobSummary>, Fault> {
-    // No job is added at the end of time.
-    let (created_at, id) = page.after()?.map_or((i64::MAX, [0; 16]), |after| (after.at.millis(), blob(after.id)));
-    let stages = if query.stages.is_empty() { &Stage::ALL[..] } else { &query.stages };
+    let mut wanted = Conditions::of_texts(query.q.as_deref(), query.pool.as_deref(), query.tag.as_deref());
+    let (from, back) = page.beside();
+    let (follows, direction) = if back { (">", "ASC") } else { ("<", "DESC") };
+    if let Some(Position { at, id }) = from.map(Position::read).transpose()? {
+        wanted.and(&format!("(due.created_at, due.id) {follows} (:created_at, :id)"));
+        wanted.set(":created_at", at.millis()).set(":id", blob(id).to_vec());
+    }
+    wanted.set(":limit", page.probe());
     // What a stage needs is read in the order of its index, and the stages are merged. That is about the order in which
-    // jobs were added, so to look at the row of each job is cheap. A tag is looked for as text first, since reading JSON
-    // is dear.
+    // jobs were added, so to look at the row of each job is cheap.
     let of_stage = |stage: &Stage| {
         format!(
             "SELECT * FROM (SELECT seq, due.created_at, due.id FROM due INDEXED BY due_stage CROSS JOIN jobs USING (seq)
-             WHERE stage = '{}' AND (due.created_at, due.id) < (:created_at, :id)
-               AND (:q IS NULL OR instr(search, :q) > 0)
-               AND (:pool IS NULL OR jobs.pool = :pool)
-               AND (:tag IS NULL OR (instr(tags, :tag_json) > 0
-                    AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)))
-             ORDER BY due.created_at DESC, due.id DESC LIMIT :limit)",
-            stage.as_str()
+             WHERE stage = '{}'{}
+             ORDER BY due.created_at {direction}, due.id {direction} LIMIT :limit)",
+            stage.as_str(),
+            wanted.sql()
         )
     };
-    let found = stages.iter().map(of_stage).collect::<Vec<_>>().join(" UNION ALL ");
+    let found = stages_of(query).iter().map(of_stage).collect::<Vec<_>>().join(" UNION ALL ");
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs JOIN due USING (seq) WHERE seq IN (SELECT seq FROM ({found})
-         ORDER BY created_at DESC, id DESC LIMIT :limit) ORDER BY created_at DESC, id DESC"
+         ORDER BY created_at {direction}, id {direction} LIMIT :limit) ORDER BY created_at {direction}, id {direction}"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let parameters = named_params! {
-        ":created_at": created_at,
-        ":id": id,
-        ":q": query.q.as_ref().map(|q| q.to_lowercase()),
-        ":pool": query.pool,
-        ":tag": query.tag,
-        ":tag_json": query.tag.as_ref().map(serde_json::to_string).transpose()?,
-        ":limit": page.probe(),
-    };
     let read = |row: &Row<'_>| {
         let last = Position { at: rows::time(row, "created_at")?, id: rows::uuid(row, "id")? };
         rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
     };
-    Ok(rows::page_of(statement.query_map(parameters, read)?, page)?.map(JobSummary::from))
+    Ok(rows::page_of_both(statement.query_map(&*wanted.parameters(), read)?, page)?.map(JobSummary::from))
+}
+
+fn count_matching(connection: &Connection, query: &QueuedQuery) -> std::result::Result<u64, Fault> {
+    let mut wanted = Conditions::of_texts(query.q.as_deref(), query.pool.as_deref(), query.tag.as_deref());
+    wanted.set(":most", i64::try_from(MAX_COUNTED).unwrap_or(i64::MAX));
+    let of_stage = |stage: &Stage| {
+        format!(
+            "SELECT * FROM (SELECT seq FROM due INDEXED BY due_stage CROSS JOIN jobs USING (seq)
+             WHERE stage = '{}'{} LIMIT :most)",
+            stage.as_str(),
+            wanted.sql()
+        )
+    };
+    let found = stages_of(query).iter().map(of_stage).collect::<Vec<_>>().join(" UNION ALL ");
+    let sql = format!("SELECT count(*) FROM (SELECT * FROM ({found}) LIMIT :most)");
+    let count = connection.prepare_cached(&sql)?.query_row(&*wanted.parameters(), |row| row.get::<_, i64>(0))?;
+    Ok(count.unsigned_abs())
 }
 
 fn count(connection: &Connection) -> std::result::Result<BTreeMap<Stage, u64>, Fault> {

@@ -34,7 +34,8 @@ impl Readers {
         let unavailable = |error: &dyn std::fmt::Display| Error::Unavailable(error.to_string());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| unavailable(&error))?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
-        let read = move || {
+        // Boxed, because the runtime's code for a task is compiled anew for every type of one.
+        let read: Box<dyn FnOnce() -> Result<T, Fault> + Send> = Box::new(move || {
             // Moved in, so that it is held for as long as the read runs, even if nobody waits for it any more.
             let _permit = permit;
             let pop = || idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -45,7 +46,7 @@ impl Readers {
             let result = work(&connection);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
-        };
+        });
         tokio::task::spawn_blocking(read).await.map_err(|error| unavailable(&error))?.map_err(Error::from)
     }
 }

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use naptime_core::Rev;
 use naptime_store::Result;
 use naptime_store::records::{MAX_RECORDS, Record, Records};
-use rusqlite::Row;
+use rusqlite::{Connection, Row};
 use serde_json::Value;
 
 use crate::SqliteStore;
+use crate::fault::Fault;
 
 #[async_trait]
 impl Records for SqliteStore {
@@ -26,7 +27,7 @@ impl Records for SqliteStore {
 
     async fn put_record(&self, id: &str, expect: Option<Rev>, value: Value) -> Result<Option<Rev>> {
         let (id, value) = (id.to_owned(), value.to_string());
-        self.write(move |connection, _| {
+        self.write_if_open(move |connection, _| {
             const NEW: &str = "INSERT INTO records (id, rev, value) VALUES (?1, 1, ?2) ON CONFLICT (id) DO NOTHING
                 RETURNING rev";
             const OLD: &str = "UPDATE records SET rev = rev + 1, value = ?2 WHERE id = ?1 AND rev = ?3 RETURNING rev";
@@ -47,10 +48,17 @@ impl Records for SqliteStore {
 
     async fn remove_record(&self, id: &str, expect: Rev) -> Result<bool> {
         let id = id.to_owned();
-        self.write(move |connection, _| {
+        self.write_if_open(move |connection, _| {
             const SQL: &str = "DELETE FROM records WHERE id = ?1 AND rev = ?2";
             Ok(connection.prepare_cached(SQL)?.execute((&id, expect.0))? > 0)
         })
         .await
     }
+}
+
+/// Puts a record in the place of the one of its id.
+pub(crate) fn put(connection: &Connection, Record { id, rev, value }: &Record) -> std::result::Result<(), Fault> {
+    const SQL: &str = "INSERT OR REPLACE INTO records (id, rev, value) VALUES (?1, ?2, ?3)";
+    connection.prepare_cached(SQL)?.execute((id, rev.0, value.to_string()))?;
+    Ok(())
 }

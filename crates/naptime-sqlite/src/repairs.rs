@@ -14,7 +14,7 @@ use naptime_store::{Repairs, Result, SetBack};
 use rusqlite::{Connection, named_params};
 
 use crate::fault::Fault;
-use crate::{SqliteStore, queue, rows};
+use crate::{SqliteStore, moving, queue, rows};
 
 /// How far the table `clock` may be behind what was written: so it is changed once a second at most.
 const NOTED_EVERY: Duration = Duration::from_secs(1);
@@ -45,9 +45,9 @@ impl Noted {
 #[async_trait]
 impl Repairs for SqliteStore {
     async fn follow_clock(&self) -> Result<Option<SetBack>> {
-        let look = |connection: &Connection, now: Time| Ok((seen(connection)?, now));
-        let (seen, now) = self.read(look).await?;
-        if !is_set_back(seen, now) {
+        let look = |connection: &Connection, now: Time| Ok((seen(connection)?, moving::is_shut(connection)?, now));
+        let (seen, is_shut, now) = self.read(look).await?;
+        if is_shut || !is_set_back(seen, now) {
             return Ok(None);
         }
         let (mut jobs, mut last) = (0, 0);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, SigningKeys, Spec, Time};
+use naptime_core::{Headers, Job, JobId, NewJob, Plan, Request, Rev, Schedule, SigningKeys, Spec, Time};
 use naptime_store::{Added, Page, PageRef, Read, Unreadable};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -15,13 +15,6 @@ use crate::{due, pools};
 /// The columns that [`slim_job`] reads.
 pub(crate) const COLUMNS: &str = "jobs.id AS id, spec, active, deleted_at, jobs.rev AS rev, plan,
     jobs.created_at AS created_at, updated_at, changes, state";
-
-/// What a query asks of a job, as the condition of a list whose index does not help with it.
-pub(crate) const WANTED: &str = "(:q IS NULL OR instr(search, :q) > 0)
-    AND (:url IS NULL OR json_extract(spec, '$.endpoint') = :url)
-    AND (:pool IS NULL OR jobs.pool = :pool)
-    AND (:active IS NULL OR active = :active)
-    AND (:tag IS NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))";
 
 static FIND: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {COLUMNS}, request FROM jobs JOIN due USING (seq) JOIN requests ON job = seq WHERE jobs.id = ?1")
@@ -86,6 +79,15 @@ pub(crate) fn page_of<T>(
     Ok(Page::of(found, page, |(place, _)| place.clone()).map(|(_, read)| read).sorted_out())
 }
 
+/// A page of rows that were [`placed`], of a list that is read in both directions.
+pub(crate) fn page_of_both<T>(
+    found: impl Iterator<Item = rusqlite::Result<(String, Read<T>)>>,
+    page: &PageRef,
+) -> Result<Page<T>, Fault> {
+    let found = found.collect::<Result<Vec<_>, _>>()?;
+    Ok(Page::of_both(found, page, |(place, _)| place.clone()).map(|(_, read)| read).sorted_out())
+}
+
 /// The job of this key that is not deleted, whole: a one-off job, or one that recurs.
 pub(crate) fn find_by_key(connection: &Connection, key: &str, once: bool) -> Result<Option<Job>, Fault> {
     const SQL: &str = "SELECT id FROM jobs WHERE key = ?1 AND once = ?2 AND deleted_at IS NULL";
@@ -112,7 +114,8 @@ pub(crate) fn add(connection: &Connection, new: NewJob, now: Time) -> Result<Add
 /// Writes a job, and makes its pool if there is none. `before`: what is there; its request is written only if it changes.
 pub(crate) fn write(connection: &Connection, before: Option<&Job>, job: &Job) -> Result<(), Fault> {
     static JOBS: LazyLock<Statements> = LazyLock::new(|| {
-        let written = "pool search tags key once active deleted_at rev created_at updated_at spec changes";
+        let written = "pool search name tags schedule paused_until key project once active deleted_at rev created_at updated_at \
+                       spec changes";
         Statements::new("jobs", "id", written)
     });
     static REQUESTS: LazyLock<Statements> = LazyLock::new(|| Statements::new("requests", "job", "request"));
@@ -124,8 +127,12 @@ pub(crate) fn write(connection: &Connection, before: Option<&Job>, job: &Job) ->
         ":id": blob(job.id.uuid()),
         ":pool": spec.endpoint.pool().as_str(),
         ":search": spec.search_text(),
+        ":name": spec.name,
         ":tags": to_string(&spec.tags)?,
+        ":schedule": spec.schedule.kind(),
+        ":paused_until": paused_until(&spec.schedule),
         ":key": spec.key,
+        ":project": spec.applied.as_ref().map(|applied| &applied.project),
         ":once": spec.schedule.is_once(),
         ":active": job.active,
         ":deleted_at": job.deleted_at.map(Time::millis),
@@ -143,6 +150,12 @@ pub(crate) fn write(connection: &Connection, before: Option<&Job>, job: &Job) ->
         connection.prepare_cached(REQUESTS.for_row(is_new))?.execute(row)?;
     }
     due::put(connection, seq, job, &gate, is_new)
+}
+
+/// When the pause of a schedule ends, if it has one; at the end of time, if somebody has to take it away.
+pub(crate) fn paused_until(schedule: &Schedule) -> Option<i64> {
+    let pause = schedule.bounds().and_then(|bounds| bounds.pause.as_ref())?;
+    Some(pause.until.map_or(i64::MAX, Time::millis))
 }
 
 /// The statements that write a row. (An upsert does with one, but takes half as long again: SQLite copies the pages that

@@ -51,17 +51,13 @@ impl Rules for SqliteStore {
     }
 
     async fn put_rule(&self, rule: Rule, expect: Expect) -> Result<StoredRule> {
-        self.write(move |connection, now| {
+        self.write_if_open(move |connection, now| {
             let before = find(connection, &rule.name)?;
             let after = StoredRule::after(before.as_ref(), rule, expect, now)?;
             if before.is_none() && count(connection)? >= MOST_RULES {
                 return Err(Error::TooManyRules.into());
             }
-            const SQL: &str = "INSERT OR REPLACE INTO rules (name, event, rule, rev, updated_at)
-                VALUES (?1, ?2, ?3, ?4, ?5)";
-            let StoredRule { rule, rev, updated_at } = &after;
-            let row = (&rule.name, &rule.event, serde_json::to_string(rule)?, rev.0, updated_at.millis());
-            connection.prepare_cached(SQL)?.execute(row)?;
+            put(connection, &after)?;
             Ok(after)
         })
         .await
@@ -69,7 +65,7 @@ impl Rules for SqliteStore {
 
     async fn delete_rule(&self, name: &str, expect: Option<Rev>) -> Result<()> {
         let name = name.to_owned();
-        self.write(move |connection, _| {
+        self.write_if_open(move |connection, _| {
             let there = find(connection, &name)?.ok_or(Error::NotFound)?;
             if expect.is_some_and(|expect| expect != there.rev) {
                 return Err(Error::Stale(there.rev).into());
@@ -87,7 +83,7 @@ impl Rules for SqliteStore {
 
     async fn begin_event(&self, event: &str, consumer: Uuid) -> Result<u32> {
         let event = event.to_owned();
-        self.write(move |connection, now| {
+        self.write_if_open(move |connection, now| {
             connection
                 .prepare_cached("DELETE FROM begun_events WHERE at < ?1")?
                 .execute([(now - BEGUN_KEPT).millis()])?;
@@ -103,12 +99,21 @@ impl Rules for SqliteStore {
 
     async fn end_event(&self, event: &str) -> Result<()> {
         let event = event.to_owned();
-        self.write(move |connection, _| {
+        self.write_if_open(move |connection, _| {
             connection.prepare_cached("DELETE FROM begun_events WHERE event = ?1")?.execute([&event])?;
             Ok(())
         })
         .await
     }
+}
+
+/// Puts a rule in the place of the one of its name.
+pub(crate) fn put(connection: &Connection, stored: &StoredRule) -> std::result::Result<(), Fault> {
+    const SQL: &str = "INSERT OR REPLACE INTO rules (name, event, rule, rev, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let StoredRule { rule, rev, updated_at } = stored;
+    let row = (&rule.name, &rule.event, serde_json::to_string(rule)?, rev.0, updated_at.millis());
+    connection.prepare_cached(SQL)?.execute(row)?;
+    Ok(())
 }
 
 fn find(connection: &Connection, name: &str) -> std::result::Result<Option<StoredRule>, Fault> {

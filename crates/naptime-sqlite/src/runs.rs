@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use naptime_core::{JobId, Outcome, Run, Time, Token};
+use naptime_core::{JobId, Outcome, Run, SkipReason, Skipped, Time, Token};
 use naptime_store::latest::{Found, How, MAX_SEARCHED, RunQuery, Stretch};
 use naptime_store::{MAX_RUNS, Page, PageRef, Position};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -18,8 +18,9 @@ const TRIM_EVERY: u64 = 500;
 /// right.
 pub(crate) fn record(connection: &Connection, run: &Run) -> Result<bool, Fault> {
     const SQL: &str = "INSERT INTO runs
-        (job, token, worker, due, started, finished, outcome, status, message, attempt, manual)
-        VALUES (:job, :token, :worker, :due, :started, :finished, :outcome, :status, :message, :attempt, :manual)
+        (job, token, worker, due, started, finished, outcome, status, message, attempt, manual, skipped, skip_reason)
+        VALUES (:job, :token, :worker, :due, :started, :finished, :outcome, :status, :message, :attempt, :manual,
+            :skipped, :skip_reason)
         ON CONFLICT (job, token) DO NOTHING";
     let added = connection.prepare_cached(SQL)?.execute(named_params! {
         ":job": blob(run.job.uuid()),
@@ -33,6 +34,8 @@ pub(crate) fn record(connection: &Connection, run: &Run) -> Result<bool, Fault> 
         ":message": run.message,
         ":attempt": run.attempt,
         ":manual": run.manual,
+        ":skipped": run.skipped.map(|skipped| i64::try_from(skipped.count).unwrap_or(i64::MAX)),
+        ":skip_reason": run.skipped.map(|skipped| skipped.reason.as_str()),
     })?;
     // By hash, so that no count has to be kept, and the jobs of one batch do not have their turn together.
     if added == 1 && (run.token.hash() ^ run.job.hash()).is_multiple_of(TRIM_EVERY) {
@@ -64,7 +67,8 @@ pub(crate) fn page(connection: &Connection, job: JobId, page: &PageRef) -> Resul
 
 /// What a list of runs of all jobs asks for, but for the jobs.
 const MATCHING: &str = "finished <= :last AND finished >= :from AND finished > :edge
-    AND (NOT :badly OR outcome != 'ok')
+    AND (NOT :badly OR outcome NOT IN ('ok', 'skipped'))
+    AND (NOT :called OR outcome NOT IN ('lost', 'skipped'))
     AND (:outcome IS NULL OR outcome = :outcome)
     AND (:worker IS NULL OR worker = :worker)
     ORDER BY finished DESC LIMIT :limit";
@@ -104,6 +108,7 @@ pub(crate) fn latest(connection: &Connection, query: &RunQuery, page: &PageRef) 
         ":from": query.from.map_or(i64::MIN, Time::millis),
         ":edge": edge.unwrap_or(i64::MIN),
         ":badly": query.how == Some(How::Badly),
+        ":called": query.how == Some(How::Called),
         ":outcome": outcome,
         ":worker": query.worker.map(|worker| blob(worker.uuid())),
         ":jobs": jobs,
@@ -134,7 +139,7 @@ fn trim(connection: &Connection, job: JobId) -> Result<usize, Fault> {
     Ok(connection.prepare_cached(SQL)?.execute((blob(job.uuid()), offset))?)
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+pub(crate) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
     let outcome: String = row.get("outcome")?;
     Ok(Run {
         token: uuid(row, "token")?.into(),
@@ -148,7 +153,14 @@ fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         message: row.get("message")?,
         attempt: row.get("attempt")?,
         manual: row.get("manual")?,
+        skipped: skipped(row)?,
     })
+}
+
+fn skipped(row: &Row<'_>) -> rusqlite::Result<Option<Skipped>> {
+    let Some(count): Option<i64> = row.get("skipped")? else { return Ok(None) };
+    let reason: Option<String> = row.get("skip_reason")?;
+    Ok(Some(Skipped { count: count.unsigned_abs(), reason: SkipReason::stored(&reason.unwrap_or_default()) }))
 }
 
 #[cfg(test)]
@@ -182,6 +194,7 @@ mod tests {
                 message: String::new(),
                 attempt: 1,
                 manual: false,
+                skipped: None,
             };
             record(&transaction, &run).expect("recorded");
         }

@@ -60,7 +60,8 @@ impl Slas for SqliteStore {
                 let last = Position { at: time(row, "deadline")?, id: uuid(row, "id")? };
                 rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
             };
-            let Page { items: jobs, next, unreadable } = rows::page_of(statement.query_map(parameters, read)?, &page)?;
+            let Page { items: jobs, next, prev, unreadable } =
+                rows::page_of(statement.query_map(parameters, read)?, &page)?;
             let since = worker::present_since(&workers::all(connection, now)?, now);
             let mut items = Vec::new();
             for job in jobs {
@@ -69,7 +70,7 @@ impl Slas for SqliteStore {
                     items.push(Breached { breach: breach.in_pool_off_at(off_at), job: Some(job.into()) });
                 }
             }
-            Ok(Page { items, next, unreadable })
+            Ok(Page { items, next, prev, unreadable })
         };
         self.read(work).await
     }
@@ -114,24 +115,36 @@ pub(crate) fn keep(
     now: Time,
     retention: std::time::Duration,
 ) -> Result<(), Fault> {
-    const BREACH: &str =
-        "INSERT INTO breaches (job, began, ended, cause) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (job, began) DO NOTHING";
     const SUM: &str = "INSERT INTO sla (tier, at, promised_ms, breached_ms) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (tier, at) DO UPDATE
         SET promised_ms = promised_ms + excluded.promised_ms, breached_ms = breached_ms + excluded.breached_ms";
     let mut ended: Vec<Ended> = promise.into_iter().collect();
-    let mut insert = connection.prepare_cached(BREACH)?;
     for breach in breaches {
-        let to = breach.to.unwrap_or(breach.from);
-        let row = (blob(breach.job.uuid()), breach.from.millis(), to.millis(), breach.cause.as_str());
-        if insert.execute(row)? == 1 {
-            ended.push(Ended::Breach(breach.from, to));
+        if put_breach(connection, breach)? {
+            ended.push(Ended::Breach(breach.from, breach.to.unwrap_or(breach.from)));
         }
     }
     let mut add = connection.prepare_cached(SUM)?;
     for ((tier, at), amount) in standing::sums(&ended, now, retention) {
         add.execute((tier.seconds(), at.millis(), signed(amount.promised_ms), signed(amount.breached_ms)))?;
     }
+    Ok(())
+}
+
+/// Keeps a breach, unless it is there. Returns whether it is new.
+pub(crate) fn put_breach(connection: &Connection, breach: &Breach) -> Result<bool, Fault> {
+    const SQL: &str =
+        "INSERT INTO breaches (job, began, ended, cause) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (job, began) DO NOTHING";
+    let to = breach.to.unwrap_or(breach.from);
+    let row = (blob(breach.job.uuid()), breach.from.millis(), to.millis(), breach.cause.as_str());
+    Ok(connection.prepare_cached(SQL)?.execute(row)? == 1)
+}
+
+/// Puts a sum in the place of the one that is there.
+pub(crate) fn put_sum(connection: &Connection, tier: Tier, at: Time, amount: Amount) -> Result<(), Fault> {
+    const SQL: &str = "INSERT OR REPLACE INTO sla (tier, at, promised_ms, breached_ms) VALUES (?1, ?2, ?3, ?4)";
+    let row = (tier.seconds(), at.millis(), signed(amount.promised_ms), signed(amount.breached_ms));
+    connection.prepare_cached(SQL)?.execute(row)?;
     Ok(())
 }
 
@@ -213,7 +226,7 @@ fn ended(connection: &Connection, window: Lookback, start: Time) -> Result<Amoun
     Ok(connection.prepare_cached(SQL)?.query_row((window.tier().seconds(), start.millis()), amount)?)
 }
 
-fn breach(row: &Row<'_>) -> rusqlite::Result<Breach> {
+pub(crate) fn breach(row: &Row<'_>) -> rusqlite::Result<Breach> {
     let cause: String = row.get("cause")?;
     let unknown = || format!("unknown cause {cause}").into();
     Ok(Breach {

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::{Pool, PoolSettings, Time, Trouble};
-use naptime_store::{JobQuery, JobSummary, Overdue, Page, PageRef, Position, Result, Troubles};
-use rusqlite::{Connection, Row, named_params};
+use naptime_store::{Overdue, Result, Troubles};
+use rusqlite::{Connection, Row};
 
 use crate::SqliteStore;
-use crate::fault::Fault;
-use crate::rows::{self, COLUMNS, WANTED, blob, time, uuid};
+use crate::rows::time;
 
 #[async_trait]
 impl Troubles for SqliteStore {
@@ -51,36 +50,4 @@ impl Troubles for SqliteStore {
     async fn waiting(&self) -> Result<Vec<(PoolSettings, Time)>> {
         naptime_store::troubles::waiting(self).await
     }
-}
-
-/// A page of the endpoints in this trouble that match, those that are so for longest first.
-pub(crate) fn list(
-    connection: &Connection,
-    trouble: Trouble,
-    query: &JobQuery,
-    page: &PageRef,
-) -> std::result::Result<Page<JobSummary>, Fault> {
-    let (since, id) = page.after()?.map_or((i64::MIN, [0; 16]), |after| (after.at.millis(), blob(after.id)));
-    let sql = format!(
-        "SELECT {COLUMNS}, trouble_since FROM due INDEXED BY due_trouble CROSS JOIN jobs USING (seq)
-         WHERE trouble = :trouble AND (trouble_since, due.id) > (:since, :id) AND {WANTED}
-         ORDER BY trouble_since, due.id LIMIT :limit"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let parameters = named_params! {
-        ":trouble": trouble.as_str(),
-        ":since": since,
-        ":id": id,
-        ":q": query.q.as_ref().map(|q| q.to_lowercase()),
-        ":url": query.url.as_ref().map(ToString::to_string),
-        ":pool": query.pool,
-        ":active": query.active,
-        ":tag": query.tag,
-        ":limit": page.probe(),
-    };
-    let read = |row: &Row<'_>| {
-        let last = Position { at: time(row, "trouble_since")?, id: uuid(row, "id")? };
-        rows::placed(last.id, || Ok(last.write()), rows::slim_job(row))
-    };
-    Ok(rows::page_of(statement.query_map(parameters, read)?, page)?.map(Into::into))
 }

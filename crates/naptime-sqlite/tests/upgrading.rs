@@ -2,22 +2,24 @@
 //!
 //! `version_7.sql` was written by the last version with one table for all of a job, after twelve minutes of work.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use naptime_core::{
-    Claim, Job, JobId, Outcome, Partition, Plan, Pool, Request, Rev, Rooms, Run, Spec, Stage, State, Then, Time,
-};
+use naptime_core::{Claim, Job, JobId, Outcome, Plan, Pool, Request, Rev, Run, Spec, Stage, State, Then, Time};
 use naptime_sqlite::{Options, SqliteStore};
 use naptime_store::{
-    Added, Clock, Gates, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rules, Runs, Slas, Want,
+    Added, Clock, Ended, Gates, JobQuery, Jobs, PageRef, Planning, Pools, Queue, Queued, QueuedQuery, Rules, Runs, Slas,
 };
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
+
+use common::all_due;
 
 /// When the sample was left.
 const LEFT_AT: Time = Time::from_millis(1_782_907_920_140);
@@ -75,18 +77,7 @@ fn earlier(row: &Row<'_>) -> Job {
 }
 
 async fn claim(store: &SqliteStore, gate: Option<Pool>) -> BTreeMap<u128, Claim> {
-    let want = Want {
-        worker: Uuid::new_v4().into(),
-        token: Uuid::now_v7().into(),
-        slots: 1000,
-        bytes: 1 << 30,
-        partitions: Partition::all().collect(),
-        late: Duration::ZERO,
-        lookahead: Duration::ZERO,
-        gate,
-        rooms: Rooms::default(),
-    };
-    let claims = store.claim(&want).await.expect("claimed").claims;
+    let claims = store.claim(&all_due(gate)).await.expect("claimed").claims;
     claims.into_iter().map(|claim| (claim.job.id.uuid().as_u128(), claim)).collect()
 }
 
@@ -117,6 +108,12 @@ async fn all_that_was_there_reads_as_it_did() {
     let mut listed: Vec<u128> = urls.iter().map(|job| job.id.uuid().as_u128()).collect();
     listed.sort_unstable();
     assert_eq!(listed, [IDLE, HELD, RETRYING, OFF, LIMITED, BROKEN]);
+    let ends = urls.iter().map(|job| (job.id, job.last.as_ref().is_some_and(|last| last.outcome != Outcome::Ok)));
+    let expect: Vec<JobId> = ends.filter(|(_, badly)| *badly).map(|(id, _)| id).collect();
+    let badly = JobQuery { outcome: Some(Ended::Badly), ..JobQuery::default() };
+    let found = store.list(&badly, &all).await.expect("a list").items;
+    assert!(!expect.is_empty(), "one of the sample ended badly");
+    assert_eq!(found.iter().map(|job| job.id).collect::<Vec<_>>(), expect);
     let deleted = JobQuery { deleted: true, ..JobQuery::default() };
     assert_eq!(store.list(&deleted, &all).await.expect("a list").items[0].id, id(DELETED));
     assert_eq!(store.queued(&QueuedQuery::default(), &all).await.expect("a list").items.len(), 2);
@@ -204,6 +201,7 @@ async fn workers_go_on() {
         message: String::new(),
         attempt: claim.attempt(),
         manual: false,
+        skipped: None,
     };
     store.settle(&[claim.settled(Some(run), Then::Next { due: Some(now), missed: 0 })]).await.expect("settled");
     let job = store.get(id(BROKEN)).await.expect("there");

@@ -1,16 +1,18 @@
 //! The one process that works, and what it leaves behind when it is killed.
 
+mod common;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use naptime_core::{
-    Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Spec, Then,
-};
+use naptime_core::{Claim, Edit, Endpoint, Heartbeat, JobId, NewJob, Outcome, Run, Schedule, Spec, Then};
 use naptime_sqlite::{LockError, Options, SqliteStore};
-use naptime_store::{Added, Clock, History, Jobs, PageRef, Queue, Runs, Want};
+use naptime_store::{Added, Clock, Ended, History, JobQuery, Jobs, PageRef, Queue, Runs};
 use uuid::Uuid;
+
+use common::all_due;
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, Options::default()).expect("a store")
@@ -26,18 +28,26 @@ fn new_job() -> NewJob {
 }
 
 async fn claim(store: &SqliteStore) -> Vec<Claim> {
-    let want = Want {
-        worker: Uuid::new_v4().into(),
-        token: Uuid::now_v7().into(),
-        slots: 1000,
-        bytes: 1 << 30,
-        partitions: Partition::all().collect(),
-        late: Duration::ZERO,
-        lookahead: Duration::ZERO,
-        gate: None,
-        rooms: Rooms::default(),
-    };
-    store.claim(&want).await.expect("claimed").claims
+    store.claim(&all_due(None)).await.expect("claimed").claims
+}
+
+/// A call by hand that went well.
+fn ended_well(claim: &Claim) -> Run {
+    let lock = &claim.lock;
+    Run {
+        token: lock.token,
+        job: claim.job.id,
+        worker: lock.worker,
+        due: lock.at,
+        started: lock.at,
+        finished: lock.at,
+        outcome: Outcome::Ok,
+        status: Some(200),
+        message: String::new(),
+        attempt: 1,
+        manual: true,
+        skipped: None,
+    }
 }
 
 #[tokio::test]
@@ -155,6 +165,28 @@ async fn what_an_earlier_process_held_can_be_claimed_at_once() {
     assert_eq!(runs.iter().map(|run| (run.token, run.outcome)).collect::<Vec<_>>(), [(lost.lock.token, Outcome::Lost)]);
 }
 
+/// Such a process was at work before the file was upgraded, and knows no column of how a last call ended.
+#[tokio::test]
+async fn what_a_process_of_an_earlier_version_leaves_is_mended_by_the_next_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("naptime.db");
+    let store = open(&path);
+    let badly = async || {
+        let query = JobQuery { outcome: Some(Ended::Badly), ..JobQuery::default() };
+        store.list(&query, &PageRef::first(9)).await.expect("a list").items.len()
+    };
+    let job = store.insert(vec![new_job()]).await.expect("added").remove(0).into_job();
+    store.edit(job.id, None, Edit::CallNow).await.expect("asked");
+    let database = rusqlite::Connection::open(&path).expect("the file");
+    let stale = |sql: &str| assert_eq!(database.execute(sql, []).expect("written"), 1);
+    stale("UPDATE due SET bad = 'timeout'");
+    assert_eq!(badly().await, 1);
+    let claim = claim(&store).await.remove(0);
+    stale("UPDATE due SET bad = 'timeout'");
+    store.settle(&[claim.settled(Some(ended_well(&claim)), Then::Keep)]).await.expect("settled");
+    assert_eq!(badly().await, 0);
+}
+
 const CHILD: &str = "NAPTIME_TEST_CHILD_WORKS_ON";
 
 /// Adds, claims and settles as fast as it can, and says what was acknowledged.
@@ -174,21 +206,7 @@ async fn work_until_killed(path: &Path) {
             if claim.job.id == added[1].id {
                 continue; // held until the end
             }
-            let lock = &claim.lock;
-            let run = Run {
-                token: lock.token,
-                job: claim.job.id,
-                worker: lock.worker,
-                due: lock.at,
-                started: lock.at,
-                finished: lock.at,
-                outcome: Outcome::Ok,
-                status: Some(200),
-                message: String::new(),
-                attempt: 1,
-                manual: true,
-            };
-            store.settle(&[claim.settled(Some(run), Then::Keep)]).await.expect("settled");
+            store.settle(&[claim.settled(Some(ended_well(&claim)), Then::Keep)]).await.expect("settled");
             println!("settled {}", claim.job.id);
         }
     }

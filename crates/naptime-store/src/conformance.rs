@@ -22,10 +22,13 @@ mod case;
 pub mod claiming;
 pub mod deleted;
 pub mod editing;
+pub mod ended;
 pub mod gates;
 pub mod history;
 pub mod holding_over;
+pub mod hosts;
 pub mod keys;
+pub mod last_day;
 pub mod latest;
 pub mod leases;
 pub mod listing;
@@ -42,7 +45,9 @@ pub mod sessions;
 pub mod set_back;
 pub mod settling;
 pub mod sharing;
+pub mod skipped;
 pub mod sla;
+pub mod states;
 pub mod treating;
 pub mod troubles;
 pub mod waking;
@@ -113,6 +118,7 @@ macro_rules! conformance {
                 call_now_leaves_what_is_due
                 a_deleted_job_can_be_read_and_restored_only
                 what_an_edit_drops_is_missed
+                the_last_edits_of_endpoints_are_found
             }
             claiming {
                 nothing_is_claimed_early
@@ -190,6 +196,13 @@ macro_rules! conformance {
                 an_answer_of_a_lost_claim_is_not_kept
                 the_newest_answers_of_a_job_stay
             }
+            skipped {
+                a_late_call_leaves_a_row_of_what_it_stands_for
+                what_is_too_late_to_be_called_leaves_a_row
+                a_lease_that_was_waited_for_is_told
+                an_edit_leaves_a_row_of_what_it_drops
+                rows_are_found_among_the_runs_of_all
+            }
             occurrences {
                 every_occurrence_is_settled_or_missed
             }
@@ -216,6 +229,7 @@ macro_rules! conformance {
                 figures_are_kept_apart_by_worker_and_time
                 figures_are_found_in_each_tier
                 seconds_add_up_to_minutes
+                the_total_grows_whatever_is_removed
                 seconds_are_kept_for_a_quarter_of_an_hour
                 a_range_ends_before_its_end
             }
@@ -229,9 +243,26 @@ macro_rules! conformance {
                 jobs_of_one_url_are_found
                 deleted_jobs_are_not_listed
                 a_cursor_of_a_list_must_be_ours
+                every_word_of_a_search_is_found
+                lists_are_sorted_and_read_in_both_directions
+                lists_are_sorted_by_what_calls_change
+                kinds_of_schedules_are_told_apart
+            }
+            states {
+                each_state_lists_those_that_are_in_it
+                filters_of_a_state_add_up
+                what_changes_leaves_its_state
+            }
+            last_day {
+                the_calls_of_a_day_add_up
+                what_is_older_than_a_day_does_not_count
+            }
+            ended {
+                endpoints_are_found_by_how_their_last_call_ended
             }
             plan {
                 all_that_is_due_is_planned
+                what_is_due_names_its_gate
                 what_could_have_been_claimed_is_late
             }
             deleted {
@@ -247,6 +278,7 @@ macro_rules! conformance {
                 one_off_jobs_are_no_endpoints
                 a_job_is_listed_in_its_stage
                 the_queue_is_paged_newest_first
+                the_queue_is_read_in_both_directions
                 the_queue_is_filtered
                 a_cursor_of_the_queue_must_be_ours
                 what_ended_long_ago_is_purged
@@ -294,6 +326,12 @@ macro_rules! conformance {
                 many_takers_never_exceed_the_limits
                 no_job_slips_past_a_limit_set_meanwhile
             }
+            hosts {
+                a_host_that_is_down_is_probed_now_and_then
+                calls_come_back_when_the_host_answers
+                what_people_set_of_a_pool_that_is_down_wins
+                many_signs_at_a_time_are_heeded_once
+            }
             sla {
                 without_an_sla_there_is_nothing_to_tell
                 a_breach_shows_while_it_lasts
@@ -311,6 +349,7 @@ macro_rules! conformance {
             }
             troubles {
                 what_fails_is_found_until_a_call_ends_well
+                what_its_target_puts_off_is_found_until_it_is_called
                 an_endpoint_says_after_how_many_failures_it_fails
                 an_attempt_that_is_followed_by_another_is_no_failure
                 a_call_out_of_turn_that_ends_well_ends_a_failure
@@ -330,6 +369,7 @@ macro_rules! conformance {
                 there_are_not_too_many_rules
                 rules_come_in_pages
                 keys_of_rules_and_of_one_off_jobs_are_two_spaces
+                a_key_can_be_changed_to_one_that_is_free
                 it_is_known_how_many_have_begun_with_an_event
                 a_job_is_found_by_its_key
             }
@@ -371,6 +411,8 @@ mod tests {
             include_str!("conformance/history.rs"),
             include_str!("conformance/load.rs"),
             include_str!("conformance/listing.rs"),
+            include_str!("conformance/last_day.rs"),
+            include_str!("conformance/ended.rs"),
             include_str!("conformance/deleted.rs"),
             include_str!("conformance/plan.rs"),
             include_str!("conformance/queued.rs"),

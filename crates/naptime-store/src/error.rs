@@ -2,6 +2,8 @@
 
 use naptime_core::{Rev, Stage};
 
+use crate::Shut;
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,7 +19,7 @@ pub enum Error {
     /// A one-off job in this stage cannot be treated so.
     #[error("the job is {}", .0.as_str())]
     WrongStage(Stage),
-    /// A deleted job cannot be restored while another has its key.
+    /// A job can be neither restored nor given a key while another has that key.
     #[error("another job has the key of this one")]
     KeyTaken,
     /// There are as many rules as there may be.
@@ -46,6 +48,9 @@ pub enum Error {
         /// What the database said.
         detail: String,
     },
+    /// The store is shut, because everything is moved out of it or into it; nothing was changed.
+    #[error("{0}")]
+    Shut(Shut),
     /// The store holds something that this version cannot read. The text is for the log.
     #[error("the store holds what cannot be read: {0}")]
     Corrupt(String),
@@ -54,7 +59,7 @@ pub enum Error {
 impl Error {
     /// Whether the same may succeed later, without anybody changing what was asked.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Refused { .. })
+        matches!(self, Self::Unavailable(_) | Self::Refused { .. } | Self::Shut(_))
     }
 }
 

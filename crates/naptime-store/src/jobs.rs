@@ -1,11 +1,14 @@
 //! Jobs as people see and edit them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use naptime_core::{Edit, Endpoint, Job, JobId, Method, NewJob, Recent, Rev, Schedule, Sla, Stage, Time, Trouble};
+use naptime_core::{
+    Edit, Endpoint, Job, JobId, LastDay, Method, NewJob, Recent, Rev, Schedule, Sla, Stage, Time, Trouble,
+};
 
-use crate::{Clock, Page, PageRef, Result};
+use crate::{Clock, Ended, EndpointState, Page, PageRef, Result, ScheduleKind, Sort};
 
 /// Jobs as people see and edit them. What the web gets.
 #[async_trait]
@@ -22,8 +25,8 @@ pub trait Jobs: Clock {
     /// [`Error::NotFound`](crate::Error::NotFound).
     async fn get(&self, id: JobId) -> Result<Job>;
 
-    /// A page of the endpoints (the recurring jobs) that match: by URL; or deleted ones, the last deleted first; or those
-    /// in trouble, those that are so for longest first.
+    /// A page of the endpoints (the recurring jobs) that match, as [`JobQuery::order`] says, to be read in both directions;
+    /// or deleted ones, the last deleted first.
     ///
     /// # Errors
     /// [`Error::BadCursor`](crate::Error::BadCursor).
@@ -31,6 +34,13 @@ pub trait Jobs: Clock {
 
     /// How many endpoints (recurring jobs) there are that are not deleted.
     async fn count(&self) -> Result<JobCount>;
+
+    /// How many endpoints a list of each state has. Of those that are late, [`MOST_LATE`](crate::plan::MOST_LATE) are
+    /// counted at most.
+    async fn states(&self) -> Result<BTreeMap<EndpointState, u64>>;
+
+    /// The last edit of each endpoint that was edited then or later, the latest first. Adding and deleting it are edits, too.
+    async fn last_edits(&self, from: Time, limit: usize) -> Result<Vec<Edited>>;
 
     /// Carries out an edit as [`Job::edit`] says, and returns the job after it. `expect` is the revision that the
     /// editor saw; without one the edit is made whatever the revision.
@@ -62,7 +72,7 @@ impl Added {
 /// Which endpoints to list. What is not set does not restrict.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobQuery {
-    /// A text that URL, name or a tag holds, in any case.
+    /// Words, each of which URL, name or a tag holds, in any case and order.
     pub q: Option<String>,
     /// The URL, exactly.
     pub url: Option<Endpoint>,
@@ -70,12 +80,47 @@ pub struct JobQuery {
     pub pool: Option<String>,
     /// A tag, exactly.
     pub tag: Option<String>,
+    /// The project of the file that was applied, exactly.
+    pub project: Option<String>,
     /// Whether it is switched on.
     pub active: Option<bool>,
     /// Those that are deleted, in place of those that are not: the last deleted first.
     pub deleted: bool,
-    /// What is wrong by how their last occurrences ended. Nothing is wrong with what is deleted.
-    pub trouble: Option<Trouble>,
+    /// The state that they are in. What is deleted is in none.
+    pub state: Option<EndpointState>,
+    /// The kind of their schedule.
+    pub schedule: Option<ScheduleKind>,
+    /// How their last call ended.
+    pub outcome: Option<Ended>,
+    /// What they are sorted by, if not as usual; beyond texts only by [`sorted`](crate::sorted). Deleted ones are not.
+    pub sort: Option<Sort>,
+}
+
+impl JobQuery {
+    /// Those in a state.
+    pub fn of_state(state: impl Into<EndpointState>) -> Self {
+        Self { state: Some(state.into()), ..Self::default() }
+    }
+
+    /// Whether nothing restricts.
+    pub fn is_all(&self) -> bool {
+        Self { sort: None, ..self.clone() } == Self::default()
+    }
+
+    /// What a store sorts the list by; none: by how long each has been in its state, the longest first.
+    pub fn order(&self) -> Option<Sort> {
+        let has_own = self.state.is_some_and(EndpointState::has_since);
+        let own = if has_own { None } else { Some(Sort::BY_URL) };
+        self.sort.filter(|sort| sort.by.is_text()).or(own)
+    }
+}
+
+/// The words of a search, in lower case, the longest first: it leaves the fewest to look for the others in.
+pub fn words(q: Option<&str>) -> Vec<String> {
+    let mut words: Vec<String> = q.unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
+    words.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    words.dedup();
+    words
 }
 
 /// A job as a list shows it: without the body and headers, which may be large, and without the credentials of its URL.
@@ -98,6 +143,7 @@ pub struct JobSummary {
     pub called_at: Option<Time>,
     pub last: Option<naptime_core::Last>,
     pub recent: Recent,
+    pub last_day: LastDay,
     /// What is wrong by how the last occurrences ended, and since when.
     pub trouble: Option<(Trouble, Time)>,
     pub last_ok: Option<Time>,
@@ -106,6 +152,8 @@ pub struct JobSummary {
     /// Of a one-off job.
     pub stage: Option<Stage>,
     pub key: Option<String>,
+    /// The project of the file that was applied.
+    pub project: Option<String>,
     pub claim_at: Option<Time>,
     pub attempt: u32,
     /// The most attempts.
@@ -125,6 +173,7 @@ impl From<Job> for JobSummary {
             stage,
             endpoint,
             key: spec.key,
+            project: spec.applied.map(|applied| applied.project),
             claim_at: job.state.claim_at(),
             attempt,
             attempts: spec.retry.attempts,
@@ -145,11 +194,25 @@ impl From<Job> for JobSummary {
             called_at: job.state.lock().map(|lock| lock.at),
             last: job.state.last,
             recent: job.state.recent,
+            last_day: job.state.last_day,
             trouble,
             last_ok: job.state.last_ok,
             watch: job.state.watch,
         }
     }
+}
+
+/// The last edit of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// The endpoint.
+    pub id: JobId,
+    /// Its revision since then. The first is that of an endpoint that was only added.
+    pub rev: Rev,
+    /// When it was edited.
+    pub at: Time,
+    /// Whether that deleted it.
+    pub deleted: bool,
 }
 
 /// How many jobs there are.

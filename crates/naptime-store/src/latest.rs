@@ -33,8 +33,10 @@ pub struct RunQuery {
 /// How runs ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// Not well.
+    /// Not well. What was not called did not end.
     Badly,
+    /// In any way that a worker has seen: all but lost claims and what was not called. These are the calls of the figures.
+    Called,
     /// So.
     As(Outcome),
 }
@@ -54,7 +56,8 @@ impl RunQuery {
     /// Whether a run is one of these.
     pub fn fits(&self, run: &Run) -> bool {
         let is_so = |how: How| match how {
-            How::Badly => run.outcome != Outcome::Ok,
+            How::Badly => !matches!(run.outcome, Outcome::Ok | Outcome::Skipped),
+            How::Called => !matches!(run.outcome, Outcome::Lost | Outcome::Skipped),
             How::As(outcome) => run.outcome == outcome,
         };
         self.how.is_none_or(is_so)
@@ -150,6 +153,7 @@ mod tests {
             message: String::new(),
             attempt: 1,
             manual: false,
+            skipped: None,
         }
     }
 

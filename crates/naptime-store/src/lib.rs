@@ -8,11 +8,13 @@
 
 mod configs;
 pub mod conformance;
+mod ended;
 mod error;
 mod history;
 mod jobs;
 pub mod latest;
 pub mod memory;
+pub mod moving;
 mod page;
 pub mod plan;
 pub mod pools;
@@ -25,6 +27,8 @@ pub mod rules;
 mod runs;
 pub mod sessions;
 pub mod sla;
+mod sort;
+mod states;
 pub mod steering;
 pub mod troubles;
 
@@ -33,21 +37,25 @@ use std::time::Duration;
 use naptime_core::Time;
 
 pub use configs::Configs;
+pub use ended::Ended;
 pub use error::{Error, Refusal, Result};
 pub use history::History;
-pub use jobs::{Added, JobCount, JobQuery, JobSummary, Jobs};
-pub use page::{Page, PageRef, Position, Read, Unreadable};
+pub use jobs::{Added, Edited, JobCount, JobQuery, JobSummary, Jobs, words};
+pub use moving::{Moves, Shut};
+pub use page::{Page, PageRef, Position, Read, TextPosition, Unreadable};
 pub use plan::Planning;
-pub use pools::{Freed, Gates, Passes, PoolSummary, Pools, Take, TimeoutLimits};
+pub use pools::{Freed, Gates, Hosts, Passes, PoolSummary, Pools, Take, TimeoutLimits};
 pub use probe::Probe;
 pub use queue::{Queue, SIGHT, SIGHT_OF_OTHERS, Taken, Want, is_soon};
-pub use queued::{Queued, QueuedQuery, Treated, Treatment};
+pub use queued::{MAX_COUNTED, Queued, QueuedQuery, Treated, Treatment};
 pub use records::{Record, Records};
 pub use repairs::{Repairs, SetBack};
 pub use rules::{Expect, Rules, StoredRule};
 pub use runs::{MAX_RUNS, Runs};
 pub use sessions::Sessions;
 pub use sla::{Breached, Slas};
+pub use sort::{MAX_SORTED, Sort, SortBy, sorted};
+pub use states::{EndpointState, LATE_AFTER, ScheduleKind};
 pub use steering::Steering;
 pub use troubles::{Overdue, Troubles};
 
@@ -64,17 +72,31 @@ pub trait Clock: Send + Sync {
 
 /// Everything the web needs.
 pub trait WebStore:
-    Jobs + Queued + Runs + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions
+    Jobs + Queued + Runs + History + Planning + Slas + Troubles + Pools + Hosts + Rules + Records + Probe + Sessions + Moves
 {
 }
-impl<T: Jobs + Queued + Runs + History + Planning + Slas + Troubles + Pools + Rules + Records + Probe + Sessions>
-    WebStore for T
+impl<
+    T: Jobs
+        + Queued
+        + Runs
+        + History
+        + Planning
+        + Slas
+        + Troubles
+        + Pools
+        + Hosts
+        + Rules
+        + Records
+        + Probe
+        + Sessions
+        + Moves,
+> WebStore for T
 {
 }
 
 /// Everything a worker needs.
-pub trait WorkStore: Queue + History + Steering + Gates + Repairs {}
-impl<T: Queue + History + Steering + Gates + Repairs> WorkStore for T {}
+pub trait WorkStore: Queue + History + Steering + Gates + Hosts + Repairs {}
+impl<T: Queue + History + Steering + Gates + Hosts + Repairs> WorkStore for T {}
 
 /// Everything a store can do, for whoever holds both ends: a process with web and worker, and the conformance suite.
 pub trait Store: WebStore + WorkStore {}

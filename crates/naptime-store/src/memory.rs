@@ -31,6 +31,7 @@ mod rules;
 mod runs;
 mod sessions;
 mod sla;
+mod states;
 mod table;
 mod troubles;
 mod workers;
@@ -41,10 +42,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use naptime_core::load::Figures;
-use naptime_core::{Job, JobId, Pool, Run, Settled, Tier, Time, WorkerId};
+use naptime_core::{Check, Job, JobId, Pool, Run, Settled, Tier, Time, WorkerId};
 use tokio::sync::Notify;
 
-use crate::{Clock, Error, Probe, Refusal, Result};
+use crate::{Clock, Error, Moves, Probe, Refusal, Result, Shut};
 pub use gates::HeldPass;
 
 /// The store. Clones are handles on the same one.
@@ -70,6 +71,7 @@ struct State {
     runs: runs::Runs,
     answers: answers::Answers,
     load: BTreeMap<(Tier, Time, WorkerId), Figures>,
+    total: Figures,
     workers: workers::Workers,
     pools: pools::PoolTable,
     sla: sla::SlaTable,
@@ -93,6 +95,7 @@ impl MemoryStore {
             runs: runs::Runs::default(),
             answers: answers::Answers::default(),
             load: BTreeMap::new(),
+            total: Figures::default(),
             workers: workers::Workers::default(),
             pools: pools::PoolTable::default(),
             sla: sla::SlaTable::default(),
@@ -183,5 +186,17 @@ impl Clock for MemoryStore {
 impl Probe for MemoryStore {
     async fn probe(&self) -> Result<()> {
         Ok(())
+    }
+
+    async fn examine(&self) -> Vec<Check> {
+        vec![Check::warn("database", "the database is in memory alone", "use another one: this is for tests")]
+    }
+}
+
+/// Everything in memory goes with its process, so nobody moves it.
+#[async_trait]
+impl Moves for MemoryStore {
+    async fn shut(&self) -> Result<Option<Shut>> {
+        Ok(None)
     }
 }

@@ -5,7 +5,11 @@ use uuid::Uuid;
 
 use crate::{Error, Result};
 
-/// Which page of a list: the next `limit` items after `cursor`.
+/// What a cursor begins with that leads to the items before a place.
+const BACK: char = '<';
+
+/// Which page of a list: the next `limit` items after `cursor`; or, of a list that is read in both directions, those
+/// before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRef {
     /// The most items.
@@ -25,6 +29,12 @@ impl PageRef {
         i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1)
     }
 
+    /// The place that this page lies next to, of a list that is read in both directions, and whether it lies before that.
+    pub fn beside(&self) -> (Option<&str>, bool) {
+        let Some(cursor) = self.cursor.as_deref() else { return (None, false) };
+        cursor.strip_prefix(BACK).map_or((Some(cursor), false), |place| (Some(place), true))
+    }
+
     /// Where the page before this one ended in a list by time; none for the first.
     ///
     /// # Errors
@@ -41,8 +51,17 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// The cursor of the next page; none if this is the last.
     pub next: Option<String>,
+    /// The cursor of the page before, of a list that is read in both directions; none if this is the first.
+    pub prev: Option<String>,
     /// What is on this page and cannot be read. It is not among the items.
     pub unreadable: Vec<Unreadable>,
+}
+
+impl<T> Default for Page<T> {
+    /// A page with nothing on it.
+    fn default() -> Self {
+        Self { items: Vec::new(), next: None, prev: None, unreadable: Vec::new() }
+    }
 }
 
 /// A row that this version cannot read: a later version wrote it, or somebody by hand.
@@ -63,19 +82,35 @@ impl<T> Page<T> {
         let more = found.len() > page.limit;
         found.truncate(page.limit);
         let next = found.last().filter(|_| more).map(cursor);
-        Self { items: found, next, unreadable: Vec::new() }
+        Self { items: found, next, prev: None, unreadable: Vec::new() }
+    }
+
+    /// The page of what was found by [`PageRef::probe`] in a list that is read in both directions: from
+    /// [`PageRef::beside`] on, in the order in which it was read. `place` tells that of an item.
+    pub fn of_both(mut found: Vec<T>, page: &PageRef, place: impl Fn(&T) -> String) -> Self {
+        let ((from, back), more) = (page.beside(), found.len() > page.limit);
+        found.truncate(page.limit);
+        if back {
+            found.reverse();
+        }
+        // Where it was come from, there was something.
+        let (is_before, is_after) = if back { (more, true) } else { (from.is_some(), more) };
+        let next = found.last().filter(|_| is_after).map(&place);
+        let prev = found.first().filter(|_| is_before).map(|first| format!("{BACK}{}", place(first)));
+        Self { items: found, next, prev, unreadable: Vec::new() }
     }
 
     /// The page with each of its items made another.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
-        Page { items: self.items.into_iter().map(change).collect(), next: self.next, unreadable: self.unreadable }
+        let Self { items, next, prev, unreadable } = self;
+        Page { items: items.into_iter().map(change).collect(), next, prev, unreadable }
     }
 }
 
 impl<T> Page<Read<T>> {
     /// The page with what cannot be read apart.
     pub fn sorted_out(self) -> Page<T> {
-        let mut page = Page { items: Vec::new(), next: self.next, unreadable: self.unreadable };
+        let mut page = Page { items: Vec::new(), next: self.next, prev: self.prev, unreadable: self.unreadable };
         for item in self.items {
             match item {
                 Ok(item) => page.items.push(item),
@@ -101,10 +136,40 @@ impl Position {
         format!("{}.{}", self.at.millis(), self.id)
     }
 
-    fn read(cursor: &str) -> Result<Self> {
+    /// From a cursor.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`].
+    pub fn read(cursor: &str) -> Result<Self> {
         let (at, id) = cursor.split_once('.').ok_or(Error::BadCursor)?;
         let at = at.parse().map_err(|_| Error::BadCursor)?;
         let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
         Ok(Self { at: Time::from_millis(at), id })
+    }
+}
+
+/// An item's place in a list by text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TextPosition {
+    /// What the list is sorted by.
+    pub text: String,
+    /// What sets those of the same text apart.
+    pub id: Uuid,
+}
+
+impl TextPosition {
+    /// As a cursor: `<id>~<text>`.
+    pub fn write(&self) -> String {
+        format!("{}~{}", self.id, self.text)
+    }
+
+    /// From a cursor.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`].
+    pub fn read(cursor: &str) -> Result<Self> {
+        let (id, text) = cursor.split_once('~').ok_or(Error::BadCursor)?;
+        let id = Uuid::try_parse(id).map_err(|_| Error::BadCursor)?;
+        Ok(Self { text: text.to_owned(), id })
     }
 }

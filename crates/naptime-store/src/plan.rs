@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use naptime_core::{Schedule, Time};
+use naptime_core::{Pool, Schedule, Time};
 
 use crate::{Page, PageRef, Result};
 
@@ -17,6 +17,8 @@ pub struct DueWork {
     pub schedule: Schedule,
     /// When it is next due.
     pub due: Time,
+    /// Its pool, if that is limited or switched off.
+    pub gate: Option<Pool>,
 }
 
 /// Due work, added up by whoever asks. What the web gets.

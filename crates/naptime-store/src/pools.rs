@@ -9,6 +9,9 @@
 //! - for a limit of calls in flight, a pass lasts until it is freed, or for [`PASS_LEASE`] if its holder is gone;
 //! - for a limit of calls per second, a pass that was used lasts a second and the time its call had to leave in. It is
 //!   never freed earlier.
+//!
+//! A pool whose host is down ([`Hosts`]) is gated as well: while it is probed, one pass may be used, and lasts for
+//! [`PROBE_EVERY`].
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 #[allow(unused_imports, reason = "named in the documentation")]
 use naptime_core::pool::PASS_LEASE;
+use naptime_core::pool::{Down, PROBE_EVERY, Sign};
 use naptime_core::request::MAX_TIMEOUT;
 use naptime_core::{Invalid, Pass, PassId, Pool, PoolChange, PoolSettings, Rev, Time, pool};
 
@@ -24,6 +28,11 @@ use crate::{JobCount, Page, PageRef, Result};
 /// How long a pass for a call per second lasts beyond the time its call has to leave in: a second, and a millisecond for
 /// what clocks round off.
 pub const START_LASTS: Duration = Duration::from_millis(1_001);
+
+/// How long a pass for a call lasts beyond the time its call has to leave in, in a pool that is down or not.
+pub fn start_lasts(down: Option<Down>) -> Duration {
+    if down.is_some_and(|down| down.is_probing()) { PROBE_EVERY } else { START_LASTS }
+}
 
 /// Pools as people see and change them. What the web gets.
 #[async_trait]
@@ -69,6 +78,11 @@ pub trait Pools: Send + Sync {
 pub struct TimeoutLimits(HashMap<Pool, Duration>);
 
 impl TimeoutLimits {
+    /// The limits of these pools, as they will be: those of others are looked up.
+    pub fn knowing<'a>(pools: impl IntoIterator<Item = &'a PoolSettings>) -> Self {
+        Self(pools.into_iter().map(|settings| (settings.pool.clone(), settings.timeout_limit())).collect())
+    }
+
     /// The fault of a timeout that is longer than its pool allows. For one that every pool allows nothing is looked up.
     ///
     /// # Errors
@@ -119,6 +133,20 @@ pub trait Gates: Send + Sync {
     async fn free_passes(&self, passes: &[Freed]) -> Result<()>;
 }
 
+/// Pools whose hosts are down: who finds or hears of it tells the store, whoever it is.
+#[async_trait]
+pub trait Hosts: Send + Sync {
+    /// The pools whose hosts are down, or have just come back.
+    async fn down_pools(&self) -> Result<Vec<PoolSettings>>;
+
+    /// Has a pool heed a sign, as [`PoolSettings::heed`] says, by the store's clock. What people set stays, and so does
+    /// the revision. A pool that is not there heeds none. Returns whether anything changed.
+    ///
+    /// Where that changes anything, passes that were used last no longer than [`START_LASTS`] from now on, so that calls
+    /// come back at once.
+    async fn heed(&self, pool: &Pool, sign: Sign) -> Result<bool>;
+}
+
 /// Passes to be taken.
 #[derive(Clone, Debug)]
 pub struct Take {
@@ -141,6 +169,8 @@ pub struct Passes {
     pub per_second: bool,
     /// If the limit of calls per second is reached: when that ends.
     pub next: Option<Time>,
+    /// That the host of the pool is down, if it is: how the calls end tells whether it still is.
+    pub down: Option<Down>,
 }
 
 /// A pass that its holder parts with.

@@ -11,14 +11,21 @@ use crate::{Error, JobSummary, Jobs, Page, PageRef, Result};
 /// How many jobs are treated at the same time.
 const AT_ONCE: usize = 32;
 
+/// The most one-off jobs that are counted of those that match.
+pub const MAX_COUNTED: u64 = 10_000;
+
 /// The one-off jobs. What the web gets.
 #[async_trait]
 pub trait Queued: Jobs {
-    /// A page of the one-off jobs that match, the newest first. Cancelled ones are among them.
+    /// A page of the one-off jobs that match, the newest first, to be read in both directions. Cancelled ones are among
+    /// them.
     ///
     /// # Errors
     /// [`Error::BadCursor`].
     async fn queued(&self, query: &QueuedQuery, page: &PageRef) -> Result<Page<JobSummary>>;
+
+    /// How many one-off jobs match, up to [`MAX_COUNTED`].
+    async fn count_queued(&self, query: &QueuedQuery) -> Result<u64>;
 
     /// How many one-off jobs are in each stage, with an entry for every stage.
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>>;
@@ -29,6 +36,20 @@ pub trait Queued: Jobs {
     /// Those of [`Treatment::edit`], and [`Error::Stale`].
     async fn treat(&self, id: JobId, expect: Option<Rev>, treatment: Treatment) -> Result<Job>;
 
+    /// Treats each of these jobs, and returns how many were. A job that is gone or in another stage by now is passed over.
+    ///
+    /// # Errors
+    /// If the store does not answer, some may have been treated.
+    async fn treat_each(&self, ids: &[(JobId, Option<Rev>)], treatment: Treatment) -> Result<u64> {
+        let treat = async |(id, expect): &(JobId, Option<Rev>)| match self.treat(*id, *expect, treatment).await {
+            Ok(_) => Ok(1),
+            Err(Error::NotFound | Error::Deleted | Error::Stale(_) | Error::WrongStage(_)) => Ok(0),
+            Err(error) => Err(error),
+        };
+        let treated = stream::iter(ids).map(treat).buffer_unordered(AT_ONCE);
+        treated.try_fold(0, async |sum, one| Ok(sum + one)).await
+    }
+
     /// Treats those on one page of a list. A job that has left the stages of `query` meanwhile, or that somebody else
     /// treated first, is passed over.
     ///
@@ -36,14 +57,8 @@ pub trait Queued: Jobs {
     /// [`Error::BadCursor`]. If the store does not answer, some may have been treated.
     async fn treat_all(&self, query: &QueuedQuery, treatment: Treatment, page: &PageRef) -> Result<Treated> {
         let found = self.queued(query, page).await?;
-        let treat = async |job: JobSummary| match self.treat(job.id, Some(job.rev), treatment).await {
-            Ok(_) => Ok(1),
-            Err(Error::NotFound | Error::Deleted | Error::Stale(_) | Error::WrongStage(_)) => Ok(0),
-            Err(error) => Err(error),
-        };
-        let treated = stream::iter(found.items).map(treat).buffer_unordered(AT_ONCE);
-        let count = treated.try_fold(0, async |sum, one| Ok(sum + one)).await?;
-        Ok(Treated { count, next: found.next })
+        let ids: Vec<_> = found.items.iter().map(|job| (job.id, Some(job.rev))).collect();
+        Ok(Treated { count: self.treat_each(&ids, treatment).await?, next: found.next })
     }
 }
 
@@ -52,7 +67,7 @@ pub trait Queued: Jobs {
 pub struct QueuedQuery {
     /// The stages; none: all.
     pub stages: Vec<Stage>,
-    /// A text that URL, name or a tag holds, in any case.
+    /// Words, each of which URL, name or a tag holds, in any case and order.
     pub q: Option<String>,
     /// The pool.
     pub pool: Option<String>,

@@ -1,7 +1,8 @@
-//! Records: what alerts go by, as small JSON documents.
+//! Records: what alerts go by, and what was applied, as small JSON documents.
 //!
 //! Receivers, mutes, the problems that are open, and what was sent: there are few of each, all of them are read at once,
-//! and each is written by itself. What is in them is decided above the stores.
+//! and each is written by itself. One more tells what files said of pools, rules and receivers. What is in them is decided
+//! above the stores.
 
 use async_trait::async_trait;
 use naptime_core::Rev;
@@ -11,6 +12,9 @@ use crate::Result;
 
 /// The most records that are read.
 pub const MAX_RECORDS: usize = 10_000;
+
+/// The id of the record of what files said when they were applied. All others are those of alerts.
+pub const APPLIED: &str = "applied";
 
 /// Small JSON documents. What the web gets, and whoever sends alerts.
 #[async_trait]

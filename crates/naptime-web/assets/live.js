@@ -10,7 +10,7 @@ const EVERY_HIDDEN = 15000;
 function busy(part) {
   const selection = getSelection();
   const selected = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-  return part.contains(document.activeElement) || selected || part.querySelector("details[open]") !== null;
+  return part.contains(document.activeElement) || selected || part.querySelector("details[open], .tip") !== null;
 }
 
 // A server that hangs is treated like one that is gone.
@@ -52,12 +52,16 @@ async function refresh() {
 // Puts a page in the place of this one, part by part, but for those that are to be left.
 function show(text, left) {
   const fresh = new DOMParser().parseFromString(text, "text/html");
+  inZone(fresh);
   document.title = fresh.title;
   const [icon, now] = [document, fresh].map((it) => it.querySelector("link[rel=icon]"));
   if (now && icon.getAttribute("href") !== now.getAttribute("href")) icon.replaceWith(document.adoptNode(now));
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (!next || left(part) || next.innerHTML === part.innerHTML) continue;
+    const waits = next !== null && next.innerHTML !== part.innerHTML && left(part);
+    // Who works in it is told; it goes on once it is left.
+    part.classList.toggle("waits", waits && part.contains(document.activeElement));
+    if (!next || waits || next.innerHTML === part.innerHTML) continue;
     // What is picked stays picked.
     for (const { value } of part.querySelectorAll("input:checked")) {
       for (const input of next.querySelectorAll(`input[value="${value}"]`)) input.checked = true;

@@ -13,13 +13,16 @@ use naptime_core::{
 use naptime_store::{Error, JobQuery, JobSummary, PageRef, TimeoutLimits, WebStore};
 use serde_json::Value;
 
-use crate::health::Health;
+use crate::Settings;
+use crate::http::client;
+use crate::http::rate::Rate;
+use crate::http::throttle::Throttle;
 use crate::login::Login;
+use crate::ops::Health;
 use crate::plan::Planner;
-use crate::recent::Recent;
-use crate::throttle::Throttle;
-use crate::watcher::Watcher;
-use crate::{Settings, client};
+use crate::problems::Watcher;
+use crate::sla::Recent;
+use crate::stream::Tail;
 
 /// The most other endpoints of a URL that are named.
 const MOST_OTHERS: usize = 5;
@@ -40,6 +43,8 @@ pub(crate) struct App {
     pub(crate) login: Option<Login>,
     /// How often the API token may be guessed.
     pub(crate) token_throttle: Throttle,
+    /// How fast the API token may be used.
+    pub(crate) token_rate: Rate,
     /// Whether it was said that clients cannot be told apart.
     is_warned: AtomicBool,
     /// How the SLAs stand.
@@ -50,6 +55,8 @@ pub(crate) struct App {
     pub(crate) watcher: Watcher,
     /// Whether the store takes writes.
     pub(crate) health: Health,
+    /// What is new, for who follows it.
+    pub(crate) tail: Tail,
 }
 
 /// What was read, or all its faults.
@@ -77,11 +84,13 @@ impl App {
             settings,
             login,
             token_throttle: Throttle::new(MAX_WRONG_TOKENS),
+            token_rate: Rate::new(),
             is_warned: AtomicBool::new(false),
             recent: Recent::default(),
             planner: Planner::default(),
             watcher: Watcher::default(),
             health: Health::default(),
+            tail: Tail::default(),
         })
     }
 
@@ -169,9 +178,13 @@ impl App {
     }
 
     /// Reads a new endpoint as it was sent.
-    pub(crate) async fn read_new(&self, sent: Value, id: JobId) -> Result<Read<NewJob>, Error> {
-        let read = input::read_new(sent, self.limits(), id);
-        self.held_to_pools(read, &mut TimeoutLimits::default()).await
+    pub(crate) async fn read_new(
+        &self,
+        sent: Value,
+        id: JobId,
+        limits: &mut TimeoutLimits,
+    ) -> Result<Read<NewJob>, Error> {
+        self.held_to_pools(input::read_new(sent, self.limits(), id), limits).await
     }
 
     /// A new job as it was read, if its timeout is not longer than its pool allows.
@@ -187,10 +200,16 @@ impl App {
 
     /// Reads a change of an endpoint as it was sent.
     pub(crate) async fn read_change(&self, sent: Value, old: &Job) -> Result<Read<Change>, Error> {
-        let change = match input::read_change(sent, self.limits(), old) {
-            Ok(change) => change,
-            faulty => return Ok(faulty),
-        };
+        self.change_held_to_pools(input::read_change(sent, self.limits(), old), old).await
+    }
+
+    /// Reads the configuration that takes the place of that of an endpoint, as it was sent.
+    pub(crate) async fn read_replacement(&self, sent: Value, old: &Job) -> Result<Read<Change>, Error> {
+        self.change_held_to_pools(input::read_replacement(sent, self.limits(), old), old).await
+    }
+
+    async fn change_held_to_pools(&self, read: Read<Change>, old: &Job) -> Result<Read<Change>, Error> {
+        let Ok(change) = read else { return Ok(read) };
         let fault = match change.retimed(&old.spec) {
             Some((pool, timeout)) => TimeoutLimits::default().fault(self.store.as_ref(), pool, timeout).await?,
             None => None,

@@ -3,62 +3,57 @@
 //! The web reads and edits jobs and reads history; it cannot claim. Everything works without JavaScript: pages are
 //! rendered here, charts included, and forms are plain forms.
 //!
+//! Each feature has a folder with its pages, forms, views and handlers of the API, and tells its routes: `pages()` and
+//! `api()`. `kit` has what all pages are made of, `http` what all handlers share.
+//!
 //! One request passes, from the outside in: log, security headers, `guard` (what is answered without a password), then
-//! `auth` (who may), then a handler of `api` or `pages`. What people type and what programs send becomes a
-//! `Draft`, which is read in one place, in the domain.
+//! `auth` (who may), then a handler. What people type and what programs send becomes JSON, which is read in one place, in
+//! the domain.
 
 #![warn(missing_docs)]
 
+mod alerts;
 mod api;
 mod app;
-mod assets;
-mod auth;
-mod body;
-mod budget;
-mod bulk;
-mod charts;
-mod client;
-mod format;
-mod guard;
-mod health;
-mod holding;
-mod json;
-mod latest;
-mod log;
+mod as_code;
+mod endpoints;
+mod http;
+mod jobs;
+mod kit;
 mod login;
-mod mask;
+mod openapi;
 mod ops;
+mod overview;
 mod pages;
-mod password;
 mod plan;
-mod pool;
-mod problem;
-mod query;
-mod recent;
-mod scale;
+mod pools;
+mod problems;
+mod rules;
+mod runs;
 mod secret;
-mod serve;
-mod session;
 mod settings;
-mod throttle;
-mod timing;
-mod watcher;
+mod sla;
+mod stream;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use naptime_store::WebStore;
 use tower_http::compression::CompressionLayer;
 
-pub use api::rule_input::read_rules;
-pub use holding::holding_router;
+/// What the whole web is, as a part of a program of its own or of another's.
+pub use axum::Router;
+
+pub use crate::http::json::parse_file;
+pub use crate::http::mount::mounted;
+pub use crate::http::serve::{MAX_CONNECTIONS, serve};
+pub use ops::{OwnFigures, holding_router, worker_router};
 pub use secret::Secret;
-pub use serve::{MAX_CONNECTIONS, serve};
 pub use settings::Settings;
 
+use crate::http::budget::{self, Budget};
+use crate::http::{guard, log};
 use app::App;
-use budget::Budget;
 
 /// The whole web: pages under `/`, the API under `/api`, `/healthz`, `/readyz` and `/metrics`.
 ///

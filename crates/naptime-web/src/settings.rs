@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use naptime_alerts::Place;
 use naptime_core::{AllowedNetworks, duration};
+use naptime_store::Shut;
+use tokio::sync::watch;
 
 use crate::Secret;
 
@@ -14,6 +15,9 @@ pub struct Settings {
     /// `NAPTIME_PASSWORD`: what people log in with. Without one there is no login, and only requests to a loopback
     /// name (`localhost`, `127.0.0.1`, `[::1]`) that came through no proxy are answered. An empty one counts as none.
     pub password: Option<Secret>,
+    /// Whether somebody before the router has let in whoever comes: the login of the app that it is a part of. Without a
+    /// password, nothing is asked then, under whatever name and through whatever proxy a request comes.
+    pub is_guarded: bool,
     /// `NAPTIME_API_TOKEN`: what programs send as a bearer token. An empty one counts as none. With a token and no
     /// password, the pages are shut.
     pub api_token: Option<Secret>,
@@ -29,21 +33,22 @@ pub struct Settings {
     pub retention: Duration,
     /// `NAPTIME_URL` and the server of `SMTP_URL`, for tests of receivers.
     pub place: Place,
-    /// Where `/metrics` takes the process's own figures from, if they are recorded.
-    pub metrics: Option<PrometheusHandle>,
+    /// Why the store is shut, while everything is moved out of it or into it.
+    pub shut: watch::Receiver<Option<Shut>>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             password: None,
+            is_guarded: false,
             api_token: None,
             trusted_proxies: 0,
             networks: AllowedNetworks::public_only(),
             min_period: duration::MIN_PERIOD,
             retention: Duration::from_secs(7 * 24 * 3600),
             place: Place::default(),
-            metrics: None,
+            shut: watch::channel(None).1,
         }
     }
 }

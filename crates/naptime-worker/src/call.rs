@@ -15,6 +15,7 @@
 //! | nothing is sent twice that may have been processed and must not be repeated | `resend` |
 //! | credentials that a target repeats are not kept | [`Caller::call`] |
 //! | mail goes to the server of the settings, whoever asks | `mail` |
+//! | a handler in this process answers as a target does | `handlers` |
 //! | every end of a call has a named outcome, found by the types of the errors | `fault` |
 //!
 //! **What is sent again.** Retries are decided by the job's [`Retry`](naptime_core::Retry). Below them, within one call,
@@ -31,6 +32,7 @@ mod answer;
 mod connect;
 mod connection;
 mod fault;
+mod handlers;
 mod http1;
 mod http2;
 mod kept;
@@ -53,7 +55,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use naptime_core::answer::{KeepIf, MAX_KEPT_BODY, Phases};
 use naptime_core::expect::Answered;
 use naptime_core::run::with_note;
@@ -67,6 +69,7 @@ use tokio::time::Instant;
 use connection::{Body, Connection, Connector};
 pub use fault::LocalFault;
 use fault::{Fault, NoAnswer};
+pub use handlers::{Failure, HandlerCall, Handlers};
 use kept::Kept;
 pub use mail::Mailer;
 pub use outbound::Outbound;
@@ -93,6 +96,8 @@ pub struct Caller {
     user_agent: HeaderValue,
     /// What sends mail, if this worker does.
     mailer: Option<Mailer>,
+    /// What is called in this process.
+    handlers: Handlers,
     /// The connections of nearly all pools.
     kept: Arc<Kept>,
     /// Those of pools that say how they are made.
@@ -118,6 +123,10 @@ pub struct Call<'a> {
     pub repeatable: bool,
     /// Whether what is sent and answered is to be kept.
     pub keep: KeepIf,
+    /// Which attempt at its occurrence it is, from 1 on.
+    pub attempt: u32,
+    /// The time by the store's clock, for what is said of a certificate.
+    pub now: Time,
 }
 
 /// The headers with which Naptime says what a call is for.
@@ -129,6 +138,8 @@ pub struct CallHeaders {
     pub due: Time,
     /// What proves that it is from here, if its owner wants that. The id is the idempotency key.
     pub signature: Option<Signature>,
+    /// `traceparent`, if calls are traced. A header of that name of one's own comes first.
+    pub traceparent: Option<String>,
 }
 
 /// How a call ended.
@@ -158,7 +169,7 @@ impl CallHeaders {
     /// Those of a call of `job` for the occurrence `due`; if it is `manual`, `due` is when it was asked for.
     pub fn new(job: JobId, due: Time, manual: bool) -> Self {
         let kind = if manual { "-manual" } else { "" };
-        Self { idempotency_key: format!("{job}-{}{kind}", due.millis()), due, signature: None }
+        Self { idempotency_key: format!("{job}-{}{kind}", due.millis()), due, signature: None, traceparent: None }
     }
 
     /// The same, signed if the request is to be, for a call that leaves at `now`.
@@ -189,13 +200,20 @@ impl Caller {
         let roots = Arc::new(tls::roots_of_machine());
         let kept = kept(&roots, &Transport::default(), timing).map_err(SetupError)?;
         let connector = Arc::new(Connector::new(networks, timing));
-        Ok(Self { connector, timing, roots, user_agent, mailer: None, kept, others: Arc::default() })
+        let (mailer, handlers, others) = Default::default();
+        Ok(Self { connector, timing, roots, user_agent, mailer, handlers, kept, others })
     }
 
     /// The same, sending mail.
     #[must_use]
     pub fn with_mailer(self, mailer: Option<Mailer>) -> Self {
         Self { mailer, ..self }
+    }
+
+    /// The same, calling these handlers.
+    #[must_use]
+    pub fn with_handlers(self, handlers: Handlers) -> Self {
+        Self { handlers, ..self }
     }
 
     /// Makes a call, within the timeout of its request. It ends well with one of its statuses of success. Dropping the
@@ -207,6 +225,9 @@ impl Caller {
         let timeout = call.request.timeout;
         if call.endpoint.is_mail() {
             return Ok(self.mail(call, timeout).await);
+        }
+        if let Some(name) = call.endpoint.handler() {
+            return Ok(self.handlers.call(name, call).await);
         }
         let mut progress = Progress::default();
         let (outcome, message) = match tokio::time::timeout(timeout, self.exchange(call, &mut progress)).await {
@@ -316,10 +337,13 @@ impl Caller {
         };
         let read = read_body(&mut taken.connection, &mut answer, body, room).await?;
         drop(answer);
+        let certificate = taken.connection.certificate_ends().map(|ends| ends.since(call.now));
         kept.give_back(origin, taken, read.is_some());
         let whole = read == Some(body.len());
         let unmet = if outcome == Outcome::Ok && !call.expect.is_empty() {
-            unmet(call.expect, body, whole, &head.headers, begun.elapsed()).await
+            let answered =
+                Answered { body, whole, headers: &head.headers, encoding: None, took: begun.elapsed(), certificate };
+            unmet(call.expect, answered).await
         } else {
             None
         };
@@ -406,11 +430,12 @@ async fn read_body(
 }
 
 /// The first condition that an answer does not meet. To look for it may take some time, in which other calls are to go on.
-async fn unmet(expect: &Expect, body: &[u8], whole: bool, headers: &HeaderMap, took: Duration) -> Option<String> {
-    let (expect, body, headers) = (expect.clone(), body.to_vec(), headers.clone());
+async fn unmet(expect: &Expect, answered: Answered<'_>) -> Option<String> {
+    let Answered { whole, took, certificate, .. } = answered;
+    let (expect, body, headers) = (expect.clone(), answered.body.to_vec(), answered.headers.clone());
     let look = move || {
         let encoding = answer::encoding(&headers);
-        expect.unmet(Answered { body: &body, whole, headers: &headers, encoding, took })
+        expect.unmet(Answered { body: &body, whole, headers: &headers, encoding, took, certificate })
     };
     let looked = tokio::task::spawn_blocking(look).await;
     looked.unwrap_or_else(|_| Some("what is expected could not be looked for".to_owned()))

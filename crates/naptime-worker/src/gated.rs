@@ -1,5 +1,6 @@
-//! Finds due jobs of pools that have limits. First a pass, then a job: as many passes are taken as there are slots and
-//! the limits leave, as many jobs are claimed as there are passes, and what is left over is freed at once.
+//! Finds due jobs of pools that have limits, or whose host is down. First a pass, then a job: as many passes are taken as
+//! there are slots and the limits leave, as many jobs are claimed as there are passes, and passes without a job are freed
+//! at once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ const MAX_BATCH: usize = 100;
 const LEAVES_WITHIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// The pauses between looks for a free pass. Passes that this worker frees itself end them early.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
+/// The same, where none is free for long: another worker may see that the host of the pool is back.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// The most pools served at once.
 const AT_ONCE: usize = 8;
 /// The pause when others were faster, or a lease is about to end.
@@ -208,7 +211,7 @@ impl Gated {
         let take = Take { pool: pool.clone(), ids: ids.clone(), leaves_within };
         let hold = |granted: Granted| {
             let leaves_by = granted.per_second.then(|| sent + leaves_within);
-            let hold = |id| self.passes.hold(pool, id, sent, granted.in_flight, leaves_by);
+            let hold = |id| self.passes.hold(pool, id, sent, &granted, leaves_by);
             ids.into_iter().take(granted.granted).map(hold).collect::<Vec<_>>()
         };
         match self.link.noted(self.link.take_passes(&take)).await {
@@ -226,6 +229,7 @@ impl Turn {
     /// All passes are taken: how long to wait for one.
     fn pause(&mut self, granted: &Granted, now: Time) -> Duration {
         let pause = match granted.next {
+            Some(next) if next.since(now) > LONGEST_LOOK => LONGEST_LOOK,
             // Others may be faster, or may not use what they took.
             Some(next) => next.since(now).clamp(CONTENDED, LOOKS.1),
             None => self.look,
@@ -248,6 +252,8 @@ impl Turn {
 #[cfg(test)]
 mod tests {
     use naptime_core::PoolChange;
+    use naptime_core::pool::Sign;
+    use naptime_store::{Hosts, Pools as _};
 
     use super::*;
     use crate::workbench::Workbench;
@@ -289,6 +295,44 @@ mod tests {
             assert!(fifth - first >= 1_000, "{calls:?}");
         }
         assert!(calls[19] < 8_000, "{calls:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_come_back_at_a_growing_rate_when_a_host_answers_again() {
+        let mut bench = Workbench::with_slots(50).await;
+        for number in 0..20 {
+            bench.once(&format!("http://down.test/{number}"), Duration::ZERO).await;
+        }
+        let pool = Pool::parse("http://down.test").expect("a pool");
+        bench.store.heed(&pool, Sign::Down).await.expect("the store answers");
+        bench.pools.refresh().await.expect("the store answers");
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(bench.settling(to_settle));
+        bench.fair.note_ordinary(false);
+        tokio::spawn(bench.gated().run());
+        tokio::time::sleep(60 * SECOND).await;
+        let calls = bench.calls();
+        let after: Vec<u128> = calls.iter().map(|at| at - calls[0]).collect();
+        assert!(after.len() == 20 && after[1] >= 1_000 && after[3] >= 2_000 && after[19] < 6_000, "{after:?}");
+        let down = bench.store.pool(&pool).await.expect("a pool").settings.down.expect("nobody says that it is over");
+        assert!(down.rate >= 8, "{down:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_hangs_keeps_no_other_back() {
+        let bench = Workbench::with_slots(50).await;
+        *bench.target.takes.lock().expect("no panic") = Duration::from_secs(3600);
+        for number in 0..5 {
+            bench.once(&format!("http://down.test/{number}"), Duration::ZERO).await;
+        }
+        let pool = Pool::parse("http://down.test").expect("a pool");
+        bench.store.heed(&pool, Sign::Down).await.expect("the store answers");
+        bench.pools.refresh().await.expect("the store answers");
+        bench.fair.note_ordinary(false);
+        tokio::spawn(bench.gated().run());
+        tokio::time::sleep(13 * SECOND).await;
+        let calls = bench.calls();
+        assert_eq!(calls.len(), 3, "one every 5 s: {calls:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use naptime_core::pool::PASS_LEASE;
+use naptime_core::pool::{Down, PASS_LEASE};
 use naptime_core::{Claim, ClaimRef, Pass, Pool, Rooms};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -310,6 +310,11 @@ impl Held {
     /// Whether it was made with a pass.
     pub(crate) fn has_pass(&self) -> bool {
         self.pass.is_some()
+    }
+
+    /// That the host of its pool was down when the pass for it was taken, if it was.
+    pub(crate) fn host_was_down(&self) -> Option<Down> {
+        self.pass.as_ref()?.down
     }
 
     /// Notes that a call leaves.

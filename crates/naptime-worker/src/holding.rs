@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::LOOKAHEAD;
 use crate::call::{Answer, Call, CallHeaders, Outbound};
 use crate::held::{Held, Registry};
+use crate::hosts;
 use crate::link::Link;
 use crate::meter::Meter;
 use crate::pools::Pools;
@@ -20,6 +21,7 @@ use crate::presence::Presence;
 use crate::runtime::Runtime;
 use crate::settling::Settler;
 use crate::slots::Slots;
+use crate::trace::CallTracer;
 use crate::waiting::Waiting;
 
 /// How long a change that the target asked for may take. The settle waits for it, and its slot.
@@ -31,6 +33,7 @@ pub(crate) struct Holding {
     pub(crate) link: Link,
     pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) tracer: Option<Arc<dyn CallTracer>>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) presence: Arc<Presence>,
     pub(crate) meter: Arc<Meter>,
@@ -65,7 +68,8 @@ impl Holding {
                 }
             }
         };
-        let settled = self.presence.with_breach(&claim, settled).await;
+        let is_gated = || self.pools.is_gated(claim.job.spec.endpoint.pool());
+        let settled = self.presence.explained(&claim, settled, is_gated).await;
         self.settler.settle(held, settled);
     }
 
@@ -92,7 +96,10 @@ impl Holding {
     async fn call(&self, claim: &Claim, held: &Held, due: Time, manual: bool) -> Settled {
         let job = &claim.job;
         let (transport, request) = self.pools.request(&job.spec);
-        let headers = CallHeaders::new(job.id, due, manual).signed(&request, self.link.now());
+        let span = self.tracer.as_ref().map(|tracer| tracer.begin());
+        let traceparent = span.as_ref().map(|span| span.parent());
+        let headers = CallHeaders { traceparent, ..CallHeaders::new(job.id, due, manual) };
+        let headers = headers.signed(&request, self.link.now());
         let call = Call {
             endpoint: &job.spec.endpoint,
             request: &request,
@@ -102,6 +109,8 @@ impl Holding {
             transport: &transport,
             repeatable: job.spec.retry.repeats_cut_calls(),
             keep: claim.keeps(self.link.now()),
+            attempt: claim.attempt(),
+            now: self.link.now(),
         };
         let (mut started, left) = (self.link.now(), Instant::now());
         held.call_leaves();
@@ -111,6 +120,9 @@ impl Holding {
                 Ok(answer) => answer,
                 Err(fault) => {
                     self.slots.strain.note(fault, self.registry.len());
+                    if let Some(span) = span {
+                        span.end(job, None);
+                    }
                     return claim.settled(None, Then::GiveBack);
                 }
             },
@@ -135,6 +147,7 @@ impl Holding {
             message: answer.message,
             attempt: claim.attempt(),
             manual,
+            skipped: None,
         };
         let pause = answer.retry_after.map(|asked| asked.pause(run.finished));
         let then = claim.conclude(&run, pause);
@@ -142,8 +155,17 @@ impl Holding {
             run.add_note(&cut);
         }
         self.meter.record(&run, claim.is_first_call());
-        log(&run, claim);
+        match span {
+            Some(span) => {
+                span.log(&|| log(&run, claim));
+                span.end(job, Some(&run));
+            }
+            None => log(&run, claim),
+        }
         steer(&self.link, claim, &run, answer.every.as_deref(), pause).await;
+        if let Some(down) = held.host_was_down() {
+            hosts::tell(&self.link, job.spec.endpoint.pool(), down, &run).await;
+        }
         let hold_over = self.waiting.holds_over(claim, held, &run, then).then(|| self.runtime.id().into());
         let answer = answer.transcript.map(|transcript| Arc::new(claim.kept(&run, *transcript)));
         Settled { hold_over, answer, ..claim.settled(Some(run), then) }

@@ -12,7 +12,8 @@
 //! worker never makes more calls than its capacity, and its memory stays flat while the store is away. A claim that holds a
 //! job over waits without a slot, and gets one before it calls.
 //!
-//! Pools with limits have a claiming of their own, `gated`, which takes a pass for each call before its job.
+//! Pools with limits, and those whose host is down, have a claiming of their own, `gated`, which takes a pass for each call
+//! before its job.
 
 pub mod call;
 
@@ -23,6 +24,7 @@ mod fair;
 mod gated;
 mod held;
 mod holding;
+mod hosts;
 mod link;
 mod meter;
 mod outage;
@@ -36,6 +38,8 @@ mod settling;
 mod share;
 mod slots;
 mod strain;
+mod tally;
+mod trace;
 mod waiting;
 mod wakes;
 #[cfg(test)]
@@ -53,7 +57,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::beating::Beating;
-use crate::call::{Caller, Mailer, Outbound};
+use crate::call::{Caller, Handlers, Mailer, Outbound};
 use crate::claiming::Claiming;
 use crate::fair::Fair;
 use crate::gated::Gated;
@@ -72,6 +76,8 @@ use crate::waiting::Waiting;
 use crate::wakes::Wakes;
 
 pub use runtime::{Runtime, Tokio};
+pub use tally::Tally;
+pub use trace::{CallSpan, CallTracer};
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -84,6 +90,8 @@ pub struct Settings {
     pub networks: AllowedNetworks,
     /// What sends mail; none: no mail is sent.
     pub mailer: Option<Mailer>,
+    /// What calls of `job://name` go to.
+    pub handlers: Handlers,
     /// The name of the machine, for the workers' page.
     pub host: String,
 }
@@ -91,7 +99,7 @@ pub struct Settings {
 /// How far ahead a job is claimed, to be held in a timer until it is due.
 const LOOKAHEAD: Duration = Duration::from_millis(100);
 /// The most bytes of requests held at once.
-const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 /// How long calls may go on after the worker was told to stop. Platforms kill after 30 s.
 const GRACE: Duration = Duration::from_secs(25);
 /// How long the store may take none of what is left to settle before it is given up, and how long settling may take
@@ -106,8 +114,11 @@ pub struct Worker {
     store: Arc<dyn WorkStore>,
     outbound: Arc<dyn Outbound>,
     runtime: Arc<dyn Runtime>,
+    tracer: Option<Arc<dyn CallTracer>>,
     settings: Settings,
     share: Arc<Share>,
+    meter: Arc<Meter>,
+    registry: Registry,
 }
 
 /// Whether it is a worker's turn to do what one of all does: it has the first partition.
@@ -122,13 +133,13 @@ impl Turn {
 }
 
 impl Worker {
-    /// A worker with a fresh identity, which calls by HTTP.
+    /// A worker with a fresh identity, which calls by HTTP, and handlers in this process.
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub fn new(store: Arc<dyn WorkStore>, settings: Settings) -> Result<Self, call::SetupError> {
         let caller = Caller::new(settings.networks.clone(), env!("CARGO_PKG_VERSION"))?;
-        let caller = caller.with_mailer(settings.mailer.clone());
+        let caller = caller.with_mailer(settings.mailer.clone()).with_handlers(settings.handlers.clone());
         Ok(Self::on(Tokio.id().into(), store, Arc::new(caller), Arc::new(Tokio), settings))
     }
 
@@ -140,7 +151,14 @@ impl Worker {
         runtime: Arc<dyn Runtime>,
         settings: Settings,
     ) -> Self {
-        Self { id, store, outbound, runtime, settings, share: Arc::default() }
+        let (share, meter, registry) = Default::default();
+        Self { id, store, outbound, runtime, tracer: None, settings, share, meter, registry }
+    }
+
+    /// The same, with its calls traced.
+    #[must_use]
+    pub fn traced(self, tracer: Arc<dyn CallTracer>) -> Self {
+        Self { tracer: Some(tracer), ..self }
     }
 
     /// Its identity.
@@ -153,19 +171,23 @@ impl Worker {
         Turn(self.share.clone())
     }
 
+    /// What it does, to be looked at while it works.
+    pub fn tally(&self) -> Tally {
+        let (meter, registry) = (self.meter.clone(), self.registry.clone());
+        Tally { worker: self.id, capacity: self.settings.capacity, meter, registry }
+    }
+
     /// Works until `stop` is cancelled, and then until everything held is settled, but no longer than 28 s: calls have
     /// 25 s to end, what has not left is given back at once.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { id: me, store, outbound, runtime, settings, share } = self;
+        let Self { id: me, store, outbound, runtime, tracer, settings, share, meter, registry } = self;
         let Settings { capacity, sleep, host, .. } = settings;
         let name = me.name();
         tracing::info!(worker = %me, capacity, "worker {name} starts");
 
         let link = Link::new(store);
-        let registry = Registry::default();
         let slots = Arc::new(Slots::new(capacity, MAX_BYTES));
         let fair = Arc::new(Fair::new(capacity));
-        let meter = Arc::new(Meter::default());
         let presence = Arc::new(Presence::new(link.clone()));
         let pools = Arc::new(Pools::new(link.clone(), presence.clone()));
         let (passes, to_free) = Passes::new();
@@ -181,6 +203,7 @@ impl Worker {
             link: link.clone(),
             outbound,
             runtime: runtime.clone(),
+            tracer,
             pools: pools.clone(),
             presence,
             meter: meter.clone(),

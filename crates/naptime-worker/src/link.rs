@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use naptime_core::Time;
 use naptime_store::{Result, WorkStore};
 
 use crate::outage::Outage;
@@ -22,6 +23,11 @@ impl Link {
     /// The answer to a request. If it is the first that failed, or the first that did not after that, the log says so.
     pub(crate) async fn noted<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
         self.outage.note(request.await)
+    }
+
+    /// Whether the store was away at `time`, by its clock, or later.
+    pub(crate) fn was_away_since(&self, time: Time) -> bool {
+        self.outage.last_away().is_some_and(|at| self.store.now() - at.elapsed() >= time)
     }
 
     /// Notes a failure. What became of requests that say nothing of whether the store answers is not noted otherwise.

@@ -1,7 +1,7 @@
 //! Figures of what this worker did, counted by the second and added to the store every ten.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use naptime_core::load::{Figures, Load, REPORTED_EVERY};
@@ -13,43 +13,54 @@ use crate::link::Link;
 /// The most seconds kept while the store is away, an hour; the oldest go first.
 const MAX_SECONDS: usize = 3600;
 
-/// The figures of each second that the store does not have yet.
+/// What was counted.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(Mutex<BTreeMap<Time, Figures>>);
+pub(crate) struct Meter(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    /// The figures of each second that the store does not have yet.
+    seconds: BTreeMap<Time, Figures>,
+    /// All since the worker was started.
+    total: Figures,
+}
 
 impl Meter {
     /// Counts a call. Its lag counts if it is the `first_call` of its occurrence: a further attempt is late by nature.
     pub(crate) fn record(&self, run: &Run, first_call: bool) {
-        let ok = run.outcome == Outcome::Ok;
         self.add(run.finished, |figures| {
             figures.calls += 1;
-            figures.errors += u64::from(!ok);
+            figures.errors += u64::from(run.outcome != Outcome::Ok);
+            *figures.outcomes.entry(run.outcome).or_default() += 1;
             figures.took.record(run.took());
-            figures.took_ms += u64::try_from(run.took().as_millis()).unwrap_or(0);
+            figures.took_ms += millis(run.took());
             if first_call {
                 figures.lag.record(run.start_lag());
+                figures.lag_ms += millis(run.start_lag());
             }
         });
-        metrics::counter!("naptime_calls_total", "outcome" => run.outcome.as_str()).increment(1);
-        metrics::histogram!("naptime_call_seconds").record(run.took());
-        if first_call {
-            metrics::histogram!("naptime_start_lag_seconds").record(run.start_lag());
-        }
     }
 
-    fn add(&self, at: Time, count: impl FnOnce(&mut Figures)) {
-        let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        count(seconds.entry(at.floor(Tier::Second.width())).or_default());
+    /// All since the worker was started.
+    pub(crate) fn total(&self) -> Figures {
+        self.lock().total.clone()
+    }
+
+    fn add(&self, at: Time, count: impl Fn(&mut Figures)) {
+        let mut counted = self.lock();
+        count(&mut counted.total);
+        count(counted.seconds.entry(at.floor(Tier::Second.width())).or_default());
     }
 
     /// Adds the figures to the store's. What cannot be added is kept for the next time.
     pub(crate) async fn flush(&self, me: WorkerId, link: &Link) {
-        let seconds = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let seconds = std::mem::take(&mut self.lock().seconds);
         let rows: Vec<Load> = seconds.into_iter().map(|(at, figures)| Load { at, worker: me, figures }).collect();
         if rows.is_empty() || link.noted(link.add_load(&rows)).await.is_ok() {
             return;
         }
-        let mut seconds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counted = self.lock();
+        let seconds = &mut counted.seconds;
         for row in rows {
             seconds.entry(row.at).or_default().add(&row.figures);
         }
@@ -57,6 +68,14 @@ impl Meter {
             seconds.pop_first();
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(0)
 }
 
 /// Samples the slots in use every second, and sends all figures off every ten.
@@ -73,8 +92,6 @@ async fn sample(meter: &Meter, capacity: u32, link: &Link, registry: &Registry) 
             figures.capacity += u64::from(capacity);
             figures.samples += 1;
         });
-        metrics::gauge!("naptime_held").set(f64::from(held));
-        metrics::gauge!("naptime_capacity").set(f64::from(capacity));
     }
 }
 

@@ -12,7 +12,14 @@ const NO_REFUSAL_FOR: Duration = Duration::from_secs(3);
 
 /// Whether the store answers, as all parts of a worker see it together.
 #[derive(Debug, Default)]
-pub(crate) struct Outage(Mutex<Option<Away>>);
+pub(crate) struct Outage(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    away: Option<Away>,
+    /// When an operation last failed because the store was away.
+    failed_at: Option<Instant>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Away {
@@ -24,7 +31,11 @@ struct Away {
 impl Outage {
     /// Notes what became of an operation, and passes it on. The first failure is logged, and the first success after.
     pub(crate) fn note<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        let mut away = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.as_ref().is_err_and(Error::is_outage) {
+            known.failed_at = Some(Instant::now());
+        }
+        let away = &mut known.away;
         match (&result, *away) {
             (Err(Error::Refused { refusal, detail }), known) => {
                 let now = Instant::now();
@@ -54,6 +65,11 @@ impl Outage {
             (Err(error), _) => tracing::error!(%error, "the store failed"),
         }
         result
+    }
+
+    /// When the store was last found to be away, if ever.
+    pub(crate) fn last_away(&self) -> Option<Instant> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).failed_at
     }
 }
 

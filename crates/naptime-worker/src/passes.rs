@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use naptime_core::pool::Down;
 use naptime_core::{Pass, PassId, Pool};
-use naptime_store::Freed;
+use naptime_store::{Freed, Passes as Granted};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -33,6 +34,8 @@ pub(crate) struct HeldPass {
     pub(crate) in_flight: bool,
     /// When it was asked for, before that was sent.
     pub(crate) sent: Instant,
+    /// That the host of the pool was down when it was taken, if it was.
+    pub(crate) down: Option<Down>,
     /// By when its call has to leave, where the calls per second are limited.
     leaves_by: Option<Instant>,
     used: AtomicBool,
@@ -47,18 +50,19 @@ impl Passes {
         (Self { freeing, open: watch::Sender::new(0), freed: Notify::new() }, to_free)
     }
 
-    /// Takes in a pass that was asked for at `sent`.
+    /// Takes in a pass that was asked for at `sent`, one of those granted.
     pub(crate) fn hold(
         &self,
         pool: &Pool,
         id: PassId,
         sent: Instant,
-        in_flight: bool,
+        granted: &Granted,
         leaves_by: Option<Instant>,
     ) -> HeldPass {
         self.open.send_modify(|open| *open += 1);
         let pass = Pass { pool: pool.clone(), id };
-        HeldPass { pass, in_flight, sent, leaves_by, used: AtomicBool::new(false), freeing: self.freeing.clone() }
+        let Granted { in_flight, down, .. } = *granted;
+        HeldPass { pass, in_flight, sent, down, leaves_by, used: AtomicBool::new(false), freeing: self.freeing.clone() }
     }
 
     /// Waits until nothing is held, nor left to free.
@@ -113,7 +117,8 @@ mod tests {
         let (passes, mut to_free) = Passes::new();
         let pool = Pool::parse("https://foobar.net").expect("a pool");
         let now = Instant::now();
-        let hold = |leaves_by| passes.hold(&pool, uuid::Uuid::now_v7().into(), now, true, leaves_by);
+        let granted = Granted { in_flight: true, ..Granted::default() };
+        let hold = |leaves_by| passes.hold(&pool, uuid::Uuid::now_v7().into(), now, &granted, leaves_by);
         assert!(hold(None).is_in_time());
         assert!(hold(Some(now + Duration::from_secs(60))).is_in_time());
         assert!(!hold(Some(now)).is_in_time());

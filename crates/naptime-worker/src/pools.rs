@@ -23,7 +23,7 @@ const SELDOM: Duration = Duration::from_secs(10);
 /// The pools that are not as all others, as last read.
 pub(crate) struct Pools {
     link: Link,
-    /// Told which of them are switched off.
+    /// Told which of them are switched off or down.
     presence: Arc<Presence>,
     /// None before the first time.
     settings: watch::Sender<Option<Arc<BTreeMap<Pool, PoolSettings>>>>,
@@ -43,7 +43,7 @@ impl Pools {
     /// Reads the settings now.
     pub(crate) async fn refresh(&self) -> Result<()> {
         let pools = self.link.noted(self.link.known_pools()).await?;
-        self.presence.note_off(&pools, self.link.now());
+        self.presence.note_withheld(&pools, self.link.now());
         let pools = pools.into_iter().map(|settings| (settings.pool.clone(), settings)).collect();
         self.settings.send_replace(Some(Arc::new(pools)));
         Ok(())
@@ -54,7 +54,7 @@ impl Pools {
         self.settings.borrow().as_ref().is_some_and(|pools| pools.get(pool).is_some_and(PoolSettings::is_gated))
     }
 
-    /// The pools that have limits and are switched on.
+    /// The pools that have limits, or are down, and are switched on.
     pub(crate) fn limited(&self) -> Vec<Pool> {
         let pools = self.settings.borrow().clone().unwrap_or_default();
         pools.values().filter(|it| it.active && it.is_gated()).map(|it| it.pool.clone()).collect()

@@ -134,7 +134,9 @@ impl Scheduler {
                 return false;
             }
             let Some(slot) = self.slots.try_slot() else { return true };
-            let Some((claim, mut held)) = self.waiting.take(by) else { return false };
+            let Some((mut claim, mut held)) = self.waiting.take(by) else { return false };
+            // Whether that is too late for its occurrence is counted from when it leaves.
+            claim.lock.at = claim.lock.at.max(self.link.now());
             let pool = claim.job.spec.endpoint.pool();
             let most = self.fair.most(&self.registry, pool, self.link.now());
             if !self.pools.is_gated(pool) && held.begin(slot, most) {
@@ -201,7 +203,8 @@ async fn end_of(look: &mut Option<Look<'_>>) -> Result<Looked> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use naptime_core::Schedule;
+    use naptime_core::{Change, Edit, Schedule, Spec};
+    use naptime_store::Jobs;
 
     use super::*;
     use crate::call::LocalFault;
@@ -251,6 +254,27 @@ mod tests {
         assert_eq!(bench.waiting.len(), 1);
         tokio::time::sleep(8 * SECOND).await;
         assert_eq!((bench.waiting.len(), bench.job(id).state.lock().is_none()), (0, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_gets_its_slot_later_than_it_may_leave_is_skipped() {
+        let mut bench = Workbench::with_slots(1).await;
+        let id = bench.add("http://a.test/", Schedule::aligned(SECOND)).await;
+        let mut spec = Spec::clone(&bench.job(id).spec);
+        spec.misfire.late = Some(SECOND);
+        bench.store.edit(id, None, Edit::Change(Change::to(spec))).await.expect("it is there");
+        let to_settle = bench.to_settle.take().expect("it is there");
+        tokio::spawn(bench.settling(to_settle));
+        tokio::spawn(waiting::ask_for_edits(bench.waiting.clone(), bench.me));
+        tokio::spawn(bench.scheduler().run());
+        tokio::time::sleep(3 * SECOND).await;
+        let in_use = bench.slots.take_up_to(1).await;
+        tokio::time::sleep(5 * SECOND).await;
+        assert_eq!((bench.waiting.len(), bench.job(id).state.counters.late), (1, 0));
+        drop(in_use);
+        tokio::time::sleep(SECOND / 4).await;
+        let counters = bench.job(id).state.counters;
+        assert_eq!((counters.late, counters.missed), (4, 4), "those due more than a second ago");
     }
 
     #[tokio::test(start_paused = true)]

@@ -198,6 +198,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn each_call_is_counted_in_its_day() {
+        let mut bench = Workbench::with_slots(1).await;
+        let id = called_every_second(&mut bench).await;
+        tokio::time::sleep(10 * SECOND).await;
+        let state = &bench.job(id).state;
+        let day = state.last_day.figures(bench.link.now());
+        assert!(day.calls >= 9, "{day:?}");
+        let runs = state.counters.runs;
+        assert_eq!((day.calls, day.ok, day.lag.count()), (runs, state.counters.ok, runs));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_settle_is_repeated_until_it_is_acknowledged_and_its_slot_is_taken_until_then() {
         let mut bench = Workbench::with_slots(3).await;
         hand_over_three(&mut bench, Duration::ZERO).await;

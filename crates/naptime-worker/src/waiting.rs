@@ -219,6 +219,7 @@ mod tests {
             message: String::new(),
             attempt: 1,
             manual: false,
+            skipped: None,
         };
         let then = claim.conclude(&run, None);
         // Which partitions are whose is not what this is about.

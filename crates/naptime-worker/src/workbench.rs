@@ -126,6 +126,7 @@ impl Workbench {
             link: link.clone(),
             outbound: target.clone(),
             runtime: Arc::new(Paused),
+            tracer: None,
             pools: pools.clone(),
             presence,
             meter: Arc::new(Meter::default()),

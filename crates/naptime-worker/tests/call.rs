@@ -144,7 +144,12 @@ fn own(lines: &str) -> Headers {
 }
 
 fn headers() -> CallHeaders {
-    CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(1_767_323_045_006), signature: None }
+    CallHeaders {
+        idempotency_key: "job-1".to_owned(),
+        due: Time::from_millis(1_767_323_045_006),
+        signature: None,
+        traceparent: None,
+    }
 }
 
 async fn call_with(caller: &Caller, url: &str, request: &Request) -> Answer {
@@ -164,10 +169,15 @@ async fn call_through(caller: &Caller, url: &str, transport: &Transport, request
             repeatable,
             expect: &Expect::default(),
             keep: KeepIf::default(),
+            attempt: 1,
+            now: START,
         })
         .await
         .unwrap()
 }
+
+/// 2026-01-02 03:04:05 UTC.
+const START: Time = Time::from_millis(1_767_323_045_000);
 
 async fn call(url: &str, timeout: Duration) -> Answer {
     call_with(&caller(), url, &get(timeout)).await
@@ -292,6 +302,8 @@ async fn the_job_says_which_statuses_are_a_success() {
             // Kept if it does not end well.
             expect: &Expect::default(),
             keep: KeepIf { well: false, badly: true },
+            attempt: 1,
+            now: START,
         };
         let answer = caller().call(call).await.unwrap();
         check(&answer, outcome, Some(status), message);
@@ -719,6 +731,51 @@ async fn trusted_certificates_and_http_2() {
 }
 
 #[tokio::test]
+async fn a_certificate_must_last_as_long_as_is_expected() {
+    let certificate = Certificate::until(2100);
+    for protocol in ["http/1.1", "h2"] {
+        let serve = move |mut stream: TlsStream| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                if protocol == "http/1.1" {
+                    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                        .await
+                        .unwrap();
+                    return;
+                }
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    respond.send_response(http::Response::new(()), true).unwrap();
+                }
+            })
+        };
+        let target = tls_target_for(&certificate, None, &[protocol], serve).await;
+        let endpoint = Endpoint::parse(&format!("https://localhost:{}/", target.port())).unwrap();
+        let (caller, transport) = (caller(), trusting(&certificate));
+        let called = async |expect: &str| {
+            let call = Call {
+                endpoint: &endpoint,
+                request: &get(LONG),
+                success: &Statuses::success(),
+                headers: &headers(),
+                transport: &transport,
+                repeatable: false,
+                expect: &Expect::read(expect.lines()).unwrap(),
+                keep: KeepIf::default(),
+                attempt: 1,
+                now: START,
+            };
+            caller.call(call).await.unwrap()
+        };
+        check(&called("certificate lasts 14d").await, Outcome::Ok, Some(200), "");
+        let soon = called("certificate lasts 40000d").await;
+        assert_eq!(soon.outcome, Outcome::Failed, "{protocol}: {soon:?}");
+        assert!(soon.message.starts_with("expected: certificate lasts 40000d; it ends in "), "{soon:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_machine_without_ca_certificates_still_makes_plain_calls() {
     if std::env::var_os("WITHOUT_CERTIFICATES").is_none() {
         let environment =
@@ -790,6 +847,14 @@ impl Certificate {
     fn authority() -> Self {
         let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        Self { pem: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// One that ends with this year's beginning.
+    fn until(year: i32) -> Self {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = rcgen::KeyPair::generate().unwrap();
         Self { pem: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
     }

@@ -58,7 +58,12 @@ async fn check(server: SocketAddr, expect: &str) {
     let caller = Caller::new(AllowedNetworks::local(), "1").unwrap();
     let endpoint = Endpoint::parse(&format!("https://localhost:{}/", server.port())).unwrap();
     let request = Request { timeout: LONG, ..Request::default() };
-    let headers = CallHeaders { idempotency_key: "job-1".to_owned(), due: Time::from_millis(0), signature: None };
+    let headers = CallHeaders {
+        idempotency_key: "job-1".to_owned(),
+        due: Time::from_millis(0),
+        signature: None,
+        traceparent: None,
+    };
     let (success, transport) = (Statuses::success(), Transport::default());
     let call = Call {
         endpoint: &endpoint,
@@ -69,6 +74,8 @@ async fn check(server: SocketAddr, expect: &str) {
         repeatable: false,
         expect: &Expect::default(),
         keep: KeepIf::default(),
+        attempt: 1,
+        now: Time::from_millis(0),
     };
     let answer = caller.call(call).await.unwrap();
     let message = format!("no secure connection: {expect}");

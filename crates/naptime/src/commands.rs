@@ -1,143 +1,212 @@
-//! What the commands that do one thing and end have in common.
+//! The commands that ask a running server. None of them opens a database: what they may do, and whether an input can be
+//! used, the server says. (`export --all`, and `import` of what that wrote, are left to [`crate::backup`], which opens one.)
+//!
+//! A file each: what the command takes, what it asks for, and what it prints.
 
-use std::io::Read;
+mod add;
+mod apply;
+mod call;
+mod connect;
+mod delete;
+mod doctor;
+mod edit;
+mod enqueue;
+mod export;
+mod following;
+mod import;
+mod jobs;
+mod list;
+pub(crate) mod login;
+mod logins;
+mod output;
+mod plan;
+mod pools;
+mod problems;
+mod receivers;
+mod restore;
+mod rules;
+mod runs;
+mod show;
+mod status;
+mod switch;
+mod table;
+mod target;
+mod told;
+mod variables;
+mod workers;
+mod yaml;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::process::ExitCode;
 
 use anyhow::Context;
-use naptime_core::{Invalid, NewJob, Time};
-use naptime_store::{Store, TimeoutLimits};
-use serde_json::{Map, Value};
+use clap::Subcommand;
 
-use crate::cli::{CallArgs, SlaArgs, TimingArgs};
-use crate::faults::Faults;
-
-/// What is called and how, as fields of the API.
-pub(crate) fn call_fields(url: &str, call: &CallArgs) -> Map<String, Value> {
-    let mut fields = Map::new();
-    put(&mut fields, "url", Some(url));
-    put(&mut fields, "method", call.method.as_deref());
-    put(&mut fields, "body", call.body.as_deref());
-    put(&mut fields, "name", call.name.as_deref());
-    fields.insert("headers".to_owned(), call.header.join("\n").into());
-    fields.insert("secret".to_owned(), call.secret.into());
-    fields.insert("tags".to_owned(), call.tag.clone().into());
-    fields.insert("expect".to_owned(), call.expect.clone().into());
-    put(&mut fields, "keep", call.keep.as_deref());
-    fields
+#[derive(Subcommand)]
+pub(crate) enum Remote {
+    /// Add an endpoint: naptime add https://example.com/cron --every 5m --activate
+    ///
+    /// It is called once it is switched on: with --activate, `naptime on`, on the page, or by the API. With a --key that an
+    /// endpoint has already, nothing is added.
+    Add(Box<add::AddArgs>),
+    /// Make endpoints, pools, rules and receivers what a file says: naptime apply -f naptime.yaml
+    ///
+    /// It shows what it will add, change and delete, and what that does to the load, and asks. The file is YAML or JSON, or
+    /// a folder of such files; ${NAME} in it is that variable of the environment. If anything is wrong with it, nothing is
+    /// applied. With --plan it only shows, and ends with 2 if there is something to do.
+    Apply(apply::ApplyArgs),
+    /// Write everything into a file for `naptime apply`, or with --all into a backup
+    ///
+    /// In place of credentials the file for `naptime apply` has ${NAME}, and names each such variable.
+    ///
+    /// A backup has history, due times and credentials as well. It is read from the database itself, in use or not: the file
+    /// of --naptime-db, or --mongodb-uri. Use the version that runs: a newer one upgrades the database when it opens it.
+    /// `naptime import` takes the backup into an empty database of either kind.
+    Export(Box<export::ExportArgs>),
+    /// Change an endpoint: naptime edit report --every 10m
+    ///
+    /// What is not said stays as it is.
+    Edit(Box<edit::EditArgs>),
+    /// List the endpoints
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: id, state, next call, last outcome, when that was, share of
+    /// the last 24 hours' calls that ended well, how late 99 % of them were at most in milliseconds, schedule, method, URL,
+    /// name, key.
+    List(list::ListArgs),
+    /// Show all there is to an endpoint or a one-off job
+    Show(show::ShowArgs),
+    /// Switch endpoints on
+    On(switch::SwitchArgs),
+    /// Switch endpoints off
+    Off(switch::SwitchArgs),
+    /// Pause endpoints until a time, or until they are resumed: naptime pause report --for 2h
+    ///
+    /// What would be called in the pause is not missed, and SLAs wait.
+    Pause(switch::PauseArgs),
+    /// Resume endpoints that are paused
+    Resume(switch::SwitchArgs),
+    /// Call endpoints now, whether or not they are switched on: naptime call report --wait
+    ///
+    /// With --wait it ends with 0 if the call ended well, and with 1 if it did not.
+    Call(call::CallArgs),
+    /// Delete endpoints; `naptime restore` brings them back while their runs are kept
+    Delete(delete::DeleteArgs),
+    /// Restore endpoints that were deleted; they come back switched off
+    Restore(restore::RestoreArgs),
+    /// Have something called once, now or later: naptime enqueue https://example.com/job --in 10m
+    ///
+    /// An answer of 2xx is a success; 503, timeouts and failed connections are tried again, up to five times; anything else has failed.
+    Enqueue(Box<enqueue::EnqueueArgs>),
+    /// Take over what is called elsewhere: from a crontab, a curl command, the file or list of another scheduler, or a backup
+    ///
+    /// Reads crontabs, curl commands, vercel.json, GitHub workflows, cron.yaml of App Engine, schedules of EventBridge,
+    /// jobs of Cloud Scheduler and cron-job.org, CronJobs of Kubernetes, backups of Uptime Kuma, and the rows of a table
+    /// `queued_job` (CSV, or a dump of PostgreSQL, MySQL or SQLite).
+    ///
+    /// It tells what becomes what, what differs, and what cannot be taken over, and goes on as `naptime apply` does: it
+    /// shows what it will add and change, and asks. Endpoints are known by keys made of their names, so importing a file
+    /// again changes nothing.
+    ///
+    /// A backup of `naptime export --all` is put into an empty database as it is, at once, and called from there.
+    Import(Box<import::ImportArgs>),
+    /// List the one-off jobs, the newest first
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: id, state, next attempt, number of the last one, last outcome, method,
+    /// URL, key, name.
+    Jobs(jobs::JobsArgs),
+    /// List runs, the last to end first, or follow them as they come
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: when it ended, outcome, status, start lag and time taken in
+    /// milliseconds, the id of the endpoint or job, worker, message.
+    Runs(runs::RunsArgs),
+    /// Show what needs somebody now, the worst first
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: severity, kind, since, whose, cause, remedy.
+    Problems(problems::ProblemsArgs),
+    /// Say whether all is well: for cron, CI and monitors
+    ///
+    /// Ends with 0 if nothing is wrong, 1 if something is, and 2 if the server can't be reached.
+    Status(status::StatusArgs),
+    /// Look at the server, its database, workers and clocks, and say in plain words what is found
+    Doctor(doctor::DoctorArgs),
+    /// Show how many workers the work takes
+    Plan(plan::PlanArgs),
+    /// List the pools: what is true of each host
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: pool, state, endpoints, how many of them are on, the most calls
+    /// at once, the most calls a second.
+    Pools(pools::PoolsArgs),
+    /// List the workers
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: id, name, state, calls under way, capacity, host, version,
+    /// started, last seen, trouble.
+    Workers(workers::WorkersArgs),
+    /// List who is told of problems
+    ///
+    /// On a terminal as a table, elsewhere with tabs between: name, state, kind, from which severity on.
+    Receivers(receivers::ReceiversArgs),
+    /// List, store or print the rules: what happens to endpoints on events
+    Rules(rules::RulesArgs),
 }
 
-impl TimingArgs {
-    /// When it is called, as fields of the API.
-    pub(crate) fn fields(&self) -> Map<String, Value> {
-        let mut fields = Map::new();
-        for (name, text) in [
-            ("every", &self.every),
-            ("jitter", &self.jitter),
-            ("cron", &self.cron),
-            ("random", &self.random),
-            ("window", &self.window),
-            ("days", &self.days),
-            ("tz", &self.tz),
-            ("from", &self.from),
-            ("until", &self.until),
-            ("except", &self.except),
-        ] {
-            put(&mut fields, name, text.as_deref());
-        }
-        fields.insert("align".to_owned(), self.align.into());
-        let mut pause = Map::new();
-        put(&mut pause, "until", self.pause_until.as_deref());
-        put(&mut pause, "note", self.pause_note.as_deref());
-        if !pause.is_empty() {
-            fields.insert("pause".to_owned(), pause.into());
-        }
-        fields
-    }
+/// Runs a command, and says how to end.
+pub(crate) fn run(command: Remote) -> anyhow::Result<ExitCode> {
+    block_on(async {
+        let done = match command {
+            Remote::Apply(args) => return apply::apply(&args).await,
+            Remote::Import(args) => return import::import(&args).await,
+            Remote::Call(args) => return call::call(&args).await,
+            Remote::Enqueue(args) => return enqueue::enqueue(&args).await,
+            Remote::Doctor(args) => return doctor::doctor(&args).await,
+            Remote::Status(args) => return status::status(&args).await,
+            Remote::Export(args) => export::export(&args).await,
+            Remote::Add(args) => add::add(&args).await,
+            Remote::Edit(args) => edit::edit(&args).await,
+            Remote::List(args) => list::list(&args).await,
+            Remote::Show(args) => show::show(&args).await,
+            Remote::On(args) => switch::on(&args).await,
+            Remote::Off(args) => switch::off(&args).await,
+            Remote::Pause(args) => switch::pause(&args).await,
+            Remote::Resume(args) => switch::resume(&args).await,
+            Remote::Delete(args) => delete::delete(&args).await,
+            Remote::Restore(args) => restore::restore(&args).await,
+            Remote::Jobs(args) => jobs::jobs(&args).await,
+            Remote::Runs(args) => runs::runs(&args).await,
+            Remote::Problems(args) => problems::problems(&args).await,
+            Remote::Plan(args) => plan::plan(&args).await,
+            Remote::Pools(args) => pools::pools(&args).await,
+            Remote::Workers(args) => workers::workers(&args).await,
+            Remote::Receivers(args) => receivers::receivers(&args).await,
+            Remote::Rules(args) => rules::run(&args).await,
+        };
+        done.map(|()| ExitCode::SUCCESS)
+    })
 }
 
-impl SlaArgs {
-    /// The SLA, as fields of the API.
-    pub(crate) fn fields(&self) -> Map<String, Value> {
-        let (mut fields, mut sla) = (Map::new(), Map::new());
-        for (name, text) in [("within", &self.sla_within), ("days", &self.sla_days), ("tz", &self.sla_tz)] {
-            put(&mut sla, name, text.as_deref());
-        }
-        if sla.is_empty() {
-            put(&mut fields, "sla", self.sla.as_deref());
-        } else {
-            put(&mut sla, "every", self.sla.as_deref());
-            fields.insert("sla".to_owned(), sla.into());
-        }
-        fields
-    }
-}
-
-/// Adds a field that is said.
-pub(crate) fn put(fields: &mut Map<String, Value>, name: &str, text: Option<&str>) {
-    fields.extend(text.map(|text| (name.to_owned(), text.into())));
-}
-
-/// Adds what is wrong with fields as faults of the arguments that they were read from, in the words of the command line.
-pub(crate) fn add_faults(faults: &mut Faults, invalid: Vec<Invalid>) {
-    for fault in invalid {
-        let mut detail = fault.detail;
-        for field in FLAGS {
-            detail = detail.replace(&format!("`{field}`"), &format!("`{}`", argument(field)));
-        }
-        faults.add(argument(&fault.field), detail);
-    }
-}
-
-/// The fields that messages name.
-const FLAGS: [&str; 23] = [
-    "every", "jitter", "align", "cron", "random", "window", "days", "tz", "from", "until", "except", "pause", "sla",
-    "late", "sign", "method", "body", "timeout", "at", "in", "key", "after", "n",
-];
-
-/// The argument of a field.
-fn argument(field: &str) -> String {
-    match field {
-        "url" => "URL".to_owned(),
-        "headers" => "--header".to_owned(),
-        "tags" => "--tag".to_owned(),
-        "active" => "--activate".to_owned(),
-        "n" => "-n".to_owned(),
-        "catch_up" => "--catch-up".to_owned(),
-        "failing_after" => "--failing-after".to_owned(),
-        "keep" => "--keep".to_owned(),
-        "pause" => "--pause-until".to_owned(),
-        "sla.every" => "--sla".to_owned(),
-        // `pause.until` is --pause-until.
-        field => format!("--{}", field.replace('.', "-")),
-    }
-}
-
-/// Refuses a job whose timeout is longer than its pool allows, which only the store can tell.
-pub(crate) async fn check_timeout(store: &dyn Store, new: &NewJob) -> anyhow::Result<()> {
-    let mut faults = Faults::default();
-    let (pool, timeout) = (new.spec.endpoint.pool(), new.spec.request.timeout);
-    if let Some(fault) = TimeoutLimits::default().fault(store, pool, timeout).await? {
-        add_faults(&mut faults, vec![fault]);
-    }
-    Ok(faults.check(())?)
+/// Runs a command to its end.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// What a file holds; `-` is standard input.
-pub(crate) fn read_file(file: &str) -> anyhow::Result<Vec<u8>> {
-    if file != "-" {
-        return std::fs::read(file).with_context(|| format!("cannot read {file}"));
+fn read_file(file: &str) -> anyhow::Result<Vec<u8>> {
+    read_all(file, open_file(file)?)
+}
+
+/// Opens a file to be read; `-` is standard input.
+fn open_file(file: &str) -> anyhow::Result<Box<dyn BufRead>> {
+    if file == "-" {
+        return Ok(Box::new(stdin().lock()));
     }
+    let opened = File::open(file).with_context(|| format!("cannot read {file}"))?;
+    Ok(Box::new(BufReader::new(opened)))
+}
+
+/// The rest of a file that was opened.
+fn read_all(file: &str, mut input: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).context("cannot read standard input")?;
+    let name = if file == "-" { "standard input" } else { file };
+    input.read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
     Ok(bytes)
-}
-
-pub(crate) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?.block_on(work)
-}
-
-/// The time by this machine's clock. The store's decides in the end.
-#[expect(clippy::disallowed_methods, reason = "there is no store to ask")]
-pub(crate) fn wall_clock() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(0))
 }

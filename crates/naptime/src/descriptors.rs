@@ -17,7 +17,7 @@ pub(crate) struct Need {
     /// The name of the setting.
     pub(crate) setting: &'static str,
     pub(crate) capacity: u32,
-    /// How many connections the page may have.
+    /// How many connections from outside it accepts: to the page, and to its metrics.
     pub(crate) page: usize,
 }
 
@@ -41,7 +41,7 @@ fn fit_within(limit: Option<u64>, need: &Need, faults: &mut Faults) -> (u32, Opt
     if room >= capacity {
         return (capacity, None);
     }
-    let page = if page > 0 { format!("{page} for connections to the page, ") } else { String::new() };
+    let page = if page > 0 { format!("{page} for connections from outside, ") } else { String::new() };
     let why = format!(
         "this process may have {limit} file descriptors: {page}{RESERVE} for the rest, and a call needs up to \
          {PER_CALL}. Raise the hard limit to {} (`ulimit -Hn`, `LimitNOFILE=` of systemd, `--ulimit nofile=` of Docker)",

@@ -1,8 +1,13 @@
-//! Logs: to stdout, for people on a terminal and as JSON elsewhere.
+//! Logs: to stdout, for people on a terminal and as JSON elsewhere, and to OpenTelemetry if that is on.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
+use opentelemetry_sdk::logs::SdkLoggerProvider;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::faults::{Faults, given};
 
@@ -20,12 +25,24 @@ pub(crate) fn filter(quiet: bool, faults: &mut Faults) -> EnvFilter {
     })
 }
 
-/// Starts logging.
-pub(crate) fn start(filter: EnvFilter) {
-    let logs = tracing_subscriber::fmt().with_env_filter(filter);
-    if std::io::stdout().is_terminal() {
-        logs.with_target(false).init();
+/// Starts logging, and sends the same to `sent`.
+pub(crate) fn start(filter: EnvFilter, sent: Option<&SdkLoggerProvider>) {
+    let lines = if std::io::stdout().is_terminal() {
+        fmt::layer().with_target(false).boxed()
     } else {
-        logs.json().flatten_event(true).init();
-    }
+        fmt::layer().json().flatten_event(true).boxed()
+    };
+    let sent = sent.map(|provider| OpenTelemetryTracingBridge::new(provider).with_filter(without_senders()));
+    tracing_subscriber::registry().with(filter).with(lines).with(sent).init();
+}
+
+/// Starts logging warnings and errors on stderr, for commands whose results go to stdout.
+pub(crate) fn start_on_stderr() {
+    fmt().with_writer(io::stderr).with_ansi(false).with_target(false).with_max_level(LevelFilter::WARN).init();
+}
+
+/// All but the lines of what sends: each line sent would make further lines, which are sent.
+fn without_senders() -> Targets {
+    let senders = ["h2", "hyper", "opentelemetry", "reqwest", "rustls"].map(|target| (target, LevelFilter::OFF));
+    Targets::new().with_default(LevelFilter::TRACE).with_targets(senders)
 }

@@ -9,9 +9,10 @@ use naptime_core::{AllowedNetworks, Invalid, JobId, Schedule, Time, Timing, Zone
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::cli::NextArgs;
-use crate::commands::{add_faults, put, wall_clock};
+use crate::cli::{NextArgs, put};
+use crate::clock::wall_clock;
 use crate::faults::Faults;
+use crate::flags::add_faults;
 
 /// How many calls are shown if nothing is said.
 const SHOWN: u64 = 5;
@@ -182,7 +183,7 @@ impl Upcoming {
 }
 
 /// The zone of this machine, if it is one with a name.
-fn own_zone() -> Option<Zone> {
+pub(crate) fn own_zone() -> Option<Zone> {
     let zone = jiff::tz::TimeZone::try_system().ok()?;
     Zone::parse(zone.iana_name()?).ok()
 }

@@ -12,7 +12,7 @@ use naptime_prove::{Options, Progress, Report, Where};
 
 use crate::cli::ProveArgs;
 use crate::faults::Faults;
-use crate::{serve, settings};
+use crate::{settings, signals};
 
 /// `naptime prove`.
 pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<()> {
@@ -23,7 +23,7 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<()> {
     let (options, page, json) = faults.check((options, page, json))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (report, error) = runtime.block_on(async {
-        let stop = serve::stop_on_signal()?;
+        let stop = signals::stop_on_signal()?;
         anyhow::Ok(naptime_prove::prove(options, Progress::new(), stop).await?)
     })?;
     let page = page.map_or(Ok(()), |page| page.write(naptime_prove::html(&report).as_bytes()));

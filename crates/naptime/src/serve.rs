@@ -2,87 +2,100 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use naptime_alerts::{Place, Watch};
+use naptime_alerts::Place;
 use naptime_core::duration::MIN_PERIOD;
 use naptime_core::input::read_new;
 use naptime_core::{AllowedNetworks, Change, Edit, JobId, Spec};
-use naptime_events::{Applier, Consumer};
+use naptime_embed::door::Door;
+use naptime_embed::store::StoreSettings;
+use naptime_embed::working::Working;
+use naptime_events::Consumer;
 use naptime_store::{JobQuery, PageRef, Store};
 use naptime_worker::Worker;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
 use crate::cli::{UpArgs, WebArgs, WorkerArgs};
 use crate::descriptors::{self, Need};
 use crate::faults::Faults;
-use crate::settings::{self, AlertSettings, InputSettings, Listen, StoreSettings};
-use crate::{logging, waiting, zones};
+use crate::metrics::Told;
+use crate::settings::{self, AlertSettings, InputSettings, Listen};
+use crate::signals::stop_on_signal;
+use crate::telemetry::{Telemetry, TelemetrySettings};
+use crate::{logging, metrics, waiting, zones};
 
 /// `naptime up`: web and worker in one process.
 pub(crate) fn up(args: &UpArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
-    let store = StoreSettings::read(&args.store, false, &mut faults);
+    let store = settings::store(&args.store, false, &mut faults);
     // One's own machine: what the user can reach, Naptime may call.
     let input = InputSettings::read(&args.input, AllowedNetworks::local(), &mut faults);
     let listen = Listen::read(&args.listen, [127, 0, 0, 1], &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
-    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
+    let metrics = settings::metrics(&args.work, &mut faults);
+    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: connections(true, metrics) };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
     let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(false, &mut faults);
-    let web = Web { store, input, listen, worker: Some(worker), lowered, events, place, demo: args.demo };
-    faults.check(web)?.run(logs)
+    let telemetry = TelemetrySettings::read(&mut faults);
+    let web = Web { store, input, listen, worker: Some(worker), metrics, lowered, events, place, demo: args.demo };
+    faults.check(web)?.run(logs, telemetry)
 }
 
 /// `naptime web`: the web, with a small worker inside.
 pub(crate) fn web(args: &WebArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
-    let store = StoreSettings::read(&args.store, true, &mut faults);
+    let store = settings::store(&args.store, true, &mut faults);
     let input = InputSettings::read(&args.input, AllowedNetworks::public_only(), &mut faults);
     let listen = Listen::read(&args.listen, [0, 0, 0, 0], &mut faults);
     let capacity = settings::web_capacity(args.web_worker_max_capacity.as_ref(), &mut faults);
-    let need = Need { setting: "WEB_WORKER_MAX_CAPACITY", capacity, page: naptime_web::MAX_CONNECTIONS };
+    let metrics = settings::metrics(&args.work, &mut faults).filter(|_| capacity > 0);
+    let need = Need { setting: "WEB_WORKER_MAX_CAPACITY", capacity, page: connections(true, metrics) };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
     let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
+    let telemetry = TelemetrySettings::read(&mut faults);
     let worker = Some(worker).filter(|_| capacity > 0);
-    let web = Web { store, input, listen, worker, lowered, events, place, demo: false };
-    faults.check(web)?.run(logs)
+    let web = Web { store, input, listen, worker, metrics, lowered, events, place, demo: false };
+    faults.check(web)?.run(logs, telemetry)
 }
 
 /// `naptime worker`: a worker alone.
 pub(crate) fn worker(args: &WorkerArgs) -> anyhow::Result<()> {
     let mut faults = Faults::default();
-    let store = StoreSettings::read(&args.store, true, &mut faults);
+    let store = settings::store(&args.store, true, &mut faults);
     let input = InputSettings::read(&args.input, AllowedNetworks::public_only(), &mut faults);
     let capacity = settings::capacity(&args.capacity, &mut faults);
-    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: 0 };
+    let metrics = settings::metrics(&args.work, &mut faults);
+    let need = Need { setting: "WORKER_MAX_CAPACITY", capacity, page: connections(false, metrics) };
     let (capacity, lowered) = descriptors::fit(&need, &mut faults);
     let AlertSettings { place, mailer } = AlertSettings::read(&args.alerts, &mut faults);
     let worker = settings::worker(&args.work, capacity, input.networks.clone(), mailer, &mut faults);
     let events = settings::events(&args.events, &mut faults);
     let logs = logging::filter(true, &mut faults);
+    let telemetry = TelemetrySettings::read(&mut faults);
     let (store, worker) = faults.check((store, worker))?;
-    logging::start(logs);
+    let telemetry = start_log(logs, telemetry)?;
     zones::choose();
     warn_of(lowered);
-    block_on(None, async {
+    block_on(None, telemetry, async |telemetry| {
+        let metrics = metrics::listen(metrics).await?;
         let stop = stop_on_signal()?;
-        let Some(opened) = waiting::open(&store, true, None, &stop).await? else { return Ok(()) };
-        let worker = Worker::new(opened.store.clone(), worker)?;
-        work(worker, events.as_ref(), opened.store, place, input, &stop).await;
+        let Some(opened) = waiting::open(&store, true, metrics.as_ref(), &stop).await? else { return Ok(()) };
+        let worker = new_worker(opened.store.clone(), worker, telemetry)?;
+        let _told = Told::start(metrics, worker.tally());
+        let door = Door::watch(opened.store.clone(), stop.clone()).await;
+        let InputSettings { networks, min_period } = input;
+        let store = opened.store.clone();
+        Working { worker, store, events, place, networks, min_period }.run(&door, &stop).await;
         Ok(())
     })
 }
@@ -93,6 +106,8 @@ struct Web {
     input: InputSettings,
     listen: Listen,
     worker: Option<naptime_worker::Settings>,
+    /// Where the worker's own metrics are read.
+    metrics: Option<SocketAddr>,
     /// That its capacity is less than was asked for.
     lowered: Option<String>,
     /// Where the worker takes events from.
@@ -103,32 +118,35 @@ struct Web {
 }
 
 impl Web {
-    fn run(self, logs: EnvFilter) -> anyhow::Result<()> {
-        logging::start(logs);
+    fn run(self, logs: EnvFilter, telemetry: Option<TelemetrySettings>) -> anyhow::Result<()> {
+        let telemetry = start_log(logs, telemetry)?;
         zones::choose();
         warn_of(self.lowered.as_ref());
-        block_on(self.listen.threads, self.serve())
+        block_on(self.listen.threads, telemetry, async |telemetry| self.serve(telemetry).await)
     }
 
-    async fn serve(self) -> anyhow::Result<()> {
+    async fn serve(self, telemetry: Option<&Telemetry>) -> anyhow::Result<()> {
         let address = SocketAddr::new(self.listen.host, self.listen.port);
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}; choose another port with PORT"))?;
         let address = reachable(listener.local_addr()?);
+        let metrics = metrics::listen(self.metrics).await?;
         let stop = stop_on_signal()?;
         let opened = waiting::open(&self.store, self.worker.is_some(), Some(&listener), &stop).await?;
         let Some(opened) = opened else { return Ok(()) };
         let store = opened.store.clone();
+        let door = Door::watch(store.clone(), stop.clone()).await;
         let settings = naptime_web::Settings {
             password: self.listen.password,
+            is_guarded: false,
             api_token: self.listen.api_token,
             trusted_proxies: self.listen.trusted_proxies,
             networks: self.input.networks.clone(),
             min_period: self.input.min_period,
             retention: self.store.retention,
-            metrics: Some(record_metrics()?),
             place: self.place.clone(),
+            shut: door.receiver(),
         };
         let router = naptime_web::router(store.clone(), settings).await?;
         let serving = naptime_web::serve(listener, router, stop.clone().cancelled_owned());
@@ -138,8 +156,11 @@ impl Web {
                 add_demo(store.as_ref(), address).await?;
             }
             if let Some(settings) = self.worker {
-                let worker = Worker::new(store.clone(), settings)?;
-                work(worker, self.events.as_ref(), store, self.place, self.input, &stop).await;
+                let worker = new_worker(store.clone(), settings, telemetry)?;
+                let _told = Told::start(metrics, worker.tally());
+                let InputSettings { networks, min_period } = self.input;
+                let (events, place) = (self.events, self.place);
+                Working { worker, store, events, place, networks, min_period }.run(&door, &stop).await;
             }
             anyhow::Ok(())
         };
@@ -149,31 +170,34 @@ impl Web {
     }
 }
 
+/// Starts the log, and telemetry if it is on.
+fn start_log(filter: EnvFilter, telemetry: Option<TelemetrySettings>) -> anyhow::Result<Option<Telemetry>> {
+    let telemetry = telemetry.map(Telemetry::start).transpose()?;
+    logging::start(filter, telemetry.as_ref().and_then(Telemetry::logs));
+    Ok(telemetry)
+}
+
+fn new_worker(
+    store: Arc<dyn Store>,
+    settings: naptime_worker::Settings,
+    telemetry: Option<&Telemetry>,
+) -> anyhow::Result<Worker> {
+    let worker = Worker::new(store, settings)?;
+    match telemetry {
+        Some(telemetry) => telemetry.follow(worker),
+        None => Ok(worker),
+    }
+}
+
 fn warn_of(line: Option<impl AsRef<str>>) {
     if let Some(line) = line {
         tracing::warn!("{}", line.as_ref());
     }
 }
 
-/// Works until `stop`: calls, applies events, and tells of problems.
-async fn work(
-    worker: Worker,
-    events: Option<&Consumer>,
-    store: Arc<dyn Store>,
-    place: Place,
-    input: InputSettings,
-    stop: &CancellationToken,
-) {
-    let turn = worker.turn();
-    let watch = Watch::new(store.clone(), place, move || turn.is_mine());
-    tokio::join!(worker.run(stop.clone()), watch.run(stop), consume(events, store, input, stop));
-}
-
-/// Applies the events of a broker, if there is one, until `stop`.
-async fn consume(events: Option<&Consumer>, store: Arc<dyn Store>, input: InputSettings, stop: &CancellationToken) {
-    if let Some(events) = events {
-        events.run(&Applier::new(store, input.networks, input.min_period), stop).await;
-    }
+/// The most connections that are accepted.
+fn connections(page: bool, metrics: Option<SocketAddr>) -> usize {
+    (usize::from(page) + usize::from(metrics.is_some())) * naptime_web::MAX_CONNECTIONS
 }
 
 /// The name of the sample endpoint, which it is known by at the next start.
@@ -213,59 +237,21 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn block_on(threads: Option<usize>, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on(
+    threads: Option<usize>,
+    telemetry: Option<Telemetry>,
+    work: impl AsyncFnOnce(Option<&Telemetry>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
     let runtime = builder.enable_all().build()?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(work(telemetry.as_ref()));
     // A look-up of the database's or the broker's name must not keep the process from ending.
     runtime.shutdown_background();
+    if let Some(telemetry) = telemetry {
+        telemetry.end();
+    }
     result
-}
-
-/// Cancelled by SIGTERM, Ctrl-C, or SIGHUP when the terminal is closed.
-pub(crate) fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    // Under nohup it is to be ignored, and listening would end that.
-    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = interrupt.recv() => {}
-            Some(_) = async { hangup.as_mut()?.recv().await } => {}
-        }
-        stopping.cancel();
-        // Who asks again does not want to wait for the calls under way.
-        interrupt.recv().await;
-        std::process::exit(130);
-    });
-    Ok(stop)
-}
-
-/// Whether this process was started with SIGHUP ignored.
-fn ignores_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // The first bit is signal 1.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
-}
-
-/// Records this process's metrics, for `/metrics`.
-fn record_metrics() -> anyhow::Result<PrometheusHandle> {
-    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?;
-    let handle = builder.install_recorder()?;
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
 }

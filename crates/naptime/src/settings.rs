@@ -1,47 +1,20 @@
 //! Settings, read from flags and environment as a whole before anything opens.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use naptime_alerts::Place;
-use naptime_core::duration::{self, MAX_PERIOD, MIN_PERIOD, SHORTEST_PERIOD};
+use naptime_core::duration::{self, MIN_PERIOD};
 use naptime_core::{AllowedNetworks, Endpoint, Invalid};
+use naptime_embed::limits;
+use naptime_embed::store::{Backend, StoreSettings};
+use naptime_embed::working::host_name;
 use naptime_events::Consumer;
 use naptime_web::Secret;
-use naptime_worker::call::Mailer;
+use naptime_worker::call::{Handlers, Mailer};
 
 use crate::cli::{AlertArgs, CapacityArgs, EventArgs, InputArgs, ListenArgs, MongoArgs, StoreArgs, WorkArgs};
 use crate::faults::{Faults, given};
-
-/// The most claims a worker may be asked to hold.
-const MAX_CAPACITY: u32 = 10_000;
-/// The fewest characters of a password.
-const MIN_PASSWORD_CHARS: usize = 12;
-/// The fewest characters of an API token.
-const MIN_TOKEN_CHARS: usize = 24;
-/// The most characters of the name of an environment.
-const MAX_ENVIRONMENT_CHARS: usize = 100;
-/// The most proxies in a row that may be trusted.
-const MAX_TRUSTED_PROXIES: u32 = 10;
-
-/// Which store.
-pub(crate) struct StoreSettings {
-    pub(crate) backend: Backend,
-    /// `NAPTIME_RETENTION`, seven days by default.
-    pub(crate) retention: Duration,
-    /// `NAPTIME_ENV`, or the name that a platform gives all processes of an app. An embedded file remembers none: it
-    /// stays on its machine.
-    pub(crate) environment: Option<String>,
-}
-
-/// Where the store is.
-pub(crate) enum Backend {
-    /// `MONGODB_URI`, or what `MONGO_HOST` and its like make up.
-    Mongo(String),
-    /// `NAPTIME_DB`, `naptime.db` by default.
-    File(PathBuf),
-}
 
 /// What may be called, and how often.
 pub(crate) struct InputSettings {
@@ -67,31 +40,29 @@ pub(crate) struct Listen {
     pub(crate) threads: Option<usize>,
 }
 
-impl StoreSettings {
-    /// Reads them. A file is no place for several processes, so `needs_mongo` refuses one.
-    pub(crate) fn read(args: &StoreArgs, needs_mongo: bool, faults: &mut Faults) -> Self {
-        let backend = match mongodb_uri(&args.mongo, faults) {
-            Some(uri) => Backend::Mongo(uri),
-            None => {
-                if needs_mongo {
-                    faults.add(
-                        "MONGODB_URI",
-                        "not set; separate processes need a MongoDB (on one machine, `naptime up` needs none)",
-                    );
-                }
-                Backend::File(given(args.naptime_db.as_ref()).unwrap_or("naptime.db").into())
+/// Reads which store. A file is no place for several processes, so `needs_mongo` refuses one.
+pub(crate) fn store(args: &StoreArgs, needs_mongo: bool, faults: &mut Faults) -> StoreSettings {
+    let backend = match mongodb_uri(&args.mongo, faults) {
+        Some(uri) => Backend::Mongo(uri),
+        None => {
+            if needs_mongo {
+                faults.add(
+                    "MONGODB_URI",
+                    "not set; separate processes need a MongoDB (on one machine, `naptime up` needs none)",
+                );
             }
-        };
-        let days = |days: u64| Duration::from_secs(days * 86_400);
-        let retention = faults.read("NAPTIME_RETENTION", args.naptime_retention.as_ref(), days(7), |text| {
-            duration::parse_setting("retention", text, Duration::from_secs(60), days(3660))
+            Backend::File(given(args.naptime_db.as_ref()).unwrap_or("naptime.db").into())
+        }
+    };
+    let retention =
+        faults.read("NAPTIME_RETENTION", args.naptime_retention.as_ref(), limits::DEFAULT_RETENTION, |text| {
+            duration::parse_setting("retention", text, *limits::RETENTION.start(), *limits::RETENTION.end())
         });
-        Self { backend, retention, environment: environment(args.naptime_env.as_ref(), faults) }
-    }
+    StoreSettings { backend, retention, environment: environment(args.naptime_env.as_ref(), faults) }
 }
 
 /// Reads `NAPTIME_ENV`. If it is not set, the name that a platform gives the app, or the environment, is it.
-fn environment(text: Option<&String>, faults: &mut Faults) -> Option<String> {
+pub(crate) fn environment(text: Option<&String>, faults: &mut Faults) -> Option<String> {
     // What names a single service, such as Render's RENDER_SERVICE_NAME, differs between web and worker.
     let platform = || {
         // Set on Heroku's review apps, and with dyno metadata; on Fly; on Railway.
@@ -102,8 +73,8 @@ fn environment(text: Option<&String>, faults: &mut Faults) -> Option<String> {
         set.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
     };
     let name = given(text).map(|name| name.trim().to_owned()).or_else(platform)?;
-    if name.chars().count() > MAX_ENVIRONMENT_CHARS {
-        faults.add("NAPTIME_ENV", format!("has more than {MAX_ENVIRONMENT_CHARS} characters"));
+    if name.chars().count() > limits::MAX_ENVIRONMENT_CHARS {
+        faults.add("NAPTIME_ENV", format!("has more than {} characters", limits::MAX_ENVIRONMENT_CHARS));
     }
     Some(name)
 }
@@ -139,25 +110,6 @@ pub(crate) fn mongodb_uri(args: &MongoArgs, faults: &mut Faults) -> Option<Strin
 }
 
 impl InputSettings {
-    /// Reads them for a command that only edits. What is not set is what the workers of this store will allow, as far as
-    /// it can be known here.
-    pub(crate) fn read_for(store: &StoreSettings, args: &InputArgs, faults: &mut Faults) -> Self {
-        let networks = match store.backend {
-            Backend::Mongo(_) => AllowedNetworks::public_only(),
-            Backend::File(_) => AllowedNetworks::local(),
-        };
-        Self::read(args, networks, faults)
-    }
-
-    /// The same, as the reader of input takes them.
-    pub(crate) fn limits(&self) -> naptime_core::Limits<'_> {
-        naptime_core::Limits {
-            networks: &self.networks,
-            min_period: self.min_period,
-            now: crate::commands::wall_clock(),
-        }
-    }
-
     /// Reads them; `networks` is what is allowed if nothing is set.
     pub(crate) fn read(args: &InputArgs, networks: AllowedNetworks, faults: &mut Faults) -> Self {
         // An empty value may mean "none" or "as it is by default", which are far apart for `up`.
@@ -172,7 +124,7 @@ impl InputSettings {
         Self {
             networks,
             min_period: faults.read("NAPTIME_MIN_PERIOD", args.naptime_min_period.as_ref(), MIN_PERIOD, |text| {
-                duration::parse_setting("min_period", text, SHORTEST_PERIOD, MAX_PERIOD)
+                duration::parse_setting("min_period", text, *limits::PERIOD.start(), *limits::PERIOD.end())
             }),
         }
     }
@@ -187,11 +139,9 @@ impl Listen {
                 Invalid::new("", "not_an_address", format!("`{text}` is not an address, such as 127.0.0.1"))
             })
         });
-        let password = secret("NAPTIME_PASSWORD", args.naptime_password.as_ref(), MIN_PASSWORD_CHARS, faults);
-        let api_token = secret("NAPTIME_API_TOKEN", args.naptime_api_token.as_ref(), MIN_TOKEN_CHARS, faults);
-        if given(args.naptime_api_token.as_ref()).is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
-            faults.add("NAPTIME_API_TOKEN", "has a blank or a character beyond ASCII, which no program could send");
-        }
+        let check_password = |text: &str| limits::check_secret(text, limits::MIN_PASSWORD_CHARS);
+        let password = secret("NAPTIME_PASSWORD", args.naptime_password.as_ref(), check_password, faults);
+        let api_token = secret("NAPTIME_API_TOKEN", args.naptime_api_token.as_ref(), limits::check_token, faults);
         if !host.is_loopback() && password.is_none() {
             faults.add(
                 "NAPTIME_PASSWORD",
@@ -211,13 +161,15 @@ impl Listen {
     }
 }
 
-/// Reads a secret. It must be long, because whoever can reach the page may guess.
-fn secret(setting: &'static str, text: Option<&String>, min_chars: usize, faults: &mut Faults) -> Option<Secret> {
+/// Reads a secret, and notes what is wrong with it.
+fn secret(
+    setting: &'static str,
+    text: Option<&String>,
+    check: impl Fn(&str) -> Result<(), String>,
+    faults: &mut Faults,
+) -> Option<Secret> {
     let text = given(text)?;
-    let chars = text.chars().count();
-    if chars < min_chars {
-        let detail =
-            format!("has {chars} characters, and must have at least {min_chars}; `openssl rand -base64 24` makes one");
+    if let Err(detail) = check(text) {
         faults.add(setting, detail);
     }
     Some(Secret::from(text))
@@ -227,7 +179,7 @@ fn secret(setting: &'static str, text: Option<&String>, min_chars: usize, faults
 fn trusted_proxies(text: Option<&String>, faults: &mut Faults) -> usize {
     // On Heroku, its router is the only way to a process, and it says who called it.
     let on_heroku = std::env::var_os("DYNO").is_some_and(|name| !name.is_empty());
-    faults.number("NAPTIME_TRUST_PROXY", text, u32::from(on_heroku), 0, MAX_TRUSTED_PROXIES) as usize
+    faults.number("NAPTIME_TRUST_PROXY", text, u32::from(on_heroku), 0, limits::MAX_TRUSTED_PROXIES) as usize
 }
 
 /// Where events come from: `CLOUDAMQP_URL` or `AMQP_URL`, and `NAPTIME_EVENTS_QUEUE`; none if no broker is set.
@@ -268,12 +220,28 @@ impl AlertSettings {
 
 /// Reads `WORKER_MAX_CAPACITY`.
 pub(crate) fn capacity(args: &CapacityArgs, faults: &mut Faults) -> u32 {
-    faults.number("WORKER_MAX_CAPACITY", args.worker_max_capacity.as_ref(), 100, 1, MAX_CAPACITY)
+    faults.number(
+        "WORKER_MAX_CAPACITY",
+        args.worker_max_capacity.as_ref(),
+        limits::DEFAULT_CAPACITY,
+        1,
+        limits::MAX_CAPACITY,
+    )
 }
 
 /// Reads `WEB_WORKER_MAX_CAPACITY`.
 pub(crate) fn web_capacity(text: Option<&String>, faults: &mut Faults) -> u32 {
-    faults.number("WEB_WORKER_MAX_CAPACITY", text, 10, 0, MAX_CAPACITY)
+    faults.number("WEB_WORKER_MAX_CAPACITY", text, 10, 0, limits::MAX_CAPACITY)
+}
+
+/// Reads `NAPTIME_METRICS`: where a worker's own metrics are to be read, if anywhere.
+pub(crate) fn metrics(args: &WorkArgs, faults: &mut Faults) -> Option<SocketAddr> {
+    faults.read("NAPTIME_METRICS", args.naptime_metrics.as_ref(), None, |text| {
+        text.trim().parse().map(Some).map_err(|_| {
+            let detail = format!("`{text}` is not an address with a port, such as 127.0.0.1:9464 or [::]:9464");
+            Invalid::new("", "not_an_address", detail)
+        })
+    })
 }
 
 /// The settings of a worker.
@@ -284,17 +252,10 @@ pub(crate) fn worker(
     mailer: Option<Mailer>,
     faults: &mut Faults,
 ) -> naptime_worker::Settings {
-    let (shortest, longest) = (Duration::from_millis(1), Duration::from_secs(1));
-    // A longer sleep would break what is promised of killed workers and of "call now".
-    let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), Duration::from_millis(250), |text| {
-        duration::parse_setting("sleep", text, shortest, longest)
+    let sleep = faults.read("WORKER_SLEEP_TIME", args.worker_sleep_time.as_ref(), limits::DEFAULT_SLEEP, |text| {
+        duration::parse_setting("sleep", text, *limits::SLEEP.start(), *limits::SLEEP.end())
     });
-    naptime_worker::Settings { capacity, sleep, networks, mailer, host: host_name() }
-}
-
-/// The name of this machine, as people see it among the workers.
-fn host_name() -> String {
-    let from_file = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = std::env::var("DYNO").ok().or_else(from_file).or_else(|| std::env::var("HOSTNAME").ok());
-    name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+    // The program has none: calls of `job://` are for the apps that are embedded in.
+    let handlers = Handlers::default();
+    naptime_worker::Settings { capacity, sleep, networks, mailer, handlers, host: host_name() }
 }

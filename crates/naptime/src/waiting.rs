@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
+use naptime_embed::store::{self, CannotOpen, Opened, StoreSettings};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::holding_page::HoldingPage;
-use crate::settings::StoreSettings;
-use crate::store::{self, CannotOpen, Opened};
 
 /// The pause between two attempts. Each takes a few seconds itself while nobody answers.
 const PAUSE: Duration = Duration::from_secs(1);

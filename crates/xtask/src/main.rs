@@ -40,9 +40,11 @@ Tools, and where they come from:
   standardwebhooks    verifies signed calls, from PyPI into target/tools/standardwebhooks
   aiosmtpd            a mail server, from PyPI        into target/tools/aiosmtpd
   axe-core            judges the pages, from PyPI     into target/tools/axe-playwright-python
+  schemathesis        judges the API, from PyPI       into target/tools/schemathesis
   cargo-deny          0.20.2, built by cargo          into target/tools/cargo-deny
   chromium            with chromedriver, from Debian  by apt-get, as root
   rabbitmq-server     the message broker, from Debian by apt-get, as root
+  tmux                the terminal, from Debian       by apt-get, as root
   redis, postgresql   for `bench --peers`, from Debian by apt-get, as root
   node                24.19.0, for the same, from PyPI into target/tools/node
   python3, cc         from Debian, if not there       by apt-get, as root

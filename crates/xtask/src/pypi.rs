@@ -1,4 +1,4 @@
-//! Wheels from PyPI, pinned by hash and unpacked. Nothing is installed into anybody's Python.
+//! Wheels from PyPI, pinned by hash and put into folders of their own. Nothing is installed into anybody's Python.
 //!
 //! Work happens in a folder beside the goal, which is renamed when all is well, so that an interrupted run leaves no
 //! half of a tool behind.
@@ -22,6 +22,29 @@ pub(crate) fn get(package: &str, goal: &Path, make: impl FnOnce(&Path) -> Result
         .and_then(|kept| fs::rename(&kept, goal).with_context(|| format!("cannot create {}", goal.display())));
     let cleaned = fs::remove_dir_all(&folder);
     made.with_context(|| format!("cannot get {package} from PyPI"))?;
+    cleaned.with_context(|| format!("cannot remove {}", folder.display()))
+}
+
+/// Installs packages that stand on many others into a folder of their own, all pinned by `requirements`.
+pub(crate) fn install(name: &str, requirements: &str, goal: &Path) -> Result<()> {
+    let folder = paths::tools().join(format!(".partial-{name}-{}", std::process::id()));
+    let (pins, made) = (folder.join("requirements.txt"), folder.join("made"));
+    let install = || {
+        fs::create_dir_all(&folder)?;
+        fs::write(&pins, requirements)?;
+        ensure_pip()?;
+        run::quiet(
+            python()
+                .args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--require-hashes", "--requirement"])
+                .arg(&pins)
+                .arg("--target")
+                .arg(&made),
+        )?;
+        fs::rename(&made, goal).with_context(|| format!("cannot create {}", goal.display()))
+    };
+    let installed: Result<()> = install();
+    let cleaned = fs::remove_dir_all(&folder);
+    installed.with_context(|| format!("cannot get {name} from PyPI"))?;
     cleaned.with_context(|| format!("cannot remove {}", folder.display()))
 }
 

@@ -17,15 +17,15 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     // alone, it would get them with other features.
     println!("xtask: building the tests and the program");
     let release = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--release");
-    run::shown(
-        cargo().args(["build", "--workspace", "--tests", "--bin", "naptime"]).args(release.then_some("--release")),
-    )?;
+    let what = ["build", "--workspace", "--tests", "--bin", "naptime", "--example", "host"];
+    run::shown(cargo().args(what).args(release.then_some("--release")))?;
 
     println!("xtask: cargo test --workspace {}", args.join(" "));
     let mut child = cargo()
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(args)
         .env("NAPTIME_BIN", program(release)?)
+        .env("RUST_TEST_THREADS", threads()?)
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start cargo")?;
@@ -38,6 +38,14 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let nothing_ran = totals == Totals::default() && args.is_empty();
     let good = status.success() && totals.failed == 0 && !nothing_ran;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How many tests run at a time: one more than there are cores, because most of a test is waiting for its processes.
+fn threads() -> Result<String> {
+    if let Ok(threads) = std::env::var("RUST_TEST_THREADS") {
+        return Ok(threads);
+    }
+    Ok((std::thread::available_parallelism()?.get() + 1).to_string())
 }
 
 /// Copies every line to stdout as it comes, and adds up the results.

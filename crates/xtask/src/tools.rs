@@ -20,7 +20,9 @@ pub(crate) fn for_tests() -> Result<()> {
     faketime()?;
     rabbitmq()?;
     nginx()?;
+    tmux()?;
     honcho()?;
+    schemathesis()?;
     PYTHON_PACKAGES.into_iter().try_for_each(python_package)
 }
 
@@ -135,6 +137,14 @@ fn nginx() -> Result<()> {
     apt::install(&["nginx-light"], "nginx is missing")
 }
 
+/// The terminal that tests of the command line type into.
+fn tmux() -> Result<()> {
+    if paths::on_path("tmux") {
+        return Ok(());
+    }
+    apt::install(&["tmux"], "tmux is missing")
+}
+
 /// The database of BullMQ. The benchmark starts its own; the service of the package need not run, and may.
 fn redis() -> Result<()> {
     if paths::on_path("redis-server") {
@@ -174,6 +184,17 @@ fn honcho() -> Result<()> {
     }
     apt::install(&["python3"], "honcho wants python3")?;
     starts()
+}
+
+/// What tests the API by its document, with what checks the document.
+fn schemathesis() -> Result<()> {
+    const REQUIREMENTS: &str = include_str!("../schemathesis.txt");
+    let goal = paths::tools().join("schemathesis");
+    if goal.exists() {
+        return Ok(());
+    }
+    println!("xtask: getting Schemathesis from PyPI (25 MB) into {}", shown(&goal));
+    pypi::install("schemathesis", REQUIREMENTS, &goal)
 }
 
 fn python_package(name: &str) -> Result<()> {

@@ -54,6 +54,9 @@ impl Member {
         args.extend(["--logpath", text(&log), "--logappend", "--quiet"]);
         // Small, as three of them share a machine with everything else.
         args.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
+        // A database is some 65 files, which stay open for ten minutes after their last use as MongoDB has it. Hundreds
+        // of tests in that time would take more descriptors than a process may have, and mongod ends without one.
+        args.extend(["--wiredTigerEngineConfigString", "file_manager=(close_idle_time=20,close_handle_minimum=500)"]);
         args.extend(["--nounixsocket", "--setParameter"]);
         args.push("diagnosticDataCollectionEnabled=false");
         let extra = self.extra.lock().unwrap().clone();

@@ -187,3 +187,30 @@ async fn a_button_shows_the_next_calls_without_javascript() {
     visit.press("Add").await;
     visit.sees_text("cron 15 4 * * * (Asia/Tokyo)").await;
 }
+
+/// Times are those of whoever looks, until another zone is chosen, which is remembered.
+#[tokio::test(flavor = "multi_thread")]
+async fn times_are_shown_in_the_zone_that_is_chosen() {
+    let visit = visit(Browser::with()).await;
+    // Called at four in the afternoon in Berlin, which is ten in the morning in New York.
+    let endpoint = json!({"url": "http://127.0.0.1:9/", "cron": "0 16 * * *", "tz": "Europe/Berlin", "active": true});
+    let page = visit.posts(&endpoint).await;
+    visit.goto(&page).await;
+    const NEXT: &str = "const at = new Date(document.querySelector('time.clock').dateTime);
+        return [document.querySelector('time.clock').textContent, ...['America/New_York', 'Europe/Berlin', 'UTC'].map(
+            timeZone => at.toLocaleTimeString('sv-SE', {timeZone}))]";
+    let [shown, mine, berlin, utc] = visit.times(NEXT).await.try_into().unwrap();
+    assert!(shown.ends_with(&mine) && mine != berlin && berlin == "16:00:00", "{shown} {mine} {berlin}");
+    for (choice, expected) in [("endpoint", &berlin), ("utc", &utc), ("mine", &mine), ("endpoint", &berlin)] {
+        visit.clicks(choice, &format!("//header//option[@value = '{choice}']")).await;
+        let [shown, ..]: [String; 4] = visit.times(NEXT).await.try_into().unwrap();
+        assert!(shown.ends_with(expected.as_str()), "{choice}: {shown}");
+    }
+    visit.goto(&page).await;
+    let [shown, ..]: [String; 4] = visit.times(NEXT).await.try_into().unwrap();
+    assert!(shown.ends_with(&berlin), "it is remembered: {shown}");
+    // A page that is about no zone has none of its own, and is in the visitor's.
+    visit.goto("/").await;
+    assert!(!visit.has("//header//option[@value = 'endpoint']").await);
+    assert_eq!(visit.complaints().await, Vec::<String>::new());
+}

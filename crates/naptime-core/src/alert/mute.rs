@@ -1,6 +1,7 @@
 //! What is not told for a while.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::problem::Report;
 use crate::{JobId, Time};
@@ -11,7 +12,7 @@ pub const MAX_MUTES: usize = 200;
 pub const MAX_NOTE: usize = 200;
 
 /// Nothing is told of these until then. What ends meanwhile, of what was told, is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Mute {
     /// Of what.
     #[serde(flatten)]
@@ -24,7 +25,7 @@ pub struct Mute {
 }
 
 /// What is muted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Muted {
     /// One endpoint.

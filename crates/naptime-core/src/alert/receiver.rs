@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::problem::{Report, Severity};
 use crate::{Days, Endpoint, Hours, Invalid, SigningKeys, Time, Windows, Zone, secret};
@@ -16,7 +17,7 @@ pub const EVENTS_URL: &str = "https://events.pagerduty.com/v2/enqueue";
 pub const TELEGRAM_URL: &str = "https://api.telegram.org";
 
 /// Where alerts go, and which.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receiver {
     /// What it is called: `[a-z0-9-]{1,40}`.
     pub name: String,
@@ -32,9 +33,11 @@ pub struct Receiver {
     pub added_at: Time,
     /// How long a problem must have lasted to be told.
     #[serde(with = "crate::duration::text")]
+    #[schema(value_type = String)]
     pub after: Duration,
     /// How often it is told again while it lasts and nobody has acknowledged it; none: not again.
     #[serde(default, with = "crate::duration::optional_text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub repeat: Option<Duration>,
     /// When it is told nothing; what still lasts at the end is told then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +45,7 @@ pub struct Receiver {
 }
 
 /// How a receiver is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum To {
     /// JSON of our own.
@@ -51,6 +54,7 @@ pub enum To {
         url: String,
         /// The keys it is signed with.
         #[serde(default, skip_serializing_if = "SigningKeys::is_empty")]
+        #[schema(value_type = Vec<String>)]
         sign: SigningKeys,
     },
     /// An incoming webhook of Slack, or of what takes the same: Mattermost, Rocket.Chat, Discord (`.../slack`).
@@ -189,7 +193,7 @@ impl To {
 }
 
 /// Of which problems a receiver is told: those that match all that is said. A list that is empty says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Only {
     /// Those that matter as much at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -217,12 +221,13 @@ impl Only {
 }
 
 /// Hours in which nothing is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "StoredQuiet", into = "StoredQuiet")]
+#[schema(value_type = StoredQuiet)]
 pub struct Quiet(pub Hours);
 
 /// What [`Quiet`] is sent and stored as.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 struct StoredQuiet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     within: Option<Windows>,

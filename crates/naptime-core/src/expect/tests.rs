@@ -10,7 +10,9 @@ fn unmet(condition: &str, body: &str) -> Option<String> {
     let headers = headers.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
     let headers = HeaderMap::from_iter(headers);
     let took = Duration::from_millis(1_500);
-    let answered = Answered { body: body.as_bytes(), whole: true, headers: &headers, encoding: None, took };
+    let certificate = Some(Duration::from_secs(10 * 86_400 + 5));
+    let answered =
+        Answered { body: body.as_bytes(), whole: true, headers: &headers, encoding: None, took, certificate };
     Expect::read(condition.lines()).expect(condition).unmet(answered)
 }
 
@@ -86,8 +88,14 @@ fn what_is_not_met_is_told_with_what_was_found() {
 
 #[test]
 fn of_a_long_answer_the_beginning_is_read() {
-    let answered =
-        Answered { body: b"{\"a\"", whole: false, headers: &HeaderMap::new(), encoding: None, took: Duration::ZERO };
+    let answered = Answered {
+        body: b"{\"a\"",
+        whole: false,
+        headers: &HeaderMap::new(),
+        encoding: None,
+        took: Duration::ZERO,
+        certificate: None,
+    };
     let unmet = |line: &str| Expect::read(std::iter::once(line)).unwrap().unmet(answered);
     assert_eq!(unmet("body contains a"), None);
     assert!(unmet("body contains b").unwrap().ends_with("it is not in the body as far as it was read"));
@@ -99,10 +107,29 @@ fn of_a_long_answer_the_beginning_is_read() {
 }
 
 #[test]
+fn a_certificate_lasts_as_long_as_it_is_to() {
+    assert_eq!(unmet("certificate lasts 10d", ""), None);
+    let ends = "expected: certificate lasts 14d; it ends in 10d 5s".to_owned();
+    assert_eq!(unmet("certificate lasts 14d", ""), Some(ends));
+    let plain = Answered {
+        body: b"",
+        whole: true,
+        headers: &HeaderMap::new(),
+        encoding: None,
+        took: Duration::ZERO,
+        certificate: None,
+    };
+    let expect = Expect::read("certificate lasts 1s".lines()).unwrap();
+    assert_eq!(expect.unmet(plain), Some("expected: certificate lasts 1s; there is none".to_owned()));
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let fault = |line: &str| Expect::read(line.lines()).map(drop).map_err(|fault| (fault.code, fault.detail));
     for (line, code, detail) in [
-        ("says ok", "unknown_condition", "begins with body, header, json or took"),
+        ("says ok", "unknown_condition", "begins with body, header, json, took or certificate"),
+        ("certificate ok", "unknown_test", "certificate lasts 14d"),
+        ("certificate lasts long", "not_a_duration", "long"),
         ("body", "unknown_test", "say what it contains, lacks, matches"),
         ("body has paid", "unknown_test", "`has` is no test; there are contains, lacks, matches"),
         ("body contains", "unknown_test", "say what it contains"),

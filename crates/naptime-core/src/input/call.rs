@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Limits;
 use super::fields::{Fields, Said, kind, text, wrong_type};
+use super::shape::Kind;
 use crate::duration::MAX_PERIOD;
 use crate::job::{MAX_LEASE, MIN_LEASE};
 use crate::recent::{FAILING_AFTER, MAX_FAILING_AFTER};
@@ -24,11 +25,13 @@ const MIN_LATE: Duration = Duration::from_secs(1);
 pub(super) struct Defaults {
     pub(super) request: Request,
     pub(super) retry: Retry,
+    /// The keys that masks in `sign` stand for.
+    pub(super) signs_with: SigningKeys,
 }
 
 /// The URL, if it may be called.
 pub(super) fn endpoint(fields: &mut Fields, limits: Limits<'_>, old: Option<&Endpoint>) -> Option<Endpoint> {
-    let read = match (fields.parsed("url", Endpoint::parse_http), old) {
+    let read = match (fields.parsed("url", Endpoint::parse_callable), old) {
         (Said::Value(read), _) => read,
         _ if fields.is_faulty("url") => return None,
         (Said::Nothing, Some(old)) => old.clone(),
@@ -56,14 +59,14 @@ pub(super) fn spec(
     let old_retry = old.map_or_else(|| defaults.retry.clone(), |old| old.retry.clone());
     let old_request = old.map_or_else(|| defaults.request.clone(), |old| old.request.clone());
     let old_success = old.map_or_else(Statuses::success, |old| old.success.clone());
-    let request = request(fields, old_request, defaults.request);
+    let request = request(fields, old_request, defaults.request, &defaults.signs_with);
     let retry = fields
         .within("retry", "an object of `attempts`, `backoff` and `on`", |fields| {
             Some(self::retry(fields, old_retry.clone(), &defaults.retry))
         })
         .or(old_retry, defaults.retry.clone());
     let success = fields.list("success", "statuses", |list| list.join(", ").parse());
-    let expect = fields.read("expect", expect);
+    let expect = fields.read("expect", Kind::Lines, expect);
     let lease = fields.duration("lease", MIN_LEASE, MAX_LEASE);
     let name = fields.parsed("name", |name| Spec::check_name(name.trim()).map(|()| name.trim().to_owned()));
     let tags = fields.list("tags", "tags", tags);
@@ -84,7 +87,13 @@ pub(super) fn spec(
         steer: old.and_then(|old| old.steer),
         misfire: old.map(|old| old.misfire).unwrap_or_default(),
         key: old.and_then(|old| old.key.clone()),
+        applied: None,
     })
+}
+
+/// What whoever asks for it knows it by.
+pub(super) fn key(fields: &mut Fields) -> Said<Option<String>> {
+    fields.parsed("key", |key| Spec::check_key(key).map(|()| key.to_owned())).some()
 }
 
 /// Conditions: a text with one on each line, or a list of them.
@@ -99,13 +108,13 @@ fn expect(value: Value) -> Result<Expect, Invalid> {
     }
 }
 
-fn request(fields: &mut Fields, old: Request, default: Request) -> Request {
+fn request(fields: &mut Fields, old: Request, default: Request, signs_with: &SigningKeys) -> Request {
     let method = fields.parsed("method", str::parse);
-    let headers = fields.read("headers", |value| pairs_of_headers(value).and_then(Headers::new));
+    let headers = fields.read("headers", Kind::Headers, |value| pairs_of_headers(value).and_then(Headers::new));
     let body = fields.parsed("body", |body| Request::check_body(body).map(|()| body.to_owned()));
     // Most pools allow less than that, which only the store can tell.
     let timeout = fields.duration("timeout", MIN_TIMEOUT, MAX_POOL_TIMEOUT);
-    let sign = fields.list("sign", "keys", |keys| SigningKeys::read(keys, &old.sign));
+    let sign = fields.list("sign", "keys", |keys| SigningKeys::read(keys, signs_with));
     Request {
         sign: sign.or(old.sign, default.sign),
         method: method.or(old.method, default.method),
@@ -174,7 +183,7 @@ pub(super) fn misfire(fields: &mut Fields, old: Misfire) -> Misfire {
     };
     Misfire {
         late: fields.duration("late", MIN_LATE, MAX_PERIOD).some().or(old.late, None),
-        catch_up: fields.read("catch_up", number).or(old.catch_up, CatchUp::LATEST),
+        catch_up: fields.read("catch_up", Kind::TextOrNumber, number).or(old.catch_up, CatchUp::LATEST),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::masks;
+use super::shape::{Asked, Kind};
 use crate::duration;
 use crate::request::excerpt;
 use crate::{Invalid, Spec};
@@ -20,6 +21,8 @@ pub(crate) struct Fields {
     faults: Vec<Invalid>,
     /// The shortest period by the settings, which says what a bare number may be.
     min_period: Duration,
+    /// What was asked for so far, if that is wanted.
+    asked: Option<Vec<Asked>>,
 }
 
 /// What a field says.
@@ -78,7 +81,29 @@ impl<T> Said<T> {
 impl Fields {
     /// The fields of an object.
     pub(crate) fn of(rest: Map<String, Value>, min_period: Duration) -> Self {
-        Self { rest, faults: Vec::new(), min_period }
+        Self { rest, faults: Vec::new(), min_period, asked: None }
+    }
+
+    /// The same, noting what is asked for. What is there is only a sample, so that a reader asks for what goes with it.
+    pub(super) fn noting(sample: Map<String, Value>) -> Self {
+        Self { asked: Some(Vec::new()), ..Self::of(sample, Duration::ZERO) }
+    }
+
+    /// What was asked for, and which of it is missing.
+    pub(super) fn asked(self) -> (Vec<Asked>, Vec<Invalid>) {
+        let missing = self.faults.into_iter().filter(|fault| fault.code == "missing").collect();
+        (self.asked.unwrap_or_default(), missing)
+    }
+
+    /// Whether what is asked for is noted.
+    pub(super) fn is_noting(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    fn note_asked(&mut self, name: &'static str, kind: impl FnOnce() -> Kind, nullable: bool) {
+        if let Some(asked) = &mut self.asked {
+            asked.push(Asked { name: name.rsplit('.').next().unwrap_or(name), kind: kind(), nullable });
+        }
     }
 
     /// The fields of a value that is to be an object: `an endpoint`.
@@ -138,8 +163,13 @@ impl Fields {
         self.rest.get(name).is_some_and(|value| value.is_string() || value.is_number())
     }
 
-    /// Takes a field out as it is, if it says something.
-    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+    /// Takes a field of some kind of its own out as it is, if it says something.
+    pub(crate) fn take(&mut self, name: &'static str, kind: Kind) -> Option<Value> {
+        self.note_asked(name, || kind, true);
+        self.remove(name)
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
         self.rest.shift_remove(name).filter(|value| !value.is_null())
     }
 
@@ -150,7 +180,7 @@ impl Fields {
 
     /// Takes a field out unread. Returns whether it said anything; `null` does not.
     pub(crate) fn skip(&mut self, name: &str) -> bool {
-        self.take(name).is_some()
+        self.remove(name).is_some()
     }
 
     /// Whether a fault of this field was noted, or of one within it.
@@ -177,7 +207,13 @@ impl Fields {
     }
 
     /// Takes a field out and reads it. Whatever is found wrong is a fault of this field.
-    pub(crate) fn read<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Result<T, Invalid>) -> Said<T> {
+    pub(crate) fn read<T>(
+        &mut self,
+        name: &'static str,
+        kind: Kind,
+        read: impl FnOnce(Value) -> Result<T, Invalid>,
+    ) -> Said<T> {
+        self.note_asked(name, || kind, true);
         match self.rest.shift_remove(name) {
             None => Said::Nothing,
             Some(Value::Null) => Said::Default,
@@ -190,17 +226,17 @@ impl Fields {
 
     /// A text.
     pub(crate) fn text(&mut self, name: &'static str) -> Said<String> {
-        self.read(name, |value| text(name, value))
+        self.read(name, Kind::Text, |value| text(name, value))
     }
 
     /// A text that is read further.
     pub(crate) fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Said<T> {
-        self.read(name, |value| parse(&text(name, value)?))
+        self.read(name, Kind::Text, |value| parse(&text(name, value)?))
     }
 
     /// Yes or no.
     pub(crate) fn flag(&mut self, name: &'static str) -> Said<bool> {
-        self.read(name, |value| match value {
+        self.read(name, Kind::Flag, |value| match value {
             Value::Bool(flag) => Ok(flag),
             other => Err(wrong_type(name, "true or false", &other)),
         })
@@ -212,13 +248,17 @@ impl Fields {
             self.skip(name);
             self.faults.push(wrong_type(name, "true or false", &Value::Null));
         }
-        self.flag(name).value()
+        let said = self.flag(name).value();
+        if let Some(asked) = self.asked.as_mut().and_then(|asked| asked.last_mut()) {
+            asked.nullable = false;
+        }
+        said
     }
 
     /// A duration, as a text or as a number of milliseconds.
     pub(crate) fn duration(&mut self, name: &'static str, min: Duration, max: Duration) -> Said<Duration> {
         let min_period = self.min_period;
-        self.read(name, |value| {
+        self.read(name, Kind::Duration { min, max }, |value| {
             let duration = match value {
                 Value::String(text) => duration::parse(name, &text)?,
                 Value::Number(number) => duration::from_millis_number(name, &number.to_string(), min_period)?,
@@ -230,7 +270,7 @@ impl Fields {
 
     /// A whole number. A text of one is as good, because forms and templates have nothing else.
     pub(crate) fn number(&mut self, name: &'static str, min: u32, max: u32) -> Said<u32> {
-        self.read(name, |value| {
+        self.read(name, Kind::Number { min, max }, |value| {
             let written = match &value {
                 Value::Number(number) => number.to_string(),
                 Value::String(text) => text.trim().to_owned(),
@@ -255,7 +295,7 @@ impl Fields {
         of: &str,
         parse: impl FnOnce(Vec<String>) -> Result<T, Invalid>,
     ) -> Said<T> {
-        self.read(name, |value| {
+        self.read(name, Kind::List, |value| {
             let expected = format!("a text of {of} with commas between, or a list of them");
             let item = |value| match value {
                 Value::String(text) => Ok(text),
@@ -280,6 +320,13 @@ impl Fields {
         expected: &str,
         read: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Said<T> {
+        if self.asked.is_some() {
+            let mut within = Self::noting(Map::new());
+            read(&mut within);
+            self.note_asked(name, || Kind::Object(within.asked().0), true);
+            self.rest.shift_remove(name);
+            return Said::Nothing;
+        }
         let inner = match self.rest.shift_remove(name) {
             None => return Said::Nothing,
             Some(Value::Null) => return Said::Default,

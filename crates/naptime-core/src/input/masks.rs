@@ -57,7 +57,7 @@ pub(super) fn unmask(sent: &mut Map<String, Value>, stored: Option<&Spec>) -> Ve
     }
     match sent.get("body") {
         Some(Value::String(body)) if body == MASK && was_secret && !moved && !revealed => {
-            sent.shift_remove("body");
+            sent.insert("body".to_owned(), stored.request.body.clone().into());
         }
         None if stored.request.body.is_some() && was_secret && (moved || revealed) => faults.push(no_body()),
         _ => check_body(sent, &mut faults),
@@ -159,7 +159,7 @@ mod tests {
     use serde_json::json;
 
     use crate::duration::MIN_PERIOD;
-    use crate::input::{Limits, read_change, read_new};
+    use crate::input::{Limits, read_change, read_new, read_replacement};
     use crate::{AllowedNetworks, Headers, Job, Time};
 
     use super::*;
@@ -179,6 +179,13 @@ mod tests {
         let networks = AllowedNetworks::public_only();
         let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
         read_change(fields, limits, old).map(|change| change.applied(Spec::clone(&old.spec)))
+    }
+
+    /// The configuration that takes the place of that of `old`.
+    fn replaced(old: &Job, fields: Value) -> Spec {
+        let networks = AllowedNetworks::public_only();
+        let limits = Limits { networks: &networks, min_period: MIN_PERIOD, now: Time::from_millis(0) };
+        read_replacement(fields, limits, old).unwrap().applied(Spec::clone(&old.spec))
     }
 
     fn faults(old: &Job, fields: Value) -> Vec<(String, &'static str)> {
@@ -248,8 +255,9 @@ mod tests {
         let old = job(secret);
         let shown = old.spec.shown_endpoint().to_string();
         assert_eq!(shown, "https://example.com/a?code=••••&x=••••");
-        let back = change(&old, json!({"url": shown, "body": MASK, "secret": true})).unwrap();
-        assert_eq!(back, *old.spec);
+        let back = json!({"url": shown, "every": "5m", "body": MASK, "secret": true});
+        assert_eq!(change(&old, back.clone()).unwrap(), *old.spec);
+        assert_eq!(replaced(&old, back), *old.spec);
         let fault = |field: &str| vec![(field.to_owned(), "masked")];
         assert_eq!(faults(&old, json!({"url": "https://evil.test/"})), fault("body"));
         assert_eq!(faults(&old, json!({"url": "https://evil.test/", "body": MASK})), fault("body"));

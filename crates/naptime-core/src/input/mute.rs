@@ -19,6 +19,11 @@ const MIN_MUTE: Duration = Duration::from_secs(1);
 /// All faults, of which there is at least one.
 pub fn read_mute(value: Value, limits: Limits<'_>) -> Result<Mute, Vec<Invalid>> {
     let mut fields = Fields::of_value(value, "a mute", limits.min_period)?;
+    let made = mute(&mut fields, limits);
+    fields.finish("a mute", made)
+}
+
+pub(super) fn mute(fields: &mut Fields, limits: Limits<'_>) -> Option<Mute> {
     let endpoint = fields.parsed("endpoint", str::parse::<JobId>).value().map(Muted::Endpoint);
     let pool = fields.parsed("pool", Pool::parse).value().map(|pool| Muted::Pool(pool.to_string()));
     let tag = fields.parsed("tag", |text| {
@@ -40,13 +45,8 @@ pub fn read_mute(value: Value, limits: Limits<'_>) -> Result<Mute, Vec<Invalid>>
     if until.is_some_and(|until| until <= limits.now || until > limits.now + MAX_MUTE) {
         fields.fault("until", "out_of_range", "the end must be later than now, and within a year");
     }
-    let note = fields
-        .read("note", |value| {
-            let note = super::fields::text("note", value)?;
-            check_line("note", &note, MAX_NOTE).map(|()| note)
-        })
-        .or(String::new(), String::new());
+    let note = fields.parsed("note", |note| check_line("note", note, MAX_NOTE).map(|()| note.to_owned()));
+    let note = note.or(String::new(), String::new());
     let until = until.or(length.map(|length| limits.now + length));
-    let made = said.into_iter().next().zip(until).map(|(of, until)| Mute { of, until, note });
-    fields.finish("a mute", made)
+    said.into_iter().next().zip(until).map(|(of, until)| Mute { of, until, note })
 }

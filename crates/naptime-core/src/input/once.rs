@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::{Limits, call};
-use crate::{Invalid, JobId, NewJob, Request, Retry, Schedule, Spec, Time, Zone, read_at};
+use crate::{Invalid, JobId, NewJob, Request, Retry, Schedule, SigningKeys, Spec, Time, Zone, read_at};
 
 /// How long a call of a one-off job may take, unless it says otherwise.
 pub const TIMEOUT_ONCE: Duration = Duration::from_secs(60);
@@ -28,19 +28,24 @@ pub struct Once {
 /// # Errors
 /// All faults, of which there is at least one.
 pub fn read_once(value: Value, limits: Limits<'_>, id: JobId) -> Result<Once, Vec<Invalid>> {
-    let now = limits.now;
     let mut fields = Fields::of_value(value, "a job", limits.min_period)?;
     fields.unmask(None);
-    let endpoint = call::endpoint(&mut fields, limits, None);
-    let time = due(&mut fields, now);
-    let key = fields.parsed("key", |key| Spec::check_key(key).map(|()| key.to_owned())).value();
-    let request = Request { timeout: TIMEOUT_ONCE, ..Request::default() };
-    let defaults = call::Defaults { request, retry: Retry::once() };
-    let schedule = time.map(|at| Schedule::Once { at });
-    let spec = call::spec(&mut fields, endpoint, schedule, None, defaults);
+    let (spec, past) = once(&mut fields, limits);
     let spec = fields.finish("a one-off job", spec)?;
-    let past = time.is_some_and(|at| at < now);
-    Ok(Once { new: NewJob { id, spec: Spec { key, ..spec }, active: true }, past })
+    Ok(Once { new: NewJob { id, spec, active: true }, past })
+}
+
+/// What is called and when, and whether that is over.
+pub(super) fn once(fields: &mut Fields, limits: Limits<'_>) -> (Option<Spec>, bool) {
+    let now = limits.now;
+    let endpoint = call::endpoint(fields, limits, None);
+    let time = due(fields, now);
+    let key = call::key(fields).or(None, None);
+    let request = Request { timeout: TIMEOUT_ONCE, ..Request::default() };
+    let defaults = call::Defaults { request, retry: Retry::once(), signs_with: SigningKeys::default() };
+    let schedule = time.map(|at| Schedule::Once { at });
+    let spec = call::spec(fields, endpoint, schedule, None, defaults);
+    (spec.map(|spec| Spec { key, ..spec }), time.is_some_and(|at| at < now))
 }
 
 /// When it is to be called; now, if nothing says when.

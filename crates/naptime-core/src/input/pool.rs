@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::fields::Fields;
 use super::masks;
+use super::shape::Kind;
 use crate::pem::{self, ClientCert};
 use crate::pool::MAX_LIMIT;
 use crate::request::{MAX_POOL_TIMEOUT, MAX_TIMEOUT};
@@ -17,12 +18,19 @@ use crate::{Headers, Invalid, PoolChange, PoolSettings, Transport};
 /// All faults, of which there is at least one.
 pub fn read_pool(value: Value, stored: &PoolSettings) -> Result<PoolChange, Vec<Invalid>> {
     let mut fields = Fields::of_value(value, "a pool", MAX_TIMEOUT)?;
+    let change = change(&mut fields, stored);
+    fields.finish("a pool that can be changed", Some(change))
+}
+
+pub(super) fn change(fields: &mut Fields, stored: &PoolSettings) -> PoolChange {
     let active = fields.switch("active");
     let kept: Vec<(&str, &str)> = stored.headers.iter().collect();
-    let headers = fields.read("headers", |value| masks::unmasked_headers(value, &kept).and_then(Headers::new));
+    let headers =
+        fields.read("headers", Kind::Headers, |value| masks::unmasked_headers(value, &kept).and_then(Headers::new));
     let max_in_flight = fields.number("max_in_flight", 1, MAX_LIMIT);
     let max_per_second = fields.number("max_per_second", 1, MAX_LIMIT);
     let max_timeout = fields.duration("max_timeout", MAX_TIMEOUT, MAX_POOL_TIMEOUT);
+    let probe = fields.flag("probe").change();
     let before = &stored.transport;
     let http1_only = fields.flag("http1_only").or(before.http1_only, false);
     let extra_ca = fields.parsed("extra_ca", pem::read_authorities).or(before.extra_ca.clone(), None);
@@ -30,15 +38,15 @@ pub fn read_pool(value: Value, stored: &PoolSettings) -> Result<PoolChange, Vec<
     let client_cert = read_client_cert(chain.change(), key.change(), before.client_cert.as_deref());
     let client_cert = client_cert.map_or_else(|| Some(before.client_cert.clone()), |read| fields.note(read));
     let transport = Transport { http1_only, extra_ca, client_cert: client_cert.unwrap_or_default() };
-    let change = PoolChange {
+    PoolChange {
         active,
         headers: headers.change().map(Option::unwrap_or_default),
         max_in_flight: max_in_flight.change(),
         max_per_second: max_per_second.change(),
         max_timeout: max_timeout.change(),
         transport: Some(transport).filter(|after| after != before),
-    };
-    fields.finish("a pool that can be changed", Some(change))
+        probe: probe.map(|said| said.unwrap_or(true)),
+    }
 }
 
 /// The certificate with its key as it is to be stored; `None` if nothing was said of them. What was said of one alone
@@ -112,11 +120,13 @@ mod tests {
             &[("max_timeout", "out_of_range"), ("extra_ca", "not_a_certificate"), ("client_cert", "missing")],
         );
         check(json!({"max_timeout": true, "active": 1}), &[("active", "wrong_type"), ("max_timeout", "wrong_type")]);
-        let change = read_pool(json!({"max_in_flight": " 5 ", "max_per_second": null, "active": false}), &stored());
+        let said = json!({"max_in_flight": " 5 ", "max_per_second": null, "active": false, "probe": null});
+        let change = read_pool(said, &stored());
         let expect = PoolChange {
             active: Some(false),
             max_in_flight: Some(Some(5)),
             max_per_second: Some(None),
+            probe: Some(true),
             ..PoolChange::default()
         };
         assert_eq!(change, Ok(expect));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Limits;
 use super::fields::{Fields, Said, text};
+use super::shape::Kind as FieldKind;
 use crate::alert::{EVENTS_URL, Only, Quiet, Receiver, TELEGRAM_URL, To, shown_url};
 use crate::problem::{Kind, Severity};
 use crate::secret::MASK;
@@ -37,6 +38,20 @@ pub fn read_receiver(
     limits: Limits<'_>,
 ) -> Result<Receiver, Vec<Invalid>> {
     let mut fields = Fields::of_value(value, "a receiver", limits.min_period)?;
+    let made = receiver(&mut fields, name, stored, limits);
+    // The API adds these when it sends a receiver.
+    for name in ["rev", "added_at"] {
+        fields.skip(name);
+    }
+    fields.finish("a receiver", made)
+}
+
+pub(super) fn receiver(
+    fields: &mut Fields,
+    name: &str,
+    stored: Option<&Receiver>,
+    limits: Limits<'_>,
+) -> Option<Receiver> {
     let sent = fields.text("name").value();
     if sent.is_some_and(|sent| sent != name) {
         fields.fault("name", "conflict", "`name` is not that of the address");
@@ -44,21 +59,16 @@ pub fn read_receiver(
     let checked = check_name(name);
     fields.note(checked);
     let active = fields.flag("active").or(true, true);
-    let to = to(&mut fields, stored.map(|stored| &stored.to), limits);
-    let only = only(&mut fields);
+    let to = to(fields, stored.map(|stored| &stored.to), limits);
+    let only = only(fields);
     let after = fields.duration("after", Duration::ZERO, MAX_AFTER).or(Duration::ZERO, Duration::ZERO);
     let repeat = fields.duration("repeat", REPEATS.0, REPEATS.1).value();
     let quiet = fields.within("quiet", "an object of `within`, `days` and `tz`", quiet).value();
-    // The API adds these when it sends a receiver.
-    for name in ["rev", "added_at"] {
-        fields.skip(name);
-    }
-    let made = to.map(|to| {
+    to.map(|to| {
         let same = stored.filter(|stored| stored.to.is_same_place(&to));
         let added_at = same.map_or(limits.now, |stored| stored.added_at);
         Receiver { name: name.to_owned(), active, to, only, added_at, after, repeat, quiet }
-    });
-    fields.finish("a receiver", made)
+    })
 }
 
 fn check_name(name: &str) -> Result<(), Invalid> {
@@ -104,7 +114,8 @@ fn to(fields: &mut Fields, stored: Option<&To>, limits: Limits<'_>) -> Option<To
             if !has_topic {
                 fields.fault("url", "no_topic", "the URL has no topic; it looks like https://ntfy.sh/your-topic");
             }
-            let token = if fields.says("token") { credential(fields, "token", kept) } else { None };
+            let token =
+                if fields.says("token") || fields.is_noting() { credential(fields, "token", kept) } else { None };
             Some(To::Ntfy { url: url?, token })
         }
         Some("pagerduty") => {
@@ -188,7 +199,7 @@ fn credential(fields: &mut Fields, name: &'static str, kept: Option<&To>) -> Opt
 /// A text of one line that is not blank.
 fn line(fields: &mut Fields, name: &'static str) -> Option<String> {
     // The id of a chat is a number, and longer than a form may hold as one.
-    let read = fields.read(name, |value| {
+    let read = fields.read(name, FieldKind::TextOrNumber, |value| {
         let text = match value {
             Value::Number(number) => number.to_string(),
             other => text(name, other)?.trim().to_owned(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fields::{Fields, kind};
+use super::shape::Kind;
 use super::template;
 use crate::{Action, Invalid, Rule};
 
@@ -21,16 +22,21 @@ const ACTIONS: &str = "{\"upsert\": {…}}, \"delete\" or \"switch_off\"";
 pub fn read_rule(value: Value, stored: Option<&Rule>) -> Result<Rule, Vec<Invalid>> {
     // No field of a rule itself is a duration.
     let mut fields = Fields::of_value(value, "a rule", Duration::ZERO).map_err(|faults| at("rule", faults))?;
-    let name = fields.text("name").or(String::new(), String::new());
-    let event = fields.text("event").or(String::new(), String::new());
-    let job = fields.text("job").or(JOB.to_owned(), JOB.to_owned());
-    let then = action(&mut fields, stored);
-    let enabled = fields.flag("enabled").or(true, true);
+    let made = rule(&mut fields, stored);
     // The API adds these when it sends a rule.
     for name in ["rev", "updated_at"] {
         fields.skip(name);
     }
-    fields.finish("a rule", then.map(|then| Rule { name, event, job, then, enabled }))
+    fields.finish("a rule", made)
+}
+
+pub(super) fn rule(fields: &mut Fields, stored: Option<&Rule>) -> Option<Rule> {
+    let name = fields.text("name").or(String::new(), String::new());
+    let event = fields.text("event").or(String::new(), String::new());
+    let job = fields.text("job").or(JOB.to_owned(), JOB.to_owned());
+    let then = action(fields, stored);
+    let enabled = fields.flag("enabled").or(true, true);
+    then.map(|then| Rule { name, event, job, then, enabled })
 }
 
 fn at(field: &'static str, faults: Vec<Invalid>) -> Vec<Invalid> {
@@ -38,7 +44,7 @@ fn at(field: &'static str, faults: Vec<Invalid>) -> Vec<Invalid> {
 }
 
 fn action(fields: &mut Fields, stored: Option<&Rule>) -> Option<Action> {
-    match fields.take("then") {
+    match fields.take("then", Kind::Action) {
         None => {
             fields.fault("then", "missing", format!("`then` is missing: {ACTIONS}"));
             None

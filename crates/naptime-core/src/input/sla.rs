@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fields::{Fields, wrong_type};
+use super::shape::Kind;
 use crate::duration::{self, MAX_PERIOD};
 use crate::{Bounds, Days, Hours, Schedule, Sla, Spec, Time, Windows, Zone};
 
@@ -15,7 +16,7 @@ pub(super) fn sla(fields: &mut Fields, schedule: Option<&Schedule>, old: Option<
         fields.within("sla", "an object", |fields| within_hours(fields, schedule, old.as_ref()))
     } else if fields.says("sla") && !fields.has_text_or_number("sla") {
         let expected = "a duration like \"5m\", or an object of `every`, `within`, `days` and `tz`";
-        fields.read("sla", |value| Err(wrong_type("sla", expected, &value)))
+        fields.read("sla", Kind::Text, |value| Err(wrong_type("sla", expected, &value)))
     } else {
         fields.duration("sla", MIN_SLA, MAX_PERIOD).map(Sla::from)
     };

@@ -43,6 +43,10 @@ pub(super) fn read(mut sent: Map<String, Value>, stored: Option<&Template>) -> R
         let detail = "a rule cannot hold keys to sign with, since it is shown; set them at the endpoints";
         faults.push(Invalid::new("sign", "not_here", detail));
     }
+    if sent.contains_key("key") {
+        let detail = "the key of the endpoint is that of the rule: say it as `job`";
+        faults.push(Invalid::new("key", "not_here", detail));
+    }
     for (name, value) in &sent {
         if is_too_large(value) {
             let detail = "a number in it is above 2^63 - 1; write it as a text";

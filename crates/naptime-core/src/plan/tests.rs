@@ -148,3 +148,28 @@ fn late_work_says_why_and_what_would_do() {
     assert_eq!(judged(60, supply(1, 50, 50), Some(1_000)), (Some(Because::SlotsFull), Some(0)));
     assert_eq!(judged(120, supply(1, 100, 100), None), (Some(Because::SlotsFull), None), "not known yet");
 }
+
+#[test]
+fn an_autoscaler_is_told_a_number_that_does_not_follow_what_it_does() {
+    // Twenty calls a second.
+    let demand = demand(&vec![(every(30), NOW); 600]);
+    let check = |calls: u64, supply: Supply, mean: Option<u64>, expect: Option<u32>| {
+        let mean = mean.map(Duration::from_millis);
+        let late = supply.judge(calls, Some(&demand), mean);
+        assert_eq!(supply.workers_to_run(&late, Some(&demand), mean), expect, "{calls} late, {supply:?}, {mean:?}");
+    };
+    // Calls of 12 s take 240 slots, whatever there is.
+    for workers in [1, 3, 9] {
+        check(0, supply(workers, workers * 100, 0), Some(12_000), Some(3));
+    }
+    let beside_a_page = Supply { workers: 4, slots: 310, held: 240, largest: 100 };
+    check(0, beside_a_page, Some(12_000), Some(3));
+    check(0, supply(4, 400, 390), Some(12_000), Some(4));
+    check(60, supply(4, 400, 390), Some(12_000), Some(5));
+    check(6_000, supply(4, 400, 400), Some(12_000), Some(16));
+    // How long calls take is not known yet.
+    check(0, supply(2, 200, 0), None, Some(1));
+    check(5, supply(2, 200, 200), None, Some(3));
+    check(60, supply(4, 400, 100), Some(12_000), Some(3));
+    check(5, supply(0, 0, 0), Some(12_000), None);
+}

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::host::{down, pool_down};
 use super::{Kind, Problem, Whose};
 use crate::plan::{Because, Late};
 use crate::worker::Worker;
 use crate::{Breach, Cause, Endpoint, JobId, Last, Outcome, Pool, PoolSettings, Recent, Time, Trouble};
-
-/// So many endpoints of a pool that fail because of their host are one problem of the pool, if they are half of all.
-const POOL_DOWN_FROM: usize = 3;
 
 /// How long the limits of a pool may hold back the first of its calls before that is a problem.
 const LIMIT_TOLD_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
@@ -34,6 +32,8 @@ pub struct Facts<'a> {
     pub ailing: &'a [Ailing],
     /// How many endpoints fail, those included that were not looked at.
     pub failing: u64,
+    /// How many their targets have put off.
+    pub put_off: u64,
     /// How many flap.
     pub flapping: u64,
     /// How many are in breach of their SLA.
@@ -42,7 +42,7 @@ pub struct Facts<'a> {
     pub failed_jobs: u64,
     /// The receivers that alerts do not reach, and how many do not. They are none of the above.
     pub failed_alerts: &'a BTreeMap<String, u64>,
-    /// How many endpoints are switched on in each pool that [may be down](may_be_down).
+    /// How many endpoints are switched on in each pool that may be down, as [`by_host`](super::by_host) tells.
     pub pool_sizes: &'a HashMap<Pool, u64>,
 }
 
@@ -57,6 +57,8 @@ pub struct Ailing {
     pub name: String,
     /// The words it is found by.
     pub tags: Vec<String>,
+    /// When it is called next.
+    pub due: Option<Time>,
     /// What is wrong by how its last occurrences ended, and since when.
     pub trouble: Option<(Trouble, Time)>,
     /// The breach of its SLA that lasts.
@@ -78,10 +80,27 @@ pub struct Found {
     pub failing: u64,
     /// Of them, endpoints in breach of their SLA that do not fail.
     pub in_breach: u64,
+    /// Of them, endpoints that their targets have put off.
+    pub put_off: u64,
     /// Of them, endpoints that flap.
     pub flapping: u64,
     /// The endpoints that have a problem which is not among them, since a worse one is told in its place.
     pub hidden: BTreeSet<JobId>,
+}
+
+impl Found {
+    /// How many there are of each kind, in the order of [`Kind::NAMES`].
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let listed =
+            move |kind: &str| self.problems.iter().filter(|problem| problem.kind.as_str() == kind).count() as u64;
+        Kind::NAMES.into_iter().map(move |kind| match kind {
+            "failing" => (kind, self.failing),
+            "in_breach" => (kind, self.in_breach),
+            "put_off" => (kind, self.put_off),
+            "flapping" => (kind, self.flapping),
+            _ => (kind, listed(kind)),
+        })
+    }
 }
 
 /// Finds the problems.
@@ -99,11 +118,13 @@ pub fn find(facts: &Facts<'_>) -> Found {
     let is_pool_off = |pool: &Pool| {
         of_pools.iter().any(|problem| problem.kind == Kind::PoolOff && problem.of == Whose::Pool(pool.clone()))
     };
+    // Calls that are held back because the host is down are late because of that.
+    let is_held_back = |pool: &Pool| facts.waiting.iter().any(|(it, _)| it.down.is_some() && it.pool == *pool);
     // A breach that follows from a problem of all, or of its pool.
     let follows = |ailing: &Ailing| {
         ailing.breach.as_ref().is_some_and(|breach| match breach.cause {
             Cause::NoWorker => no_worker,
-            Cause::LateStart => late,
+            Cause::LateStart => late || is_held_back(ailing.endpoint.pool()),
             Cause::SwitchedOff => is_pool_off(ailing.endpoint.pool()),
             Cause::TargetFailed => false,
         })
@@ -122,6 +143,7 @@ pub fn find(facts: &Facts<'_>) -> Found {
     let looked_at = ailing.iter().filter(|ailing| ailing.is_in(Trouble::Failing)).count() as u64;
     // Those that were not looked at are taken to be like those that were.
     let failing = if of_hosts == looked_at { 0 } else { facts.failing.saturating_sub(of_hosts) };
+    let put_off = facts.put_off.saturating_sub(with_breach(Trouble::PutOff));
     let flapping = facts.flapping.saturating_sub(with_breach(Trouble::Flapping));
     let in_breach = match followed {
         0 => facts.in_breach.saturating_sub(with_breach(Trouble::Failing)),
@@ -129,17 +151,12 @@ pub fn find(facts: &Facts<'_>) -> Found {
     };
     let hosts = down.iter().map(|(pool, members)| pool_down(pool, members));
     let mut problems: Vec<Problem> = of_all.into_iter().chain(of_pools).chain(hosts).collect();
-    let total = problems.len() as u64 + failing + in_breach + flapping;
+    let total = problems.len() as u64 + failing + in_breach + put_off + flapping;
     problems.extend(ailing.iter().filter(|ailing| !is_down(ailing)).filter_map(own));
     problems.sort_by_cached_key(|problem| (problem.kind.severity(), problem.kind.rank(), problem.since));
     let listed: BTreeSet<JobId> = problems.iter().filter_map(Problem::endpoint).collect();
     let hidden = facts.ailing.iter().map(|ailing| ailing.id).filter(|id| !listed.contains(id)).collect();
-    Found { problems, total, failing, in_breach, flapping, hidden }
-}
-
-/// The pools of which so many endpoints fail because of their host that it may be down, if those are most of them.
-pub fn may_be_down(ailing: &[Ailing]) -> BTreeSet<&Pool> {
-    by_host(ailing).into_keys().collect()
+    Found { problems, total, failing, in_breach, put_off, flapping, hidden }
 }
 
 /// The problems of all.
@@ -193,6 +210,9 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
     facts.waiting.iter().filter_map(|(settings, since)| {
         let kind = if !settings.active {
             Kind::PoolOff
+        } else if settings.down.is_some() {
+            // That its host is down is told instead.
+            return None;
         } else if facts.now.since(*since) > LIMIT_TOLD_AFTER {
             Kind::PoolLimit { in_flight: settings.max_in_flight, per_second: settings.max_per_second }
         } else {
@@ -203,40 +223,6 @@ fn pools<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Problem> + 'a {
     })
 }
 
-/// The endpoints that fail because of their host, by pool, where there are several of a pool.
-fn by_host(ailing: &[Ailing]) -> BTreeMap<&Pool, Vec<&Ailing>> {
-    let mut pools: BTreeMap<&Pool, Vec<&Ailing>> = BTreeMap::new();
-    for ailing in ailing.iter().filter(|ailing| ailing.fails_by_host()) {
-        pools.entry(ailing.endpoint.pool()).or_default().push(ailing);
-    }
-    pools.retain(|_, members| members.len() >= POOL_DOWN_FROM);
-    pools
-}
-
-/// The pools that are down, each with the endpoints that fail because of that.
-fn down<'a>(ailing: &'a [Ailing], facts: &Facts<'_>) -> BTreeMap<&'a Pool, Vec<&'a Ailing>> {
-    let mut pools = by_host(ailing);
-    let looked_at = ailing.iter().filter(|ailing| ailing.is_in(Trouble::Failing)).count() as u64;
-    // Of a large one, not all that fail may have been looked at.
-    let most = if facts.failing > looked_at { looked_at } else { u64::MAX };
-    // One that answers most of its endpoints is not down.
-    let size = |pool: &Pool| facts.pool_sizes.get(pool).copied().unwrap_or(0).min(most);
-    pools.retain(|pool, members| members.len() as u64 * 2 >= size(pool));
-    pools
-}
-
-fn pool_down(pool: &Pool, members: &[&Ailing]) -> Problem {
-    let latest = members.iter().filter_map(|ailing| ailing.last.as_ref()).max_by_key(|last| last.finished);
-    Problem {
-        of: Whose::Pool(pool.clone()),
-        kind: Kind::PoolDown { endpoints: members.len() as u64 },
-        tags: members.iter().flat_map(|ailing| ailing.tags.iter().cloned()).collect(),
-        since: members.iter().filter_map(|ailing| ailing.trouble).map(|(_, since)| since).min(),
-        called_at: None,
-        message: latest.map(Last::in_words),
-    }
-}
-
 /// What is wrong with one endpoint, the worst of it.
 fn own(ailing: &Ailing) -> Option<Problem> {
     let (kind, since) = match (ailing.trouble, &ailing.breach) {
@@ -245,6 +231,7 @@ fn own(ailing: &Ailing) -> Option<Problem> {
             (Kind::Failing { failures, breach: breach.is_some(), by_host }, since)
         }
         (_, Some(breach)) => (Kind::Breach { cause: breach.cause }, breach.from),
+        (Some((Trouble::PutOff, since)), None) => (Kind::PutOff { until: ailing.due }, since),
         (Some((Trouble::Flapping, since)), None) => {
             (Kind::Flapping { failed: ailing.recent.failed(), of: ailing.recent.len() }, since)
         }
@@ -259,21 +246,8 @@ fn own(ailing: &Ailing) -> Option<Problem> {
 }
 
 impl Ailing {
-    fn is_in(&self, trouble: Trouble) -> bool {
+    pub(super) fn is_in(&self, trouble: Trouble) -> bool {
         self.trouble.is_some_and(|(it, _)| it == trouble)
-    }
-
-    /// Whether it fails, and by its last run because its host cannot be reached or says that it is unavailable.
-    fn fails_by_host(&self) -> bool {
-        let by_host = |last: &Last| match last.outcome {
-            Outcome::Timeout
-            | Outcome::ConnectionRefused
-            | Outcome::ConnectionReset
-            | Outcome::ConnectionFailed
-            | Outcome::DnsNotFound => true,
-            _ => last.status == Some(503),
-        };
-        self.is_in(Trouble::Failing) && self.last.as_ref().is_some_and(by_host)
     }
 }
 

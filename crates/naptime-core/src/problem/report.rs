@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Kind, Problem, Severity, Whose};
 use crate::{JobId, Time};
@@ -16,7 +17,7 @@ const OTHERS_FOLLOW: Duration = Duration::from_secs(5);
 const RETURNS: Duration = Duration::from_secs(20);
 
 /// A problem in words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// The same for as long as an endpoint has a problem, of whatever kind: `endpoint:01a2...`. Others have one for each
     /// kind: `pool:https://a.test`, `limits:https://a.test`, `fleet:no_worker`.
@@ -53,7 +54,7 @@ pub struct Report {
 }
 
 /// An endpoint as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EndpointRef {
     /// Its id.
     pub id: JobId,

@@ -46,6 +46,7 @@ fn facts<'a>(workers: &'a [Worker], ailing: &'a [Ailing]) -> Facts<'a> {
         waiting: &[],
         ailing,
         failing: count(|it| matches!(it.trouble, Some((Trouble::Failing, _)))),
+        put_off: count(|it| matches!(it.trouble, Some((Trouble::PutOff, _)))),
         flapping: count(|it| matches!(it.trouble, Some((Trouble::Flapping, _)))),
         in_breach: count(|it| it.breach.is_some()),
         failed_jobs: 0,
@@ -61,6 +62,7 @@ fn ailing(n: u128, url: &str, outcome: Outcome, status: Option<u16>) -> Ailing {
         endpoint: Endpoint::parse(url).expect("a URL"),
         name: String::new(),
         tags: vec!["cards".to_owned()],
+        due: Some(NOW + Duration::from_secs(3600)),
         trouble: Some((Trouble::Failing, ago(60))),
         breach: None,
         recent: Recent { failures: 3, ..Recent::default() },
@@ -147,9 +149,57 @@ fn a_host_that_is_down_is_one_problem() {
     let pool = Pool::parse("https://down.test").expect("a pool");
     let sizes = HashMap::from([(pool.clone(), 7)]);
     assert_eq!(find(&Facts { pool_sizes: &sizes, ..facts(&workers, &all) }).failing, 4);
-    assert_eq!(may_be_down(&all).into_iter().collect::<Vec<_>>(), [&pool]);
+    assert_eq!(by_host(&all).into_keys().collect::<Vec<_>>(), [&pool]);
     let sizes = HashMap::from([(pool, 6)]);
     assert_eq!(find(&Facts { pool_sizes: &sizes, ..facts(&workers, &all) }).failing, 1);
+}
+
+#[test]
+fn a_large_pool_is_down_by_how_many_fail_and_not_by_how_many_were_looked_at() {
+    let all: Vec<Ailing> =
+        (1..=500).map(|n| ailing(n, &format!("https://large.test/{n}"), Outcome::ConnectionRefused, None)).collect();
+    let members: Vec<&Ailing> = all.iter().collect();
+    let is_down = |failing, of| LookedAt { failing, of }.is_down(&members, 10_000);
+    assert!(!is_down(500, 500) && !is_down(1_000, 1_001) && !is_down(1_000, 9_999));
+    assert!(is_down(500, 5_000) && is_down(1_000, 10_000));
+}
+
+#[test]
+fn the_calls_of_a_host_are_held_back_once_it_has_been_down_for_a_while() {
+    let all: Vec<Ailing> =
+        (1..=3).map(|n| ailing(n, &format!("https://down.test/{n}"), Outcome::ConnectionRefused, None)).collect();
+    // They have failed for a minute, the last time two seconds ago.
+    let failing: Vec<&Ailing> = all.iter().collect();
+    assert!(is_to_be_spared(&failing, None, NOW) && is_to_be_spared(&failing, Some(ago(61)), NOW));
+    assert!(!is_to_be_spared(&failing, Some(ago(30)), NOW), "half a minute ago it answered others, and failed these");
+    assert!(!is_to_be_spared(&failing[..2], None, NOW), "two are two problems");
+    assert!(!is_to_be_spared(&failing, Some(ago(9)), NOW), "it answers somebody");
+    let begun = all[0].trouble.map(|(trouble, _)| (trouble, ago(9)));
+    let lately = Ailing { trouble: begun, ..all[0].clone() };
+    assert!(!is_to_be_spared(&[&lately, &all[1], &all[2]], None, NOW), "it may be over in a moment");
+    // As endpoints that are seldom called are found, long after the host came back.
+    let old = |it: &Ailing| {
+        let last = it.last.clone().map(|last| Last { finished: ago(900), ..last });
+        Ailing { last, trouble: Some((Trouble::Failing, ago(1_000))), ..it.clone() }
+    };
+    let old: Vec<Ailing> = all.iter().map(old).collect();
+    assert!(!is_to_be_spared(&old.iter().collect::<Vec<_>>(), Some(ago(600)), NOW));
+}
+
+#[test]
+fn what_waits_for_a_host_that_is_down_has_no_other_problem() {
+    let mut pool = PoolSettings::new(Pool::parse("https://down.test").expect("a pool"), ago(900));
+    pool.heed(crate::pool::Sign::Down, ago(800));
+    let waiting = [(pool, ago(700))];
+    let mut all: Vec<Ailing> =
+        (1..=3).map(|n| ailing(n, &format!("https://down.test/{n}"), Outcome::Timeout, None)).collect();
+    // It was not called before the host was down.
+    let mut late = ailing(4, "https://down.test/4", Outcome::Ok, Some(200));
+    (late.trouble, late.breach) =
+        (None, Some(Breach { job: late.id, from: ago(9), to: None, cause: Cause::LateStart }));
+    all.push(late);
+    let workers = [worker(1, "1.0.0")];
+    check(&Facts { waiting: &waiting, ..facts(&workers, &all) }, &["https://down.test: pool_down"], "1 pool is down");
 }
 
 #[test]
@@ -194,6 +244,20 @@ fn calls_that_wait_while_the_last_worker_stops_are_told() {
     assert_eq!(find(&facts(&workers, &[])), Found::default(), "another may be starting");
     let late = Late { calls: 1, because: Some(Because::NoWorker), more_workers: None };
     check(&Facts { late, ..facts(&workers, &[]) }, &["Naptime: no_worker"], "No worker is running");
+}
+
+#[test]
+fn what_its_target_has_put_off_is_told_until_when() {
+    let mut put_off = ailing(1, "https://cards.test/", Outcome::Failed, Some(429));
+    put_off.trouble = Some((Trouble::PutOff, ago(60)));
+    let (workers, mut all) = ([worker(1, "1.0.0")], [put_off]);
+    check(&facts(&workers, &all), &["https://cards.test/: put_off"], "1 endpoint was put off by its target");
+    let found = find(&facts(&workers, &all));
+    assert_eq!((found.total, found.severity()), (1, Some(Severity::Warn)));
+    let cause = found.problems[0].kind.cause();
+    assert_eq!(cause, "Its target asked not to be called until 2027-01-15 09:00:00 UTC.");
+    all[0].breach = Some(Breach { job: all[0].id, from: ago(9), to: None, cause: Cause::TargetFailed });
+    check(&facts(&workers, &all), &["https://cards.test/: in_breach"], "1 endpoint is in breach of its SLA");
 }
 
 #[test]
@@ -245,4 +309,7 @@ fn those_that_were_not_looked_at_are_counted() {
     let found = find(&Facts { failing: 1000, ..facts(&workers, &all) });
     assert_eq!((found.problems.len(), found.total, found.failing), (1, 1000, 1000));
     assert_eq!(found.headline().as_deref(), Some("1000 endpoints fail"));
+    let counts = find(&Facts { put_off: 700, flapping: 600, in_breach: 800, ..facts(&workers, &all) });
+    let counts: BTreeMap<&str, u64> = counts.counts().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counts, [("failing", 1), ("in_breach", 800), ("put_off", 700), ("flapping", 600)].into());
 }

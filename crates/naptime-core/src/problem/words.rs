@@ -41,6 +41,10 @@ impl Kind {
                     .collect();
                 format!("Its limit of {} holds calls back.", limits.join(" and "))
             }
+            Self::PutOff { until: Some(until) } => {
+                format!("Its target asked not to be called until {}.", until.in_utc())
+            }
+            Self::PutOff { until: None } => "Its target asked not to be called any more.".to_owned(),
             Self::Flapping { failed, of } => format!("{failed} of the last {of} occurrences failed."),
             Self::JobsFailed { jobs } => format!("{} failed for good.", counted(*jobs, "one-off job")),
             Self::AlertsFailed { receiver, alerts } => {
@@ -67,6 +71,7 @@ impl Kind {
             Self::JobsFailed { .. } => "Call them again, once what was wrong is mended.",
             Self::AlertsFailed { .. } => "Correct the receiver, or call the alerts again once it works.",
             Self::PoolLimit { .. } => "Raise the limit, or call less often.",
+            Self::PutOff { .. } => "If that is longer than it may be, lower the longest period of `steer`.",
             Self::Versions { .. } | Self::Zones { .. } => "Update the older ones.",
             _ => return None,
         })
@@ -136,6 +141,7 @@ impl Found {
             "is held back by its limit",
             "are held back by their limits",
         );
+        say(self.put_off, "endpoint", "was put off by its target", "were put off by their targets");
         say(self.flapping, "endpoint", "fails now and then", "fail now and then");
         let jobs = self.problems.iter().find_map(|problem| match problem.kind {
             Kind::JobsFailed { jobs } => Some(jobs),
@@ -156,7 +162,7 @@ impl Found {
     pub fn severity(&self) -> Option<Severity> {
         let listed = self.problems.iter().map(|problem| problem.kind.severity()).min();
         // Some may be counted that could not be looked at.
-        match (self.failing + self.in_breach, self.flapping) {
+        match (self.failing + self.in_breach, self.put_off + self.flapping) {
             (1.., _) => Some(Severity::Bad),
             (0, 1..) => listed.or(Some(Severity::Warn)),
             _ => listed,

@@ -6,6 +6,7 @@ mod piece;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use self::piece::Piece;
 use super::{Exceptions, Hours, MILLISECOND, Next, SAMPLED_FROM, Schedule, Zone};
@@ -27,7 +28,7 @@ pub struct Bounds {
 }
 
 /// For how long nothing is called, and why. One of the two is said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Pause {
     /// The first moment that may be an occurrence again; none: until somebody takes the pause away.
     #[serde(default, skip_serializing_if = "Option::is_none")]

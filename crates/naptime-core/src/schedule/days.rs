@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use utoipa::ToSchema;
+
 use super::list::items;
 use crate::Invalid;
 use crate::request::excerpt;
@@ -13,7 +15,8 @@ use crate::text::as_text;
 /// They read as people write them, each day by its name, whole or cut to two letters or more, or by its number as in
 /// cron (1 is Monday, 7 and 0 are Sunday), with ranges that may go over the end of the week, and `weekdays` (Monday to
 /// Friday), `weekend` and `daily`. They are shown as `Mon-Fri` or `Mon, Wed, Sat-Sun`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, example = "Mon-Fri")]
 pub struct Days(u8);
 
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

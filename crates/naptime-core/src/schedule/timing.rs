@@ -1,6 +1,7 @@
 //! A schedule taken apart into the fields it is set by, as texts: for views and forms. Input reads them back.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Days, Pause, Schedule, Zone};
 use crate::{Time, duration};
@@ -10,7 +11,7 @@ pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"
 
 /// The fields of a schedule. What it does not have, or has as every schedule of its kind does if nothing is said, is
 /// none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[allow(missing_docs)] // The fields are those of the API.
 pub struct Timing {
     /// `every`, `cron`, `random` or `once`.

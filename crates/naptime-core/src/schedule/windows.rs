@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use utoipa::ToSchema;
+
 use super::list::items;
 use super::window::{DAY, Window};
 use crate::Invalid;
@@ -15,7 +17,8 @@ use crate::text::as_text;
 /// They read as people write them (`9-17`, `9am-5pm`, `22:00 to 02:00`, several with commas or `and` between), and are
 /// shown in the order of their starts: `09:00-12:00, 14:00-17:00`. A window includes its start and not its end, may pass
 /// midnight, and belongs to the day on which it starts. The end of a day is 24:00 or 00:00.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, example = "09:00-12:00, 14:00-17:00")]
 pub struct Windows(Arc<[Window]>);
 
 /// The most windows there may be, which bounds the work for each day.

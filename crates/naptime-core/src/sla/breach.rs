@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Watch;
 use crate::standing::Ended;
@@ -22,7 +23,7 @@ pub struct Breach {
 }
 
 /// Why an SLA was not met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The target was called in time, and did not answer well, or not in time.
@@ -41,6 +42,13 @@ impl Breach {
     pub fn in_pool_off_at(self, off_at: Option<Time>) -> Self {
         let off = off_at.is_some_and(|at| at >= self.from) && self.cause != Cause::TargetFailed;
         Self { cause: if off { Cause::SwitchedOff } else { self.cause }, ..self }
+    }
+
+    /// The same breach, seen that its calls were held back at `down_at` because the host of its pool was down. If that was
+    /// after the deadline, the target is why it passed.
+    pub fn in_pool_down_at(self, down_at: Option<Time>) -> Self {
+        let down = down_at.is_some_and(|at| at >= self.from) && self.cause == Cause::LateStart;
+        Self { cause: if down { Cause::TargetFailed } else { self.cause }, ..self }
     }
 
     /// Whether a settle ended it, from the deadlines of the job before and after. Where an edit set another deadline

@@ -55,6 +55,7 @@ fn call_then(
         message: String::new(),
         attempt: 1,
         manual: false,
+        skipped: None,
     };
     let settled = claim.settled(Some(run), then);
     let breach = claim.breach_ended_by(&settled, worker_since);

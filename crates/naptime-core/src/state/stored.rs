@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, Last, Lock, Lost, Phase, State, Token};
-use crate::{Plan, Recent, Time, Watch, WorkerId};
+use crate::{LastDay, Plan, Recent, Time, Watch, WorkerId};
 
 /// A state as it is stored.
 #[derive(Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub(super) struct Stored {
     last: Option<Last>,
     #[serde(default)]
     recent: Recent,
+    #[serde(default, skip_serializing_if = "LastDay::is_empty")]
+    last_day: LastDay,
     last_ok: Option<Time>,
     #[serde(default)]
     watch: Option<Watch>,
@@ -26,23 +28,35 @@ pub(super) struct Stored {
 
 impl From<Stored> for State {
     fn from(stored: Stored) -> Self {
-        let Stored { due, asked_at, claim_at, attempt, lock, last, recent, last_ok, watch, ended_at, counters } =
-            stored;
+        let Stored {
+            due,
+            asked_at,
+            claim_at,
+            attempt,
+            lock,
+            last,
+            recent,
+            last_day,
+            last_ok,
+            watch,
+            ended_at,
+            counters,
+        } = stored;
         let phase = Phase::read(claim_at, attempt, lock);
-        Self { due, asked_at, phase, last, recent, last_ok, watch, ended_at, counters }
+        Self { due, asked_at, phase, last, recent, last_day, last_ok, watch, ended_at, counters }
     }
 }
 
 impl From<State> for Stored {
     fn from(state: State) -> Self {
-        let State { due, asked_at, phase, last, recent, last_ok, watch, ended_at, counters } = state;
+        let State { due, asked_at, phase, last, recent, last_day, last_ok, watch, ended_at, counters } = state;
         let claim_at = phase.claim_at();
         let (attempt, lock) = match phase {
             Phase::Off | Phase::Idle { .. } => (0, None),
             Phase::Retrying { attempts, .. } => (attempts, None),
             Phase::Held { lock, .. } => (lock.attempt, Some(lock)),
         };
-        Self { due, asked_at, claim_at, attempt, lock, last, recent, last_ok, watch, ended_at, counters }
+        Self { due, asked_at, claim_at, attempt, lock, last, recent, last_day, last_ok, watch, ended_at, counters }
     }
 }
 

@@ -6,8 +6,8 @@ use mongodb::bson::{DateTime, Document, Uuid};
 use naptime_core::recent::FAILING_AFTER;
 use naptime_core::state::LEASE;
 use naptime_core::{
-    By, CatchUp, Days, Expect, Headers, Hours, Job, Keep, Method, Misfire, Noted, Plan, Request, Retry, Rev, Schedule,
-    SigningKeys, Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
+    Applied, By, CatchUp, Days, Expect, Headers, Hours, Job, Keep, Method, Misfire, Noted, Plan, Request, Retry, Rev,
+    Schedule, SigningKeys, Sla, Spec, State, Statuses, Steer, Temporary, Windows, Zone,
 };
 use naptime_store::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ struct ConfigDocument {
     keep: Keep,
     #[serde(default, skip_serializing_if = "Expect::is_empty")]
     expect: Expect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    applied: Option<Applied>,
     #[serde(default)]
     changes: Vec<NotedDocument>,
 }
@@ -210,6 +212,7 @@ pub(crate) fn from_config(job: &Job) -> Result<Document> {
         failing_after: spec.failing_after,
         keep: spec.keep,
         expect: spec.expect.clone(),
+        applied: spec.applied.clone(),
         steer: spec.steer.map(|it| SteerDocument { min_ms: millis(it.min), max_ms: millis(it.max) }),
         changes: job
             .changes
@@ -248,6 +251,7 @@ pub(crate) fn to_config(document: Document) -> Result<Job> {
             keep: d.keep,
             expect: d.expect,
             key: d.key,
+            applied: d.applied,
         }),
         active: d.active,
         deleted_at: d.deleted_at.map(time),

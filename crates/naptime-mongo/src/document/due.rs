@@ -1,10 +1,10 @@
 //! What workers write: due work, as documents of `due`.
 
-use mongodb::bson::{DateTime, Document, RawDocument, RawDocumentBuf, Uuid, doc};
+use mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, Uuid, doc};
 use naptime_core::state::LEASE;
 use naptime_core::{
-    Counters, Job, JobId, Last, Lock, Lost, Outcome, Phase, Plan, Recent, Rev, Stage, State, Time, Trouble, Watch,
-    WorkerId,
+    Counters, Job, JobId, Last, LastDay, Lock, Lost, Outcome, Phase, Plan, Recent, Rev, Stage, State, Time, Trouble,
+    Watch, WorkerId,
 };
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,11 @@ struct DueDocument {
     ended_at: Option<DateTime>,
     #[serde(default)]
     last: Option<LastDocument>,
+    /// The hour that runs, which each call writes; `hours_before` changes once an hour.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    last_hour: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    hours_before: String,
 }
 
 /// How the last occurrences ended.
@@ -60,6 +65,8 @@ struct RecentDocument {
     failures: u32,
     failing_since: Option<DateTime>,
     flapping_since: Option<DateTime>,
+    #[serde(default)]
+    put_off_since: Option<DateTime>,
 }
 
 /// How a job stands to its SLA, and what that is.
@@ -163,7 +170,17 @@ pub(crate) fn from_due(job: &Job, gate: &str) -> Result<RawDocumentBuf> {
         watch: watch(job),
         ended_at: state.ended_at.map(date),
         last: state.last.as_ref().map(LastDocument::from),
+        last_hour: state.last_day.parts().0.to_owned(),
+        hours_before: state.last_day.parts().1.to_owned(),
     })
+}
+
+/// The same, but nobody can claim the job before it is told so: what `claim_at` is to be is put aside in `parked`.
+pub(crate) fn from_parked_due(job: &Job) -> Result<RawDocumentBuf> {
+    let mut document: Document = read_raw(&from_due(job, "")?)?;
+    let claim_at = document.insert("claim_at", Bson::Null).unwrap_or(Bson::Null);
+    document.insert("parked", doc! {"claim_at": claim_at});
+    write_raw(&document)
 }
 
 /// The due work of a document, read as it came: that takes half the time.
@@ -175,6 +192,7 @@ pub(crate) fn to_due(document: &RawDocument) -> Result<Due> {
         phase: Phase::read(d.claim_at.map(time), d.attempt, d.lock.map(Lock::from)),
         last: d.last.map(Last::from),
         recent: Recent::from(d.recent),
+        last_day: LastDay::of_parts(d.last_hour, &d.hours_before),
         last_ok: d.last_ok.map(time),
         watch: d.watch.map(Watch::from),
         ended_at: d.ended_at.map(time),
@@ -218,6 +236,10 @@ pub(crate) struct Changes {
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<Option<LastDocument>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    last_hour: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     recent: Option<RecentDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<Option<Trouble>>,
@@ -253,6 +275,7 @@ impl Changes {
         let (kind, since) =
             (|job: &Job| job.trouble().map(|(kind, _)| kind), |job: &Job| job.trouble().map(|(_, since)| since));
         let moved = |was: Option<Time>, is: Option<Time>| changed(was, is).map(|at| at.map(date));
+        let ((was_hour, were_before), (last_hour, hours_before)) = (was.last_day.parts(), is.last_day.parts());
         let mut changes = Self {
             lock: (was.lock() != is.lock()).then(|| is.lock().map(LockDocument::from)),
             claim_at: moved(was.claim_at(), is.claim_at()),
@@ -262,6 +285,8 @@ impl Changes {
             stage: changed(before.stage(), after.stage()),
             counters: changed(was.counters, is.counters),
             last: (was.last != is.last).then(|| is.last.as_ref().map(LastDocument::from)),
+            last_hour: changed(was_hour, last_hour).map(str::to_owned),
+            hours_before: changed(were_before, hours_before).map(str::to_owned),
             recent: (was.recent != is.recent).then(|| RecentDocument::from(&is.recent)),
             trouble: changed(kind(before), kind(after)),
             trouble_since: moved(since(before), since(after)),
@@ -310,8 +335,10 @@ fn watch(job: &Job) -> Option<WatchDocument> {
 
 impl From<&Recent> for RecentDocument {
     fn from(recent: &Recent) -> Self {
-        let Recent { ends, failures, failing_since, flapping_since } = *recent;
-        Self { ends, failures, failing_since: failing_since.map(date), flapping_since: flapping_since.map(date) }
+        let Recent { ends, failures, failing_since, flapping_since, put_off_since } = *recent;
+        let [failing_since, flapping_since, put_off_since] =
+            [failing_since, flapping_since, put_off_since].map(|since| since.map(date));
+        Self { ends, failures, failing_since, flapping_since, put_off_since }
     }
 }
 
@@ -322,6 +349,7 @@ impl From<RecentDocument> for Recent {
             failures: d.failures,
             failing_since: d.failing_since.map(time),
             flapping_since: d.flapping_since.map(time),
+            put_off_since: d.put_off_since.map(time),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs as documents.
 
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, Uuid, doc};
-use naptime_core::{JobId, Outcome, Run, Token};
+use naptime_core::{JobId, Outcome, Run, Skipped, Token};
 use naptime_store::Result;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ struct RunDocument {
     message: String,
     attempt: u32,
     manual: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    skipped: Option<Skipped>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,6 +44,7 @@ pub(crate) fn from_run(run: &Run) -> Result<RawDocumentBuf> {
         message: run.message.clone(),
         attempt: run.attempt,
         manual: run.manual,
+        skipped: run.skipped,
     })
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn to_run(document: Document) -> Result<Run> {
         message: d.message,
         attempt: d.attempt,
         manual: d.manual,
+        skipped: d.skipped,
     })
 }
 

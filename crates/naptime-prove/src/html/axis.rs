@@ -1,60 +1,38 @@
-//! Axes: how far they go, and where their marks are, so that these are round numbers.
+//! The axes of a report, with marks at round numbers.
+
+use naptime_charts::Axis;
 
 use crate::format::{count, millis, rate};
 
-/// An axis.
-pub(super) struct Axis {
-    from: f64,
-    to: f64,
-    logarithmic: bool,
-    /// Values with their labels.
-    pub(super) marks: Vec<(f64, String)>,
+/// An axis of calls per second, up to at least `max`.
+pub(super) fn calls(max: f64) -> Axis {
+    let step = round(max.max(1.0) / 4.0);
+    let marks = (0..=4).map(|number| f64::from(number) * step);
+    Axis::linear(4.0 * step, marks.map(|it| (it, rate(it))))
 }
 
-impl Axis {
-    /// Of calls per second, up to at least `max`.
-    pub(super) fn rate(max: f64) -> Self {
-        let step = round(max.max(1.0) / 4.0);
-        let marks = (0..=4).map(|number| f64::from(number) * step);
-        Self { from: 0.0, to: 4.0 * step, logarithmic: false, marks: marks.map(|it| (it, rate(it))).collect() }
-    }
+/// An axis of lags in milliseconds, which differ by orders of magnitude: by powers of ten, from a tenth of a millisecond
+/// to at least `max`.
+pub(super) fn lag(max: f64) -> Axis {
+    let decades = max.clamp(10.0, 1e7).log10().ceil() as i32;
+    let label = |ms: f64| if ms < 1e3 { millis(ms) } else { format!("{} s", rate(ms / 1e3)) };
+    let marks = (-1..=decades).map(|decade| 10f64.powi(decade));
+    Axis::logarithmic(0.1, 10f64.powi(decades), marks.map(|ms| (ms, label(ms))))
+}
 
-    /// Of lags in milliseconds, which differ by orders of magnitude: by powers of ten, from a tenth of a millisecond to
-    /// at least `max`.
-    pub(super) fn lag(max: f64) -> Self {
-        let decades = max.clamp(10.0, 1e7).log10().ceil() as i32;
-        let marks: Vec<f64> = (-1..=decades).map(|decade| 10f64.powi(decade)).collect();
-        let label = |ms: f64| if ms < 1e3 { millis(ms) } else { format!("{} s", rate(ms / 1e3)) };
-        let marks = marks.into_iter().map(|ms| (ms, label(ms))).collect();
-        Self { from: 0.1, to: 10f64.powi(decades), logarithmic: true, marks }
-    }
+/// An axis of seconds from the beginning.
+pub(super) fn seconds(length: usize) -> Axis {
+    let length = length.max(1);
+    let steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800];
+    let step = steps.into_iter().find(|step| length / step <= 6).unwrap_or(length);
+    let label = |second: usize| if step >= 60 { format!("{} min", second / 60) } else { format!("{second} s") };
+    Axis::linear(length as f64, (0..=length).step_by(step).map(|second| (second as f64, label(second))))
+}
 
-    /// Of seconds from the beginning.
-    pub(super) fn seconds(length: usize) -> Self {
-        let length = length.max(1);
-        let steps = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800];
-        let step = steps.into_iter().find(|step| length / step <= 6).unwrap_or(length);
-        let label = |second: usize| if step >= 60 { format!("{} min", second / 60) } else { format!("{second} s") };
-        let marks = (0..=length).step_by(step).map(|second| (second as f64, label(second)));
-        Self { from: 0.0, to: length as f64, logarithmic: false, marks: marks.collect() }
-    }
-
-    /// Of these numbers of workers.
-    pub(super) fn workers(numbers: &[usize]) -> Self {
-        let most = numbers.iter().copied().max().unwrap_or(1);
-        let marks = numbers.iter().map(|number| (*number as f64, count(*number))).collect();
-        Self { from: 0.0, to: most as f64 * 1.05, logarithmic: false, marks }
-    }
-
-    /// Where a value is, from 0 at the beginning to 1 at the end. What is beyond an end is put there.
-    pub(super) fn place(&self, value: f64) -> f64 {
-        let value = value.clamp(self.from, self.to);
-        if self.logarithmic {
-            (value / self.from).log10() / (self.to / self.from).log10()
-        } else {
-            (value - self.from) / (self.to - self.from)
-        }
-    }
+/// An axis of these numbers of workers.
+pub(super) fn workers(numbers: &[usize]) -> Axis {
+    let most = numbers.iter().copied().max().unwrap_or(1);
+    Axis::linear(most as f64 * 1.05, numbers.iter().map(|number| (*number as f64, count(*number))))
 }
 
 /// The smallest round number that is not below `least`.
@@ -70,27 +48,18 @@ mod tests {
     use super::*;
 
     fn labels(axis: &Axis) -> String {
-        axis.marks.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(", ")
+        axis.ticks.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     #[test]
     fn marks_are_round_and_hold_all_values() {
-        assert_eq!(labels(&Axis::rate(9_800.0)), "0, 2,500, 5,000, 7,500, 10,000");
-        assert_eq!(labels(&Axis::rate(0.0)), "0, 0.25, 0.5, 0.75, 1");
-        assert_eq!(labels(&Axis::rate(1_000.0)), "0, 250, 500, 750, 1,000");
-        assert_eq!(labels(&Axis::lag(15_100.0)), "0.1 ms, 1 ms, 10 ms, 100 ms, 1 s, 10 s, 100 s");
-        assert_eq!(labels(&Axis::lag(0.0)), "0.1 ms, 1 ms, 10 ms");
-        assert_eq!(labels(&Axis::seconds(30)), "0 s, 5 s, 10 s, 15 s, 20 s, 25 s, 30 s");
-        assert_eq!(labels(&Axis::seconds(600)), "0 min, 2 min, 4 min, 6 min, 8 min, 10 min");
-        assert_eq!(labels(&Axis::workers(&[1, 2, 4])), "1, 2, 4");
-    }
-
-    #[test]
-    fn values_find_their_place() {
-        let check = |axis: Axis, value, expect: f64| assert!((axis.place(value) - expect).abs() < 1e-9, "{value}");
-        check(Axis::rate(1_000.0), 250.0, 0.25);
-        check(Axis::rate(1_000.0), 2_000.0, 1.0);
-        check(Axis::lag(10.0), 1.0, 0.5);
-        check(Axis::lag(10.0), 0.0, 0.0);
+        assert_eq!(labels(&calls(9_800.0)), "0, 2,500, 5,000, 7,500, 10,000");
+        assert_eq!(labels(&calls(0.0)), "0, 0.25, 0.5, 0.75, 1");
+        assert_eq!(labels(&calls(1_000.0)), "0, 250, 500, 750, 1,000");
+        assert_eq!(labels(&lag(15_100.0)), "0.1 ms, 1 ms, 10 ms, 100 ms, 1 s, 10 s, 100 s");
+        assert_eq!(labels(&lag(0.0)), "0.1 ms, 1 ms, 10 ms");
+        assert_eq!(labels(&seconds(30)), "0 s, 5 s, 10 s, 15 s, 20 s, 25 s, 30 s");
+        assert_eq!(labels(&seconds(600)), "0 min, 2 min, 4 min, 6 min, 8 min, 10 min");
+        assert_eq!(labels(&workers(&[1, 2, 4])), "1, 2, 4");
     }
 }

@@ -1,12 +1,12 @@
-//! Draws a chart as SVG. The style sheet colours it, so that one drawing serves light, dark and paper.
+//! A chart of a report: the drawing with its title and key.
 
 use maud::{Markup, html};
+use naptime_charts::{Axis, Form, Plot, Size, plot};
 
-use super::axis::Axis;
-
-/// Room for what is at the very end.
-const RIGHT: f64 = 14.0;
-const TOP: f64 = 12.0;
+/// The size of a chart that shares its row with others.
+const NARROW: Size = Size { width: 380.0, height: 180.0, left: 52.0, below: 22.0 };
+/// A wide one is drawn small on a phone, with larger text, which takes more room beside the axes.
+const WIDE: Size = Size { width: 560.0, height: 204.0, left: 62.0, below: 26.0 };
 
 /// A chart.
 pub(super) struct Chart {
@@ -29,10 +29,10 @@ pub(super) struct Line {
     pub(super) name: String,
     /// The figure that says most of it.
     pub(super) figure: String,
-    /// The class that the style sheet colours.
+    /// The name of its colour in the style sheet, without the dashes.
     pub(super) class: &'static str,
-    /// Whether the area below is filled.
-    pub(super) filled: bool,
+    /// How it is drawn.
+    pub(super) form: Form,
     /// Whether each value has a dot.
     pub(super) dots: bool,
     /// Places with their values, which are not finite where there is none.
@@ -83,90 +83,41 @@ impl Chart {
     }
 
     fn plot(&self) -> Markup {
-        // A wide one is drawn small on a phone, with larger text, which takes more room beside the axes.
-        let (width, height, left, below) =
-            if self.wide { (560.0, 204.0, 62.0, 26.0) } else { (380.0, 180.0, 52.0, 22.0) };
-        let (right, bottom) = (width - RIGHT, height - below);
-        let x = |value: f64| left + self.x.place(value) * (right - left);
-        let y = |value: f64| bottom - self.y.place(value) * (bottom - TOP);
-        html! {
-            svg.plot viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(self.summary()) {
-                @for (value, label) in &self.y.marks {
-                    @let at = px(y(*value));
-                    line.grid x1=(left) x2=(right) y1=(at) y2=(at) {}
-                    text.y x=(left - 6.0) y=(at) { (label) }
-                }
-                line.axis x1=(left) x2=(right) y1=(bottom) y2=(bottom) {}
-                @for (value, label) in &self.x.marks {
-                    @let at = px(x(*value));
-                    line.axis x1=(at) x2=(at) y1=(bottom) y2=(bottom + 4.0) {}
-                    text.x x=(at) y=(height - 5.0) { (label) }
-                }
-                @for mark in &self.marks {
-                    @let at = px(x(mark.at));
-                    line class={ "mark " (mark.class) } x1=(at) x2=(at) y1=(TOP - 6.0) y2=(bottom) {}
-                }
-                @for (_, value) in &self.levels {
-                    @let at = px(y(*value));
-                    line.level x1=(left) x2=(right) y1=(at) y2=(at) {}
-                }
-                // The first is the most important, so it is drawn last.
-                @for line in self.lines.iter().rev() {
-                    @for run in runs(&line.values) {
-                        @let points = run.iter().map(|(at, value)| (x(*at), y(*value))).collect::<Vec<_>>();
-                        @if let [(at, value)] = points[..] {
-                            circle class={ "dot " (line.class) } cx=(px(at)) cy=(px(value)) r="2" {}
-                        } @else {
-                            @if line.filled { path class={ "area " (line.class) } d=(area(&points, bottom)) {} }
-                            path class={ "line " (line.class) } d=(path(&points)) {}
-                        }
-                        @if line.dots {
-                            @for (at, value) in points {
-                                circle class={ "dot " (line.class) } cx=(px(at)) cy=(px(value)) r="3" {}
-                            }
-                        }
-                    }
-                }
-            }
+        let lines = self.lines.iter().map(|line| plot::Line {
+            name: &line.name,
+            paint: paint(line.class),
+            form: line.form,
+            dots: line.dots,
+            values: line.values.clone(),
+            shown: None,
+        });
+        Plot {
+            summary: self.summary(),
+            size: if self.wide { WIDE } else { NARROW },
+            x: &self.x,
+            y: &self.y,
+            told_at: None,
+            lines: lines.collect(),
+            levels: self.levels.iter().map(|(_, value)| *value).collect(),
+            marks: self.marks.iter().map(|mark| plot::Mark { class: mark.class, at: mark.at }).collect(),
         }
+        .draw()
     }
+}
+
+fn paint(class: &str) -> String {
+    format!("var(--{class})")
 }
 
 /// How a line or mark looks, for the key.
 fn sample(class: &str) -> Markup {
-    let kind = match class {
-        "level" => "level",
-        "kill" | "stop" => "mark",
-        _ => "line",
-    };
     html! {
         svg.sample viewBox="0 0 16 10" aria-hidden="true" {
-            @if kind == "mark" {
-                line class={ "mark " (class) } x1="8" x2="8" y1="0" y2="10" {}
-            } @else {
-                line class={ (kind) " " (class) } x1="1" x2="15" y1="5" y2="5" {}
+            @match class {
+                "level" => line.level x1="1" x2="15" y1="5" y2="5" {},
+                "kill" | "stop" => line class={ "mark " (class) } x1="8" x2="8" y1="0" y2="10" {},
+                _ => line.line stroke=(paint(class)) x1="1" x2="15" y1="5" y2="5" {},
             }
         }
     }
-}
-
-/// The values in runs without a gap.
-fn runs(values: &[(f64, f64)]) -> Vec<&[(f64, f64)]> {
-    values.split(|(_, value)| !value.is_finite()).filter(|run| !run.is_empty()).collect()
-}
-
-fn path(points: &[(f64, f64)]) -> String {
-    let steps: Vec<String> = points.iter().map(|(x, y)| format!("{} {}", px(*x), px(*y))).collect();
-    format!("M{}", steps.join("L"))
-}
-
-/// The area between a line and the axis.
-fn area(points: &[(f64, f64)], bottom: f64) -> String {
-    let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else { return String::new() };
-    format!("{}L{} {}L{} {}Z", path(points), px(*last), px(bottom), px(*first), px(bottom))
-}
-
-/// A tenth of a pixel is fine enough.
-fn px(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }

@@ -1,8 +1,9 @@
 //! Which charts there are: calls per second by the number of workers, and each leg over time.
 
 use maud::{Markup, html};
+use naptime_charts::Form;
 
-use super::axis::Axis;
+use super::axis;
 use super::chart::{Chart, Line, Mark};
 use crate::format::{millis, rate};
 use crate::rows::{self, column};
@@ -27,15 +28,15 @@ fn curve(legs: &[Leg]) -> Markup {
         name: "called".to_owned(),
         figure: rate(most),
         class: "calls",
-        filled: false,
+        form: Form::Line,
         dots: true,
         values: points.into_iter().map(|(workers, calls)| (workers as f64, calls)).collect(),
     };
     Chart {
         title: format!("{title}, by workers"),
         wide: true,
-        x: Axis::workers(&numbers),
-        y: Axis::rate(due.iter().map(|(_, due)| *due).fold(most, f64::max)),
+        x: axis::workers(&numbers),
+        y: axis::calls(due.iter().map(|(_, due)| *due).fold(most, f64::max)),
         lines: vec![line],
         levels: due.into_iter().collect(),
         marks: Vec::new(),
@@ -80,12 +81,12 @@ fn lag(leg: &Leg, wide: bool, latest: f64) -> Chart {
         (line("p99", over.p99_ms, |second| second.p99_ms), "p99"),
         (line("max", over.max_ms, |second| second.max_ms), "most"),
     ];
-    let line = |((name, figure, values), class)| Line { name, figure, class, filled: false, dots: false, values };
+    let line = |((name, figure, values), class)| Line { name, figure, class, form: Form::Line, dots: false, values };
     Chart {
         title: format!("Start lag, {}", column(leg)),
         wide,
-        x: Axis::seconds(leg.seconds.len()),
-        y: Axis::lag(latest),
+        x: axis::seconds(leg.seconds.len()),
+        y: axis::lag(latest),
         lines: lines.into_iter().map(line).collect(),
         levels: Vec::new(),
         marks: marks(leg),
@@ -102,15 +103,15 @@ fn calls(leg: &Leg, wide: bool, most: f64) -> Chart {
         name: "on average".to_owned(),
         figure: rate(leg.verdict.calls_per_second),
         class: "calls",
-        filled: true,
+        form: Form::Area,
         dots: false,
         values: first.into_iter().chain(middle).chain(last).collect(),
     };
     Chart {
         title: format!("Calls per second, {}", column(leg)),
         wide,
-        x: Axis::seconds(leg.seconds.len()),
-        y: Axis::rate(most.max(leg.offered.unwrap_or(0.0))),
+        x: axis::seconds(leg.seconds.len()),
+        y: axis::calls(most.max(leg.offered.unwrap_or(0.0))),
         lines: vec![line],
         levels: due(leg).into_iter().collect(),
         marks: marks(leg),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use naptime_core::request::MAX_BODY;
 use naptime_core::retry::MAX_ATTEMPTS;
+use naptime_core::{CatchUp, Misfire};
 
 use super::{Behaviour, Event, JobPlan, Limits, PersonalEdit, Scenario, Weather, What, When};
 use crate::random::Random;
@@ -23,6 +25,10 @@ enum Row {
     Pools,
     Jobs,
     Events,
+    Down,
+    Misfires,
+    Bodies,
+    Machine,
 }
 
 impl Scenario {
@@ -40,7 +46,15 @@ impl Scenario {
         let pools: Vec<Limits> = (0..1 + random.below(4)).map(|_| limits(&mut random, 4)).collect();
 
         let mut random = row(Row::Jobs);
-        let jobs = (0..count).map(|_| job(&mut random, pools.len(), is_large, active)).collect();
+        let mut jobs: Vec<JobPlan> = (0..count).map(|_| job(&mut random, pools.len(), is_large, active)).collect();
+        let (mut misfires, mut bodies) = (row(Row::Misfires), row(Row::Bodies));
+        let are_heavy = is_large && bodies.one_in(2);
+        for job in &mut jobs {
+            let drawn = misfire(&mut misfires);
+            // Of what is called once, nothing is missed.
+            job.misfire = if matches!(job.when, When::Once(_)) { Misfire::default() } else { drawn };
+            job.body = if are_heavy { MAX_BODY } else { 0 };
+        }
         let mut scenario = Self { seed, workers, capacity, jobs, pools, events: Vec::new(), length: active };
         if scenario.capacity < FEW {
             scenario.spare_slots();
@@ -57,6 +71,23 @@ impl Scenario {
                 let (at, edit) = (random.between(Duration::ZERO, active), edit(&mut random, scenario.pools.len()));
                 drawn.push(Event { at, what: What::Edit { job: number, edit } });
             }
+        }
+        let mut random = row(Row::Down);
+        if random.one_in(4) {
+            let pool = usize::try_from(random.below(scenario.pools.len() as u64)).unwrap_or(0);
+            let (at, lasts) = (random.between(Duration::ZERO, active), random.between(5 * SECOND, 70 * SECOND));
+            drawn.push(Event { at, what: What::Down { pool, lasts } });
+            if random.one_in(2) {
+                // It comes back for a while.
+                let at = at + lasts + random.between(2 * SECOND, 20 * SECOND);
+                drawn.push(Event { at, what: What::Down { pool, lasts: random.between(5 * SECOND, 40 * SECOND) } });
+            }
+        }
+        let mut random = row(Row::Machine);
+        if random.one_in(8) {
+            let worker = usize::try_from(random.below(workers as u64)).unwrap_or(0);
+            let (at, lasts) = (random.between(Duration::ZERO, active), random.between(SECOND, 10 * SECOND));
+            drawn.push(Event { at, what: What::Exhaust { worker, lasts } });
         }
         drawn.sort_by_key(|event| event.at);
         for event in &drawn {
@@ -170,8 +201,18 @@ fn job(random: &mut Random, pools: usize, is_large: bool, active: Duration) -> J
         attempts: random.pick(&[1, 2, 3, MAX_ATTEMPTS, MAX_ATTEMPTS, MAX_ATTEMPTS]),
         has_sla: random.one_in(4),
         lease: Duration::from_secs(random.pick(&[15, 15, 15, 5, 30])),
+        misfire: Misfire::default(),
+        body: 0,
         added: if random.one_in(4) { random.between(Duration::ZERO, active) } else { Duration::ZERO },
         is_edited: false,
+    }
+}
+
+fn misfire(random: &mut Random) -> Misfire {
+    match random.below(16) {
+        0 => Misfire { late: Some(random.between(ms(200), 5 * SECOND)), ..Misfire::default() },
+        1 => Misfire { catch_up: CatchUp::ALL, ..Misfire::default() },
+        _ => Misfire::default(),
     }
 }
 

@@ -3,10 +3,10 @@
 use naptime_core::Spec;
 use rusqlite::Transaction;
 
-use crate::rows::json;
+use crate::rows::{self, json};
 
 /// The steps, oldest first. Steps are added, never changed.
-pub(super) const STEPS: [Step; 12] = [
+pub(super) const STEPS: [Step; 21] = [
     Step::Sql(
         "
     CREATE TABLE jobs (
@@ -295,6 +295,69 @@ pub(super) const STEPS: [Step; 12] = [
     CREATE INDEX answers_at ON answers (at);
 ",
     ),
+    Step::Sql(
+        "
+    ALTER TABLE runs ADD COLUMN skipped INTEGER;                     -- how many occurrences were not called, if the row tells of them
+    ALTER TABLE runs ADD COLUMN skip_reason TEXT;                    -- and why
+",
+    ),
+    Step::Sql(
+        "
+    ALTER TABLE jobs ADD COLUMN name TEXT NOT NULL DEFAULT '';       -- spec.name
+    ALTER TABLE jobs ADD COLUMN schedule TEXT NOT NULL DEFAULT '';   -- the kind of spec.schedule
+    ALTER TABLE jobs ADD COLUMN paused_until INTEGER;                -- the end of its pause; of one without an end, of time
+",
+    ),
+    Step::Code(fill_in_what_lists_go_by),
+    Step::Sql(
+        "
+    DROP INDEX jobs_list;
+    CREATE INDEX jobs_list ON jobs (search, id, pool, active, tags, schedule) WHERE deleted_at IS NULL AND NOT once;
+    CREATE INDEX jobs_name ON jobs (name, id, search, pool, active, tags, schedule)
+        WHERE deleted_at IS NULL AND NOT once;
+    CREATE INDEX jobs_paused ON jobs (search, id, paused_until, active)
+        WHERE paused_until IS NOT NULL AND deleted_at IS NULL AND NOT once;
+",
+    ),
+    Step::Sql(
+        "
+    CREATE TABLE moves (                                             -- at most one row: where everything goes
+        one    INTEGER PRIMARY KEY CHECK (one = 1),
+        id     BLOB    NOT NULL,
+        stage  INTEGER NOT NULL,                                     -- 0 to 4, as MoveStage has them
+        target TEXT    NOT NULL,                                     -- for people: without credentials
+        since  INTEGER NOT NULL                                      -- when this stage was reached
+    ) STRICT;
+",
+    ),
+    Step::Sql(
+        "
+    ALTER TABLE pools ADD COLUMN probe INTEGER NOT NULL DEFAULT 1;   -- whether calls are held back while the host is down
+    ALTER TABLE pools ADD COLUMN down TEXT;                          -- JSON, if it is
+",
+    ),
+    Step::Sql(
+        "
+    -- What was edited last is read off this index alone.
+    CREATE INDEX jobs_edited ON jobs (updated_at, id, rev, deleted_at) WHERE NOT once;
+",
+    ),
+    Step::Sql(
+        "
+    ALTER TABLE jobs ADD COLUMN project TEXT;                        -- spec.applied.project
+    CREATE INDEX jobs_project ON jobs (project, search, id)
+        WHERE project IS NOT NULL AND deleted_at IS NULL AND NOT once;
+",
+    ),
+    Step::Sql(
+        "
+    ALTER TABLE due ADD COLUMN bad TEXT;                             -- how the last call of an endpoint ended, if not well
+    UPDATE due SET bad = state ->> '$.last.outcome'
+        WHERE stage IS NULL AND iif(json_valid(state), state ->> '$.last.outcome', 'ok') <> 'ok';
+    -- Those whose calls end well, which are most, are not in it.
+    CREATE INDEX due_bad ON due (bad, id) WHERE bad IS NOT NULL;
+",
+    ),
 ];
 
 /// What leads from one version to the next.
@@ -326,4 +389,20 @@ fn mask_search(transaction: &Transaction) -> rusqlite::Result<()> {
     }
     let mut update = transaction.prepare("UPDATE jobs SET search = ?2 WHERE seq = ?1")?;
     masked.into_iter().try_for_each(|masked| update.execute(masked).map(drop))
+}
+
+/// Writes beside each job what lists go by, as [`rows::write`] does.
+fn fill_in_what_lists_go_by(transaction: &Transaction) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare("SELECT seq, spec FROM jobs")?;
+    let mut update =
+        transaction.prepare("UPDATE jobs SET name = ?2, schedule = ?3, paused_until = ?4 WHERE seq = ?1")?;
+    let mut rows = statement.query([])?;
+    // What is written stays where it is, so no row is read twice.
+    while let Some(row) = rows.next()? {
+        // A job that cannot be read is no reason not to open the file.
+        let Ok(spec) = json::<Spec>(row, "spec") else { continue };
+        let (seq, until) = (row.get::<_, i64>("seq")?, rows::paused_until(&spec.schedule));
+        update.execute((seq, &spec.name, spec.schedule.kind(), until))?;
+    }
+    Ok(())
 }

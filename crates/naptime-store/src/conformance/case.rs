@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::{
-    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled, Spec,
-    Then, Time, Token, WorkerId,
+    Change, Claim, Duty, Edit, Endpoint, Job, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled,
+    SkipReason, Spec, Then, Time, Token, WorkerId,
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -165,6 +165,7 @@ impl<B: Backend> Case<B> {
             run: Some(run),
             then: Then::GiveBack,
             abandoned: 0,
+            reason: SkipReason::SlotsFull,
             breach: None,
             hold_over: None,
             answer: None,
@@ -174,8 +175,19 @@ impl<B: Backend> Case<B> {
 
     /// All runs of a job, newest first.
     pub(crate) async fn runs(&self, id: JobId) -> Vec<Run> {
+        self.rows(id).await.into_iter().filter(|run| run.skipped.is_none()).collect()
+    }
+
+    /// The rows of a job that tell of occurrences that were not called, newest first: from when on, how many, and why.
+    pub(crate) async fn skipped(&self, id: JobId) -> Vec<(Time, u64, SkipReason)> {
+        let row = |run: Run| run.skipped.map(|skipped| (run.due, skipped.count, skipped.reason));
+        self.rows(id).await.into_iter().filter_map(row).collect()
+    }
+
+    /// Both, newest first.
+    pub(crate) async fn rows(&self, id: JobId) -> Vec<Run> {
         let page = self.store.runs(id, &PageRef::first(1000)).await.expect("a page of runs");
-        assert_eq!(page.next, None, "all runs fit one page");
+        assert_eq!(page.next, None, "all rows fit one page");
         page.items
     }
 }
@@ -237,6 +249,7 @@ pub(crate) fn run(claim: &Claim, outcome: Outcome) -> Run {
         message: format!("it was {}", outcome.as_str()),
         attempt: claim.attempt(),
         manual,
+        skipped: None,
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, about, due_at, endpoint, new_job, rename};
-use crate::Error;
+use crate::{Edited, Error};
 
 /// One that holds in some hours only.
 fn sla() -> Sla {
@@ -159,7 +159,7 @@ pub async fn each_field_can_be_changed<B: Backend>() {
     let case = Case::<B>::new().await;
     let full = full_job().spec;
     let mut model = case.add(new_job()).await;
-    let set_one: [fn(&mut Spec, Spec); 18] = [
+    let set_one: [fn(&mut Spec, Spec); 20] = [
         |spec, full| spec.endpoint = full.endpoint,
         |spec, full| spec.request = full.request,
         |spec, _| spec.request = Request::default(),
@@ -178,6 +178,8 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         |spec, full| spec.keep = full.keep,
         |spec, full| spec.expect = full.expect,
         |spec, _| spec.tags = Vec::new(),
+        |spec, full| spec.key = full.key,
+        |spec, _| spec.key = None,
     ];
     let mut spec = Spec::clone(&model.spec);
     let mut changes: Vec<Change> = Vec::new();
@@ -211,7 +213,6 @@ pub async fn each_field_can_be_changed<B: Backend>() {
         assert_eq!(case.get(model.id).await, model, "after {edit:?}");
         assert_eq!(model.rev, Rev(rev.0 + 1));
     }
-    assert_eq!(model.spec.key, None, "the key stays");
 }
 
 pub async fn an_edit_by_a_stale_revision_changes_nothing<B: Backend>() {
@@ -401,4 +402,33 @@ pub async fn what_an_edit_drops_is_missed<B: Backend>() {
         assert_eq!(edited.state.counters.missed, 3, "{edit:?}");
         assert_eq!(case.get(job.id).await.state.counters.missed, 3, "{edit:?}");
     }
+}
+
+pub async fn the_last_edits_of_endpoints_are_found<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let mut once = new_job();
+    once.spec.schedule = Schedule::Once { at: case.now().await + HOUR };
+    let (first, second, third) = (case.add(new_job()).await, case.add(new_job()).await, case.add(new_job()).await);
+    case.add(once).await;
+    case.advance(SECONDS).await;
+    let from = case.rename(first.id, "x").await.updated_at;
+    case.rename(second.id, "y").await;
+    let found = case.store.last_edits(from, 10).await.expect("edits");
+    let ids = |found: &[Edited]| found.iter().map(|edit| (edit.id, edit.rev, edit.deleted)).collect::<Vec<_>>();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|edit| edit.at >= from && edit.rev == Rev(2) && !edit.deleted), "{found:?}");
+    case.advance(SECONDS).await;
+    case.edit(first.id, Edit::Delete).await;
+    case.advance(SECONDS).await;
+    let last = case.rename(second.id, "z").await;
+    let found = case.store.last_edits(from, 10).await.expect("edits");
+    assert_eq!(
+        ids(&found),
+        [(second.id, Rev(3), false), (first.id, Rev(3), true)],
+        "the last of each, the latest first"
+    );
+    assert_eq!(found[0].at, last.updated_at);
+    assert_eq!(case.store.last_edits(from, 1).await.expect("edits"), found[..1]);
+    let all = case.store.last_edits(third.created_at, 10).await.expect("edits");
+    assert!(ids(&all).contains(&(third.id, Rev(1), false)), "added is edited: {all:?}");
 }

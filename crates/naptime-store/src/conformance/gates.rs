@@ -156,9 +156,9 @@ pub async fn calls_in_flight_are_limited<B: Backend>() {
     let pool = case.limited(in_flight(3)).await;
     let store = case.store.as_ref();
     let (taken, first) = take(store, &pool, 2).await;
-    assert_eq!(taken, Passes { granted: 2, in_flight: true, per_second: false, next: None });
+    assert_eq!(taken, Passes { granted: 2, in_flight: true, per_second: false, next: None, down: None });
     let (taken, second) = take(store, &pool, 2).await;
-    assert_eq!(taken, Passes { granted: 1, in_flight: true, per_second: false, next: None });
+    assert_eq!(taken, Passes { granted: 1, in_flight: true, per_second: false, next: None, down: None });
     assert_eq!(take(store, &pool, 2).await.0.granted, 0);
     assert_eq!(store.in_flight(&pool).await.expect("a number"), 3);
     free(store, &second, true).await;
@@ -206,7 +206,7 @@ pub async fn calls_per_second_are_limited<B: Backend>() {
     let store = case.store.as_ref();
     let now = case.now().await;
     let (taken, used) = take(store, &pool, 2).await;
-    assert_eq!(taken, Passes { granted: 2, in_flight: false, per_second: true, next: None });
+    assert_eq!(taken, Passes { granted: 2, in_flight: false, per_second: true, next: None, down: None });
     free(store, &used, true).await;
     let (_, unused) = take(store, &pool, 5).await;
     assert_eq!(unused.len(), 1, "what was used is not freed early");
@@ -225,7 +225,7 @@ pub async fn both_limits_hold_together<B: Backend>() {
     let pool = case.limited(PoolChange { max_in_flight: Some(Some(4)), ..per_second(3) }).await;
     let store = case.store.as_ref();
     let (taken, first) = take(store, &pool, 10).await;
-    assert_eq!(taken, Passes { granted: 3, in_flight: true, per_second: true, next: None });
+    assert_eq!(taken, Passes { granted: 3, in_flight: true, per_second: true, next: None, down: None });
     case.advance(Duration::from_secs(2)).await;
     assert_eq!(take(store, &pool, 10).await.0.granted, 1, "three are in flight");
     free(store, &first, true).await;

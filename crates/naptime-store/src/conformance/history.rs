@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use naptime_core::load::{Figures, Load};
 use naptime_core::worker::DEAD_AFTER;
-use naptime_core::{Edit, Heartbeat, JobId, Outcome, Peer, Run, Tier, Time, WorkerId};
+use naptime_core::{Edit, Heartbeat, JobId, Outcome, Peer, Run, SkipReason, Skipped, Tier, Time, WorkerId};
 use uuid::Uuid;
 
 use super::Backend;
@@ -27,6 +27,7 @@ fn some_run(job: JobId, started: Time) -> Run {
         message: "fine".to_owned(),
         attempt: 1,
         manual: false,
+        skipped: None,
     }
 }
 
@@ -45,12 +46,13 @@ pub async fn runs_are_read_back_as_they_were<B: Backend>() {
             message: ["", "$message", "<script>", "{\"$ne\": null} \u{0} 🦦"][n as usize % 4].to_owned(),
             attempt: n + 1,
             manual: n % 3 == 0,
+            skipped: (n % 5 == 0).then_some(Skipped { count: u64::from(n) + 1, reason: SkipReason::PoolOff }),
             ..some_run(job, now - n * SECOND)
         };
         case.record(run.clone()).await;
         expect.push(run);
     }
-    assert_eq!(case.runs(job).await, expect);
+    assert_eq!(case.rows(job).await, expect);
 }
 
 pub async fn runs_come_newest_first_without_gap_or_repeat<B: Backend>() {

@@ -24,6 +24,7 @@ fn some_run(job: JobId, finished: Time, outcome: Outcome) -> Run {
         message: String::new(),
         attempt: 1,
         manual: false,
+        skipped: None,
     }
 }
 

@@ -148,6 +148,7 @@ pub async fn a_lost_claim_is_recorded_once<B: Backend>() {
         message: lost.message.clone(),
         attempt: 1,
         manual: false,
+        skipped: None,
     };
     assert_eq!(*lost, expect);
     case.outlive_leases().await;

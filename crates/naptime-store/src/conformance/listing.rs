@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use naptime_core::{Edit, JobId, NewJob, Outcome};
+use naptime_core::{Applied, Bounds, Cron, Days, Edit, JobId, NewJob, Outcome, Random, Schedule, Zone};
+use serde_json::Map;
 
 use super::Backend;
-use super::case::{Case, HOUR, endpoint, new_job, run};
-use crate::{Error, JobCount, JobQuery, JobSummary, PageRef};
+use super::case::{Case, HOUR, SECONDS, endpoint, new_job, run};
+use crate::{Error, JobCount, JobQuery, JobSummary, PageRef, ScheduleKind, Sort, SortBy, sorted};
 
 pub(super) fn named(url: &str, name: &str, tags: &[&str]) -> NewJob {
     let mut new = new_job();
@@ -180,8 +181,23 @@ pub async fn filters_restrict<B: Backend>() {
         NewJob { active: true, ..named("https://one.test/3", "x", &["re", ","]) },
         NewJob { active: false, ..named("http://one.test:8080/4", "red", &["Red"]) },
     ];
+    let of_project = |mut new: NewJob, project: &str| {
+        new.spec.applied = Some(Applied::new(project.to_owned(), &Map::new(), |_| false));
+        new
+    };
+    let [one, two, three, four] = jobs;
+    let jobs = [of_project(one, "shop"), of_project(two, "shop 2"), three, of_project(four, "shop")];
     case.add_all(jobs.into()).await;
     let by = JobQuery::default;
+    for sort in [None, Some(Sort { by: SortBy::Name, descending: true })] {
+        let of = |project: &str| JobQuery { project: Some(project.to_owned()), sort, ..by() };
+        check(&case, of("shop"), &["/1", "/4"]).await;
+        check(&case, JobQuery { active: Some(true), ..of("shop") }, &["/1"]).await;
+        check(&case, of("Shop"), &[]).await;
+        check(&case, JobQuery { tag: Some("red".to_owned()), ..of("shop") }, &["/1"]).await;
+    }
+    let shown = all(&case, &JobQuery { project: Some("shop 2".to_owned()), ..by() }, 10).await;
+    assert_eq!(shown[0].project.as_deref(), Some("shop 2"));
     let text = |text: &str| Some(text.to_owned());
     check(&case, JobQuery { pool: text("http://one.test"), ..by() }, &["/1", "/2"]).await;
     check(&case, JobQuery { pool: text("http://one"), ..by() }, &[]).await;
@@ -259,9 +275,177 @@ pub async fn deleted_jobs_are_not_listed<B: Backend>() {
 pub async fn a_cursor_of_a_list_must_be_ours<B: Backend>() {
     let case = Case::<B>::new().await;
     case.add(new_job()).await;
-    for cursor in ["", "x", "~", "1~", "~1", "{\"$gt\": \"\"}", "🦦", "0", "null", "-1~zzz", &"9".repeat(5000)] {
+    for cursor in
+        ["", "<", "<x", "x", "~", "1~", "~1", "{\"$gt\": \"\"}", "🦦", "0", "null", "-1~zzz", &"9".repeat(5000)]
+    {
         let answer =
             case.store.list(&JobQuery::default(), &PageRef { limit: 5, cursor: Some(cursor.to_owned()) }).await;
         assert!(matches!(answer, Err(Error::BadCursor)), "{cursor:?}: {answer:?}");
     }
+}
+
+pub async fn every_word_of_a_search_is_found<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let jobs = [
+        named("http://one.test/pay?x=1", "Charge Cards", &["billing"]),
+        named("http://one.test/refund", "Refund cards", &["billing", "nightly"]),
+        named("http://two.test/pay", "", &["Nightly"]),
+    ];
+    case.add_all(jobs.into()).await;
+    let by = async |q: &str, expect: &[&str]| {
+        check(&case, JobQuery { q: Some(q.to_owned()), ..JobQuery::default() }, expect).await;
+    };
+    by("cards one.test", &["/pay?x=1", "/refund"]).await;
+    by("CARDS charge", &["/pay?x=1"]).await;
+    by("  nightly\t billing ", &["/refund"]).await;
+    by("nightly nightly", &["/refund", "/pay"]).await;
+    by("pay cards nightly", &[]).await;
+    by("  ", &["/pay?x=1", "/refund", "/pay"]).await;
+    for job in all(&case, &JobQuery::default(), 10).await {
+        case.edit(job.id, Edit::Delete).await;
+    }
+    let deleted = JobQuery { q: Some("cards refund".to_owned()), deleted: true, ..JobQuery::default() };
+    check(&case, deleted, &["/refund"]).await;
+}
+
+pub async fn lists_are_sorted_and_read_in_both_directions<B: Backend>() {
+    const LIMIT: usize = 4;
+    let case = Case::<B>::new().await;
+    // Many share a URL or a name, so a page ends between equals.
+    let names = ["", "b", "B", "a c", "~"];
+    let new = |n: usize| NewJob {
+        active: n.is_multiple_of(3),
+        ..named(&format!("http://sort.test/{}", n % 5), names[n / 3 % 5], &["x"])
+    };
+    case.add_all((0..30).map(new).collect()).await;
+    let filters = [
+        JobQuery::default(),
+        JobQuery { tag: Some("x".to_owned()), ..JobQuery::default() },
+        JobQuery { pool: Some("http://sort.test".to_owned()), active: Some(true), ..JobQuery::default() },
+        JobQuery { q: Some("sort /".to_owned()), ..JobQuery::default() },
+    ];
+    for filter in filters {
+        for sort in [SortBy::Url, SortBy::Name]
+            .into_iter()
+            .flat_map(|by| [true, false].map(|descending| Sort { by, descending }))
+        {
+            let query = JobQuery { sort: Some(sort), ..filter.clone() };
+            let (mut pages, mut page) = (Vec::new(), PageRef::first(LIMIT));
+            loop {
+                let read = case.store.list(&query, &page).await.expect("a page");
+                assert_eq!(read.prev.is_none(), pages.is_empty(), "{query:?}");
+                page.cursor = read.next.clone();
+                pages.push(read);
+                if page.cursor.is_none() {
+                    break;
+                }
+            }
+            let text = |job: &JobSummary| match sort.by {
+                SortBy::Name => job.name.clone(),
+                _ => format!("{} {} x", job.endpoint, job.name).to_lowercase(),
+            };
+            let mut places: Vec<_> = pages.iter().flat_map(|page| &page.items).map(|job| (text(job), job.id)).collect();
+            if sort.descending {
+                places.reverse();
+            }
+            assert!(places.is_sorted(), "{query:?}: {places:?}");
+            assert_eq!(places.len(), if query.active.is_some() { 10 } else { 30 }, "{query:?}");
+            // Back again, page by page.
+            let mut prev = pages.last().and_then(|page| page.prev.clone());
+            for expect in pages.iter().rev().skip(1) {
+                let page = PageRef { limit: LIMIT, cursor: prev };
+                let read = case.store.list(&query, &page).await.expect("a page");
+                assert_eq!((read.items, read.next), (expect.items.clone(), expect.next.clone()), "{query:?}");
+                prev = read.prev;
+            }
+            assert_eq!(prev, None, "{query:?}: nothing is before the first page");
+        }
+    }
+}
+
+pub async fn lists_are_sorted_by_what_calls_change<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let mut ids = Vec::new();
+    // Each is due an hour after the one before, and the second one is called first.
+    for (n, ends) in [[Outcome::Ok, Outcome::Ok], [Outcome::Ok, Outcome::Failed]].iter().enumerate() {
+        let late = SECONDS * u32::try_from(2 - n).expect("few");
+        let id = case.add_due_in(SECONDS).await.id;
+        for outcome in ends {
+            case.advance_to(case.get(id).await.state.due.expect("due") + late).await;
+            let claim = case.claim_only(id).await;
+            let run = run(&claim, *outcome);
+            let then = claim.conclude(&run, None);
+            case.settle(claim.settled(Some(run), then)).await;
+        }
+        let days = HOUR * 24 * u32::try_from(300 + n).expect("few");
+        let now = case.now().await;
+        let rarely = Schedule::Every { period: days, anchor: now - SECONDS, jitter: None };
+        case.change(id, |spec| (spec.schedule, spec.tags) = (rarely, vec!["called".to_owned()])).await;
+        ids.push(id);
+    }
+    let quiet = case.add(named("http://quiet.test/", "", &["called"])).await.id;
+    let expect = [
+        (SortBy::Next, [ids[0], ids[1], quiet]),
+        (SortBy::Last, [quiet, ids[0], ids[1]]),
+        (SortBy::Lag, [quiet, ids[1], ids[0]]),
+        (SortBy::Success, [ids[1], ids[0], quiet]),
+    ];
+    for (by, mut expect) in expect {
+        for descending in [false, true] {
+            let sort = Some(Sort { by, descending });
+            let query = JobQuery { tag: Some("called".to_owned()), sort, ..JobQuery::default() };
+            let (mut found, mut page, mut prev) = (Vec::new(), PageRef::first(1), None);
+            loop {
+                let read = sorted(&*case.store, &query, &page).await.expect("a page").expect("few");
+                found.extend(read.items.iter().map(|job| job.id));
+                (page.cursor, prev) = (read.next, read.prev.or(prev));
+                if page.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, expect, "{query:?}");
+            let page = PageRef { limit: 2, cursor: prev };
+            let back = sorted(&*case.store, &query, &page).await.expect("a page").expect("few");
+            assert_eq!(back.items.iter().map(|job| job.id).collect::<Vec<_>>(), expect[..2], "{query:?}");
+            expect.reverse();
+        }
+    }
+    let sort = Some(Sort { by: SortBy::Next, descending: false });
+    let many = (0..=crate::MAX_SORTED).map(|n| named(&format!("http://many.test/{n}"), "", &[])).collect();
+    case.add_all(many).await;
+    let all = JobQuery { sort, ..JobQuery::default() };
+    assert!(sorted(&*case.store, &all, &PageRef::first(1)).await.expect("an answer").is_none());
+}
+
+pub async fn kinds_of_schedules_are_told_apart<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let of = |channel: &str, schedule: Schedule| {
+        let mut new = named(&format!("http://kind.test{channel}"), "", &[]);
+        new.spec.schedule = schedule;
+        new
+    };
+    let cron = || Schedule::Cron(Cron::parse("0 3 * * *", Zone::UTC, 0).expect("a pattern"));
+    let random = Random::new(HOUR, None, Days::ALL, Zone::UTC, 7).expect("a period");
+    let until = Bounds { until: Some(case.store.now() + HOUR * 24 * 30), ..Bounds::none() };
+    let every = Schedule::aligned(HOUR);
+    case.add_all(vec![
+        of("/every", every.clone()),
+        of("/every-until", every.within(until.clone()).expect("occurrences")),
+        of("/cron", cron()),
+        of("/cron-until", cron().within(until).expect("occurrences")),
+        of("/random", Schedule::Random(random)),
+    ])
+    .await;
+    let by = |kind| JobQuery { schedule: Some(kind), ..JobQuery::default() };
+    check(&case, by(ScheduleKind::Every), &["/every", "/every-until"]).await;
+    check(&case, by(ScheduleKind::Cron), &["/cron", "/cron-until"]).await;
+    check(&case, by(ScheduleKind::Random), &["/random"]).await;
+    let pool = Some("http://kind.test".to_owned());
+    check(&case, JobQuery { pool, ..by(ScheduleKind::Cron) }, &["/cron", "/cron-until"]).await;
+    let sort = Some(Sort { by: SortBy::Name, descending: true });
+    check(&case, JobQuery { sort, ..by(ScheduleKind::Every) }, &["/every", "/every-until"]).await;
+    // By what it is after an edit.
+    let id = all(&case, &by(ScheduleKind::Random), 10).await[0].id;
+    case.change(id, |spec| spec.schedule = Schedule::aligned(HOUR)).await;
+    check(&case, by(ScheduleKind::Every), &["/every", "/every-until", "/random"]).await;
 }

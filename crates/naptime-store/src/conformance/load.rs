@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use naptime_core::load::{Figures, Load};
-use naptime_core::{Histogram, Tier, Time, WorkerId};
+use naptime_core::{Histogram, Outcome, Tier, Time, WorkerId};
 
 use super::Backend;
 use super::case::{Case, new_worker};
@@ -20,7 +20,9 @@ fn figures(n: u64) -> Figures {
     Figures {
         calls: n,
         errors: n / 2,
+        outcomes: [(Outcome::Ok, n - n / 2), (Outcome::Timeout, n / 2)].into(),
         lag: histogram(&[0, n, 10 * n, 1 << 40]),
+        lag_ms: 11 * n,
         took: histogram(&[n, n, 200]),
         took_ms: 2 * n + 200,
         held: 5 * n,
@@ -125,6 +127,27 @@ pub async fn seconds_add_up_to_minutes<B: Backend>() {
     assert_eq!(read(&case, Tier::Second, at + MINUTE, at + 61 * SECOND).await, expect[1..2]);
     let expect = [row(at, worker, figures(59)), row(at + MINUTE, worker, second_minute)];
     assert_eq!(read(&case, Tier::Minute, at, end).await, expect);
+}
+
+pub async fn the_total_grows_whatever_is_removed<B: Backend>() {
+    let case = Case::<B>::new().await;
+    assert_eq!(case.store.total().await.expect("the total"), Figures::default());
+    let at = case.now().await;
+    let mut expect = Figures::default();
+    for n in 1..4 {
+        case.store
+            .add_load(&[row(at, new_worker(), figures(n)), row(at - MINUTE, new_worker(), figures(5))])
+            .await
+            .expect("added");
+        expect.add(&figures(n));
+        expect.add(&figures(5));
+        assert_eq!(case.backend.another().await.total().await.expect("the total"), expect);
+    }
+    case.advance(2 * Tier::Hour.kept()).await;
+    case.store.purge().await.expect("purged");
+    assert_eq!(case.store.total().await.expect("the total"), expect);
+    let rows = read(&case, Tier::Hour, Time::from_millis(0), at + MINUTE).await;
+    assert!(rows.is_empty() || !B::PURGES, "{rows:?}");
 }
 
 pub async fn seconds_are_kept_for_a_quarter_of_an_hour<B: Backend>() {

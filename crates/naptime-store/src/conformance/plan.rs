@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use naptime_core::{Change, Edit, NewJob, Schedule, Time};
+use naptime_core::{Change, Edit, NewJob, PoolChange, Schedule, Time};
 
 use super::Backend;
 use super::case::{Case, HOUR, SECONDS, new_job};
@@ -44,6 +44,20 @@ pub async fn all_that_is_due_is_planned<B: Backend>() {
         assert_eq!(found.len(), expect.len(), "each once, in pages of {limit}");
         assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expect, "in pages of {limit}");
     }
+}
+
+pub async fn what_is_due_names_its_gate<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let job = case.add_due().await;
+    let gates = async || {
+        let page = case.store.due_work(&PageRef::first(10)).await.expect("a page");
+        page.items.into_iter().map(|work| work.gate).collect::<Vec<_>>()
+    };
+    assert_eq!(gates().await, [None]);
+    let pool = job.spec.endpoint.pool();
+    let off = PoolChange { active: Some(false), ..PoolChange::default() };
+    case.store.change_pool(pool, None, off).await.expect("switched off");
+    assert_eq!(gates().await, [Some(pool.clone())]);
 }
 
 pub async fn what_could_have_been_claimed_is_late<B: Backend>() {

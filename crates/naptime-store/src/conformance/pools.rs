@@ -132,6 +132,7 @@ pub async fn a_pool_is_changed_by_its_revision<B: Backend>() {
         max_per_second: Some(Some(1000)),
         max_timeout: Some(Some(Duration::from_secs(1200))),
         transport: Some(transport()),
+        probe: Some(false),
     };
     case.advance(SECONDS).await;
     let after = case.store.change_pool(&target(), Some(before.rev), change.clone()).await.expect("changed");

@@ -138,6 +138,27 @@ pub async fn the_queue_is_paged_newest_first<B: Backend>() {
     assert_eq!(all(&case, &of(&[Stage::Failed]), 5).await.len(), 0);
 }
 
+pub async fn the_queue_is_read_in_both_directions<B: Backend>() {
+    let case = Case::<B>::new().await;
+    for _ in 0..2 {
+        case.add_all((0..10).map(|n| once(&format!("/{n}"))).collect()).await;
+        case.advance(SECONDS).await;
+    }
+    let q = Some("queue.test".to_owned());
+    for query in [of(&[]), of(&[Stage::Waiting, Stage::Done]), QueuedQuery { q, ..of(&[Stage::Waiting]) }] {
+        let read = async |cursor: Option<String>| {
+            case.store.queued(&query, &PageRef { limit: 8, cursor }).await.expect("a page")
+        };
+        let first = read(None).await;
+        let second = read(first.next.clone()).await;
+        let third = read(second.next.clone()).await;
+        assert_eq!((first.prev.as_ref(), third.next.as_ref(), third.items.len()), (None, None, 4), "{query:?}");
+        let back = read(third.prev).await;
+        assert_eq!((&back.items, &back.next), (&second.items, &second.next), "{query:?}");
+        assert_eq!(read(back.prev).await, first, "{query:?}");
+    }
+}
+
 pub async fn the_queue_is_filtered<B: Backend>() {
     let case = Case::<B>::new().await;
     let mut tagged = once("/alpha");
@@ -147,7 +168,9 @@ pub async fn the_queue_is_filtered<B: Backend>() {
     case.add_all(vec![tagged, other, once("/gamma")]).await;
     let check = async |query: QueuedQuery, expect: &[&str]| {
         for stages in [vec![], vec![Stage::Waiting, Stage::Done], vec![Stage::Waiting]] {
-            let found = all(&case, &QueuedQuery { stages, ..query.clone() }, 2).await;
+            let query = QueuedQuery { stages, ..query.clone() };
+            assert_eq!(case.store.count_queued(&query).await.expect("a count"), expect.len() as u64, "{query:?}");
+            let found = all(&case, &query, 2).await;
             let mut found: Vec<&str> = found.iter().map(|job| job.endpoint.channel().as_str()).collect();
             found.sort_unstable();
             assert_eq!(found, expect, "{query:?}");

@@ -1,6 +1,6 @@
 //! Rules, and the jobs that are found by their keys.
 
-use naptime_core::{Action, Edit, Rev, Rule, Template};
+use naptime_core::{Action, Change, Edit, Job, Rev, Rule, Spec, Template};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -163,6 +163,30 @@ pub async fn keys_of_rules_and_of_one_off_jobs_are_two_spaces<B: Backend>() {
     case.edit(job.id, Edit::Delete).await;
     case.edit(job.id, Edit::Restore).await;
     assert_eq!(case.store.by_key("a").await.expect("an answer").map(|found| found.id), Some(job.id));
+}
+
+pub async fn a_key_can_be_changed_to_one_that_is_free<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let (first, second) = (case.add(new_job()).await, case.add(new_job()).await);
+    let give = async |job: &Job, key: Option<&str>| {
+        let key = key.map(str::to_owned);
+        let spec = Spec { key, ..Spec::clone(&job.spec) };
+        case.store.edit(job.id, None, Edit::Change(Change::to(spec))).await
+    };
+    let found = async |key: &str| case.store.by_key(key).await.expect("an answer").map(|found| found.id);
+    give(&first, Some("a")).await.expect("the key is free");
+    let answer = give(&second, Some("a")).await;
+    assert!(matches!(answer, Err(Error::KeyTaken)), "{answer:?}");
+    assert_eq!(case.get(second.id).await, second, "nothing was changed");
+    give(&first, Some("b")).await.expect("the key is free");
+    give(&second, Some("a")).await.expect("the key is free by now");
+    assert_eq!((found("a").await, found("b").await), (Some(second.id), Some(first.id)));
+    give(&second, None).await.expect("no key is always free");
+    assert_eq!(found("a").await, None);
+    // A one-off job of the same key is in nobody's way.
+    case.add(keyed("c")).await;
+    give(&second, Some("c")).await.expect("the key is free among endpoints");
+    assert_eq!(found("c").await, Some(second.id));
 }
 
 pub async fn it_is_known_how_many_have_begun_with_an_event<B: Backend>() {

@@ -31,7 +31,7 @@ async fn failing<B: Backend>(case: &Case<B>) -> Job {
 }
 
 fn in_trouble(trouble: Trouble) -> JobQuery {
-    JobQuery { trouble: Some(trouble), ..JobQuery::default() }
+    JobQuery::of_state(trouble)
 }
 
 async fn found<B: Backend>(case: &Case<B>) -> Vec<JobSummary> {
@@ -40,7 +40,7 @@ async fn found<B: Backend>(case: &Case<B>) -> Vec<JobSummary> {
 
 async fn count<B: Backend>(case: &Case<B>) -> [u64; 2] {
     let counts: BTreeMap<Trouble, u64> = case.store.troubles().await.expect("counts");
-    Trouble::ALL.map(|trouble| counts[&trouble])
+    [Trouble::Failing, Trouble::Flapping].map(|trouble| counts[&trouble])
 }
 
 pub async fn what_fails_is_found_until_a_call_ends_well<B: Backend>() {
@@ -65,6 +65,35 @@ pub async fn what_fails_is_found_until_a_call_ends_well<B: Backend>() {
     assert_eq!((count(&case).await, found(&case).await), ([0, 0], vec![]));
     let each: Vec<bool> = case.get(job.id).await.state.recent.each().collect();
     assert_eq!(each, [false, false, true]);
+}
+
+pub async fn what_its_target_puts_off_is_found_until_it_is_called<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let claim = case.add_claimed().await;
+    let id = claim.job.id;
+    let put_off = async || {
+        assert_eq!(count(&case).await, [0, 0]);
+        let page = case.store.list(&in_trouble(Trouble::PutOff), &PageRef::first(9)).await.expect("a page");
+        let listed: Vec<_> = page.items.into_iter().map(|job| (job.id, job.trouble)).collect();
+        assert_eq!(case.store.troubles().await.expect("counts")[&Trouble::PutOff], listed.len() as u64);
+        listed
+    };
+    let until = case.now().await + 5 * HOUR;
+    let edited = case.edit(id, Edit::PutOff { until, cut: None }).await;
+    let expect = [(id, Some((Trouble::PutOff, edited.updated_at)))];
+    assert_eq!(put_off().await, expect);
+    // The call that it was put off by ends after that.
+    case.settle_ok(&claim).await;
+    assert_eq!(put_off().await, expect);
+    case.advance_to(case.get(id).await.state.due.expect("due")).await;
+    let claim = case.claim_only(id).await;
+    assert_eq!(put_off().await, expect);
+    case.settle_ok(&claim).await;
+    assert_eq!(put_off().await, []);
+    // By less than three occurrences, it was allowed to be.
+    let until = case.now().await + 2 * HOUR;
+    case.edit(id, Edit::PutOff { until, cut: None }).await;
+    assert_eq!(put_off().await, []);
 }
 
 pub async fn an_endpoint_says_after_how_many_failures_it_fails<B: Backend>() {

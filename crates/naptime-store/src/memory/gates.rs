@@ -1,13 +1,13 @@
 //! The limits of pools: passes, taken and counted in one step.
 
 use async_trait::async_trait;
-use naptime_core::pool::PASS_LEASE;
+use naptime_core::pool::{CallLimits, PASS_LEASE, Sign};
 use naptime_core::{Pass, PassId, Pool, PoolSettings, Time};
 
 use super::MemoryStore;
 use super::pools::{PoolEntry, PoolTable};
-use crate::pools::START_LASTS;
-use crate::{Freed, Gates, Passes, Result, Take};
+use crate::pools::{START_LASTS, start_lasts};
+use crate::{Freed, Gates, Hosts, Passes, Result, Take};
 
 /// A pass that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,31 @@ impl Gates for MemoryStore {
     }
 }
 
+#[async_trait]
+impl Hosts for MemoryStore {
+    async fn down_pools(&self) -> Result<Vec<PoolSettings>> {
+        self.try_with(|state, _| state.pools.known().filter(|settings| settings.down.is_some()).cloned().collect())
+    }
+
+    async fn heed(&self, pool: &Pool, sign: Sign) -> Result<bool> {
+        let changed = self.try_with(|state, now| {
+            let Some(entry) = state.pools.get_mut(pool) else { return false };
+            let changed = entry.settings.heed(sign, now);
+            if changed {
+                for held in entry.passes.values_mut() {
+                    held.start_until = held.start_until.map(|until| until.min(now + START_LASTS));
+                }
+                state.follow_pool(pool);
+            }
+            changed
+        })?;
+        if changed {
+            self.wake_up();
+        }
+        Ok(changed)
+    }
+}
+
 impl PoolTable {
     pub(super) fn passes_of(&self, pool: &Pool, now: Time) -> Vec<HeldPass> {
         let passes = self.get(pool).into_iter().flat_map(|pool| pool.passes.values());
@@ -85,20 +110,22 @@ impl PoolEntry {
         self.passes = held.into_values().filter_map(|held| held.at(now)).map(|held| (held.id, held)).collect();
         let flights = self.passes.values().filter(|held| held.flight_until.is_some()).count();
         let starts: Vec<Time> = self.passes.values().filter_map(|held| held.start_until).collect();
-        let PoolSettings { active, max_in_flight, max_per_second, .. } = self.settings;
+        let PoolSettings { active, down, .. } = self.settings;
+        let CallLimits { in_flight, starts: most_starts } = self.settings.call_limits();
         let room = |limit: Option<u32>, held| limit.map_or(usize::MAX, |limit| (limit as usize).saturating_sub(held));
-        let in_seconds = room(max_per_second, starts.len());
-        let room = if active { room(max_in_flight, flights).min(in_seconds) } else { 0 };
+        let in_time = room(most_starts, starts.len());
+        let room = if active { room(in_flight, flights).min(in_time) } else { 0 };
         let granted = room.min(take.ids.len());
-        let flight_until = max_in_flight.map(|_| now + PASS_LEASE);
-        let start_until = max_per_second.map(|_| now + START_LASTS + take.leaves_within);
+        let flight_until = in_flight.map(|_| now + PASS_LEASE);
+        let start_until = most_starts.map(|_| now + start_lasts(down) + take.leaves_within);
         let new = take.ids.iter().take(granted).map(|&id| (id, HeldPass { id, flight_until, start_until }));
         self.passes.extend(new);
         Passes {
             granted,
-            in_flight: max_in_flight.is_some(),
-            per_second: max_per_second.is_some(),
-            next: starts.into_iter().min().filter(|_| in_seconds == 0),
+            in_flight: in_flight.is_some(),
+            per_second: most_starts.is_some(),
+            next: starts.into_iter().min().filter(|_| in_time == 0),
+            down,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened: runs, load, workers, and how long they are kept.
 
 use async_trait::async_trait;
-use naptime_core::load::{self, Load};
+use naptime_core::load::{self, Figures, Load};
 use naptime_core::set_back::{CLOCK_TOLERANCE, is_plausible};
 use naptime_core::worker::Worker;
 use naptime_core::{Job, JobId, KeptAnswer, Run, Stage, Tier, Time, Token};
@@ -48,6 +48,7 @@ impl History for MemoryStore {
             for (row, more) in load::sums(load) {
                 state.load.entry(row).or_default().add(&more);
             }
+            state.total.add(&load::total(load));
         });
         Ok(())
     }
@@ -57,6 +58,10 @@ impl History for MemoryStore {
             let rows = state.load.iter().filter(|((of, at, _), _)| *of == tier && from <= *at && *at < to);
             rows.map(|(&(_, at, worker), figures)| Load { at, worker, figures: figures.clone() }).collect()
         }))
+    }
+
+    async fn total(&self) -> Result<Figures> {
+        Ok(self.with(|state, _| state.total.clone()))
     }
 
     async fn workers(&self) -> Result<Vec<Worker>> {

@@ -1,12 +1,13 @@
 //! Jobs as people see and edit them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use naptime_core::{Edit, Job, JobId, NewJob, Rev, Time};
+use naptime_core::{Edit, Job, JobId, NewJob, Rev, SkipReason, Time};
 
-use super::{MemoryStore, State, list};
-use crate::{Added, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use super::{MemoryStore, State, list, states};
+use crate::{Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 
 #[async_trait]
 impl Jobs for MemoryStore {
@@ -21,11 +22,19 @@ impl Jobs for MemoryStore {
     }
 
     async fn list(&self, query: &JobQuery, page: &PageRef) -> Result<Page<JobSummary>> {
-        self.with(|state, _| list::endpoints(&state.jobs, query, page))
+        self.with(|state, now| list::endpoints(&state.jobs, query, page, now))
     }
 
     async fn count(&self) -> Result<JobCount> {
         Ok(self.with(|state, _| list::count(state.jobs.all())))
+    }
+
+    async fn states(&self) -> Result<BTreeMap<EndpointState, u64>> {
+        Ok(self.with(|state, now| states::count(&state.jobs, now)))
+    }
+
+    async fn last_edits(&self, from: Time, limit: usize) -> Result<Vec<Edited>> {
+        Ok(self.with(|state, _| list::last_edits(&state.jobs, from, limit)))
     }
 
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
@@ -61,13 +70,18 @@ impl State {
         let before = Arc::clone(self.jobs.get(id).ok_or(Error::NotFound)?);
         let mut job = Job::clone(&before);
         // To whoever edits a deleted job, that says more than that it was edited meanwhile.
-        let changed = job.edit(choose(&before)?, now).map_err(|_| Error::Deleted)?;
+        let edit = choose(&before)?;
+        let reason = SkipReason::of_edit(&edit);
+        let changed = job.edit(edit, now).map_err(|_| Error::Deleted)?;
         if expect.is_some_and(|expect| expect != before.rev) {
             return Err(Error::Stale(before.rev));
         }
         if changed {
             if self.jobs.is_key_taken(&job) {
                 return Err(Error::KeyTaken);
+            }
+            if let Some(row) = job.skipped_since(&before, reason, now) {
+                self.runs.record(&row);
             }
             if let Some(promise) = job.promise_ended_since(&before, now) {
                 let breach = self.breach_ended_since(&before, &job, now);

@@ -17,7 +17,12 @@ impl Planning for MemoryStore {
             let due = state.jobs.after(after).filter_map(|job| Some((job, job.state.due?)));
             let found = due.take(page.limit.saturating_add(1)).collect();
             let page = Page::of(found, page, |(last, _)| last.id.to_string());
-            Ok(page.map(|(job, due)| DueWork { schedule: job.spec.schedule.clone(), due }))
+            let gate = |pool| state.jobs.due().is_gated(pool).then(|| pool.clone());
+            Ok(page.map(|(job, due)| DueWork {
+                schedule: job.spec.schedule.clone(),
+                due,
+                gate: gate(job.spec.endpoint.pool()),
+            }))
         })
     }
 

@@ -87,7 +87,7 @@ impl Pools for MemoryStore {
 
 impl State {
     /// Carries over to its jobs, and to what workers know, what has become of a pool.
-    fn follow_pool(&mut self, pool: &Pool) {
+    pub(super) fn follow_pool(&mut self, pool: &Pool) {
         let settings = self.pools.get(pool).map(|entry| &entry.settings);
         self.jobs.set_gate(pool, settings.is_some_and(PoolSettings::is_gated));
         if settings.is_some_and(|settings| !settings.is_plain()) {

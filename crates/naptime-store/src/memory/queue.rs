@@ -124,12 +124,16 @@ impl State {
         let (mut breaches, mut held_over) = (Vec::new(), Vec::new());
         for settled in done {
             let settle = |job: &mut Job| {
-                let deadline = job.state.watch.map(|watch| watch.deadline);
-                job.settle(settled, now).then_some(deadline)
+                let before = job.clone();
+                job.settle(settled, now).then_some(before)
             };
-            let Some((deadline, job)) = self.jobs.change(settled.claim.job, settle) else { continue };
+            let Some((before, job)) = self.jobs.change(settled.claim.job, settle) else { continue };
             held_over.extend(job.held_over(settled));
-            let Some(deadline) = deadline else { continue };
+            let Some(before) = before else { continue };
+            if let Some(row) = job.skipped_since(&before, settled.reason, now) {
+                self.runs.record(&row);
+            }
+            let deadline = before.state.watch.map(|watch| watch.deadline);
             let after = job.state.watch.map(|watch| watch.deadline);
             breaches.extend(settled.breach.clone().filter(|breach| breach.was_ended(deadline, after)));
         }

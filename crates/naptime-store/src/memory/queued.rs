@@ -6,12 +6,17 @@ use async_trait::async_trait;
 use naptime_core::{Job, JobId, Rev, Stage};
 
 use super::{MemoryStore, list};
-use crate::{JobSummary, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
+use crate::{JobSummary, MAX_COUNTED, Page, PageRef, Queued, QueuedQuery, Result, Treatment};
 
 #[async_trait]
 impl Queued for MemoryStore {
     async fn queued(&self, query: &QueuedQuery, page: &PageRef) -> Result<Page<JobSummary>> {
         self.with(|state, _| list::queued(&state.jobs, query, page))
+    }
+
+    async fn count_queued(&self, query: &QueuedQuery) -> Result<u64> {
+        let max = usize::try_from(MAX_COUNTED).unwrap_or(usize::MAX);
+        Ok(self.with(|state, _| list::all_queued(&state.jobs, query).take(max).count()) as u64)
     }
 
     async fn stages(&self) -> Result<BTreeMap<Stage, u64>> {

@@ -98,6 +98,7 @@ mod tests {
                 message: String::new(),
                 attempt: 1,
                 manual: false,
+                skipped: None,
             };
             assert!(runs.record(&run));
         }

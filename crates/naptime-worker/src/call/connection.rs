@@ -9,7 +9,7 @@ use http::response::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use naptime_core::answer::Phases;
-use naptime_core::{AllowedNetworks, Outcome};
+use naptime_core::{AllowedNetworks, Outcome, Time};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout};
@@ -104,6 +104,14 @@ impl Connector {
 }
 
 impl Connection {
+    /// When the target's certificate ends; none without one.
+    pub(super) fn certificate_ends(&self) -> Option<Time> {
+        match self {
+            Self::Http1(connection) => connection.certificate_ends(),
+            Self::Http2(stream) => stream.certificate_ends(),
+        }
+    }
+
     /// Sends a request and waits for the head of the answer.
     pub(super) async fn send(&mut self, outgoing: &Outgoing<'_>) -> Result<(Parts, Body), Failure> {
         let unsendable = |fault| Failure { fault, reach: Reach::Unknown };

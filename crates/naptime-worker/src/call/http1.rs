@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use naptime_core::Time;
 
 use super::connection::Failure;
 use super::fault::Fault;
@@ -26,12 +27,13 @@ const BEFORE_ANSWER: u64 = 8 * BUFFER as u64;
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     counts: Arc<Counts>,
+    certificate_ends: Option<Time>,
     used: bool,
 }
 
 impl Http1 {
     pub(super) async fn start(stream: Counted) -> Result<Self, Fault> {
-        let counts = stream.counts();
+        let (counts, certificate_ends) = (stream.counts(), stream.certificate_ends());
         let mut builder = Builder::new();
         // As other clients do: a blank before the colon, and values that go on in the next line.
         builder.allow_spaces_after_header_name_in_responses(true).allow_obsolete_multiline_headers_in_responses(true);
@@ -39,7 +41,12 @@ impl Http1 {
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| Fault::sending(&e))?;
         // How it ends is told to the request that is then on its way.
         tokio::spawn(async move { connection.await.ok() });
-        Ok(Self { sender, counts, used: false })
+        Ok(Self { sender, counts, certificate_ends, used: false })
+    }
+
+    /// When the target's certificate ends; none without one.
+    pub(super) fn certificate_ends(&self) -> Option<Time> {
+        self.certificate_ends
     }
 
     /// Whether it is still open, as far as is known.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Ping, Reason, RecvStream};
 use http::{Request, Response};
-use naptime_core::Outcome;
+use naptime_core::{Outcome, Time};
 use tokio::time::Instant;
 
 use super::MAX_ANSWER;
@@ -52,6 +52,7 @@ struct State {
     /// The other side did not answer a ping.
     frozen: AtomicBool,
     born: Instant,
+    certificate_ends: Option<Time>,
 }
 
 impl Http2 {
@@ -60,6 +61,7 @@ impl Http2 {
         // More could be under way than is ever read: these bound what a target makes us hold.
         builder.initial_window_size(MAX_ANSWER as u32).initial_connection_window_size(1024 * 1024);
         builder.max_header_list_size(MAX_HEAD).initial_max_send_streams(STREAMS_AT_FIRST).enable_push(false);
+        let certificate_ends = stream.certificate_ends();
         let (sender, connection) = builder.handshake(stream).await.map_err(|error| Fault::connecting(&error))?;
         let state = Arc::new(State {
             streams: AtomicUsize::new(0),
@@ -67,6 +69,7 @@ impl Http2 {
             retired: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
             born: Instant::now(),
+            certificate_ends,
         });
         tokio::spawn(drive(connection, Arc::clone(&state), timing));
         Ok(Self { sender, state })
@@ -105,6 +108,11 @@ impl Http2 {
 }
 
 impl Stream {
+    /// When the target's certificate ends; none without one.
+    pub(super) fn certificate_ends(&self) -> Option<Time> {
+        self.connection.state.certificate_ends
+    }
+
     /// Sends a request and waits for the head of the answer.
     pub(super) async fn send(&mut self, request: Request<()>, body: Bytes) -> Result<Response<RecvStream>, Failure> {
         let mut sender = self.connection.sender.clone();

@@ -112,6 +112,10 @@ impl Outgoing<'_> {
             headers.insert(HeaderName::from_static("webhook-signature"), value);
         }
         headers.insert(HeaderName::from_static("idempotency-key"), key);
+        if let Some(parent) = &self.own.traceparent {
+            let parent = HeaderValue::from_str(parent).map_err(|_| unsendable("trace"))?;
+            headers.entry(HeaderName::from_static("traceparent")).or_insert(parent);
+        }
         let length = self.request.body.as_ref().map_or(0, String::len);
         // Load balancers answer 411 to a POST that doesn't say that it has no body (RFC 9110, section 8.6).
         if length > 0 || matches!(self.request.method, Method::Post | Method::Put | Method::Patch) {
@@ -139,7 +143,35 @@ fn unsendable(what: &str) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use naptime_core::{Headers, Time};
+
     use super::*;
+
+    #[test]
+    fn a_trace_of_ones_own_comes_before_that_of_the_call() {
+        fn check(own: &[&str], traceparent: Option<&str>, expect: &[&str]) {
+            let endpoint = Endpoint::parse("http://example.com/").unwrap();
+            let own = own.iter().map(|value| ("Traceparent".to_owned(), (*value).to_owned()));
+            let request = Request { headers: Headers::new(own.collect()).unwrap(), ..Request::default() };
+            let traceparent = traceparent.map(str::to_owned);
+            let due = Time::from_millis(0);
+            let call = CallHeaders { idempotency_key: "job-0".to_owned(), due, signature: None, traceparent };
+            let outgoing = Outgoing {
+                origin: Origin::of(&endpoint).unwrap(),
+                endpoint: &endpoint,
+                request: &request,
+                own: &call,
+                user_agent: &HeaderValue::from_static("Naptime"),
+            };
+            let headers = outgoing.headers().unwrap();
+            let sent: Vec<&str> = headers.get_all("traceparent").iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(sent, expect);
+        }
+        check(&[], None, &[]);
+        check(&[], Some("00-a-b-01"), &["00-a-b-01"]);
+        check(&["mine"], Some("00-a-b-01"), &["mine"]);
+        check(&["mine"], None, &["mine"]);
+    }
 
     #[test]
     fn an_origin_is_read_off_the_pool() {

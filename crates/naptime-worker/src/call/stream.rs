@@ -9,9 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
+use naptime_core::Time;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+
+use super::tls;
 
 /// A connection to a target's machine, plain or encrypted.
 pub(super) enum Socket {
@@ -23,6 +26,7 @@ pub(super) enum Socket {
 pub(super) struct Counted {
     socket: Socket,
     counts: Arc<Counts>,
+    certificate_ends: Option<Time>,
 }
 
 /// What went through a socket so far, in bytes.
@@ -42,7 +46,16 @@ pub(super) struct TooMuch;
 impl Counted {
     pub(super) fn new(socket: Socket) -> Self {
         let counts = Counts { read: AtomicU64::new(0), written: AtomicU64::new(0), limit: AtomicU64::new(u64::MAX) };
-        Self { socket, counts: Arc::new(counts) }
+        let certificate_ends = match &socket {
+            Socket::Plain(_) => None,
+            Socket::Tls(stream) => stream.get_ref().1.peer_certificates().and_then(|chain| tls::ends(chain.first()?)),
+        };
+        Self { socket, counts: Arc::new(counts), certificate_ends }
+    }
+
+    /// When the target's certificate ends; none without one.
+    pub(super) fn certificate_ends(&self) -> Option<Time> {
+        self.certificate_ends
     }
 
     pub(super) fn counts(&self) -> Arc<Counts> {

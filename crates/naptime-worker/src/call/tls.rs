@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use naptime_core::Transport;
+use naptime_core::{Time, Transport};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
@@ -28,6 +28,12 @@ pub(super) fn roots_of_machine() -> RootCertStore {
         tracing::warn!("no CA certificates on this machine: all https calls will fail");
     }
     roots
+}
+
+/// When a certificate ends; none if it cannot be read.
+pub(super) fn ends(certificate: &CertificateDer<'_>) -> Option<Time> {
+    let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(Time::from_millis(read.validity().not_after.timestamp().saturating_mul(1_000)))
 }
 
 /// The settings for connections of one transport.

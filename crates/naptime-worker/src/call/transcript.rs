@@ -17,8 +17,8 @@ pub(super) fn request(outgoing: &Outgoing<'_>) -> String {
     let mut text = format!("{} {}\n", request.method, request.shown(endpoint));
     // What cannot be sent has no headers either.
     if let Ok(headers) = outgoing.headers() {
-        // The key of a call is ours, and no credential.
-        add(&mut text, &headers, |name| name == "idempotency-key");
+        // The key of a call and the ids of its trace look like credentials, and are none.
+        add(&mut text, &headers, |name| matches!(name, "idempotency-key" | "traceparent"));
     }
     text
 }
