@@ -24,7 +24,7 @@ const MOST_OF_ALL: usize = 4_000_000;
 /// How soon workers that are added should have caught up with what is late.
 const CATCH_UP: Duration = MINUTE;
 
-/// The slots are full if this share of them is taken: workers say only every two seconds what they hold, and between two
+/// The slots are full if this share of them is taken: workers say only with each heartbeat what they hold, and between two
 /// calls a slot is free for a moment.
 const FULL: f64 = 0.9;
 

@@ -47,7 +47,7 @@ pub struct Looks {
 }
 
 /// How often a worker says that it lives.
-pub const BEATS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+pub const BEATS_EVERY: std::time::Duration = std::time::Duration::from_millis(2500);
 
 /// A worker whose last heartbeat is older than this is dead.
 pub const DEAD_AFTER: std::time::Duration = std::time::Duration::from_secs(10);

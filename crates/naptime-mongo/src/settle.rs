@@ -4,7 +4,7 @@
 //! if nobody has edited the job since. One statement writes a whole batch: it looks each job's new values up in a
 //! constant array, which costs the server a third of what a statement for each job does. Jobs that were edited, which is
 //! rare, are computed again from what they are. The pause before a retry counts from a lower bound of the server's time,
-//! which is behind it by a millisecond, or, until the next reading two seconds later, by as long as this machine slept.
+//! which is behind it by a millisecond, or, until the next heartbeat reads it again, by as long as this machine slept.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -40,7 +40,7 @@ pub(crate) struct Beating {
 }
 
 impl Beating {
-    /// Beats every two seconds, and when the store tells of something. The first beat is what a worker begins with: before
+    /// Beats every [`BEATS_EVERY`], and when the store tells of something. The first beat is what a worker begins with: before
     /// it, no partition is its own. When it is told to stop it says so at once, to the others as well, so that its
     /// partitions do not wait for the calls it has begun.
     pub(crate) async fn run(self) {
