@@ -15,7 +15,7 @@ use naptime_store::{Clock, History, Pools, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::MongoStore;
-use crate::command;
+use crate::command::{self, Update};
 use crate::document::{date, time, uuid};
 use crate::queue::of_claim;
 
@@ -134,19 +134,11 @@ pub(crate) async fn keep(
         collection.insert_many(new).session(&mut *session).await?;
     }
     let add = |((tier, at), amount): ((Tier, Time), Amount)| {
-        let key = sum_key(tier, at);
         let more = doc! {"promised_ms": signed(amount.promised_ms), "breached_ms": signed(amount.breached_ms)};
-        doc! {"q": {"_id": key.clone()}, "u": {"$inc": more, "$setOnInsert": key}, "upsert": true}
+        Update::increase(sum_key(tier, at), more)
     };
-    let updates: Vec<Document> = standing::sums(&ended, now, retention).into_iter().map(add).collect();
-    if updates.is_empty() {
-        return Ok(());
-    }
-    let reply = db.run_command(doc! {"update": "sla", "updates": updates}).session(&mut *session).await?;
-    match reply.get_array("writeErrors").ok().and_then(|errors| errors.first()) {
-        Some(error) => Err(mongodb::error::Error::custom(format!("a write failed: {error}"))),
-        None => Ok(()),
-    }
+    let updates = standing::sums(&ended, now, retention).into_iter().map(add).collect();
+    command::update_within(db, session, "sla", updates).await.map(drop)
 }
 
 /// A sum of what has ended, as its document.

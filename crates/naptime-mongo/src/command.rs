@@ -10,12 +10,12 @@ use futures::future::BoxFuture;
 use mongodb::bson::raw::cstr;
 use mongodb::bson::{Bson, Document, RawArrayBuf, RawBson, RawDocumentBuf, doc, rawdoc};
 use mongodb::error::ErrorKind;
-use mongodb::{Collection, Database};
+use mongodb::{ClientSession, Collection, Database};
 use naptime_store::{Error, Refusal, Result};
 use serde::Serialize;
 
 use crate::OPERATION_TIMEOUT;
-use crate::refusal::{failure, write_failed};
+use crate::refusal::{WriteFailed, failure, write_failed};
 
 /// The server's code for a duplicate key.
 pub(crate) const DUPLICATE_KEY: i32 = 11_000;
@@ -85,6 +85,7 @@ pub(crate) async fn run(db: &Database, command: Document) -> Result<Document> {
 }
 
 /// One statement of an update: which documents, and how they change.
+#[derive(Clone)]
 pub(crate) struct Update {
     filter: RawDocumentBuf,
     change: RawBson,
@@ -110,6 +111,32 @@ impl Update {
         Self { filter, change: rawdoc! {"$set": set}.into(), many: false, upsert: false }
     }
 
+    /// Its bytes.
+    pub(crate) fn size(&self) -> usize {
+        let change = match &self.change {
+            RawBson::Document(change) => change.as_bytes().len(),
+            RawBson::Array(change) => change.as_bytes().len(),
+            _ => 0,
+        };
+        self.filter.as_bytes().len() + change
+    }
+
+    /// A statement that puts a document in the place of another.
+    pub(crate) fn replace(filter: &Document, by: RawDocumentBuf) -> Self {
+        Self { filter: raw(filter), change: by.into(), many: false, upsert: false }
+    }
+
+    /// The same, which adds the document if there is none.
+    pub(crate) fn put(filter: &Document, document: RawDocumentBuf) -> Self {
+        Self { upsert: true, ..Self::replace(filter, document) }
+    }
+
+    /// A statement that adds to the numbers of the document with this key, or adds the document.
+    pub(crate) fn increase(key: Document, by: Document) -> Self {
+        let change = raw(&doc! {"$inc": by, "$setOnInsert": key.clone()});
+        Self { filter: raw(&doc! {"_id": key}), change: change.into(), many: false, upsert: true }
+    }
+
     /// A statement for every document that matches.
     pub(crate) fn many(filter: Document, set: Document) -> Self {
         Self { many: true, ..Self::one(filter, set) }
@@ -119,6 +146,28 @@ impl Update {
 /// Updates, each statement whether the others succeed or not, and returns how many documents were found. Acknowledged by
 /// a majority.
 pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>) -> Result<usize> {
+    let reply = write(db, update_of(collection, updates)).await?;
+    Ok(found(&reply))
+}
+
+/// Updates within a transaction, and returns how many documents were found. If one statement fails, so do all.
+pub(crate) async fn update_within(
+    db: &Database,
+    session: &mut ClientSession,
+    collection: &str,
+    updates: Vec<Update>,
+) -> mongodb::error::Result<usize> {
+    if updates.is_empty() {
+        return Ok(0);
+    }
+    let reply = db.run_raw_command(update_of(collection, updates)).session(session).await?;
+    match first_error(&reply) {
+        Some((code, detail)) => Err(mongodb::error::Error::custom(WriteFailed { code, detail })),
+        None => Ok(found(&reply)),
+    }
+}
+
+fn update_of(collection: &str, updates: Vec<Update>) -> RawDocumentBuf {
     let mut statements = RawArrayBuf::new();
     for Update { filter, change, many, upsert } in updates {
         let by_id = filter.get("_id").is_ok_and(|id| id.is_some());
@@ -128,8 +177,19 @@ pub(crate) async fn update(db: &Database, collection: &str, updates: Vec<Update>
         }
         statements.push(statement);
     }
-    let reply = write(db, rawdoc! {"update": collection, "updates": statements, "ordered": false}).await?;
-    Ok(reply.get_i32("n").ok().and_then(|n| usize::try_from(n).ok()).unwrap_or(0))
+    rawdoc! {"update": collection, "updates": statements, "ordered": false}
+}
+
+/// How many documents an update found.
+fn found(reply: &Document) -> usize {
+    reply.get_i32("n").ok().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+}
+
+/// The first error inside an answer, with its code.
+fn first_error(reply: &Document) -> Option<(Option<i32>, String)> {
+    let error = reply.get_array("writeErrors").into_iter().flatten().next()?;
+    let code = error.as_document().and_then(|error| error.get_i32("code").ok());
+    Some((code, format!("a write failed: {error}")))
 }
 
 /// A document as it is sent.
@@ -164,9 +224,8 @@ pub(crate) async fn write(db: &Database, mut command: RawDocumentBuf) -> Result<
     command.append(cstr!("maxTimeMS"), crate::document::millis(MAX_TIME));
     let db = db.clone();
     let reply = bounded(async move { db.run_raw_command(command).await }).await?;
-    if let Some(error) = reply.get_array("writeErrors").into_iter().flatten().next() {
-        let code = error.as_document().and_then(|error| error.get_i32("code").ok());
-        return Err(write_failed(code, format!("a write failed: {error}")));
+    if let Some((code, detail)) = first_error(&reply) {
+        return Err(write_failed(code, detail));
     }
     match reply.get("writeConcernError") {
         Some(error) => {

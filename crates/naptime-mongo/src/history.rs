@@ -13,7 +13,7 @@ use naptime_store::{Clock, History, Result};
 use serde::Deserialize;
 
 use crate::MongoStore;
-use crate::command::{self, MAX_TIME};
+use crate::command::{self, MAX_TIME, Update};
 use crate::document::{date, read, time, uuid};
 
 /// How long a worker that is gone is shown.
@@ -73,13 +73,9 @@ impl History for MongoStore {
         }
         let tiers = load::sums(load).into_iter();
         let tiers = tiers.map(|((tier, at, worker), figures)| (row_id(tier.seconds(), at, worker), figures));
-        let statement = |(key, figures): (Document, Figures)| {
-            let change = doc! {"$inc": increments(&figures), "$setOnInsert": key.clone()};
-            doc! {"q": {"_id": key}, "u": change, "upsert": true}
-        };
-        let statements: Vec<Document> = tiers.chain([(of_total(), load::total(load))]).map(statement).collect();
-        let update = doc! {"update": "load", "updates": statements, "ordered": false};
-        command::write(&self.db, command::raw(&update)).await.map(drop)
+        let statements = tiers.chain([(of_total(), load::total(load))]);
+        let statements = statements.map(|(key, figures)| Update::increase(key, increments(&figures)));
+        command::update(&self.db, "load", statements.collect()).await.map(drop)
     }
 
     async fn load(&self, tier: Tier, from: Time, to: Time) -> Result<Vec<Load>> {

@@ -58,6 +58,10 @@ impl Jobs for MongoStore {
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job> {
         self.edit_with(id, expect, |_| Ok(edit.clone())).await
     }
+
+    async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
+        self.edit_all(ids, edit).await
+    }
 }
 
 /// What is on the shelves of endpoints, deleted ones included: their names are neighbours.

@@ -6,8 +6,17 @@ use naptime_store::{Error, Refusal};
 /// Of errors of the Atlas service itself, which has one code for all of them.
 const ATLAS: i32 = 8000;
 
+/// An error that the server sent inside a successful answer, on its way through a transaction of the driver.
+pub(crate) struct WriteFailed {
+    pub(crate) code: Option<i32>,
+    pub(crate) detail: String,
+}
+
 /// The driver's error as the store's, without the server's whole answer.
 pub(crate) fn failure(error: &DriverError) -> Error {
+    if let Some(WriteFailed { code, detail }) = error.get_custom() {
+        return write_failed(*code, detail.clone());
+    }
     let detail = error.kind.to_string();
     match refusal_of(&error.kind) {
         Some(refusal) => Error::Refused { refusal, detail },

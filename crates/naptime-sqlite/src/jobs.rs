@@ -13,6 +13,8 @@ use crate::{SqliteStore, deleted, list, moving, rows, runs, sla, states};
 
 /// The most jobs added by one write, so that claims and settles don't wait for long.
 const CHUNK: usize = 500;
+/// The most jobs edited by one write, for the same reason. Each costs more.
+const EDITED_AT_ONCE: usize = 100;
 
 #[async_trait]
 impl Jobs for SqliteStore {
@@ -63,6 +65,27 @@ impl Jobs for SqliteStore {
         let edited = edited.await;
         self.wake_up();
         edited
+    }
+
+    async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
+        let (retention, mut edited) = (self.inner.retention, 0);
+        for chunk in ids.chunks(EDITED_AT_ONCE) {
+            let (chunk, edit) = (chunk.to_vec(), edit.clone());
+            let edit_all = move |connection: &Connection, now: Time| {
+                let mut edited = 0;
+                for id in chunk {
+                    match carry_out(connection, id, None, |_| Ok(edit.clone()), now, retention) {
+                        Ok(_) => edited += 1,
+                        Err(Fault::Store(Error::NotFound | Error::Deleted)) => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
+                Ok(edited)
+            };
+            edited += self.write_if_open(edit_all).await?;
+        }
+        self.wake_up();
+        Ok(edited)
     }
 }
 

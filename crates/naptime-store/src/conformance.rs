@@ -22,6 +22,7 @@ mod case;
 pub mod claiming;
 pub mod deleted;
 pub mod editing;
+pub mod editing_alike;
 pub mod ended;
 pub mod gates;
 pub mod history;
@@ -119,6 +120,10 @@ macro_rules! conformance {
                 a_deleted_job_can_be_read_and_restored_only
                 what_an_edit_drops_is_missed
                 the_last_edits_of_endpoints_are_found
+            }
+            editing_alike {
+                each_of_many_is_edited_as_one_would_be
+                many_are_edited_though_others_come_between
             }
             claiming {
                 nothing_is_claimed_early
@@ -399,33 +404,40 @@ mod tests {
     #[test]
     fn every_case_is_stamped() {
         let files = [
-            include_str!("conformance/editing.rs"),
+            include_str!("conformance/answers.rs"),
             include_str!("conformance/claiming.rs"),
-            include_str!("conformance/sharing.rs"),
-            include_str!("conformance/racing.rs"),
-            include_str!("conformance/leases.rs"),
-            include_str!("conformance/settling.rs"),
-            include_str!("conformance/holding_over.rs"),
-            include_str!("conformance/waking.rs"),
-            include_str!("conformance/occurrences.rs"),
-            include_str!("conformance/history.rs"),
-            include_str!("conformance/load.rs"),
-            include_str!("conformance/listing.rs"),
-            include_str!("conformance/last_day.rs"),
-            include_str!("conformance/ended.rs"),
             include_str!("conformance/deleted.rs"),
-            include_str!("conformance/plan.rs"),
-            include_str!("conformance/queued.rs"),
-            include_str!("conformance/keys.rs"),
-            include_str!("conformance/treating.rs"),
-            include_str!("conformance/pools.rs"),
+            include_str!("conformance/editing.rs"),
+            include_str!("conformance/editing_alike.rs"),
+            include_str!("conformance/ended.rs"),
             include_str!("conformance/gates.rs"),
-            include_str!("conformance/sla.rs"),
-            include_str!("conformance/troubles.rs"),
+            include_str!("conformance/history.rs"),
+            include_str!("conformance/holding_over.rs"),
+            include_str!("conformance/hosts.rs"),
+            include_str!("conformance/keys.rs"),
+            include_str!("conformance/last_day.rs"),
+            include_str!("conformance/latest.rs"),
+            include_str!("conformance/leases.rs"),
+            include_str!("conformance/listing.rs"),
+            include_str!("conformance/load.rs"),
+            include_str!("conformance/model.rs"),
+            include_str!("conformance/occurrences.rs"),
+            include_str!("conformance/plan.rs"),
+            include_str!("conformance/pools.rs"),
+            include_str!("conformance/queued.rs"),
+            include_str!("conformance/racing.rs"),
+            include_str!("conformance/records.rs"),
             include_str!("conformance/rules.rs"),
             include_str!("conformance/sessions.rs"),
             include_str!("conformance/set_back.rs"),
-            include_str!("conformance/model.rs"),
+            include_str!("conformance/settling.rs"),
+            include_str!("conformance/sharing.rs"),
+            include_str!("conformance/skipped.rs"),
+            include_str!("conformance/sla.rs"),
+            include_str!("conformance/states.rs"),
+            include_str!("conformance/treating.rs"),
+            include_str!("conformance/troubles.rs"),
+            include_str!("conformance/waking.rs"),
         ];
         let listed: Vec<&str> = include_str!("conformance.rs").lines().map(str::trim).collect();
         for file in files {

@@ -24,7 +24,7 @@ use crate::share::Share;
 use crate::slots::{SMALL, Slots};
 
 /// The most claims that wait at a time: what waits takes memory.
-const MAX: usize = 10_000;
+const MAX: usize = 30_000;
 /// The longest call after which a job is held over: calls that take longer are in the way of others, and share the slots
 /// by what is claimed.
 const LONGEST_CALL: Duration = Duration::from_millis(250);

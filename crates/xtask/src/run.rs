@@ -28,8 +28,17 @@ pub(crate) fn quiet(command: &mut Command) -> Result<()> {
 }
 
 /// Cargo, the one that runs us, on the whole workspace.
+///
+/// It is not told of us: build scripts that ask for that would run again, and all that depends on them be built anew, each
+/// time that it is this command that builds and not the user.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let of_us = ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start));
+        if of_us {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(paths::workspace());
     command
 }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use naptime_core::{Edit, Job, JobId, NewJob, Rev, SkipReason, Time};
 
 use super::{MemoryStore, State, list, states};
-use crate::{Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
+use crate::{
+    Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result, edit_singly,
+};
 
 #[async_trait]
 impl Jobs for MemoryStore {
@@ -41,6 +43,10 @@ impl Jobs for MemoryStore {
         let edited = self.with(|state, now| state.edit(id, expect, |_| Ok(edit), now));
         self.wake_up();
         edited
+    }
+
+    async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
+        edit_singly(self, ids, edit).await
     }
 }
 

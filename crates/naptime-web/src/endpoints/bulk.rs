@@ -142,7 +142,11 @@ impl Errand {
             let now = app.now();
             let ids: Vec<JobId> =
                 found.items.into_iter().filter(|job| self.concerns(job, now)).map(|job| job.id).collect();
-            count += if dry { ids.len() as u64 } else { self.on_each(app, ids).await? };
+            count += match self.same_for_all() {
+                _ if dry => ids.len() as u64,
+                Some(edit) => app.store.edit_each(&ids, &edit).await?,
+                None => self.on_each(app, ids).await?,
+            };
             page.cursor = found.next;
             if page.cursor.is_none() || Instant::now() > end {
                 return Ok(Done { count, next: page.cursor });

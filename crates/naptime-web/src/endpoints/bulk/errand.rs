@@ -74,17 +74,26 @@ impl Errand {
 
     /// Does it to one endpoint, whatever its revision. Returns whether that was still possible, and changed anything.
     pub(super) async fn on_one(&self, app: &App, id: JobId) -> Result<bool, Undone> {
-        let done = match self.bulk {
-            Bulk::Pause | Bulk::Resume | Bulk::Tag | Bulk::Untag => return self.change(app, id).await,
-            Bulk::Mute => return self.mute(app, id).await,
-            Bulk::Call => app.call_now(id, None).await.map(|call| matches!(call, CallNow::Asked(_))),
-            Bulk::Delete => app.edit_endpoint(id, None, Edit::Delete).await.map(|_| true),
-            Bulk::On | Bulk::Off => {
-                let change = Change::switch(self.bulk == Bulk::On);
-                app.edit_endpoint(id, None, Edit::Change(change)).await.map(|_| true)
+        if let Some(edit) = self.same_for_all() {
+            return app.edit_endpoint(id, None, edit).await.map(|_| true).or_else(passed_over);
+        }
+        match self.bulk {
+            Bulk::Mute => self.mute(app, id).await,
+            Bulk::Call => {
+                let called = app.call_now(id, None).await;
+                called.map(|call| matches!(call, CallNow::Asked(_))).or_else(passed_over)
             }
-        };
-        done.or_else(passed_over)
+            _ => self.change(app, id).await,
+        }
+    }
+
+    /// The edit, if it is the same for every endpoint.
+    pub(super) fn same_for_all(&self) -> Option<Edit> {
+        match self.bulk {
+            Bulk::On | Bulk::Off => Some(Edit::Change(Change::switch(self.bulk == Bulk::On))),
+            Bulk::Delete => Some(Edit::Delete),
+            _ => None,
+        }
     }
 
     /// Makes a change that follows from the configuration there is.
