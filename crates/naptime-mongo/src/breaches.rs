@@ -72,14 +72,22 @@ impl MongoStore {
         command::bounded(record).await
     }
 
-    /// The breach that an edit ends.
-    pub(crate) async fn breach_ended(&self, before: &Job, after: &Job, now: Time) -> Result<Option<Breach>> {
-        if before.breach(now, None).is_none() {
-            return Ok(None);
+    /// The breaches that an edit ends, of jobs before and after it.
+    pub(crate) async fn breaches_ended(&self, edited: &[(Job, Job)], now: Time) -> Result<Vec<Breach>> {
+        let ends = |(before, after): &&(Job, Job)| {
+            before.breach(now, None).is_some() && after.promise_ended_since(before, now).is_some()
+        };
+        let (before, after): (Vec<Job>, Vec<Job>) = edited.iter().filter(ends).cloned().unzip();
+        if before.is_empty() {
+            return Ok(Vec::new());
         }
         let since = worker::present_since(&self.workers().await?, now);
-        let off_at = self.pools_off(std::slice::from_ref(before)).await?.first().map(|_| now);
-        Ok(after.breach_ended_since(before, now, since).map(|breach| breach.in_pool_off_at(off_at)))
+        let off = self.pools_off(&before).await?;
+        let ended = before.iter().zip(&after).filter_map(|(before, after)| {
+            let off_at = off.contains(before.spec.endpoint.pool()).then_some(now);
+            Some(after.breach_ended_since(before, now, since)?.in_pool_off_at(off_at))
+        });
+        Ok(ended.collect())
     }
 
     /// The pools of these jobs that are switched off.

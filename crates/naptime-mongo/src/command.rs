@@ -111,16 +111,6 @@ impl Update {
         Self { filter, change: rawdoc! {"$set": set}.into(), many: false, upsert: false }
     }
 
-    /// Its bytes.
-    pub(crate) fn size(&self) -> usize {
-        let change = match &self.change {
-            RawBson::Document(change) => change.as_bytes().len(),
-            RawBson::Array(change) => change.as_bytes().len(),
-            _ => 0,
-        };
-        self.filter.as_bytes().len() + change
-    }
-
     /// A statement that puts a document in the place of another.
     pub(crate) fn replace(filter: &Document, by: RawDocumentBuf) -> Self {
         Self { filter: raw(filter), change: by.into(), many: false, upsert: false }

@@ -1,58 +1,57 @@
-//! Edits: both documents of a job, in one transaction.
+//! Edits: both documents of a job, in one transaction, or those of many jobs that are edited alike.
 //!
 //! An edit is computed from the job as it was read, and written if nobody has edited, claimed or settled it since. So
 //! whatever happens at the same time, it happened before the edit or after it.
 
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use mongodb::bson::doc;
 use mongodb::bson::raw::cstr;
 use mongodb::{ClientSession, Database};
 use naptime_core::standing::Ended;
 use naptime_core::{Breach, Edit, Job, JobId, Rev, SkipReason, Time};
-use naptime_store::{Clock, Error, Result, edit_singly};
+use naptime_store::{Clock, Error, Result};
 
-use crate::MongoStore;
 use crate::breaches::keep;
 use crate::command::{self, Update};
 use crate::document::{Changes, from_config, from_run, run_id, unchanged, uuid};
+use crate::insert::{TIMEOUT, chunk_of};
 use crate::joined::by_ids;
+use crate::{MongoStore, OPERATION_TIMEOUT};
 
 /// How often an edit is tried anew when another, a claim or a settle came between.
 const MAX_TRIES: usize = 20;
-/// How many jobs are edited together: few enough that seldom one of them is claimed or settled meanwhile.
-const TOGETHER: usize = 100;
-/// The most bytes that are written together: a command has at most 16 MB.
-const MAX_BYTES: usize = 8 << 20;
+/// How many jobs are read at once to be edited alike.
+const READ_AT_ONCE: usize = 100;
+/// How many are edited at the same time where each is edited alone.
+const AT_ONCE: usize = 32;
 
-/// What an edit writes.
-#[derive(Clone)]
+/// What the edit of some jobs writes.
+#[derive(Clone, Default)]
 struct Written {
-    /// The configuration, if it is as it was read.
-    config: Update,
-    /// The new values of the due work, if it is as it was read.
-    due: Update,
-    /// The row of the occurrences that are dropped. A settle that this edit overtakes may have left one, which counts less.
-    skipped: Option<Update>,
-    /// The promise that ends, and the breach.
-    ended: Option<(Ended, Option<Breach>)>,
+    /// The configurations, each if it is as it was read.
+    configs: Vec<Update>,
+    /// The new values of the due work, each if it is as it was read.
+    due: Vec<Update>,
+    /// Rows of the occurrences that are dropped. A settle that this edit overtakes may have left one, which counts less.
+    skipped: Vec<Update>,
+    /// The promises that end, and the breaches.
+    promises: Vec<Ended>,
+    breaches: Vec<Breach>,
 }
 
 impl Written {
-    /// Of a job that is behind this gate from now on; none if that stays as it is.
-    fn new(before: &Job, after: &Job, gate: Option<&str>) -> Result<Self> {
+    /// Adds the two parts of a job. `gate` is its new gate; none leaves it as it is.
+    fn add(&mut self, before: &Job, after: &Job, gate: Option<&str>) -> Result<()> {
         let as_read = doc! {"_id": uuid(before.id.uuid()), "rev": before.rev.0};
         let mut changes = Changes::between(before, after).raw()?;
         if let Some(gate) = gate {
             changes.append(cstr!("gate"), gate);
         }
-        Ok(Self {
-            config: Update::replace(&as_read, command::raw(&from_config(after)?)),
-            due: Update::plain(command::raw(&unchanged(before)), changes),
-            skipped: None,
-            ended: None,
-        })
+        self.configs.push(Update::replace(&as_read, command::raw(&from_config(after)?)));
+        self.due.push(Update::plain(command::raw(&unchanged(before)), changes));
+        Ok(())
     }
 }
 
@@ -85,8 +84,9 @@ impl MongoStore {
                 return Ok(after);
             }
             if edit == Edit::CallNow {
-                let due = Written::new(&before, &after, None)?.due;
-                if command::update(&self.db, "due", vec![due]).await? == 1 {
+                let mut written = Written::default();
+                written.add(&before, &after, None)?;
+                if command::update(&self.db, "due", written.due).await? == 1 {
                     self.wake_if_soon([&after]);
                     return Ok(after);
                 }
@@ -95,8 +95,9 @@ impl MongoStore {
             let joins = joins_a_pool(&before, &after, &edit);
             let gates = self.gates(Some(after.spec.endpoint.pool()).into_iter().filter(|_| joins)).await?;
             let gate = gates.values().next().map(String::as_str);
-            let written = self.written(&before, &after, &edit, gate, now).await?;
-            if self.write_edits(vec![written]).await? {
+            let edited = [(before, after)];
+            if self.write(self.written(&edited, &edit, gate, now).await?).await? {
+                let [(_, after)] = edited;
                 self.mend_gates(&gates).await;
                 self.wake_if_soon([&after]);
                 return Ok(after);
@@ -105,113 +106,128 @@ impl MongoStore {
         Err(Error::Unavailable(format!("the job was edited {MAX_TRIES} times while this edit was tried")))
     }
 
-    /// Makes the same edit of each of these jobs, and returns how many of them there are.
-    pub(crate) async fn edit_all(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
-        let mut edited = 0;
-        for group in ids.chunks(TOGETHER) {
-            edited += match self.edit_together(group, edit).await? {
-                Some(edited) => edited,
-                None => edit_singly(self, group, edit).await?,
-            };
+    /// Makes the same edit of each of these jobs, and returns how many of them are not deleted.
+    pub(crate) async fn edit_alike(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
+        let mut there = 0;
+        for ids in ids.chunks(READ_AT_ONCE) {
+            let found = self.find_whole(by_ids(ids)).await?;
+            let mut left = found.as_slice();
+            while !left.is_empty() {
+                let (group, rest) = left.split_at(chunk_of(left));
+                there += match self.edit_together(group, edit).await? {
+                    Some(there) => there,
+                    None => self.edit_alone(group, edit).await?,
+                };
+                left = rest;
+            }
         }
-        Ok(edited)
+        Ok(there)
     }
 
-    /// Makes the same edit of a group of jobs in one transaction, which costs a tenth of one for each. None, and nothing is
-    /// written, if somebody came between, or if one of them takes more than to be written.
-    async fn edit_together(&self, ids: &[JobId], edit: &Edit) -> Result<Option<u64>> {
-        let now = self.now();
-        let (mut there, mut edited, mut written, mut bytes) = (0, Vec::new(), Vec::new(), 0);
-        for before in self.find_whole(by_ids(ids)).await? {
+    /// Makes the same edit of jobs as they were read, in one transaction. None, with nothing written, if one of them has
+    /// changed since, or its key or its pool have to be looked at.
+    async fn edit_together(&self, jobs: &[Job], edit: &Edit) -> Result<Option<u64>> {
+        let (now, mut there, mut edited) = (self.now(), 0, Vec::new());
+        for before in jobs {
             let mut after = before.clone();
             let Ok(changed) = after.edit(edit.clone(), now) else { continue };
             there += 1;
-            if !changed || after == before {
+            if !changed || after == *before {
                 continue;
             }
             let takes_key = after.spec.key != before.spec.key;
-            if takes_key || *edit == Edit::CallNow || joins_a_pool(&before, &after, edit) {
+            if takes_key || *edit == Edit::CallNow || joins_a_pool(before, &after, edit) {
                 return Ok(None);
             }
-            let one = self.written(&before, &after, edit, None, now).await?;
-            bytes += one.config.size() + one.due.size();
-            if bytes > MAX_BYTES {
-                return Ok(None);
-            }
-            written.push(one);
-            edited.push(after);
+            edited.push((before.clone(), after));
         }
-        if !self.write_edits(written).await? {
+        if !self.write(self.written(&edited, edit, None, now).await?).await? {
             return Ok(None);
         }
-        self.wake_if_soon(&edited);
+        self.wake_if_soon(edited.iter().map(|(_, after)| after));
         Ok(Some(there))
+    }
+
+    /// Makes the same edit of each of these jobs by itself.
+    async fn edit_alone(&self, jobs: &[Job], edit: &Edit) -> Result<u64> {
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let edits = stream::iter(ids).map(|id| self.edit_with(id, None, |_| Ok(edit.clone())));
+        let edits = edits.buffer_unordered(AT_ONCE).map(is_there);
+        edits.try_fold(0, async |sum, there| Ok(sum + u64::from(there))).await
     }
 
     /// Writes a job as it is after a change of its configuration. Returns whether it was still as before.
     pub(crate) async fn write_both(&self, before: &Job, after: &Job) -> Result<bool> {
-        self.write_edits(vec![Written::new(before, after, None)?]).await
+        let mut written = Written::default();
+        written.add(before, after, None)?;
+        self.write(written).await
     }
 
-    async fn written(&self, before: &Job, after: &Job, edit: &Edit, gate: Option<&str>, now: Time) -> Result<Written> {
-        let mut written = Written::new(before, after, gate)?;
-        if let Some(row) = after.skipped_since(before, SkipReason::of_edit(edit), now) {
-            let id = doc! {"_id": run_id(row.token, row.job)};
-            written.skipped = Some(Update::put(&id, from_run(&row)?));
-        }
-        if let Some(promise) = after.promise_ended_since(before, now) {
-            written.ended = Some((promise, self.breach_ended(before, after, now).await?));
+    /// What is written for jobs, before and after an edit.
+    async fn written(&self, edited: &[(Job, Job)], edit: &Edit, gate: Option<&str>, now: Time) -> Result<Written> {
+        let mut written = Written { breaches: self.breaches_ended(edited, now).await?, ..Written::default() };
+        for (before, after) in edited {
+            written.add(before, after, gate)?;
+            if let Some(row) = after.skipped_since(before, SkipReason::of_edit(edit), now) {
+                let id = doc! {"_id": run_id(row.token, row.job)};
+                written.skipped.push(Update::put(&id, from_run(&row)?));
+            }
+            written.promises.extend(after.promise_ended_since(before, now));
         }
         Ok(written)
     }
 
-    /// Writes all of it or nothing. Returns whether both documents of each job were as they had been read.
-    async fn write_edits(&self, edits: Vec<Written>) -> Result<bool> {
-        if edits.is_empty() {
-            return Ok(true);
-        }
+    /// Writes all of it or nothing. Returns whether both parts of each job were as they had been read.
+    async fn write(&self, written: Written) -> Result<bool> {
+        let limit = match written.due.len() {
+            0 => return Ok(true),
+            1 => OPERATION_TIMEOUT,
+            _ => TIMEOUT,
+        };
         let (db, now, retention) = (self.db.clone(), self.now(), self.retention);
         let write = async move {
             let mut session = db.client().start_session().await?;
-            let transaction = session.start_transaction().and_run((db, edits), move |session, (db, edits)| {
-                write_within(db, session, edits.clone(), now, retention).boxed()
+            let transaction = session.start_transaction().and_run((db, written), move |session, (db, written)| {
+                write_within(db, session, written.clone(), now, retention).boxed()
             });
             match transaction.await {
                 Err(error) if error.get_custom::<Overtaken>().is_some() => Ok(false),
                 other => other.map(|()| true),
             }
         };
-        command::bounded(write).await
+        command::bounded_by(limit, write).await
     }
 }
 
 async fn write_within(
     db: &Database,
     session: &mut ClientSession,
-    edits: Vec<Written>,
+    written: Written,
     now: Time,
     retention: Duration,
 ) -> mongodb::error::Result<()> {
-    let all = edits.len();
-    let (mut configs, mut due, mut skipped, mut ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for edit in edits {
-        configs.push(edit.config);
-        due.push(edit.due);
-        skipped.extend(edit.skipped);
-        ended.extend(edit.ended);
-    }
+    let Written { configs, due, skipped, promises, breaches } = written;
     for (collection, updates) in [("jobs", configs), ("due", due)] {
+        let all = updates.len();
         if command::update_within(db, session, collection, updates).await? != all {
-            // The transaction is aborted, so that nothing is written of any.
+            // The transaction is aborted, so that nothing is written of any job.
             return Err(mongodb::error::Error::custom(Overtaken));
         }
     }
     command::update_within(db, session, "runs", skipped).await?;
-    if ended.is_empty() {
+    if promises.is_empty() {
         return Ok(());
     }
-    let (promises, breaches): (Vec<_>, Vec<_>) = ended.into_iter().unzip();
-    keep(db, session, breaches.into_iter().flatten().collect(), promises, now, retention).await
+    keep(db, session, breaches, promises, now, retention).await
+}
+
+/// Whether a job was there to be edited.
+fn is_there(edited: Result<Job>) -> Result<bool> {
+    match edited {
+        Ok(_) => Ok(true),
+        Err(Error::NotFound | Error::Deleted) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the gate of a job's pool is to be looked at, because the pool may be another, or may have been deleted meanwhile.

@@ -20,7 +20,7 @@ const MAX_CHUNK: usize = 1_000;
 /// The most bytes of requests in one transaction, if it is of more than one job.
 const MAX_CHUNK_BYTES: usize = 8 * 1024 * 1024;
 /// How long the jobs of one transaction may take to be added.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often jobs are tried of which some id or key was taken when they were tried, and free when they were looked for.
 const MAX_TRIES: usize = 20;
 

@@ -60,7 +60,7 @@ impl Jobs for MongoStore {
     }
 
     async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
-        self.edit_all(ids, edit).await
+        self.edit_alike(ids, edit).await
     }
 }
 

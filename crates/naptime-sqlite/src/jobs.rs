@@ -83,8 +83,8 @@ impl Jobs for SqliteStore {
                 Ok(edited)
             };
             edited += self.write_if_open(edit_all).await?;
+            self.wake_up();
         }
-        self.wake_up();
         Ok(edited)
     }
 }

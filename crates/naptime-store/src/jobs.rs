@@ -8,7 +8,7 @@ use naptime_core::{
     Edit, Endpoint, Job, JobId, LastDay, Method, NewJob, Recent, Rev, Schedule, Sla, Stage, Time, Trouble,
 };
 
-use crate::{Clock, Ended, EndpointState, Error, Page, PageRef, Result, ScheduleKind, Sort};
+use crate::{Clock, Ended, EndpointState, Page, PageRef, Result, ScheduleKind, Sort};
 
 /// Jobs as people see and edit them. What the web gets.
 #[async_trait]
@@ -50,27 +50,14 @@ pub trait Jobs: Clock {
     /// [`Error::Stale`](crate::Error::Stale), [`Error::KeyTaken`](crate::Error::KeyTaken).
     async fn edit(&self, id: JobId, expect: Option<Rev>, edit: Edit) -> Result<Job>;
 
-    /// Carries out the same edit of each of these jobs by itself, whatever their revisions, and returns how many of them
-    /// there are. Those that are gone or deleted are passed over.
+    /// Carries out the same edit of each of these jobs, whatever their revisions, and returns how many it found that are not
+    /// deleted, whether they changed or not. The others are passed over.
     ///
     /// If it fails, some may have been edited.
     ///
     /// # Errors
     /// [`Error::KeyTaken`](crate::Error::KeyTaken).
     async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64>;
-}
-
-/// [`Jobs::edit_each`] as one edit after the other.
-pub async fn edit_singly(store: &impl Jobs, ids: &[JobId], edit: &Edit) -> Result<u64> {
-    let mut edited = 0;
-    for &id in ids {
-        match store.edit(id, None, edit.clone()).await {
-            Ok(_) => edited += 1,
-            Err(Error::NotFound | Error::Deleted) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(edited)
 }
 
 /// What became of a job that was to be added.

@@ -40,7 +40,7 @@ pub use configs::Configs;
 pub use ended::Ended;
 pub use error::{Error, Refusal, Result};
 pub use history::History;
-pub use jobs::{Added, Edited, JobCount, JobQuery, JobSummary, Jobs, edit_singly, words};
+pub use jobs::{Added, Edited, JobCount, JobQuery, JobSummary, Jobs, words};
 pub use moving::{Moves, Shut};
 pub use page::{Page, PageRef, Position, Read, TextPosition, Unreadable};
 pub use plan::Planning;

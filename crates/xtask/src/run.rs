@@ -29,8 +29,8 @@ pub(crate) fn quiet(command: &mut Command) -> Result<()> {
 
 /// Cargo, the one that runs us, on the whole workspace.
 ///
-/// It is not told of us: build scripts that ask for that would run again, and all that depends on them be built anew, each
-/// time that it is this command that builds and not the user.
+/// Without the variables that cargo has set for xtask: build scripts that read them would run again, and all that depends
+/// on them would be built anew, each time that xtask builds after its user, or the other way round.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {

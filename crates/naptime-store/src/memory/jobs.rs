@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use naptime_core::{Edit, Job, JobId, NewJob, Rev, SkipReason, Time};
 
 use super::{MemoryStore, State, list, states};
-use crate::{
-    Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result, edit_singly,
-};
+use crate::{Added, Edited, EndpointState, Error, JobCount, JobQuery, JobSummary, Jobs, Page, PageRef, Result};
 
 #[async_trait]
 impl Jobs for MemoryStore {
@@ -46,7 +44,15 @@ impl Jobs for MemoryStore {
     }
 
     async fn edit_each(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
-        edit_singly(self, ids, edit).await
+        let mut there = 0;
+        for &id in ids {
+            match self.edit(id, None, edit.clone()).await {
+                Ok(_) => there += 1,
+                Err(Error::NotFound | Error::Deleted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(there)
     }
 }
 

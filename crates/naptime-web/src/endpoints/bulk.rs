@@ -144,6 +144,7 @@ impl Errand {
                 found.items.into_iter().filter(|job| self.concerns(job, now)).map(|job| job.id).collect();
             count += match self.same_for_all() {
                 _ if dry => ids.len() as u64,
+                // All that are listed are endpoints, which of those that were picked is not known.
                 Some(edit) => app.store.edit_each(&ids, &edit).await?,
                 None => self.on_each(app, ids).await?,
             };

@@ -92,7 +92,7 @@ impl Errand {
         match self.bulk {
             Bulk::On | Bulk::Off => Some(Edit::Change(Change::switch(self.bulk == Bulk::On))),
             Bulk::Delete => Some(Edit::Delete),
-            _ => None,
+            Bulk::Pause | Bulk::Resume | Bulk::Call | Bulk::Tag | Bulk::Untag | Bulk::Mute => None,
         }
     }
 
