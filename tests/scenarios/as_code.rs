@@ -187,11 +187,15 @@ async fn the_load_is_that_of_the_capacity_plan(start: Start) {
         web.get("/api/plan").await.value()["rate_per_s"].as_f64().filter(|rate| *rate > 0.0)
     })
     .await;
-    let noon =
-        |key: &str| (key.to_owned(), json!({"url": "http://127.0.0.1:9/", "cron": "0 12 * * *", "active": true}));
-    let mut endpoints = serde_json::Map::from_iter((0..10).map(|n| noon(&format!("noon-{n}"))));
+    // An hour that is neither about to begin nor, from the edge of the day that is added up, a day away.
+    let plan = web.get("/api/plan").await.value();
+    let hour = (plan["as_of"].as_str().unwrap()[11..13].parse::<u32>().unwrap() + 6) % 24;
+    let daily = format!("0 {hour} * * *");
+    let at_that_hour =
+        |key: &str| (key.to_owned(), json!({"url": "http://127.0.0.1:9/", "cron": daily, "active": true}));
+    let mut endpoints = serde_json::Map::from_iter((0..10).map(|n| at_that_hour(&format!("daily-{n}"))));
     endpoints.insert("there".to_owned(), json!({"url": "http://127.0.0.1:9/", "every": "30s"}));
-    endpoints.insert("off".to_owned(), json!({"url": "http://127.0.0.1:9/", "cron": "0 12 * * *"}));
+    endpoints.insert("off".to_owned(), json!({"url": "http://127.0.0.1:9/", "cron": daily}));
     let plan = web.apply("dry_run=true", &json!({"endpoints": endpoints})).await;
     let load = &plan["load"];
     assert_eq!(load["rate_per_s"]["before"].as_f64(), Some(rate), "{load}");
@@ -200,7 +204,7 @@ async fn the_load_is_that_of_the_capacity_plan(start: Start) {
     assert!((after - rate - 1.0 / 60.0 - 10.0 / 86_400.0).abs() < 1e-5, "{load}");
     let worst = &load["worst_minute"];
     assert_eq!((&worst["before"]["due"], &worst["after"]["due"]), (&json!(1.0), &json!(12.0)), "{load}");
-    assert!(worst["after"]["at"].as_str().unwrap().ends_with("T12:00:00.000Z"), "{load}");
+    assert!(worst["after"]["at"].as_str().unwrap().ends_with(&format!("T{hour:02}:00:00.000Z")), "{load}");
     assert_eq!((&load["together"][0]["count"], load["together"].as_array().unwrap().len()), (&json!(10), 1), "{load}");
     assert_eq!(web.get(&path).await.value()["schedule"]["every"], "1m");
 }

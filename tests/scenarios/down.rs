@@ -68,7 +68,8 @@ async fn a_host_that_dies_is_probed_until_it_is_back(start: Start) {
     target.forget();
     target.wait_for(SOON, "three probes", |calls| calls.len() >= 3).await;
     let probes = target.all_calls();
-    assert!(gaps(&probes).iter().all(|gap| *gap >= Duration::from_millis(4_990)), "{:?}", gaps(&probes));
+    // They leave five seconds apart; one may be longer on its way than the next.
+    assert!(gaps(&probes).iter().all(|gap| *gap >= Duration::from_millis(4_500)), "{:?}", gaps(&probes));
 
     answers(&target, &Answer::ok());
     target.on("/job", Answer::ok());

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use super::web::{SOON, Web};
 
 /// Endpoints that answer well, beside the one that doesn't: so many that each of three workers has some among its
-/// partitions. It would have none of them once in 200,000 times.
+/// partitions. It would have none of them once in 17,000 times.
 const ENDPOINTS: usize = 30;
 
 /// An answer of `/metrics`: of each name, what its labels are and its value is.

@@ -134,9 +134,12 @@ async fn honcho_runs_a_web_and_two_workers_that_call_a_hundred_endpoints_every_s
     for id in &ids {
         first.push(store.get(id.parse().unwrap()).await.unwrap());
     }
-    let workers = platform.send(&client, reqwest::Method::GET, "/api/workers", &json!({})).await;
-    let alive = workers["items"].as_array().unwrap().iter().filter(|worker| worker["alive"] == json!(true));
-    assert_eq!(alive.count(), 3, "two workers and the web's own: {workers}");
+    eventually(SOON, "two workers and the web's own live", async || {
+        let workers = platform.send(&client, reqwest::Method::GET, "/api/workers", &json!({})).await;
+        let alive = workers["items"].as_array().unwrap().iter().filter(|worker| worker["alive"] == json!(true));
+        (alive.count() == 3).then_some(())
+    })
+    .await;
 
     target.forget();
     let counted = Instant::now();

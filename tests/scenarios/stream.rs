@@ -27,8 +27,8 @@ on_both_stores!(
     a_stream_ends_with_the_server,
 );
 
-/// Much less than the server waits for other requests when it stops.
-const AT_ONCE: Duration = Duration::from_secs(5);
+/// Less than the server waits for other requests when it stops.
+const AT_ONCE: Duration = Duration::from_secs(8);
 
 /// A stream that is read.
 struct Told {

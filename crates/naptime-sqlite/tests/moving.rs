@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Claim, Endpoint, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled, Spec, Then};
+use naptime_core::{
+    Claim, Edit, Endpoint, JobId, NewJob, Outcome, Partition, Rooms, Run, Schedule, Settled, Spec, Then,
+};
 use naptime_sqlite::{Options, SqliteStore};
 use naptime_store::moving::{Contents, Leaving, MoveError, MoveStage, Shut};
 use naptime_store::{Clock, Error, Jobs, Moves, Queue, Runs, Want};
@@ -79,6 +81,7 @@ async fn what_is_held_is_settled_and_nothing_else_is_called() {
     assert!(matches!(store.shut().await, Ok(Some(Shut::Leaving { for_good: false, .. }))));
     assert_eq!(store.edited(waiting.lock.worker).await.expect("an answer"), [waiting.reference()]);
     assert!(matches!(store.insert(vec![every_100_ms()]).await, Err(Error::Shut(_))));
+    assert!(matches!(store.edit_each(&[job.id], &Edit::CallNow).await, Err(Error::Shut(_))));
     assert_eq!(store.held().await.expect("an answer").count, 1);
     assert!(matches!(other.seal().await, Err(MoveError::Held(1))));
 

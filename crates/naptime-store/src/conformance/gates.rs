@@ -232,7 +232,7 @@ pub async fn both_limits_hold_together<B: Backend>() {
     assert_eq!(take(store, &pool, 10).await.0.granted, 2, "one left within the second");
 }
 
-/// Many takers on several handles, for some real seconds.
+/// Many takers on several handles, for some real seconds, and on until there are passes of three of them to judge.
 pub async fn many_takers_never_exceed_the_limits<B: Backend>() {
     const IN_FLIGHT: usize = 5;
     const PER_SECOND: usize = 8;
@@ -248,18 +248,21 @@ pub async fn many_takers_never_exceed_the_limits<B: Backend>() {
     let handles = [case.store.clone(), case.backend.another().await, case.backend.another().await];
     let end = Instant::now() + Duration::from_secs(5);
     let flying = Arc::new(AtomicUsize::new(0));
+    let started = Arc::new(AtomicUsize::new(0));
     let takers: Vec<_> = (0..12)
         .map(|n| {
             let (store, flying, wide) = (handles[n % 3].clone(), Arc::clone(&flying), wide.clone());
+            let started = Arc::clone(&started);
             tokio::spawn(async move {
                 let (mut most, mut flights, mut starts) = (0, 0, Vec::new());
-                while Instant::now() < end {
+                while Instant::now() < end || started.load(Ordering::SeqCst) <= 2 * PER_SECOND {
                     let (_, passes) = take(store.as_ref(), &target(), 1 + n % 4).await;
                     most = most.max(flying.fetch_add(passes.len(), Ordering::SeqCst) + passes.len());
                     flights += passes.len();
                     let sent = Instant::now();
                     let (_, calls) = take(store.as_ref(), &wide, 1 + n % 3).await;
                     starts.extend(calls.iter().map(|_| (sent, Instant::now())));
+                    started.fetch_add(calls.len(), Ordering::SeqCst);
                     free(store.as_ref(), &calls, true).await;
                     flying.fetch_sub(passes.len(), Ordering::SeqCst);
                     free(store.as_ref(), &passes, true).await;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use naptime_core::{Edit, PoolChange};
+use naptime_core::{Change, Edit, NewJob, PoolChange, Schedule};
 use tokio::time::timeout;
 
 use super::Backend;
-use super::case::{Case, due_at};
+use super::case::{Case, due_at, new_job};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// How soon a worker is told.
@@ -48,6 +48,11 @@ pub async fn who_makes_work_due_or_changes_a_pool_wakes_workers<B: Backend>() {
     .await;
     let later = add(3600 * SECOND).await;
     seen = told(&case, seen, async { other.edit(later, None, Edit::CallNow).await.map(drop).expect("edited") }).await;
+    let mut every_second = new_job();
+    every_second.spec.schedule = Schedule::aligned(SECOND);
+    let ids = [case.add(NewJob { active: false, ..every_second }).await.id];
+    let on = Edit::Change(Change::switch(true));
+    seen = told(&case, seen, async { other.edit_each(&ids, &on).await.map(drop).expect("edited") }).await;
     seen = told(&case, seen, async { other.wake().await.expect("woken") }).await;
     let pool = case.get(later).await.spec.endpoint.pool().clone();
     let change = PoolChange { active: Some(false), ..PoolChange::default() };
