@@ -22,8 +22,10 @@ use crate::{MongoStore, OPERATION_TIMEOUT};
 
 /// How often an edit is tried anew when another, a claim or a settle came between.
 const MAX_TRIES: usize = 20;
-/// How many jobs are read at once to be edited alike.
+/// How many jobs are read at once to be edited alike, and how many such groups are at work at a time: while one waits for
+/// a majority, another is read.
 const READ_AT_ONCE: usize = 100;
+const GROUPS_AT_ONCE: usize = 4;
 /// How many are edited at the same time where each is edited alone.
 const AT_ONCE: usize = 32;
 
@@ -108,18 +110,22 @@ impl MongoStore {
 
     /// Makes the same edit of each of these jobs, and returns how many of them are not deleted.
     pub(crate) async fn edit_alike(&self, ids: &[JobId], edit: &Edit) -> Result<u64> {
-        let mut there = 0;
-        for ids in ids.chunks(READ_AT_ONCE) {
-            let found = self.find_whole(by_ids(ids)).await?;
-            let mut left = found.as_slice();
-            while !left.is_empty() {
-                let (group, rest) = left.split_at(chunk_of(left));
-                there += match self.edit_together(group, edit).await? {
-                    Some(there) => there,
-                    None => self.edit_alone(group, edit).await?,
-                };
-                left = rest;
-            }
+        let groups: Vec<Vec<JobId>> = ids.chunks(READ_AT_ONCE).map(<[JobId]>::to_vec).collect();
+        let groups = stream::iter(groups).map(|ids| self.edit_group(ids, edit)).buffer_unordered(GROUPS_AT_ONCE);
+        groups.try_fold(0, async |sum, there| Ok(sum + there)).await
+    }
+
+    /// Makes the same edit of a group of jobs, as many together as one command holds.
+    async fn edit_group(&self, ids: Vec<JobId>, edit: &Edit) -> Result<u64> {
+        let found = self.find_whole(by_ids(&ids)).await?;
+        let (mut left, mut there) = (found.as_slice(), 0);
+        while !left.is_empty() {
+            let (group, rest) = left.split_at(chunk_of(left));
+            there += match self.edit_together(group, edit).await? {
+                Some(there) => there,
+                None => self.edit_alone(group, edit).await?,
+            };
+            left = rest;
         }
         Ok(there)
     }
