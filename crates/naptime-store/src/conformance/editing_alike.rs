@@ -89,6 +89,7 @@ pub async fn many_are_edited_though_others_come_between<B: Backend>() {
         }
     }
     let mut claimed: Vec<JobId> = case.claim().await.iter().map(|claim| claim.job.id).collect();
-    (claimed.sort_unstable(), asked_for.sort_unstable());
+    claimed.sort_unstable();
+    asked_for.sort_unstable();
     assert_eq!(claimed, asked_for, "who is asked for is called, though it is off by now");
 }
