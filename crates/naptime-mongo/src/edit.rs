@@ -14,10 +14,11 @@ use naptime_core::{Breach, Edit, Job, JobId, Rev, SkipReason, Time};
 use naptime_store::{Clock, Error, Result};
 
 use crate::breaches::keep;
-use crate::command::{self, Update};
+use crate::command::{self, DUPLICATE_KEY, Update};
 use crate::document::{Changes, from_config, from_run, run_id, unchanged, uuid};
 use crate::insert::{TIMEOUT, chunk_of};
 use crate::joined::by_ids;
+use crate::refusal::WriteFailed;
 use crate::{MongoStore, OPERATION_TIMEOUT};
 
 /// How often an edit is tried anew when another, a claim or a settle came between.
@@ -197,7 +198,7 @@ impl MongoStore {
                 write_within(db, session, written.clone(), now, retention).boxed()
             });
             match transaction.await {
-                Err(error) if error.get_custom::<Overtaken>().is_some() => Ok(false),
+                Err(error) if is_overtaken(&error) => Ok(false),
                 other => other.map(|()| true),
             }
         };
@@ -244,3 +245,9 @@ fn joins_a_pool(before: &Job, after: &Job, edit: &Edit) -> bool {
 
 /// Somebody claimed, settled or edited the job since it was read.
 struct Overtaken;
+
+/// Whether somebody came between: with the job, or with the key that it was to have.
+fn is_overtaken(error: &mongodb::error::Error) -> bool {
+    let took_key = error.get_custom::<WriteFailed>().is_some_and(|failed| failed.code == Some(DUPLICATE_KEY));
+    took_key || error.get_custom::<Overtaken>().is_some()
+}

@@ -293,6 +293,7 @@ macro_rules! conformance {
                 however_many_of_a_request_have_one_key_it_is_added_once
                 a_key_is_free_once_its_job_is_cancelled
                 of_those_who_add_a_key_at_the_same_time_one_does
+                of_those_who_take_a_key_at_the_same_time_one_does
             }
             treating {
                 what_failed_is_called_again

@@ -1,14 +1,14 @@
-//! Keys of one-off jobs: no two of them that are not deleted have the same.
+//! Keys: no two one-off jobs that are not deleted have the same, and no two endpoints.
 
 use std::collections::BTreeSet;
 
-use naptime_core::{JobId, Outcome};
+use naptime_core::{Change, Edit, JobId, Outcome, Spec};
 use tokio::task::JoinSet;
 
 use super::Backend;
-use super::case::Case;
+use super::case::{Case, new_job};
 use super::queued::{all, keyed, of, once, settle};
-use crate::{Added, Treatment};
+use crate::{Added, Error, Treatment};
 
 pub async fn a_key_is_added_once<B: Backend>() {
     let case = Case::<B>::new().await;
@@ -67,4 +67,22 @@ pub async fn of_those_who_add_a_key_at_the_same_time_one_does<B: Backend>() {
         assert_eq!(ids.len(), 1, "all of them know the one that is there");
     }
     assert_eq!(all(&case, &of(&[]), 100).await.len(), ROUNDS * 5);
+}
+
+pub async fn of_those_who_take_a_key_at_the_same_time_one_does<B: Backend>() {
+    let case = Case::<B>::new().await;
+    let jobs = case.add_all((0..4).map(|_| new_job()).collect()).await;
+    for round in 0..10 {
+        let mut taking = JoinSet::new();
+        for job in &jobs {
+            let mut spec = Spec::clone(&case.get(job.id).await.spec);
+            spec.key = Some(format!("round {round}"));
+            let (store, id) = (case.backend.another().await, job.id);
+            taking.spawn(async move { store.edit(id, None, Edit::Change(Change::to(spec))).await });
+        }
+        let answers = taking.join_all().await;
+        let (took, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+        assert_eq!(took.len(), 1, "{others:?}");
+        assert!(others.iter().all(|it| matches!(it, Err(Error::KeyTaken))), "{others:?}");
+    }
 }
