@@ -1,5 +1,7 @@
 //! The drawing itself.
 
+use std::ops::RangeInclusive;
+
 use maud::{Markup, html};
 
 use crate::axis::Axis;
@@ -117,7 +119,7 @@ impl Plot<'_> {
                     g data-name=[line.shown.is_some().then_some(line.name)] data-shown=[line.shown()] {
                         @for run in runs(&line.values) {
                             @let points = run.iter().map(|(at, value)| (x(*at), y(*value))).collect::<Vec<_>>();
-                            (drawn(line, &points, bottom))
+                            (drawn(line, &points, left..=right, bottom))
                         }
                     }
                 }
@@ -139,9 +141,9 @@ impl Line<'_> {
     }
 }
 
-/// One stretch of a series without a gap.
-fn drawn(line: &Line<'_>, points: &[(f64, f64)], bottom: f64) -> Markup {
-    let outline = if line.form == Form::Steps { steps(points) } else { points.to_vec() };
+/// One stretch of a series without a gap, within the axis.
+fn drawn(line: &Line<'_>, points: &[(f64, f64)], axis: RangeInclusive<f64>, bottom: f64) -> Markup {
+    let outline = if line.form == Form::Steps { steps(points, axis) } else { points.to_vec() };
     let alone = points.len() == 1 && line.form != Form::Steps;
     html! {
         @if alone {
@@ -161,8 +163,8 @@ fn runs(values: &[(f64, f64)]) -> Vec<&[(f64, f64)]> {
     values.split(|(_, value)| !value.is_finite()).filter(|run| !run.is_empty()).collect()
 }
 
-/// The outline of bars that meet halfway between the points.
-fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+/// The outline of bars that meet halfway between the points; the first and the last are cut off at the ends of the axis.
+fn steps(points: &[(f64, f64)], axis: RangeInclusive<f64>) -> Vec<(f64, f64)> {
     // What is alone is as wide as it can be seen.
     let half = match points {
         [(first, _), (second, _), ..] => (second - first) / 2.0,
@@ -172,7 +174,7 @@ fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     for (index, (at, value)) in points.iter().enumerate() {
         let before = index.checked_sub(1).map_or(at - half, |before| (points[before].0 + at) / 2.0);
         let after = points.get(index + 1).map_or(at + half, |(after, _)| (at + after) / 2.0);
-        outline.extend([(before, *value), (after, *value)]);
+        outline.extend([before, after].map(|at| (at.clamp(*axis.start(), *axis.end()), *value)));
     }
     outline
 }
@@ -221,7 +223,9 @@ mod tests {
         let svg = draw(Form::Area, &[0.0, 4.0]);
         assert!(svg.contains("d=\"M6 92L16 12L16 92L6 92Z\""), "{svg}");
         let svg = draw(Form::Steps, &[4.0, 0.0, 0.0]);
-        assert!(svg.contains("d=\"M1 12L11 12L11 92L21 92L21 92L31 92\""), "{svg}");
+        assert!(svg.contains("d=\"M6 12L11 12L11 92L21 92L21 92L31 92\""), "{svg}");
+        let svg = draw(Form::Steps, &[0.0; 11]);
+        assert!(svg.contains("L101 92L106 92\""), "{svg}");
     }
 
     #[test]
