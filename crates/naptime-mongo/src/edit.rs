@@ -237,7 +237,8 @@ fn is_there(edited: Result<Job>) -> Result<bool> {
     }
 }
 
-/// Whether the gate of a job's pool is to be looked at, because the pool may be another, or may have been deleted meanwhile.
+/// Whether the gate of a job's pool is to be looked at: the pool is another, or the job was deleted or over, and its pool may
+/// have been deleted meanwhile.
 fn joins_a_pool(before: &Job, after: &Job, edit: &Edit) -> bool {
     let returns = *edit == Edit::Restore || before.state.ended_at.is_some();
     returns || after.spec.endpoint.pool() != before.spec.endpoint.pool()
