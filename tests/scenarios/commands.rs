@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use naptime_tests::guard::Guarded;
-use naptime_tests::mongo;
-use naptime_tests::naptime::{Naptime, Start, binary};
+use naptime_tests::http;
+use naptime_tests::mongo::{self, Alone};
+use naptime_tests::naptime::{Naptime, Start};
 use naptime_tests::port::free_port;
 use naptime_tests::scratch::Scratch;
 use naptime_tests::sqlite::File;
-use naptime_tests::{eventually, http, tools};
 
 /// For what comes soon on an idle machine, and later on a busy one.
 const SOON: Duration = Duration::from_secs(30);
@@ -28,16 +27,12 @@ struct Ended {
     code: Option<i32>,
     stdout: String,
     output: String,
-    took: Duration,
 }
 
 async fn run(start: Start) -> Ended {
-    // Built before the clock runs.
-    binary();
-    let begun = Instant::now();
     let process = start.launch();
     let code = process.wait_exit(SOON).await.code();
-    Ended { code, stdout: process.stdout(), output: process.output(), took: begun.elapsed() }
+    Ended { code, stdout: process.stdout(), output: process.output() }
 }
 
 /// The files of an embedded store.
@@ -234,11 +229,10 @@ async fn secrets_are_not_logged() {
     assert!(!up.output().contains(SECRET));
 }
 
-/// What is said of a store that cannot be opened: one line that holds these words, soon.
+/// What is said of a store that cannot be opened, in place of waiting for it: one line that holds these words.
 async fn check_unavailable(start: Start, words: &[&str]) {
     let ended = run(start).await;
     assert_eq!(ended.code, UNAVAILABLE, "{}", ended.output);
-    assert!(ended.took < Duration::from_secs(12), "it took {:?}", ended.took);
     let errors: Vec<&str> = ended.output.lines().filter(|line| line.starts_with("naptime: ")).collect();
     let [line] = errors[..] else { panic!("not one line: {}", ended.output) };
     for word in words {
@@ -248,15 +242,9 @@ async fn check_unavailable(start: Start, words: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mongodb_that_is_no_replica_set_is_told_so() {
-    let folder = Scratch::new();
-    let port = free_port();
-    let args = ["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", &port.to_string(), "--dbpath"];
-    let args = args.into_iter().chain([folder.path().to_str().unwrap()]);
-    let _mongod = Guarded::spawn(&tools::mongod(), args, |_| {}).unwrap();
-    eventually(2 * SOON, "mongod listens", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok())
-        .await;
+    let alone = Alone::start().await;
     let file = File::fresh();
-    let start = Naptime::command(&file, "worker").env("MONGODB_URI", format!("mongodb://127.0.0.1:{port}/naptime"));
+    let start = Naptime::command(&file, "worker").env("MONGODB_URI", alone.uri("naptime"));
     check_unavailable(start, &["MongoDB", "replica set"]).await;
 }
 

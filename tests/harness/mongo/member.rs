@@ -9,7 +9,6 @@ use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{ClientOptions, ServerAddress};
 
-use super::replica_set::SET_NAME;
 use crate::guard::Guarded;
 use crate::scratch::Scratch;
 use crate::{eventually, port, tools};
@@ -17,6 +16,8 @@ use crate::{eventually, port, tools};
 #[derive(Debug)]
 pub(super) struct Member {
     port: u16,
+    /// The replica set that it belongs to, if it is not on its own.
+    set: Option<&'static str>,
     extra: Mutex<Vec<String>>,
     /// How far its clock is off, as faketime takes it: `+400d`.
     clock: Mutex<Option<String>>,
@@ -26,10 +27,11 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Starts a mongod; it may take a second until it listens.
-    pub(super) fn start(extra: &[&str], clock: Option<&str>) -> Self {
+    /// Starts a mongod; it may take a second until it answers.
+    pub(super) fn start(set: Option<&'static str>, extra: &[&str], clock: Option<&str>) -> Self {
         let member = Self {
             port: port::free_port(),
+            set,
             extra: Mutex::new(extra.iter().map(|&arg| arg.to_owned()).collect()),
             clock: Mutex::new(clock.map(str::to_owned)),
             process: Mutex::new(None),
@@ -49,8 +51,8 @@ impl Member {
         let port = self.port.to_string();
         let folder = self.folder.path();
         let log = folder.join("mongod.log");
-        let mut args: Vec<&str> = vec!["--replSet", SET_NAME, "--bind_ip", "127.0.0.1"];
-        args.extend(["--port", &port, "--dbpath", text(folder)]);
+        let mut args: Vec<&str> = self.set.map(|set| ["--replSet", set]).into_iter().flatten().collect();
+        args.extend(["--bind_ip", "127.0.0.1", "--port", &port, "--dbpath", text(folder)]);
         args.extend(["--logpath", text(&log), "--logappend", "--quiet"]);
         // Small, as three of them share a machine with everything else.
         args.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "512"]);
@@ -104,14 +106,14 @@ impl Member {
         self.process.lock().unwrap().is_some()
     }
 
-    /// Waits until it accepts connections.
-    pub(super) async fn listening(&self) {
-        eventually(Duration::from_secs(60), "mongod listens", async || {
+    /// Waits until it answers.
+    pub(super) async fn answering(&self) {
+        eventually(Duration::from_secs(60), "mongod answers", async || {
             let ended = self.process.lock().unwrap().as_mut().and_then(Guarded::exited);
             if let Some(status) = ended {
                 panic!("mongod ended with {status}:\n{}", self.end_of_log());
             }
-            tokio::net::TcpStream::connect(self.host()).await.ok()
+            self.command(doc! {"ping": 1}).await.ok()
         })
         .await;
     }

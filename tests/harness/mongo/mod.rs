@@ -1,11 +1,14 @@
-//! A real MongoDB: one replica set shared by the tests of a process, and sets of their own for failover tests.
+//! A real MongoDB: one replica set shared by the tests of a process, sets of their own for failover tests,
+//! and a server on its own.
 
+mod alone;
 mod database;
 mod member;
 mod replica_set;
 
 use tokio::sync::OnceCell;
 
+pub use alone::Alone;
 pub use database::Database;
 pub use replica_set::ReplicaSet;
 

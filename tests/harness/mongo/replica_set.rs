@@ -9,7 +9,7 @@ use super::database::Database;
 use super::member::Member;
 use crate::eventually;
 
-pub(super) const SET_NAME: &str = "naptime";
+const SET_NAME: &str = "naptime";
 
 /// An election takes about 11 s with the settings as they come.
 const ELECTION: Duration = Duration::from_secs(60);
@@ -29,18 +29,18 @@ impl ReplicaSet {
 
     /// The same with further arguments for each mongod, such as `["--setParameter", "enableTestCommands=1"]`.
     pub async fn start_with(count: usize, args: &[&str]) -> Self {
-        Self::launch((0..count).map(|_| Member::start(args, None)).collect()).await
+        Self::launch((0..count).map(|_| Member::start(Some(SET_NAME), args, None)).collect()).await
     }
 
     /// Starts one member whose clock is off by so much, as faketime takes it: `+300d`.
     pub async fn start_at(clock: &str) -> Self {
-        Self::launch(vec![Member::start(&[], Some(clock))]).await
+        Self::launch(vec![Member::start(Some(SET_NAME), &[], Some(clock))]).await
     }
 
     async fn launch(members: Vec<Member>) -> Self {
         let set = Self { members, databases: AtomicU32::new(0) };
         for member in &set.members {
-            member.listening().await;
+            member.answering().await;
         }
         set.initiate().await;
         set
@@ -91,7 +91,7 @@ impl ReplicaSet {
     /// Starts a killed member again and waits until it accepts connections.
     pub async fn restart(&self, member: usize) {
         self.members[member].launch();
-        self.members[member].listening().await;
+        self.members[member].answering().await;
     }
 
     /// The same with these arguments, in place of those that it was started with.
