@@ -15,7 +15,7 @@ use naptime_tests::target::{Answer, Target};
 use naptime_tests::{eventually, tools};
 use serde_json::{Value, json};
 
-use super::ground::{add, due, every};
+use super::ground::{add, due, every, now_ms};
 use super::web::Web;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,11 +25,6 @@ const HOUR_MS: i64 = 3_600_000;
 /// The program with another wall clock; its monotonic clock is as ever.
 fn faked(start: Start) -> Start {
     start.env("LD_PRELOAD", tools::faketime().to_str().unwrap()).env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
 }
 
 /// Waits until `/` is called for an occurrence of about now.

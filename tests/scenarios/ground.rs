@@ -41,6 +41,12 @@ pub(crate) async fn add_all(store: &impl Jobs, jobs: Vec<NewJob>) -> Vec<Job> {
     store.insert(jobs).await.unwrap().into_iter().map(Added::into_job).collect()
 }
 
+/// The clock of this machine, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
 /// A worker in this process. It is told to stop when this is dropped.
 pub(crate) struct Working {
     stop: CancellationToken,

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use naptime_core::Time;
 use naptime_tests::eventually;
 use naptime_tests::naptime::Start;
-use naptime_tests::target::{Answer, Misbehaving, Target};
+use naptime_tests::target::{Answer, Misbehaving, Signal, Target};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -293,7 +293,8 @@ async fn a_cancelled_job_is_not_called(start: Start) {
 
 async fn an_attempt_is_in_the_log_from_its_start(start: Start) {
     let target = Target::start().await;
-    target.on("/", Answer::ok().after(Duration::from_secs(8)));
+    let cancelled = Signal::default();
+    target.on("/", Answer::ok().upon(&cancelled));
     let web = Web::start(start).await;
     let (path, _) = web.enqueue(json!({"url": target.url("/")})).await;
     let running = web.job_is(&path, "running").await;
@@ -306,6 +307,7 @@ async fn an_attempt_is_in_the_log_from_its_start(start: Start) {
     check_times(&entry);
     // To cancel it does not cut the call off.
     assert_eq!(web.delete(&path).await.status, 204);
+    cancelled.send();
     let ended = eventually(SOON, "its end is in the log", async || {
         let runs = web.items(&format!("{path}/runs")).await;
         assert_eq!(runs.len(), 1, "one entry for one attempt: {runs:?}");

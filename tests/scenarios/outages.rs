@@ -6,7 +6,7 @@ use naptime_store::Jobs;
 use naptime_tests::eventually;
 use naptime_tests::mongo::ReplicaSet;
 use naptime_tests::naptime::Naptime;
-use naptime_tests::target::{Answer, Call, Target};
+use naptime_tests::target::{Answer, Call, Signal, Target};
 
 use super::ground::{every, open};
 
@@ -52,12 +52,14 @@ async fn a_worker_ends_in_time_though_its_database_is_away() {
     let mongo = ReplicaSet::start(1).await;
     let database = mongo.fresh_database();
     let target = Target::start().await;
-    target.on("/", Answer::ok().after(2 * SECOND));
+    let away = Signal::default();
+    target.on("/", Answer::ok().upon(&away));
     let store = open(&database).await;
     store.insert(vec![every(SECOND, &target.url("/"))]).await.unwrap();
     let worker = Naptime::worker(&database).start().await;
     target.wait_for(30 * SECOND, "it is being called", |calls| !calls.is_empty()).await;
     mongo.kill(0);
+    away.send();
     target.wait_for(30 * SECOND, "the call has ended", |calls| calls[0].end.is_some()).await;
     worker.sigterm();
     let asked = Instant::now();

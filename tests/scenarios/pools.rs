@@ -19,8 +19,6 @@ use super::ground::{due, every, most_at_once, occurrences, on_demand, open};
 const SECOND: Duration = Duration::from_secs(1);
 /// For what comes soon on an idle machine, and later on a busy one.
 const SOON: Duration = Duration::from_secs(30);
-/// What the way to the target may vary by.
-const WAY: Duration = Duration::from_millis(500);
 
 /// A place for a store, and a handle on it, beside the workers.
 struct Place<P> {
@@ -39,6 +37,16 @@ fn on_sqlite() -> Place<sqlite::File> {
     let place = sqlite::File::fresh();
     let store = SqliteStore::open(place.path(), naptime_sqlite::Options::default()).unwrap();
     Place { place, store: Arc::new(store), worker: Naptime::up }
+}
+
+impl Place<Database> {
+    /// When the passes for calls in flight run out, in milliseconds since 1970.
+    async fn leases(&self) -> Vec<i64> {
+        let pools = self.place.open().await.collection::<Document>("pools");
+        let pool = pools.find_one(doc! {"flights": {"$ne": []}}).await.unwrap().unwrap();
+        let flights = pool.get_array("flights").unwrap().iter().map(|flight| flight.as_document().unwrap());
+        flights.map(|flight| flight.get_datetime("until").unwrap().timestamp_millis()).collect()
+    }
 }
 
 impl<P: naptime::Store> Place<P> {
@@ -111,10 +119,11 @@ async fn calls_per_second_stay_within_the_limit<P: naptime::Store>(at: Place<P>,
     at.add_many(&target, (0..30).map(|n| format!("/{n}"))).await;
     at.change(&target, per_second(u32::try_from(LIMIT).unwrap())).await;
     let workers: Vec<Naptime> = (0..workers).map(|_| at.worker()).collect();
-    target.wait_for(SOON, "six seconds' calls", |calls| calls.len() >= 6 * LIMIT).await;
-    let calls = target.all_calls();
-    let least = least_time_of(LIMIT + 1, &calls);
-    assert!(least >= SECOND - WAY, "{} calls within {least:?}", LIMIT + 1);
+    target.wait_for(SOON, "ten seconds' calls", |calls| calls.len() >= 10 * LIMIT).await;
+    // They leave over nine seconds. The first of them may have been held up on its way; the conformance suite counts
+    // what leaves within each second.
+    let least = least_time_of(10 * LIMIT, &target.all_calls());
+    assert!(least >= 6 * SECOND, "{} calls within {least:?}", 10 * LIMIT);
     drop(workers);
 }
 
@@ -156,14 +165,14 @@ async fn the_passes_of_a_killed_worker_come_back_after_a_lease() {
     assert_eq!(target.count(), LIMIT, "the other worker waits");
 
     doomed.kill9();
-    let killed = Instant::now();
+    let leases = at.leases().await;
+    assert_eq!(leases.len(), LIMIT);
     // So long that all passes are used again before the first of these ends.
     paths.iter().for_each(|path| target.on(path, Answer::ok().after(SECOND)));
     target.wait_for(PASS_LEASE + SOON, "calls go on", |calls| calls.len() >= 4 * LIMIT).await;
     let calls = target.all_calls();
-    let first = calls[LIMIT].start - killed;
-    assert!(first <= PASS_LEASE + 5 * SECOND, "calls went on after {first:?}");
-    assert!(first >= PASS_LEASE - 5 * SECOND, "calls went on after {first:?}, when the holder might have lived");
+    let (first, lease) = (calls[LIMIT].start_ms, *leases.iter().min().unwrap());
+    assert!(first >= lease as f64, "calls went on at {first}, when the holder might have lived until {lease}");
     assert_eq!(most_at_once(&calls[LIMIT..]), LIMIT, "all passes came back, and no more than all");
     assert!(most_at_once(&calls) <= LIMIT);
 }

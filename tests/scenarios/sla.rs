@@ -9,7 +9,7 @@ use naptime_sqlite::SqliteStore;
 use naptime_store::{PageRef, WebStore};
 use naptime_tests::eventually;
 use naptime_tests::naptime::{Naptime, Start, Store};
-use naptime_tests::target::{Answer, Target};
+use naptime_tests::target::{Answer, Signal, Target};
 use serde_json::{Value, json};
 
 use super::web::{SOON, Web, on_both_stores};
@@ -217,12 +217,14 @@ async fn a_pool_that_is_switched_off_is_told(store: &impl Store) {
 
 async fn slots_that_are_full_are_told(store: &impl Store) {
     let target = Target::start().await;
-    target.on("/slow", Answer::ok().after(Duration::from_secs(15)));
+    let seen = Signal::default();
+    target.on("/slow", Answer::ok().upon(&seen));
     let system = System::start(store, "1").await;
     let endpoint = system.add(&target).await;
     let slow = system.web.add_on_demand(&target.url("/slow"), &json!({"timeout": "40s"})).await;
     system.web.call_now(&slow).await;
     system.lasts(&endpoint, "late_start").await;
+    seen.send();
     system.has_ended(&endpoint, "late_start").await;
 }
 

@@ -7,7 +7,25 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures::stream;
 
+use tokio::sync::watch;
+
 use super::call::{Ending, EndingBody};
+
+/// What an answer may wait for: `Answer::ok().upon(&signal)` is given once the test says `signal.send()`.
+#[derive(Clone, Debug, Default)]
+pub struct Signal(watch::Sender<bool>);
+
+impl Signal {
+    /// Lets all answers go that wait for it, and those to come.
+    pub fn send(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn sent(&self) {
+        // It cannot fail: the sender is here.
+        let _ = self.0.subscribe().wait_for(|&sent| sent).await;
+    }
+}
 
 /// An answer: `Answer::status(503).body("later").after(Duration::from_secs(1))`.
 #[derive(Clone, Debug)]
@@ -15,6 +33,7 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     after: Duration,
+    upon: Option<Signal>,
     content: Content,
 }
 
@@ -33,7 +52,7 @@ impl Answer {
 
     /// This status with an empty body.
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), after: Duration::ZERO, content: Content::Whole(Bytes::new()) }
+        Self { status, headers: Vec::new(), after: Duration::ZERO, upon: None, content: Content::Whole(Bytes::new()) }
     }
 
     /// A redirect (302) to `location`.
@@ -74,6 +93,12 @@ impl Answer {
         self
     }
 
+    /// Only once this signal is sent.
+    pub fn upon(mut self, signal: &Signal) -> Self {
+        self.upon = Some(signal.clone());
+        self
+    }
+
     fn repeating(mut self, piece: Bytes, every: Duration) -> Self {
         self.content = Content::Repeated { piece, every };
         self
@@ -83,6 +108,9 @@ impl Answer {
     pub(super) async fn give(self, ending: Ending) -> Response {
         if !self.after.is_zero() {
             tokio::time::sleep(self.after).await;
+        }
+        if let Some(signal) = self.upon {
+            signal.sent().await;
         }
         let body = match self.content {
             Content::Whole(bytes) => Body::from(bytes),

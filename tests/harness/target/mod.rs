@@ -18,7 +18,7 @@ use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{oneshot, watch};
 
-pub use answer::Answer;
+pub use answer::{Answer, Signal};
 pub use call::Call;
 pub use misbehaving::Misbehaving;
 
