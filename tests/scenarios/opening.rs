@@ -257,9 +257,7 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
         process.wait_line(SOON, "it waits", |line| line.contains(WAITS)).await;
     }
     leaving.sigterm();
-    let asked = Instant::now();
-    assert!(leaving.wait_exit(SOON).await.success());
-    assert!(asked.elapsed() < Duration::from_secs(2), "it took {:?}", asked.elapsed());
+    assert!(leaving.wait_exit(SOON).await.success(), "it does not wait for the database to stop");
 
     let client = http::client();
     let get = async |path: &str| client.get(web.url(path)).send().await.unwrap();
