@@ -73,6 +73,8 @@ pub(crate) struct Line {
     /// Its number.
     pub(crate) number: usize,
     pub(crate) capacity: u32,
+    /// How far its reading of the store's clock lags behind.
+    pub(crate) lag: Duration,
 }
 
 impl Target {
@@ -124,8 +126,9 @@ impl Target {
             let place = seen.arrivals.len();
             aim = Some(seen.attempts.begin((stored, lock), (place, due, now), violation));
             let late = stored.spec.misfire.late.filter(|_| lock.asked_at.is_none() && lock.attempt == 1);
-            // What waits for its time leaves when it gets a slot, and all else right after its claim.
-            let leaves = if waited.is_some() { now } else { lock.at.max(lock.since) };
+            // What waits for its time leaves when it gets a slot, by the clock of its worker, and all else right after
+            // its claim.
+            let leaves = if waited.is_some() { now - line.lag } else { lock.at.max(lock.since) };
             if late.is_some_and(|late| leaves.since(due) > late) {
                 violation(format!("[7] {}: called for {due}, which is later than it may be", call.endpoint));
             }

@@ -13,7 +13,7 @@ use naptime_prove::{Arrival, Fault, ledger};
 use naptime_store::Clock;
 
 use crate::network::PATIENCE;
-use crate::people::{schedule, spec};
+use crate::people::{self, schedule, spec};
 use crate::scenario::Event;
 use crate::trace::Trace;
 use crate::world::{BEGINNING, World};
@@ -113,13 +113,18 @@ async fn books(world: &World, arrivals: &[Arrival]) -> Vec<String> {
         match ledger::compare(&world.store, &[(id, first)], &calls).await {
             Ok(ledger) => {
                 let is_edited = job.is_edited || spec(job, number, id).steer.is_some();
-                let missed = world.store.job(id).map_or(0, |job| job.state.counters.missed);
+                let stored = world.store.job(id);
+                let missed = stored.as_ref().map_or(0, |job| job.state.counters.missed);
                 if job.misfire.catch_up == CatchUp::ALL && !is_edited && missed > 0 {
                     wrong.push(format!("[7] job {number}: {missed} missed, though it is to be called for each"));
                 }
-                // A lease that is over waits for its turn where more is due than the limits of its pool let through.
-                let is_over = world.store.job(id).is_some_and(|job| job.state.claim_at() <= Some(world.store.now()));
-                let waits = is_over && scenario.is_limited(job.pool);
+                // A lease that is over waits for its turn where more is due than the limits of its pool let through;
+                // people may have moved it there.
+                let waits = stored.is_some_and(|job| {
+                    let is_of = |pool: usize| people::pool(pool) == *job.spec.endpoint.pool();
+                    let limited = (0..scenario.pools.len()).any(|pool| is_of(pool) && scenario.is_limited(pool));
+                    limited && job.state.claim_at() <= Some(world.store.now())
+                });
                 let counts = |fault: &Fault| match fault.code {
                     "unaccounted" => !is_edited,
                     "held" | "calls_without_run" => !waits,

@@ -199,11 +199,12 @@ impl World {
         let seed = random::hash(&[self.scenario.seed, worker as u64, post.lives]);
         let node = Node::start(seed);
         let mut random = Random::new(seed, &[]);
+        let lag = random.between(Duration::ZERO, Duration::from_millis(20));
         let link = Link {
             network: self.network.clone(),
             witness: self.witness.clone(),
             worker,
-            lag: random.between(Duration::ZERO, Duration::from_millis(20)),
+            lag,
             requests: post.requests.clone(),
         };
         let settings = Settings {
@@ -215,7 +216,8 @@ impl World {
             host: format!("machine {worker}"),
         };
         let id = WorkerId::from(node.id());
-        let line = Line { target: self.target.clone(), worker: id, number: worker, capacity: self.scenario.capacity };
+        let capacity = self.scenario.capacity;
+        let line = Line { target: self.target.clone(), worker: id, number: worker, capacity, lag };
         let it = Worker::on(id, Arc::new(link), Arc::new(line), Arc::new(node.clone()), settings);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         self.witness.happened(self.store.now(), || format!("--- worker {worker} starts: {}", id.name()));
