@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::TlsStream;
+use super::certificate::TlsStream;
 
 const PREFACE: usize = 24;
 const END_STREAM: u8 = 1;

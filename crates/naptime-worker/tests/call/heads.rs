@@ -1,6 +1,9 @@
 //! HTTP/1: heads that other clients send and take.
 
-use super::*;
+use naptime_core::{Method, Outcome, Request};
+use tokio::io::AsyncWriteExt;
+
+use super::ground::{LONG, OK, Target, call, call_with, caller, check, get};
 
 #[tokio::test]
 async fn a_post_without_a_body_says_so() {

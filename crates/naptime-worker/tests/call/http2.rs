@@ -1,7 +1,17 @@
 //! HTTP/2: what is sent again and what is not, and connections that freeze.
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use naptime_core::{Method, Outcome, Request, Transport};
+use naptime_worker::call::Timing;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::certificate::{Certificate, tls_target, trusting};
 use super::frames::{Frames, REFUSED_STREAM};
-use super::*;
+use super::ground::{CUT, LONG, TIMEOUT, call_through, caller, caller_with, check, get};
 
 /// A server of HTTP/2 that does with each connection what the test says, and who trusts it.
 async fn target<F, E>(serve: F) -> (String, Transport)

@@ -1,8 +1,11 @@
 //! HTTP/1: kept connections that a target closes, and what is sent again then.
 
+use naptime_core::{Method, Outcome, Request, Transport};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use super::*;
+use super::ground::{CUT, LONG, OK, TIMEOUT, Target, call_through, call_with, caller, check, get, in_a_child};
 
 /// A target that answers the first request of each connection, and closes it at the second, which it has read.
 async fn closing_at_the_second() -> Target {

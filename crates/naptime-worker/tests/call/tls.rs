@@ -1,6 +1,149 @@
-//! Who is trusted, and what a pool may say of its connections.
+//! TLS: its faults, who is trusted and for how long, and what a pool may say of its connections.
 
-use super::*;
+use std::future::Future;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use naptime_core::answer::KeepIf;
+use naptime_core::{Endpoint, Expect, Outcome, Statuses, Transport};
+use naptime_worker::call::Call;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::certificate::{Certificate, TlsStream, tls_target, tls_target_for, trusting};
+use super::ground::{
+    CUT, LONG, OK, START, Target, call, call_through, call_with, caller, check, get, headers, in_a_child, read_request,
+};
+
+#[tokio::test]
+async fn plain_text_where_tls_is_spoken_is_a_tls_fault() {
+    let target = Target::start(|mut connection| async move {
+        let _ = connection.stream.read(&mut [0; 1024]).await;
+        connection.write(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+    })
+    .await;
+    let answer = call(&format!("https://{}/?key=secret", target.address), LONG).await;
+    assert_eq!(answer.outcome, Outcome::Tls, "{answer:?}");
+    assert!(!answer.message.contains("secret"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_is_a_tls_fault() {
+    let target = tls_target(&Certificate::fresh(), |_| Box::pin(async {})).await;
+    let answer = call(&format!("https://localhost:{}/", target.port()), LONG).await;
+    check(
+        &answer,
+        Outcome::Tls,
+        None,
+        "no secure connection: the certificate is not issued by an authority that this machine trusts",
+    );
+}
+
+#[tokio::test]
+async fn trusted_certificates_and_http_2() {
+    // Which certificates are trusted is read from the environment of the process.
+    let Ok(key) = std::env::var("KEY_OF_THE_TEST") else {
+        let certificate = Certificate::fresh();
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(certificate.pem.as_bytes()).unwrap();
+        let environment = [("SSL_CERT_FILE", file.path().to_str().unwrap()), ("KEY_OF_THE_TEST", &certificate.key)];
+        return in_a_child("tls::trusted_certificates_and_http_2", &environment).await;
+    };
+    let pem = std::fs::read_to_string(std::env::var("SSL_CERT_FILE").unwrap()).unwrap();
+    let certificate = Certificate { pem, key };
+    let opened = Arc::new(Mutex::new(Vec::new()));
+    let streams = Arc::clone(&opened);
+    let address = tls_target(&certificate, move |stream| {
+        let streams = Arc::clone(&streams);
+        Box::pin(async move {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let path = request.uri().path().to_owned();
+                streams.lock().unwrap().push(path.clone());
+                match path.as_str() {
+                    "/reset" => respond.send_reset(h2::Reason::INTERNAL_ERROR),
+                    "/cut" => return,
+                    _ => {
+                        let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                        body.send_data("over HTTP/2".into(), true).unwrap();
+                    }
+                }
+            }
+        })
+    })
+    .await;
+    let caller = caller();
+    let call =
+        async |path: &str| call_with(&caller, &format!("https://localhost:{}{path}", address.port()), &get(LONG)).await;
+    check(&call("/1").await, Outcome::Ok, Some(200), "over HTTP/2");
+    check(&call("/reset").await, Outcome::ConnectionReset, None, CUT);
+    check(&call("/cut").await, Outcome::ConnectionReset, None, CUT);
+    check(&call("/2").await, Outcome::Ok, Some(200), "over HTTP/2");
+    assert_eq!(*opened.lock().unwrap(), ["/1", "/reset", "/cut", "/2"], "none was sent again");
+    // The name of the certificate does not fit.
+    let answer = call_with(&caller, &format!("https://{address}/"), &get(LONG)).await;
+    assert_eq!(answer.outcome, Outcome::Tls, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_must_last_as_long_as_is_expected() {
+    let certificate = Certificate::until(2100);
+    for protocol in ["http/1.1", "h2"] {
+        let serve = move |mut stream: TlsStream| -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async move {
+                if protocol == "http/1.1" {
+                    assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+                    stream
+                        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                        .await
+                        .unwrap();
+                    return;
+                }
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    respond.send_response(http::Response::new(()), true).unwrap();
+                }
+            })
+        };
+        let target = tls_target_for(&certificate, None, &[protocol], serve).await;
+        let endpoint = Endpoint::parse(&format!("https://localhost:{}/", target.port())).unwrap();
+        let (caller, transport) = (caller(), trusting(&certificate));
+        let called = async |expect: &str| {
+            let call = Call {
+                endpoint: &endpoint,
+                request: &get(LONG),
+                success: &Statuses::success(),
+                headers: &headers(),
+                transport: &transport,
+                repeatable: false,
+                expect: &Expect::read(expect.lines()).unwrap(),
+                keep: KeepIf::default(),
+                attempt: 1,
+                now: START,
+            };
+            caller.call(call).await.unwrap()
+        };
+        check(&called("certificate lasts 14d").await, Outcome::Ok, Some(200), "");
+        let soon = called("certificate lasts 40000d").await;
+        assert_eq!(soon.outcome, Outcome::Failed, "{protocol}: {soon:?}");
+        assert!(soon.message.starts_with("expected: certificate lasts 40000d; it ends in "), "{soon:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_ca_certificates_still_makes_plain_calls() {
+    if std::env::var_os("WITHOUT_CERTIFICATES").is_none() {
+        let environment =
+            [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/dev/null"), ("WITHOUT_CERTIFICATES", "1")];
+        return in_a_child("tls::a_machine_without_ca_certificates_still_makes_plain_calls", &environment).await;
+    }
+    let target = Target::answering(OK).await;
+    check(&call(&target.url("/"), LONG).await, Outcome::Ok, Some(200), "hello");
+    let target = tls_target(&Certificate::fresh(), |_| Box::pin(async {})).await;
+    let answer = call(&format!("https://localhost:{}/", target.port()), LONG).await;
+    assert_eq!(answer.outcome, Outcome::Tls, "{answer:?}");
+}
 
 #[tokio::test]
 async fn a_certificate_that_is_trusted_itself_is_taken_though_it_says_that_it_is_an_authority() {
