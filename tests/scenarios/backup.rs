@@ -10,11 +10,11 @@ use naptime_core::load::Figures;
 use naptime_core::{CatchUp, Endpoint, JobId, Load, NewJob, Outcome, PoolChange, Schedule, Spec};
 use naptime_sqlite::{Options, SqliteStore};
 use naptime_store::{Clock, Expect, History, Jobs, Moves, PageRef, Pools, Records, Rules};
-use naptime_tests::mongo;
 use naptime_tests::naptime::{Naptime, Store};
 use naptime_tests::scratch::Scratch;
 use naptime_tests::sqlite::File;
 use naptime_tests::target::{Answer, Call, Target};
+use naptime_tests::{eventually, mongo};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -133,9 +133,10 @@ async fn calls_go_on_from_a_backup_of_a_mongodb_whose_worker_was_killed() {
     };
     target.wait_for(SOON, "all are called", all_called_from(0)).await;
     target.wait_for(SOON, "the slow call", |calls| calls.iter().any(|call| call.path() == "/slow")).await;
+    eventually(SOON, "a run is recorded", async || (!runs(&store, endpoints[0].id).await.is_empty()).then_some(()))
+        .await;
     worker.kill9();
     worker.wait_exit(SOON).await;
-    let known = target.count();
 
     let backup = export(&database, &folder, "killed.ndjson").await;
     assert!(kinds(&lines(&backup)).is_superset(&["answer", "job", "run"].into()));
@@ -144,6 +145,8 @@ async fn calls_go_on_from_a_backup_of_a_mongodb_whose_worker_was_killed() {
     assert_eq!(lines(&export(&file, &folder, "imported.ndjson").await), lines(&backup));
 
     target.on("/slow", Answer::ok());
+    // What the killed worker had sent has come by now.
+    let known = target.count();
     let up = Naptime::up(&file).start().await;
     target.wait_for(SOON, "calls go on", all_called_from(known)).await;
     for path in ["/slow", "/later"] {

@@ -17,7 +17,9 @@ struct Mongo {
 
 fn open(database: &Database, clock_offset: &Arc<AtomicI64>) -> MongoStore {
     let options = Options { clock_offset: clock_offset.clone(), ..Options::default() };
-    wait(MongoStore::open(&database.uri, options)).unwrap()
+    // Longer than this machine stands still.
+    let uri = format!("{}&serverSelectionTimeoutMS=60000&connectTimeoutMS=60000", database.uri);
+    wait(MongoStore::open(&uri, options)).unwrap()
 }
 
 /// Waits in place: the compiler cannot see that these futures may be sent to another thread.

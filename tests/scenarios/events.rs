@@ -288,7 +288,11 @@ async fn a_broker_that_was_away_is_found_again() {
     broker.stop().await;
     broker.restart().await;
     broker.client().await.publish(&queue, &event("after")).await;
-    eventually(SOON, "the event after", async || handler.asked().contains(&"after".to_owned()).then_some(())).await;
+    // Longer than the longest pause between two attempts.
+    eventually(Duration::from_secs(90), "the event after", async || {
+        handler.asked().contains(&"after".to_owned()).then_some(())
+    })
+    .await;
     // It ends at once while it waits for a broker, too.
     broker.kill();
     tokio::time::timeout(SOON, running.stop()).await.unwrap();

@@ -194,7 +194,9 @@ async fn a_move_that_is_broken_off_goes_on_or_is_taken_back() {
     let endpoints = add_all(&store, endpoints).await;
     let limit = PoolChange { max_in_flight: Some(Some(50)), ..PoolChange::default() };
     store.change_pool(&Pool::parse(&target.url("")).unwrap(), None, limit).await.unwrap();
-    add(&store, once(&store, &target.url("/slow"), Duration::ZERO)).await;
+    let mut slow = once(&store, &target.url("/slow"), Duration::ZERO);
+    slow.spec.request.timeout = 5 * SOON;
+    add(&store, slow).await;
     target.wait_for(SOON, "the slow call", |calls| calls.iter().any(|call| call.path() == "/slow")).await;
 
     // While jobs are copied.

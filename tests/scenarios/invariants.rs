@@ -435,7 +435,7 @@ async fn invariant_8_sigterm_gives_back_at_once_and_cuts_what_takes_too_long() {
 
     assert!(worker.wait_exit(SOON).await.success());
     let took = asked.elapsed();
-    assert!(took > 24 * SECOND && took < 30 * SECOND, "it took {took:?} to stop");
+    assert!(took > 24 * SECOND && took < 45 * SECOND, "it took {took:?} to stop");
     let short_runs = runs(&store, short.id).await;
     assert_eq!(short_runs.iter().map(|run| run.outcome).collect::<Vec<_>>(), [Outcome::Ok]);
     let long_runs = runs(&store, long.id).await;
@@ -466,7 +466,8 @@ async fn invariant_8_what_a_stopping_worker_leaves_is_called_on_time_by_the_othe
         workers.into_iter().find(|worker| worker.beat.stopping).map(|worker| worker.seen_at)
     })
     .await;
-    eventually(SOON, "all are called on time again", async || {
+    // Less than the call of the stopping one may take.
+    eventually(20 * SECOND, "all are called on time again", async || {
         for job in &jobs {
             let last = store.get(job.id).await.unwrap().state.last?;
             // What is another worker's is left alone until it is a quarter of a second late.

@@ -247,7 +247,7 @@ async fn a_key_is_called_once_however_often_it_is_sent(start: Start) {
 async fn a_job_waits_until_its_time(start: Start) {
     let target = Target::start().await;
     let web = Web::start(start).await;
-    let (path, waiting) = web.enqueue(json!({"url": target.url("/in"), "in": "2s"})).await;
+    let (path, waiting) = web.enqueue(json!({"url": target.url("/in"), "in": "10s"})).await;
     assert_eq!((&waiting["state"], &waiting["next_at"]), (&json!("waiting"), &waiting["at"]));
     let at: Time = waiting["at"].as_str().unwrap().parse().unwrap();
     let (_, exact) =

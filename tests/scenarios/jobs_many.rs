@@ -1,7 +1,7 @@
 //! Many one-off jobs in one request, on both stores: asked for, retried, cancelled.
 
 use std::collections::HashSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use naptime_tests::eventually;
 use naptime_tests::naptime::Start;
@@ -20,7 +20,9 @@ on_both_stores!(
 );
 
 async fn send_lines(web: &Web, lines: String) -> Reply {
-    send(web.request(Method::POST, "/api/jobs").header(CONTENT_TYPE, "application/x-ndjson").body(lines)).await
+    // A program that is not optimized takes seconds for ten thousand.
+    let request = web.request(Method::POST, "/api/jobs").timeout(Duration::from_secs(120));
+    send(request.header(CONTENT_TYPE, "application/x-ndjson").body(lines)).await
 }
 
 async fn all_that_match_are_retried_or_cancelled(start: Start) {

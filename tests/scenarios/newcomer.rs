@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use naptime_core::Time;
 use naptime_tests::naptime::binary;
 use naptime_tests::port::free_port;
 use naptime_tests::process::Process;
@@ -66,7 +67,9 @@ impl Newcomer {
             let endpoints = endpoints["items"].as_array()?;
             assert!(endpoints.len() <= 1, "more than the sample: {endpoints:?}");
             let id = endpoints.first()?["id"].as_str()?.to_owned();
-            let runs = self.api(&format!("/api/endpoints/{id}/runs")).await?["items"].as_array()?.clone();
+            let mut runs = self.api(&format!("/api/endpoints/{id}/runs")).await?["items"].as_array()?.clone();
+            // Where the machine stands still, some may not be called.
+            runs.retain(|run| run["skipped"].is_null());
             (runs.len() >= count).then_some((id, runs))
         })
         .await
@@ -89,18 +92,18 @@ fn is_json(line: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sample_is_called_and_seen_within_ten_seconds() {
+async fn the_sample_is_called_at_once_and_seen() {
     let newcomer = Newcomer::new();
-    let begun = Instant::now();
     let up = newcomer.types("up --demo");
-    let ten = Duration::from_secs(10);
-    let (id, runs) = newcomer.runs_of_the_sample(1, ten).await;
+    let (id, runs) = newcomer.runs_of_the_sample(1, SOON).await;
+    let endpoint = newcomer.api(&format!("/api/endpoints/{id}")).await.unwrap();
+    let [created, due] =
+        [&endpoint["created_at"], &runs.last().unwrap()["due"]].map(|at| at.as_str().unwrap().parse::<Time>().unwrap());
+    assert!(due.since(created) <= Duration::from_secs(5), "added at {created}, due at {due}");
     assert_eq!((&runs[0]["outcome"], &runs[0]["status"]), (&json!("ok"), &json!(200)));
     let page = newcomer.page(&format!("/endpoints/{id}")).await.unwrap();
     assert!(page.contains(">ok 200<") && page.contains("every 5s"), "{page}");
     assert!(newcomer.page("/endpoints").await.unwrap().contains(">ok 200<"));
-    assert!(begun.elapsed() <= ten, "seen after {:?}", begun.elapsed());
-
     up.sigterm();
     assert_eq!(up.wait_exit(SOON).await.code(), Some(0));
     let others: Vec<String> = newcomer.files().into_iter().filter(|name| !name.starts_with("naptime.db")).collect();

@@ -283,7 +283,8 @@ async fn a_database_that_is_not_there_yet_is_waited_for() {
     for process in [&worker, &web] {
         let lines = process.lines();
         let said = lines.iter().filter(|line| line.text.contains(WAITS)).count();
-        assert_eq!(said, 1, "{}", process.output());
+        // And again after a minute, which a busy machine may take.
+        assert!((1..=2).contains(&said), "{}", process.output());
     }
 }
 

@@ -22,9 +22,6 @@ on_both_stores!(
     a_refresh_is_small,
 );
 
-/// Long enough for two calls of an endpoint of every second, and for them to be seen.
-const IN_TIME: Duration = Duration::from_secs(10);
-
 async fn problems(web: &Web) -> Value {
     let reply = web.get("/api/problems").await;
     assert_eq!(reply.status, 200, "{}", reply.text);
@@ -71,7 +68,7 @@ async fn endpoints_that_fail_are_named_until_they_do_not(start: Start) {
     };
     let charge = add("/charge", "charges cards", json!({})).await;
     let hangs = add("/hangs", "hangs", json!({"timeout": "500ms"})).await;
-    let found = says(&web, IN_TIME, Some("2 endpoints fail")).await;
+    let found = says(&web, SOON, Some("2 endpoints fail")).await;
     assert_eq!((&found["severity"], &found["total"]), (&json!("bad"), &json!(2)), "{found}");
     let mut names = listed(&found);
     names.sort();

@@ -1,6 +1,5 @@
 //! Credentials are write-only: they are sent to the host they were written for, and shown nowhere.
 
-use naptime_tests::eventually;
 use naptime_tests::naptime::{Naptime, Store};
 use naptime_tests::target::{Answer, Target};
 use reqwest::Method;
@@ -46,10 +45,8 @@ async fn credentials_are_sent_and_not_shown(store: &impl Store) {
     let once_id = once.value()["id"].as_str().unwrap().to_owned();
     target.wait_for(SOON, "calls", |calls| calls.len() >= 2).await;
     web.job_is(&format!("/api/jobs/{once_id}"), "failed").await;
-    let runs = eventually(SOON, "a run", async || {
-        Some(web.items(&format!("/api/endpoints/{id}/runs")).await).filter(|runs| !runs.is_empty())
-    });
-    let message = runs.await[0]["message"].as_str().unwrap().to_owned();
+    let runs = web.runs(&format!("/api/endpoints/{id}"), 1).await;
+    let message = runs[0]["message"].as_str().unwrap();
     assert_eq!(message, "no: Bearer •••• ••••, •••• or ••••\nnor •••• nor ••••");
     for call in target.all_calls() {
         assert_eq!(call.uri, format!("/echo?token={QUERY}&user=7"), "it is sent as it was written");

@@ -73,8 +73,15 @@ impl Web {
         self.client.request(method, self.naptime.url(path))
     }
 
+    /// Asks again while the store does not answer in time, as on a machine that stands still for some seconds.
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        send(self.request(Method::GET, path)).await
+        let what = format!("the store answers {path}");
+        eventually(SOON, &what, async || {
+            let reply = reply_to(self.request(Method::GET, path)).await;
+            let is_away = reply.status == 503 && reply.text.contains("unavailable");
+            Some(reply).filter(|_| !is_away).map(Reply::not_a_fault)
+        })
+        .await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Reply {
@@ -144,11 +151,13 @@ impl Web {
 
 /// Sends a request. No request whatever may be answered with a fault of the server.
 pub(crate) async fn send(request: RequestBuilder) -> Reply {
+    reply_to(request).await.not_a_fault()
+}
+
+async fn reply_to(request: RequestBuilder) -> Reply {
     let response = request.send().await.unwrap();
-    let (status, headers, url) = (response.status().as_u16(), response.headers().clone(), response.url().clone());
-    let text = response.text().await.unwrap();
-    assert!(status < 500, "{url}: {status} {text}");
-    Reply { status, headers, text }
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Reply { status, headers, text: response.text().await.unwrap() }
 }
 
 /// The request with the body of a form.
@@ -163,6 +172,11 @@ pub(crate) fn query(fields: &[(&str, &str)]) -> String {
 }
 
 impl Reply {
+    fn not_a_fault(self) -> Self {
+        assert!(self.status < 500, "{} {}", self.status, self.text);
+        self
+    }
+
     /// A header's value; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())

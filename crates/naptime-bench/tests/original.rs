@@ -17,7 +17,7 @@ async fn the_original_and_the_parts_by_themselves() {
     let window = Duration::from_secs(4);
     let recurring = original.recurring(50, window).await.unwrap();
     // How many of fifty, and how late, depends on the machine.
-    assert!((5.0..60.0).contains(&recurring.calls_per_second), "{recurring:?}");
+    assert!((0.5..60.0).contains(&recurring.calls_per_second), "{recurring:?}");
     assert!(recurring.lag.p99_ms < 60_000.0 && recurring.used.workers_us > 0.0, "{recurring:?}");
 
     let jobs = 300;

@@ -262,9 +262,14 @@ pub(crate) fn ids(claims: &[Claim]) -> Vec<JobId> {
     claims.iter().map(|claim| claim.job.id).collect()
 }
 
+/// A schedule of which nothing is due for long after `now`.
+pub(crate) fn rarely(now: Time) -> Schedule {
+    Schedule::Every { period: HOUR * 24 * 366, anchor: now - SECONDS, jitter: None }
+}
+
 /// Whether two times are the same but for how long a case runs.
 pub(crate) fn about(a: Time, b: Time) -> bool {
-    a.since(b).max(b.since(a)) < SECONDS
+    a.since(b).max(b.since(a)) < Duration::from_secs(60)
 }
 
 /// Numbers that a seed decides, so that a failure can be repeated (splitmix64).

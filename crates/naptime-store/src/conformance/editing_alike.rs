@@ -1,9 +1,10 @@
 //! The same edit of many jobs.
 
+use naptime_core::job::MAX_LEASE;
 use naptime_core::{Change, Edit, Job, JobId, NewJob, SkipReason};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, due_at, new_job, rename, want};
+use super::case::{Case, HOUR, due_at, new_job, rename, want};
 use crate::{PageRef, Want};
 
 fn off() -> Edit {
@@ -16,7 +17,7 @@ fn ids(jobs: &[Job]) -> Vec<JobId> {
 
 pub async fn each_of_many_is_edited_as_one_would_be<B: Backend>() {
     let case = Case::<B>::new().await;
-    let due = case.now().await + SECONDS;
+    let due = case.now().await + HOUR / 2;
     // Many go together: some beside one that is off, deleted, held, or in breach of its SLA. Those that are large would not
     // fit into one command.
     let (is_off, deleted, held, unmet, large) = (210, 215, 160, [120, 130], 0..70);
@@ -27,7 +28,8 @@ pub async fn each_of_many_is_edited_as_one_would_be<B: Backend>() {
     for unmet in unmet {
         new[unmet].spec.sla = Some((HOUR / 2).into());
     }
-    new[held].spec.schedule = due_at(due - SECONDS / 2).spec.schedule;
+    new[held].spec.schedule = due_at(due - HOUR / 4).spec.schedule;
+    new[held].spec.lease = MAX_LEASE;
     case.add_all(new.clone()).await;
     case.advance_to(due + 2 * HOUR + HOUR / 2).await;
     let claims = case.claim_by(&Want { slots: 1, ..want() }).await;

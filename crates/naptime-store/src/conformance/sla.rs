@@ -316,14 +316,16 @@ pub async fn of_one_as_of_all<B: Backend>() {
         let all = case.store.standing().await.expect("a standing");
         assert_eq!((one.endpoints, one.breached), (all.endpoints, all.breached));
         for (a, b) in one.amounts.iter().zip(all.amounts) {
-            assert!(b.promised_ms - a.promised_ms < 5_000 && b.breached_ms - a.breached_ms < 5_000, "{a:?} {b:?}");
+            // Asked one after the other, and maybe on both sides of a minute that drops out.
+            let differ = [a.promised_ms.abs_diff(b.promised_ms), a.breached_ms.abs_diff(b.breached_ms)];
+            assert!(differ.iter().all(|&ms| ms < 65_000), "{a:?} {b:?}");
         }
         case.advance(SLA * 5).await;
     }
     // Another promise is measured by itself.
     let edited = case.edit(job.id, sla(&job, Some(HOUR))).await;
     let one = case.store.standing_of(&edited).await.expect("a standing").expect("a promise runs");
-    assert!(one.amounts.iter().all(|amount| amount.breached_ms == 0 && amount.promised_ms < 5_000), "{one:?}");
+    assert!(one.amounts.iter().all(|amount| amount.breached_ms == 0 && amount.promised_ms < 60_000), "{one:?}");
 }
 
 /// Calls, edits and pauses at random, over days.

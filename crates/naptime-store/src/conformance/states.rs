@@ -6,17 +6,12 @@ use std::time::Duration;
 use naptime_core::{Bounds, Edit, JobId, NewJob, Outcome, Pause, PoolChange, Schedule, Time};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, endpoint, run};
+use super::case::{Case, HOUR, SECONDS, endpoint, rarely, run};
 use super::listing::{all, named};
 use crate::{EndpointState, JobQuery, LATE_AFTER, PageRef, ScheduleKind, Sort, SortBy};
 
 /// The pool of those that are looked at. A case leaves others behind.
 const POOL: &str = "http://state.test";
-
-/// What is not due as long as a case lasts.
-fn rarely(now: Time) -> Schedule {
-    Schedule::Every { period: HOUR * 24 * 366, anchor: now - SECONDS, jitter: None }
-}
 
 /// An endpoint that is switched on, and not due.
 fn quiet(channel: &str, now: Time) -> NewJob {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use naptime_core::{Bounds, Change, Claim, Edit, Job, JobId, NewJob, Outcome, PoolChange, Retry, Time, Trouble};
 
 use super::Backend;
-use super::case::{Case, HOUR, SECONDS, new_job, run};
+use super::case::{Case, HOUR, SECONDS, new_job, rarely, run};
 use crate::{Error, JobQuery, JobSummary, Overdue, PageRef};
 
 /// Calls what is due, which is this job.
@@ -26,7 +26,8 @@ async fn failing<B: Backend>(case: &Case<B>) -> Job {
     call(case, job.id, Outcome::Failed).await;
     call(case, job.id, Outcome::Failed).await;
     // Out of the way of the next one.
-    case.change(job.id, |spec| spec.schedule = naptime_core::Schedule::every(HOUR * 24 * 300, job.id)).await;
+    let now = case.now().await;
+    case.change(job.id, |spec| spec.schedule = rarely(now)).await;
     case.get(job.id).await
 }
 
