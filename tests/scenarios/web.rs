@@ -59,6 +59,7 @@ pub(crate) struct Web {
 /// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    url: Url,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -156,8 +157,8 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
 
 async fn reply_to(request: RequestBuilder) -> Reply {
     let response = request.send().await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Reply { status, headers, text: response.text().await.unwrap() }
+    let (url, status, headers) = (response.url().clone(), response.status().as_u16(), response.headers().clone());
+    Reply { url, status, headers, text: response.text().await.unwrap() }
 }
 
 /// The request with the body of a form.
@@ -173,7 +174,7 @@ pub(crate) fn query(fields: &[(&str, &str)]) -> String {
 
 impl Reply {
     fn not_a_fault(self) -> Self {
-        assert!(self.status < 500, "{} {}", self.status, self.text);
+        assert!(self.status < 500, "{}: {} {}", self.url, self.status, self.text);
         self
     }
 
