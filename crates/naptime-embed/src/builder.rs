@@ -2,9 +2,11 @@
 //! `NAPTIME_`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_core::Invalid;
+use naptime_worker::CallTracer;
 use naptime_worker::call::{Failure, HandlerCall, Handlers};
 
 use crate::limits;
@@ -19,6 +21,7 @@ pub struct Naptime {
     pub(crate) backend: Backend,
     pub(crate) mount: String,
     pub(crate) handlers: Handlers,
+    pub(crate) tracer: Option<Arc<dyn CallTracer>>,
     pub(crate) worker_max_capacity: u32,
     pub(crate) worker_sleep_time: Duration,
     pub(crate) password: Option<String>,
@@ -54,6 +57,7 @@ impl Naptime {
             backend,
             mount: String::new(),
             handlers: Handlers::default(),
+            tracer: None,
             worker_max_capacity: limits::DEFAULT_CAPACITY,
             worker_sleep_time: limits::DEFAULT_SLEEP,
             password: None,
@@ -94,6 +98,12 @@ impl Naptime {
             self.faults.push(fault);
         }
         self
+    }
+
+    /// What makes a span of each call, with the app's own OpenTelemetry or another library. A target is told of the span by
+    /// the header `traceparent`, a handler by [`HandlerCall::traceparent`]. Without it, calls are not traced.
+    pub fn traced(self, tracer: Arc<dyn CallTracer>) -> Self {
+        Self { tracer: Some(tracer), ..self }
     }
 
     /// Begins to work and to answer.

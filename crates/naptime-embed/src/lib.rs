@@ -37,7 +37,8 @@ mod running;
 mod settings;
 
 pub use builder::Naptime;
-pub use naptime_core::{Headers, Invalid, Method, Time};
+pub use naptime_core::{Headers, Invalid, Job, Method, Run, Time};
 pub use naptime_web::Router;
 pub use naptime_worker::call::{Failure, HandlerCall};
+pub use naptime_worker::{CallSpan, CallTracer};
 pub use running::{CannotStart, Running};

@@ -40,7 +40,7 @@ pub enum CannotStart {
 }
 
 pub(crate) async fn start(said: Naptime) -> Result<Running, CannotStart> {
-    let Settings { store, mount, worker, events, web } = Settings::read(said).map_err(CannotStart::Settings)?;
+    let Settings { store, mount, worker, tracer, events, web } = Settings::read(said).map_err(CannotStart::Settings)?;
     let opened = store::open(&store, true).await?;
     let store = opened.store.clone();
     let stop = CancellationToken::new();
@@ -52,6 +52,10 @@ pub(crate) async fn start(said: Naptime) -> Result<Running, CannotStart> {
     let router = naptime_web::router(store.clone(), web).await?;
     let router = naptime_web::mounted(router, &mount, stop.clone());
     let worker = Worker::new(store.clone(), worker)?;
+    let worker = match tracer {
+        Some(tracer) => worker.traced(tracer),
+        None => worker,
+    };
     let working = Working { worker, store, events, place, networks, min_period };
     let worker = tokio::spawn(async move {
         working.run(&door, &stop).await;
@@ -89,8 +93,15 @@ fn lines(faults: &[Invalid]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
+    use naptime_core::{Job, Run};
+    use naptime_worker::call::HandlerCall;
+    use naptime_worker::{CallSpan, CallTracer};
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
     use tower::ServiceExt;
 
     use super::*;
@@ -113,5 +124,46 @@ mod tests {
         let guarded = here().guarded().api_token("x".repeat(24)).start().await.unwrap();
         assert_eq!(asked(&guarded).await, StatusCode::OK);
         guarded.shutdown().await;
+    }
+
+    /// Tells of the spans that have ended: the endpoint, and its answer.
+    struct Spans(UnboundedSender<String>);
+
+    struct Span(UnboundedSender<String>);
+
+    impl CallTracer for Spans {
+        fn begin(&self) -> Box<dyn CallSpan> {
+            Box::new(Span(self.0.clone()))
+        }
+    }
+
+    impl CallSpan for Span {
+        fn parent(&self) -> String {
+            "00-trace-span-01".to_owned()
+        }
+
+        fn log(&self, write: &dyn Fn()) {
+            write();
+        }
+
+        fn end(self: Box<Self>, job: &Job, run: Option<&Run>) {
+            let answer = run.map(|run| &run.message);
+            let _ = self.0.send(format!("{} {answer:?}", job.spec.endpoint));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn calls_are_spans_of_the_app_and_handlers_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ended, mut spans) = unbounded_channel();
+        let naptime = Naptime::embedded(folder.path().join("naptime.db")).guarded().traced(Arc::new(Spans(ended)));
+        let naptime = naptime.handler("report", async |call: HandlerCall| Ok(call.traceparent.unwrap_or_default()));
+        let naptime = naptime.start().await.unwrap();
+        let post = Request::post("/api/jobs").header("content-type", "application/json");
+        let post = post.body(Body::from(r#"{"url": "job://report"}"#)).unwrap();
+        assert_eq!(naptime.router().oneshot(post).await.unwrap().status(), StatusCode::ACCEPTED);
+        let span = tokio::time::timeout(Duration::from_secs(60), spans.recv()).await.unwrap().unwrap();
+        assert_eq!(span, r#"job://report/ Some("00-trace-span-01")"#);
+        naptime.shutdown().await;
     }
 }

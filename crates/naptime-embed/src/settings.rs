@@ -1,6 +1,7 @@
 //! What an app says of its Naptime, read as a whole before anything opens.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use naptime_alerts::Place;
@@ -9,6 +10,7 @@ use naptime_core::{AllowedNetworks, Endpoint, Invalid};
 use naptime_events::Consumer;
 use naptime_store::Shut;
 use naptime_web::Secret;
+use naptime_worker::CallTracer;
 use naptime_worker::call::Mailer;
 use tokio::sync::watch;
 
@@ -23,6 +25,7 @@ pub(crate) struct Settings {
     /// Such as `/naptime`; empty for `/`.
     pub(crate) mount: String,
     pub(crate) worker: naptime_worker::Settings,
+    pub(crate) tracer: Option<Arc<dyn CallTracer>>,
     pub(crate) events: Option<Consumer>,
     pub(crate) web: naptime_web::Settings,
 }
@@ -80,6 +83,7 @@ impl Settings {
                 handlers: said.handlers,
                 host: host_name(),
             },
+            tracer: said.tracer,
             events,
             web: naptime_web::Settings {
                 password: said.password.map(Secret::from),

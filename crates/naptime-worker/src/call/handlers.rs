@@ -44,6 +44,8 @@ pub struct HandlerCall {
     pub path: String,
     /// The headers of the job, and of its pool.
     pub headers: Headers,
+    /// The span of the call as W3C Trace Context writes it, if calls are traced: the parent of what the handler does.
+    pub traceparent: Option<String>,
     /// The body of the job.
     pub body: Option<String>,
     /// When the job's timeout is over. The handler's future is dropped then.
@@ -108,6 +110,7 @@ impl Handlers {
             method: call.request.method,
             path: call.endpoint.channel().as_str().to_owned(),
             headers: call.request.headers.clone(),
+            traceparent: call.headers.traceparent.clone(),
             body: call.request.body.clone(),
             deadline: begun + timeout,
             cancelled,

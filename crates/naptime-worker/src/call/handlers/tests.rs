@@ -13,7 +13,12 @@ async fn call_with(handlers: &Handlers, expect: &str) -> Answer {
     let endpoint = Endpoint::parse("job://it/daily?token=open-sesame").expect("a URL");
     let request = Request { timeout: SECOND, body: Some("hello".to_owned()), ..Request::default() };
     let due = Time::from_millis(1_767_323_045_006);
-    let headers = CallHeaders { idempotency_key: "job-1".to_owned(), due, signature: None, traceparent: None };
+    let headers = CallHeaders {
+        idempotency_key: "job-1".to_owned(),
+        due,
+        signature: None,
+        traceparent: Some("00-1-2-01".to_owned()),
+    };
     let call = Call {
         endpoint: &endpoint,
         request: &request,
@@ -57,6 +62,7 @@ async fn a_handler_is_told_of_its_call() {
     let told = told.lock().expect("no panic").take().expect("it was called");
     assert_eq!((told.attempt, &*told.idempotency_key, &*told.path), (2, "job-1", "/daily?token=open-sesame"));
     assert_eq!((told.due.millis(), told.body.as_deref()), (1_767_323_045_006, Some("hello")));
+    assert_eq!(told.traceparent.as_deref(), Some("00-1-2-01"));
     assert!(told.cancelled.is_cancelled(), "it is over");
 }
 
