@@ -131,6 +131,9 @@ fn answer(operation: &mut Operation, has_name: bool, writes: bool) {
     for status in problems {
         answers.entry(status.to_string()).or_insert_with(|| RefOr::T(Response::new("")));
     }
+    // Said before anything of ours sees the request, so there is no document.
+    let long_head = "The head is too long. There is no body.";
+    answers.insert(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.as_str().to_owned(), RefOr::T(Response::new(long_head)));
     let mut is_cut = false;
     for (status, answer) in answers {
         let RefOr::T(answer) = answer else { continue };
@@ -139,7 +142,8 @@ fn answer(operation: &mut Operation, has_name: bool, writes: bool) {
         if answer.description.is_empty() {
             answer.description = status.canonical_reason().unwrap_or_default().to_owned();
         }
-        if status.is_client_error() || status.is_server_error() {
+        let has_document = status != StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        if has_document && (status.is_client_error() || status.is_server_error()) {
             let problem = Ref::from_schema_name(Document::name());
             answer.content.insert(PROBLEM.to_owned(), RefOr::T(Content::new(Some(problem))));
         }
