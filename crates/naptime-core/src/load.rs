@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Outcome, Time, WorkerId};
 
-/// How often workers add their figures to the store.
+/// How often workers add their figures to the store. The first call after such a time without is told of sooner.
 pub const REPORTED_EVERY: Duration = Duration::from_secs(10);
 
 /// How far behind the newest figures may be: what a worker counts right after it has reported waits for the next time,

@@ -1,4 +1,5 @@
-//! Figures of what this worker did, counted by the second and added to the store every ten.
+//! Figures of what this worker did, counted by the second and added to the store every ten, but for the first call after
+//! ten seconds without one: somebody may wait to see it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use naptime_core::load::{Figures, Load, REPORTED_EVERY};
 use naptime_core::{Outcome, Run, Tier, Time, WorkerId};
+use tokio::time::Instant;
 
 use crate::held::Registry;
 use crate::link::Link;
@@ -50,6 +52,11 @@ impl Meter {
         let mut counted = self.lock();
         count(&mut counted.total);
         count(counted.seconds.entry(at.floor(Tier::Second.width())).or_default());
+    }
+
+    /// Whether calls were counted that the store does not know of yet.
+    fn has_calls(&self) -> bool {
+        self.lock().seconds.values().any(|figures| figures.calls > 0)
     }
 
     /// Adds the figures to the store's. What cannot be added is kept for the next time.
@@ -103,15 +110,48 @@ fn to_the_middle(now: Time) -> Duration {
 }
 
 async fn report(meter: &Meter, me: WorkerId, link: &Link) {
+    let (mut reported, mut was_quiet) = (Instant::now(), true);
     loop {
-        tokio::time::sleep(REPORTED_EVERY).await;
-        meter.flush(me, link).await;
+        tokio::time::sleep(Tier::Second.width()).await;
+        let has_calls = meter.has_calls();
+        if reported.elapsed() >= REPORTED_EVERY || (was_quiet && has_calls) {
+            (reported, was_quiet) = (Instant::now(), !has_calls);
+            meter.flush(me, link).await;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use naptime_store::{Clock, History};
+
     use super::*;
+    use crate::workbench::Workbench;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_call_after_a_time_without_is_told_of_within_two_seconds() {
+        let bench = Workbench::with_slots(1).await;
+        let meter = Arc::new(Meter::default());
+        let (counted, link, registry) = (meter.clone(), bench.link.clone(), bench.registry.clone());
+        tokio::spawn(run(counted, WorkerId::from(uuid::Uuid::now_v7()), 1, link, registry));
+        let known = async || bench.store.total().await.expect("figures").calls;
+        for round in 0..3 {
+            meter.add(bench.store.now(), |figures| figures.calls += 1);
+            tokio::time::sleep(2 * SECOND).await;
+            assert_eq!(known().await, 3 * round + 1);
+            // Those that follow are told of together.
+            for _ in 0..2 {
+                meter.add(bench.store.now(), |figures| figures.calls += 1);
+                tokio::time::sleep(3 * SECOND).await;
+                assert_eq!(known().await, 3 * round + 1);
+            }
+            tokio::time::sleep(4 * SECOND).await;
+            assert_eq!(known().await, 3 * round + 3);
+            tokio::time::sleep(2 * REPORTED_EVERY).await;
+        }
+    }
 
     #[test]
     fn each_second_is_sampled_once() {
