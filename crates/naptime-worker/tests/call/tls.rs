@@ -40,18 +40,25 @@ async fn a_certificate_nobody_vouches_for_is_a_tls_fault() {
     );
 }
 
+/// A certificate that this process trusts, which it reads from its environment. Where it does not yet, the test is run in
+/// a process that does, and there is none for this one.
+async fn trusted_by_the_machine(test: &'static str, made: fn() -> Certificate) -> Option<Certificate> {
+    if let Ok(key) = std::env::var("KEY_OF_THE_CERTIFICATE") {
+        let pem = std::fs::read_to_string(std::env::var("SSL_CERT_FILE").unwrap()).unwrap();
+        return Some(Certificate { pem, key });
+    }
+    let certificate = made();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(certificate.pem.as_bytes()).unwrap();
+    let environment = [("SSL_CERT_FILE", file.path().to_str().unwrap()), ("KEY_OF_THE_CERTIFICATE", &certificate.key)];
+    in_a_child(test, &environment).await;
+    None
+}
+
 #[tokio::test]
 async fn trusted_certificates_and_http_2() {
-    // Which certificates are trusted is read from the environment of the process.
-    let Ok(key) = std::env::var("KEY_OF_THE_TEST") else {
-        let certificate = Certificate::fresh();
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(certificate.pem.as_bytes()).unwrap();
-        let environment = [("SSL_CERT_FILE", file.path().to_str().unwrap()), ("KEY_OF_THE_TEST", &certificate.key)];
-        return in_a_child("tls::trusted_certificates_and_http_2", &environment).await;
-    };
-    let pem = std::fs::read_to_string(std::env::var("SSL_CERT_FILE").unwrap()).unwrap();
-    let certificate = Certificate { pem, key };
+    let trusted = trusted_by_the_machine("tls::trusted_certificates_and_http_2", Certificate::fresh);
+    let Some(certificate) = trusted.await else { return };
     let opened = Arc::new(Mutex::new(Vec::new()));
     let streams = Arc::clone(&opened);
     let address = tls_target(&certificate, move |stream| {
@@ -168,16 +175,9 @@ async fn a_certificate_that_is_trusted_itself_is_taken_though_it_says_that_it_is
 
 #[tokio::test]
 async fn the_same_goes_for_the_file_that_the_environment_names() {
-    let Ok(key) = std::env::var("KEY_OF_THE_AUTHORITY") else {
-        let certificate = Certificate::authority();
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(certificate.pem.as_bytes()).unwrap();
-        let environment =
-            [("SSL_CERT_FILE", file.path().to_str().unwrap()), ("KEY_OF_THE_AUTHORITY", &certificate.key)];
-        return in_a_child("tls::the_same_goes_for_the_file_that_the_environment_names", &environment).await;
-    };
-    let pem = std::fs::read_to_string(std::env::var("SSL_CERT_FILE").unwrap()).unwrap();
-    let address = https(&Certificate { pem, key }, None).await;
+    let test = "tls::the_same_goes_for_the_file_that_the_environment_names";
+    let Some(certificate) = trusted_by_the_machine(test, Certificate::authority).await else { return };
+    let address = https(&certificate, None).await;
     check(&call(&format!("https://localhost:{}/", address.port()), LONG).await, Outcome::Ok, Some(200), "hello");
 }
 
