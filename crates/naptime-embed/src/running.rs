@@ -51,11 +51,7 @@ pub(crate) async fn start(said: Naptime) -> Result<Running, CannotStart> {
     let web = naptime_web::Settings { shut: door.receiver(), ..web };
     let router = naptime_web::router(store.clone(), web).await?;
     let router = naptime_web::mounted(router, &mount, stop.clone());
-    let worker = Worker::new(store.clone(), worker)?;
-    let worker = match tracer {
-        Some(tracer) => worker.traced(tracer),
-        None => worker,
-    };
+    let worker = Worker::new(store.clone(), worker)?.traced(tracer);
     let working = Working { worker, store, events, place, networks, min_period };
     let worker = tokio::spawn(async move {
         working.run(&door, &stop).await;

@@ -155,10 +155,10 @@ impl Worker {
         Self { id, store, outbound, runtime, tracer: None, settings, share, meter, registry }
     }
 
-    /// The same, with its calls traced.
+    /// The same, with its calls traced, if by anything.
     #[must_use]
-    pub fn traced(self, tracer: Arc<dyn CallTracer>) -> Self {
-        Self { tracer: Some(tracer), ..self }
+    pub fn traced(self, tracer: Option<Arc<dyn CallTracer>>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Its identity.

@@ -85,10 +85,8 @@ impl Telemetry {
             let figures = self.figures.get_or_init(|| Arc::new(figures)).clone();
             self.runtime.spawn(async move { figures.send_every(interval).await });
         }
-        Ok(match &self.spans {
-            Some(spans) => worker.traced(Arc::new(Calls::new(spans.tracer("naptime")))),
-            None => worker,
-        })
+        let calls = self.spans.as_ref().map(|spans| Arc::new(Calls::new(spans.tracer("naptime"))) as Arc<_>);
+        Ok(worker.traced(calls))
     }
 
     /// Sends the rest, as far as the time allows. Not to be called by a task.
