@@ -8,6 +8,7 @@ mod scenarios {
     mod ground;
     mod web;
 
+    mod abandoned;
     mod accessible;
     mod alerts;
     mod align;

@@ -89,7 +89,7 @@ impl MongoStore {
             if edit == Edit::CallNow {
                 let mut written = Written::default();
                 written.add(&before, &after, None)?;
-                if command::update(&self.db, "due", written.due).await? == 1 {
+                if self.freed(command::update(&self.db, "due", written.due)).await? == 1 {
                     self.wake_if_soon([&after]);
                     return Ok(after);
                 }
@@ -202,7 +202,7 @@ impl MongoStore {
                 other => other.map(|()| true),
             }
         };
-        command::bounded_by(limit, write).await
+        self.freed(command::bounded_by(limit, write)).await
     }
 }
 

@@ -79,7 +79,7 @@ impl MongoStore {
         let configs = new.iter().map(|job| from_config(job)).collect::<Result<Vec<Document>>>()?;
         let due = new.iter().map(|job| from_due(job, gate(job))).collect::<Result<Vec<RawDocumentBuf>>>()?;
         let db = self.db.clone();
-        let inserted = command::bounded_by(TIMEOUT, async move {
+        let insert = async move {
             let mut session = db.client().start_session().await?;
             let context = (db, configs, due);
             let transaction = session.start_transaction().and_run(context, |session, (db, configs, due)| {
@@ -95,8 +95,8 @@ impl MongoStore {
                 Err(error) if is_taken(&error) => Ok(false),
                 other => other.map(|()| true),
             }
-        })
-        .await?;
+        };
+        let inserted = self.freed(command::bounded_by(TIMEOUT, insert)).await?;
         self.mend_gates(&gates).await;
         self.wake_if_soon(new.iter().copied());
         Ok(inserted)

@@ -27,6 +27,7 @@
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
+mod abandoned;
 mod answers;
 mod arriving;
 mod begun;
@@ -84,6 +85,7 @@ use naptime_store::{Clock, Configs, Result};
 
 use crate::clock::ServerClock;
 
+pub use abandoned::{APP_NAME, freed};
 pub use capability::Capability;
 pub use open::OpenError;
 
@@ -96,6 +98,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct MongoStore {
     db: Database,
+    /// What its connections are called.
+    app: Arc<str>,
     jobs: Collection<Document>,
     due: Collection<Document>,
     configs: Configs,
@@ -156,7 +160,7 @@ impl MongoStore {
     /// If the URI cannot be read, nobody answers within five seconds, or the server or its database is not for us.
     pub async fn connect(uri: &str, options: Options) -> std::result::Result<Self, OpenError> {
         let mut client = ClientOptions::parse(uri).await?;
-        client.app_name.get_or_insert_with(|| "naptime".to_owned());
+        let app = client.app_name.get_or_insert_with(|| APP_NAME.to_owned()).as_str().into();
         // Elections are told at once, whatever this is.
         client.heartbeat_freq.get_or_insert(Duration::from_secs(5));
         client.server_selection_timeout.get_or_insert(Duration::from_secs(3));
@@ -187,6 +191,7 @@ impl MongoStore {
             records: db.collection("records"),
             sessions: db.collection("sessions"),
             db,
+            app,
             clock,
             doubtful: Arc::default(),
             settled: Arc::default(),
@@ -201,8 +206,8 @@ impl MongoStore {
         store.clock.keep_reading(&store.db).await?;
         let version = store.check_version().await?;
         store.make_collections().await?;
-        store.make_indexes().await?;
-        store.upgrade(version).await?;
+        store.freed(store.make_indexes()).await?;
+        store.freed(store.upgrade(version)).await?;
         Ok(store)
     }
 }

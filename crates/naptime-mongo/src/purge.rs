@@ -85,6 +85,6 @@ impl MongoStore {
             });
             transaction.await
         };
-        command::bounded(remove).await
+        self.freed(command::bounded(remove)).await
     }
 }

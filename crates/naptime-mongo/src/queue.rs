@@ -43,7 +43,8 @@ impl Queue for MongoStore {
         // Should another of these tokens hold a job by now, then it is renewed too: all are this worker's.
         let mut filter = among(&ids);
         filter.insert("lock.token", doc! {"$in": tokens});
-        command::update(&self.db, "due", vec![Update::many(filter.clone(), pipeline::renew(&now))]).await?;
+        let renew = vec![Update::many(filter.clone(), pipeline::renew(&now))];
+        self.freed(command::update(&self.db, "due", renew)).await?;
         let due = self.due.clone();
         let still = async move { due.find(filter).projection(doc! {"lock.token": 1}).await?.try_collect().await };
         let still: Vec<Document> = command::bounded(still).await?;
@@ -52,7 +53,7 @@ impl Queue for MongoStore {
     }
 
     async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
-        self.settle_all(done).await
+        self.freed(self.settle_all(done)).await
     }
 
     async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {
