@@ -5,6 +5,7 @@
 mod apt;
 mod bench;
 mod deny;
+mod failures;
 mod node;
 mod paths;
 mod peers;

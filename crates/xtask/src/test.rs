@@ -6,11 +6,12 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::failures::Failures;
 use crate::run::{self, cargo};
 use crate::tools;
 use crate::totals::Totals;
 
-/// Gets the tools, builds, runs `cargo test --workspace` with `args` and prints the totals as the last line.
+/// Gets the tools, builds, runs `cargo test --workspace` with `args` and prints at last what failed, and the totals.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     tools::for_tests()?;
     // The tests start the real program. Building it together with the tests builds the dependencies once only:
@@ -30,9 +31,10 @@ pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
         .spawn()
         .context("cannot start cargo")?;
     let output = child.stdout.take().context("cargo has no output")?;
-    let totals = pass_on(BufReader::new(output))?;
+    let (totals, failures) = pass_on(BufReader::new(output))?;
     let status = child.wait()?;
 
+    print!("{failures}");
     println!("{totals}");
     // No test at all is not a success either, unless a filter asked for it.
     let nothing_ran = totals == Totals::default() && args.is_empty();
@@ -48,18 +50,20 @@ fn threads() -> Result<String> {
     Ok((std::thread::available_parallelism()?.get() + 1).to_string())
 }
 
-/// Copies every line to stdout as it comes, and adds up the results.
-fn pass_on(mut output: impl BufRead) -> Result<Totals> {
-    let mut totals = Totals::default();
+/// Copies every line to stdout as it comes, adds up the results, and keeps what failed.
+fn pass_on(mut output: impl BufRead) -> Result<(Totals, Failures)> {
+    let (mut totals, mut failures) = (Totals::default(), Failures::default());
     let mut stdout = std::io::stdout().lock();
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         stdout.write_all(&line)?;
         stdout.flush()?;
-        totals.read(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        totals.read(&text);
+        failures.read(&text);
         line.clear();
     }
-    Ok(totals)
+    Ok((totals, failures))
 }
 
 /// The program as built: in the same target folder as this one.
