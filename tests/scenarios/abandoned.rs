@@ -6,6 +6,7 @@ use std::time::Duration;
 use mongodb::ClientSession;
 use mongodb::bson::{Document, Uuid, doc};
 use naptime_core::{Change, Edit, Job};
+use naptime_mongo::MongoStore;
 use naptime_store::{Added, Jobs};
 use naptime_tests::eventually;
 use naptime_tests::mongo::{self, Database};
@@ -66,8 +67,9 @@ async fn it_holds_up_no_edit() {
     let store = open(&database).await;
     let job = add(&store, on_demand("http://127.0.0.1/")).await;
     abandon_edit(&database, &job).await;
-    let on = Change { active: Some(true), ..Change::default() };
-    assert!(store.edit(job.id, None, Edit::Change(on)).await.unwrap().active);
+    let on = Edit::Change(Change { active: Some(true), ..Change::default() });
+    let edited = eventually(SOON, "it is edited", async || store.edit(job.id, None, on.clone()).await.ok()).await;
+    assert!(edited.active);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +79,8 @@ async fn it_holds_up_no_start_that_makes_an_index() {
     let due = database.open().await.collection::<Document>("due");
     due.drop_indexes().await.unwrap();
     abandon_edit(&database, &job).await;
-    open(&database).await;
+    let options = naptime_mongo::Options::default;
+    eventually(SOON, "another starts", async || MongoStore::open(&database.uri, options()).await.ok()).await;
     assert!(due.list_index_names().await.unwrap().len() > 1);
 }
 
