@@ -24,6 +24,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// For what comes soon on an idle machine, and later on a busy one.
 const SOON: Duration = Duration::from_secs(30);
 const ENDPOINTS: usize = 100;
+/// Honcho, which kills after as long as Heroku does. By itself it waits for 5 s.
+const PATIENT_HONCHO: &str = "import honcho.manager as m, honcho.command as c; m.KILL_WAIT = 30; c.main()";
 const TOKEN: &str = "a-token-for-the-api-of-24";
 
 /// The ids of the processes that have this database in their environment: all that honcho has started, and itself.
@@ -64,9 +66,9 @@ impl Platform {
             ("PORT", port.to_string()),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value));
-        let script = "cd \"$1\" && exec \"$2\" start -c web=1,worker=2";
-        let (cwd, program) = (folder.path().display().to_string(), tools::honcho().display().to_string());
-        let args = ["-c", script, "sh", &cwd, &program];
+        let script = "cd \"$1\" && PYTHONPATH=\"$2\" exec python3 -c \"$3\" start -c web=1,worker=2";
+        let lib = tools::honcho().parent().unwrap().join("../lib").display().to_string();
+        let args = ["-c", script, "sh", &folder.path().display().to_string(), &lib, PATIENT_HONCHO];
         let honcho = Process::spawn("honcho start", Path::new("/bin/sh"), args, &env);
         eventually(SOON, "all processes are started", async || {
             let lines = honcho.lines();
