@@ -29,6 +29,16 @@ const BEYOND_THE_EDGE: &str = "
     return [...document.querySelectorAll('main *')]
         .filter(element => wide(element) && ![...element.children].some(wide))
         .map(element => `${element.localName}.${element.className}`).join(' ')";
+/// What of a row of endpoints lies over its name.
+const OVER_THE_NAME: &str = "
+    const name = document.querySelector('.endpoints th a');
+    const lines = [...name.getClientRects()];
+    const over = element => lines.some(line => {
+        const {left, right, top, bottom} = element.getBoundingClientRect();
+        return left < line.right && right > line.left && top < line.bottom && bottom > line.top;
+    });
+    const controls = name.closest('tr').querySelectorAll('input, button');
+    return [...controls].filter(over).map(element => element.localName).join(' ')";
 
 /// A browser on the pages of a `naptime up`.
 pub(crate) struct Visit {
@@ -353,6 +363,9 @@ async fn on_a_phone_no_page_scrolls_sideways() {
         visit.goto(path).await;
         measure(path).await;
     }
+    visit.goto("/endpoints").await;
+    assert_eq!(visit.run(OVER_THE_NAME).await, "");
+    visit.goto(&format!("{page}/delete")).await;
     // Not pressed: on a page that is too wide the browser would miss the button, which would hide why.
     visit.run("document.querySelector('main form').requestSubmit()").await;
     visit.sees_text("It is not called any more.").await;

@@ -197,7 +197,7 @@ fn state(job: &Job, now: Time) -> Markup {
                 dt { "Last 24 hours" }
                 dd {
                     (format::count(day.ok)) " of " (format::counted(day.calls, "call")) " ended well: "
-                    (status::success(&day)) @if day.lag_p99().is_some() { ", " (status::lag(&day)) }
+                    (status::day(&day))
                 }
             }
             @if let (Some(due), waiting @ 1..) = (state.due, job.passed_over(now)) {

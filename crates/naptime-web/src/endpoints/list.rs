@@ -134,9 +134,9 @@ fn last(job: &JobSummary, now: Time) -> Markup {
     let day = job.last_day.figures(now);
     html! {
         @if !job.recent.is_empty() || day.calls > 0 {
-            div.recently { (status::strip(&job.recent, job.trouble)) " " (status::success(&day)) }
+            div.recently { (status::strip(&job.recent, job.trouble)) " " (status::day(&day)) }
         }
-        @if let Some(last) = &job.last { (status::last(now, last)) " " (status::lag(&day)) } @else { span.dim { "not called yet" } }
+        @if let Some(last) = &job.last { (status::last(now, last)) } @else { span.dim { "not called yet" } }
     }
 }
 

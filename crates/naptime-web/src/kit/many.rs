@@ -17,7 +17,7 @@ pub(crate) fn buttons(
     html! {
         form #bulk action=(path) {
             @for (name, value) in said { input type="hidden" name=(name) value=(value); }
-            span.dim { "Those picked, or all that match:" }
+            span.dim { "Picked, or all that match:" }
             @for (word, label, danger) in actions {
                 button.danger[danger] name="action" value=(word) { (label) "…" }
             }

@@ -43,8 +43,12 @@ pub(crate) fn strip(recent: &Recent, trouble: Option<(Trouble, Time)>) -> Markup
     }
 }
 
-/// The share of the calls of a day that ended well.
-pub(crate) fn success(day: &DayFigures) -> Markup {
+/// The share of the calls of a day that ended well, and how late they were.
+pub(crate) fn day(day: &DayFigures) -> Markup {
+    html! { (success(day)) @if day.lag_p99().is_some() { ", " (lag(day)) } }
+}
+
+fn success(day: &DayFigures) -> Markup {
     html! {
         @if let Some(share) = day.success() {
             span.dim.whole title={ (format::count(day.ok)) " of " (format::counted(day.calls, "call")) " within 24 hours ended well" } {
@@ -54,8 +58,7 @@ pub(crate) fn success(day: &DayFigures) -> Markup {
     }
 }
 
-/// How late the calls of a day were.
-pub(crate) fn lag(day: &DayFigures) -> Markup {
+fn lag(day: &DayFigures) -> Markup {
     let said = format!("How late 99 % of {} within 24 hours were at most", format::counted(day.lag.count(), "call"));
     html! {
         @if let Some(most) = day.lag_p99() { span.dim.whole title=(said) { "lag " (format::bound(Some(most))) } }
