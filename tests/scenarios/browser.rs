@@ -29,15 +29,14 @@ const BEYOND_THE_EDGE: &str = "
     return [...document.querySelectorAll('main *')]
         .filter(element => wide(element) && ![...element.children].some(wide))
         .map(element => `${element.localName}.${element.className}`).join(' ')";
-/// What of a row of endpoints lies over its name.
+/// What lies over the name in a row of endpoints.
 const OVER_THE_NAME: &str = "
-    const name = document.querySelector('.endpoints th a');
-    const lines = [...name.getClientRects()];
-    const over = element => lines.some(line => {
+    const over = element => {
         const {left, right, top, bottom} = element.getBoundingClientRect();
-        return left < line.right && right > line.left && top < line.bottom && bottom > line.top;
-    });
-    const controls = name.closest('tr').querySelectorAll('input, button');
+        const lines = [...element.closest('tr').querySelectorAll('th a span')].flatMap(it => [...it.getClientRects()]);
+        return lines.some(it => left < it.right && right > it.left && top < it.bottom && bottom > it.top);
+    };
+    const controls = document.querySelectorAll('.endpoints input, .endpoints button');
     return [...controls].filter(over).map(element => element.localName).join(' ')";
 
 /// A browser on the pages of a `naptime up`.
