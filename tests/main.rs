@@ -8,7 +8,6 @@ mod scenarios {
     mod ground;
     mod web;
 
-    mod abandoned;
     mod accessible;
     mod alerts;
     mod align;
@@ -56,6 +55,7 @@ mod scenarios {
     mod nginx;
     mod openapi;
     mod opening;
+    mod orphans;
     mod outages;
     mod outcomes;
     mod plan;

@@ -49,7 +49,7 @@ impl MongoStore {
     /// As [`Queue::lock`] has it.
     pub(crate) async fn lock_all(&self, want: &Want, ids: &[JobId]) -> Result<Vec<Claim>> {
         let locked = async {
-            let jobs = self.freed(self.lock_jobs(want, ids)).await?;
+            let jobs = self.orphans.ending(self.lock_jobs(want, ids)).await?;
             self.record_lost(jobs.into_iter().filter_map(claimed).collect()).await
         };
         // The lock may have been taken, or may be yet: no call until that is settled.

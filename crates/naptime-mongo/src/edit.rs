@@ -89,7 +89,7 @@ impl MongoStore {
             if edit == Edit::CallNow {
                 let mut written = Written::default();
                 written.add(&before, &after, None)?;
-                if self.freed(command::update(&self.db, "due", written.due)).await? == 1 {
+                if self.orphans.ending(command::update(&self.db, "due", written.due)).await? == 1 {
                     self.wake_if_soon([&after]);
                     return Ok(after);
                 }
@@ -202,7 +202,7 @@ impl MongoStore {
                 other => other.map(|()| true),
             }
         };
-        self.freed(command::bounded_by(limit, write)).await
+        self.orphans.ending(command::bounded_by(limit, write)).await
     }
 }
 
@@ -214,18 +214,28 @@ async fn write_within(
     retention: Duration,
 ) -> mongodb::error::Result<()> {
     let Written { configs, due, skipped, promises, breaches } = written;
-    for (collection, updates) in [("jobs", configs), ("due", due)] {
-        let all = updates.len();
-        if command::update_within(db, session, collection, updates).await? != all {
-            // The transaction is aborted, so that nothing is written of any job.
-            return Err(mongodb::error::Error::custom(Overtaken));
-        }
-    }
+    update_as_read(db, session, "jobs", configs).await?;
     command::update_within(db, session, "runs", skipped).await?;
-    if promises.is_empty() {
-        return Ok(());
+    if !promises.is_empty() {
+        keep(db, session, breaches, promises, now, retention).await?;
     }
-    keep(db, session, breaches, promises, now, retention).await
+    // Last, as it locks the job for workers.
+    update_as_read(db, session, "due", due).await
+}
+
+/// Updates documents each of which must be as it was read. Otherwise the transaction is aborted, so that nothing is written
+/// of any job.
+async fn update_as_read(
+    db: &Database,
+    session: &mut ClientSession,
+    collection: &str,
+    updates: Vec<Update>,
+) -> mongodb::error::Result<()> {
+    let all = updates.len();
+    match command::update_within(db, session, collection, updates).await? {
+        found if found == all => Ok(()),
+        _ => Err(mongodb::error::Error::custom(Overtaken)),
+    }
 }
 
 /// Whether a job was there to be edited.

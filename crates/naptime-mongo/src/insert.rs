@@ -96,7 +96,7 @@ impl MongoStore {
                 other => other.map(|()| true),
             }
         };
-        let inserted = self.freed(command::bounded_by(TIMEOUT, insert)).await?;
+        let inserted = self.orphans.ending(command::bounded_by(TIMEOUT, insert)).await?;
         self.mend_gates(&gates).await;
         self.wake_if_soon(new.iter().copied());
         Ok(inserted)

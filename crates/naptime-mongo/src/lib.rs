@@ -27,7 +27,6 @@
 //!
 //! Nothing is acknowledged before a majority of the database's members has it.
 
-mod abandoned;
 mod answers;
 mod arriving;
 mod begun;
@@ -50,6 +49,7 @@ mod joined;
 mod list;
 mod lost;
 mod open;
+mod orphans;
 mod pipeline;
 mod plan;
 mod pools;
@@ -85,9 +85,9 @@ use naptime_store::{Clock, Configs, Result};
 
 use crate::clock::ServerClock;
 
-pub use abandoned::{APP_NAME, freed};
 pub use capability::Capability;
 pub use open::OpenError;
+pub use orphans::Orphans;
 
 /// The database of a connection string that names none.
 const DEFAULT_DATABASE: &str = "naptime";
@@ -98,8 +98,6 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct MongoStore {
     db: Database,
-    /// What its connections are called.
-    app: Arc<str>,
     jobs: Collection<Document>,
     due: Collection<Document>,
     configs: Configs,
@@ -118,6 +116,7 @@ pub struct MongoStore {
     doubtful: Arc<claim::Doubtful>,
     settled: Arc<AtomicI64>,
     seen: Arc<repairs::Seen>,
+    orphans: Arc<Orphans>,
     wakes: Arc<wakes::Wakes>,
     /// Whether more was due within sight, the last time, than was wanted.
     dense: Arc<AtomicBool>,
@@ -160,7 +159,8 @@ impl MongoStore {
     /// If the URI cannot be read, nobody answers within five seconds, or the server or its database is not for us.
     pub async fn connect(uri: &str, options: Options) -> std::result::Result<Self, OpenError> {
         let mut client = ClientOptions::parse(uri).await?;
-        let app = client.app_name.get_or_insert_with(|| APP_NAME.to_owned()).as_str().into();
+        client.app_name.get_or_insert_with(|| "naptime".to_owned());
+        client.driver_info = Some(orphans::driver_info());
         // Elections are told at once, whatever this is.
         client.heartbeat_freq.get_or_insert(Duration::from_secs(5));
         client.server_selection_timeout.get_or_insert(Duration::from_secs(3));
@@ -191,11 +191,11 @@ impl MongoStore {
             records: db.collection("records"),
             sessions: db.collection("sessions"),
             db,
-            app,
             clock,
             doubtful: Arc::default(),
             settled: Arc::default(),
             seen: Arc::default(),
+            orphans: Arc::new(Orphans::of(client)),
             wakes: Arc::default(),
             dense: Arc::default(),
             retention: options.retention,
@@ -206,8 +206,8 @@ impl MongoStore {
         store.clock.keep_reading(&store.db).await?;
         let version = store.check_version().await?;
         store.make_collections().await?;
-        store.freed(store.make_indexes()).await?;
-        store.freed(store.upgrade(version)).await?;
+        store.orphans.ending(store.make_indexes()).await?;
+        store.orphans.ending(store.upgrade(version)).await?;
         Ok(store)
     }
 }

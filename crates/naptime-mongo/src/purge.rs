@@ -85,6 +85,6 @@ impl MongoStore {
             });
             transaction.await
         };
-        self.freed(command::bounded(remove)).await
+        command::bounded(remove).await
     }
 }

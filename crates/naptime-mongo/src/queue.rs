@@ -44,7 +44,7 @@ impl Queue for MongoStore {
         let mut filter = among(&ids);
         filter.insert("lock.token", doc! {"$in": tokens});
         let renew = vec![Update::many(filter.clone(), pipeline::renew(&now))];
-        self.freed(command::update(&self.db, "due", renew)).await?;
+        self.orphans.ending(command::update(&self.db, "due", renew)).await?;
         let due = self.due.clone();
         let still = async move { due.find(filter).projection(doc! {"lock.token": 1}).await?.try_collect().await };
         let still: Vec<Document> = command::bounded(still).await?;
@@ -53,7 +53,7 @@ impl Queue for MongoStore {
     }
 
     async fn settle(&self, done: &[Settled]) -> Result<Vec<Claim>> {
-        self.freed(self.settle_all(done)).await
+        self.orphans.ending(self.settle_all(done)).await
     }
 
     async fn edited(&self, me: WorkerId) -> Result<Vec<ClaimRef>> {

@@ -10,7 +10,7 @@ use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
-use naptime_mongo::MongoStore;
+use naptime_mongo::{MongoStore, Orphans};
 use naptime_sqlite::SqliteStore;
 use naptime_store::Store;
 
@@ -40,8 +40,8 @@ pub(crate) struct Mongo {
     pub(crate) uri: String,
     /// Its name.
     pub(crate) name: String,
-    /// What the connections of its workers are called.
-    app: String,
+    /// What its workers leave open when they are killed.
+    orphans: Orphans,
     /// The database.
     pub(crate) db: mongodb::Database,
 }
@@ -58,10 +58,11 @@ impl Database {
         let mut options = ClientOptions::parse(&uri).await.map_err(unusable)?;
         options.server_selection_timeout.get_or_insert(Duration::from_secs(5));
         options.connect_timeout.get_or_insert(Duration::from_secs(5));
-        let app = given.app_name.unwrap_or_else(|| naptime_mongo::APP_NAME.to_owned());
         let db = Client::with_options(options).map_err(unusable)?.database(name);
         match db.create_collection("jobs").await {
-            Ok(()) => Ok(Self::Mongo(Mongo { uri, name: name.to_owned(), app, db })),
+            Ok(()) => {
+                Ok(Self::Mongo(Mongo { uri, name: name.to_owned(), orphans: Orphans::of(db.client().clone()), db }))
+            }
             Err(error) if is_forbidden(&error) => Err(Error::Forbidden(error.kind.to_string())),
             Err(error) => Err(unusable(error)),
         }
@@ -147,13 +148,13 @@ impl Mongo {
         Server { name: format!("MongoDB {}", version.get_str("version").unwrap_or_default()).trim().to_owned(), pid }
     }
 
-    /// Drops it until it stays away: a write that was under way makes it anew. A transaction of a worker that was killed
-    /// would hold it for a minute.
+    /// Drops it until it stays away: a write that was under way makes it anew. Transactions of workers that were
+    /// killed would hold it for a minute.
     async fn drop_for_good(&self) -> mongodb::error::Result<()> {
         let mut absent = 0;
         while absent < 2 {
             if absent == 0 {
-                naptime_mongo::freed(self.db.client(), &self.app, async { self.db.drop().await }).await?;
+                self.orphans.ending(async { self.db.drop().await }).await?;
             }
             tokio::time::sleep(STRAGGLERS).await;
             let names = self.db.client().list_database_names().filter(doc! {"name": &self.name}).await?;

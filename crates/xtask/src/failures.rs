@@ -1,4 +1,4 @@
-//! What the failed tests said, to be told again at the end: thousands of lines may come after it.
+//! What the failed tests said, to be told again at the end of a run: thousands of lines may come after their own.
 
 use std::fmt;
 
@@ -17,6 +17,7 @@ pub(crate) struct Failures {
 enum At {
     #[default]
     Outside,
+    Failures,
     Section,
     Backtrace,
 }
@@ -25,11 +26,13 @@ impl Failures {
     /// Takes the line if it is of a section.
     pub(crate) fn read(&mut self, line: &str) {
         let line = line.trim_end();
-        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+        if line == "failures:" {
+            self.at = At::Failures;
+        } else if line.starts_with("test result: ") {
+            self.at = At::Outside;
+        } else if self.at != At::Outside && line.starts_with("---- ") && line.ends_with(" stdout ----") {
             self.sections.push(Vec::new());
             self.at = At::Section;
-        } else if line == "failures:" {
-            self.at = At::Outside;
         } else if line == "stack backtrace:" && self.at == At::Section {
             self.at = At::Backtrace;
         } else if self.at == At::Backtrace && !line.starts_with(' ') {
@@ -67,6 +70,11 @@ mod tests {
         let output = "\
 running 2 tests
 test a ... FAILED
+
+successes:
+
+---- b stdout ----
+all is well
 
 failures:
 

@@ -127,7 +127,7 @@ impl MongoStore {
             let edited = doc! {"$mergeObjects": ["$lock", {"edits": {"$add": ["$lock.edits", 1]}}]};
             let lock = cond(is_null("$lock"), Bson::Null, edited);
             let set = doc! {"gate": {"$literal": &gate}, "lock": lock};
-            self.freed(command::update(&self.db, "due", vec![Update::many(others, set)])).await?;
+            command::update(&self.db, "due", vec![Update::many(others, set)]).await?;
             match self.find_gates([pool].into_iter()).await?.remove(pool) {
                 Some(present) if present.gate != gate => gate = present.gate,
                 _ => return Ok(()),
