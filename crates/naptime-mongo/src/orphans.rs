@@ -20,8 +20,8 @@ use crate::command::{self, MAX_TIME};
 
 /// How often a write that waits looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// A transaction that did nothing for so long is an orphan: in ours, one statement follows the other. The process of one
-/// that was not begins it anew.
+/// A transaction that did nothing for so long is an orphan: in ours, one statement follows the other. If its process lives
+/// all the same, the driver begins it anew.
 const ORPHANED_AFTER: Duration = Duration::from_secs(2);
 /// How our connections are told from others of the same user.
 const WRAPPER: &str = "naptime";
