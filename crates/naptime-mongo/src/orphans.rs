@@ -77,16 +77,13 @@ impl Orphans {
     /// Ends those that have done nothing since they were seen. One look serves all writes that wait.
     async fn look(&self) -> Result<()> {
         let Ok(mut seen) = self.seen.try_lock() else { return Ok(()) };
-        let now = Instant::now();
-        if seen.at.is_some_and(|at| now - at < LOOK_EVERY) {
+        let asked = Instant::now();
+        if seen.at.is_some_and(|at| asked - at < LOOK_EVERY) {
             return Ok(());
         }
-        seen.at = Some(now);
-        let idle = self.idle().await?;
-        seen.idle = idle.into_iter().map(|it| (it, seen.idle.get(&it).copied().unwrap_or(now))).collect();
-        let is_orphan = |since: &Instant| now - *since >= ORPHANED_AFTER;
-        let orphans: Vec<Uuid> =
-            seen.idle.iter().filter(|(_, since)| is_orphan(since)).map(|(it, _)| it.session).collect();
+        seen.at = Some(asked);
+        let found = self.idle().await?;
+        let orphans = seen.take(found, asked, Instant::now());
         if orphans.is_empty() { Ok(()) } else { self.end(&orphans).await }
     }
 
@@ -120,7 +117,37 @@ impl Orphans {
     }
 }
 
+impl Seen {
+    /// Takes in what was found by a look that was asked and answered at these moments. Returns the sessions of orphans.
+    ///
+    /// What was found holds for some moment between the two, so what counts is the time from the answer to one look until
+    /// another is asked.
+    fn take(&mut self, found: Vec<Idle>, asked: Instant, answered: Instant) -> Vec<Uuid> {
+        self.idle = found.into_iter().map(|it| (it, self.idle.get(&it).copied().unwrap_or(answered))).collect();
+        let is_orphan = |since: &Instant| asked.saturating_duration_since(*since) >= ORPHANED_AFTER;
+        self.idle.iter().filter(|(_, since)| is_orphan(since)).map(|(it, _)| it.session).collect()
+    }
+}
+
 /// What the driver tells the server of whom it works for.
 pub(crate) fn driver_info() -> DriverInfo {
     DriverInfo::builder().name(WRAPPER.to_owned()).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_nothing_between_two_looks_is_an_orphan_however_long_a_look_takes() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let idle = |number, active_us| Idle { session: Uuid::from_bytes([1; 16]), number, active_us };
+        let mut seen = Seen::default();
+        assert_eq!(seen.take(vec![idle(1, 5)], at(0), at(3_000)), []);
+        assert_eq!(seen.take(vec![idle(1, 5)], at(3_500), at(3_600)), [], "seen 0.6 s ago at the earliest");
+        assert_eq!(seen.take(vec![idle(1, 5)], at(5_000), at(5_100)), [idle(1, 5).session]);
+        assert_eq!(seen.take(vec![idle(1, 6)], at(6_000), at(6_100)), [], "it did something");
+        assert_eq!(seen.take(vec![idle(2, 6)], at(9_000), at(9_100)), [], "it is another one");
+    }
 }
