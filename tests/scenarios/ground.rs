@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use naptime_core::{Endpoint, Job, JobId, NewJob, Run, Schedule, Spec, Time};
+use naptime_core::{Endpoint, Job, JobId, NewJob, Partition, Rooms, Run, Schedule, Spec, Time};
 use naptime_mongo::MongoStore;
-use naptime_store::{Added, Jobs, PageRef, Runs, WorkStore};
+use naptime_store::{Added, Jobs, PageRef, Runs, Want, WorkStore};
 use naptime_tests::mongo::Database;
 use naptime_tests::target::Call;
 use naptime_worker::call::Handlers;
@@ -39,6 +39,21 @@ pub(crate) async fn add(store: &impl Jobs, job: NewJob) -> Job {
 /// Adds jobs.
 pub(crate) async fn add_all(store: &impl Jobs, jobs: Vec<NewJob>) -> Vec<Job> {
     store.insert(jobs).await.unwrap().into_iter().map(Added::into_job).collect()
+}
+
+/// Somebody wants so many of all that are due.
+pub(crate) fn want(slots: usize) -> Want {
+    Want {
+        worker: Uuid::new_v4().into(),
+        token: Uuid::now_v7().into(),
+        slots,
+        bytes: 1 << 30,
+        partitions: Partition::all().collect(),
+        late: Duration::ZERO,
+        lookahead: Duration::ZERO,
+        gate: None,
+        rooms: Rooms::default(),
+    }
 }
 
 /// The clock of this machine, in milliseconds since 1970.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use naptime_core::{Endpoint, JobId, NewJob, Partition, Pool, PoolChange, Rooms, Schedule, Spec};
+use naptime_core::{Endpoint, JobId, NewJob, Pool, PoolChange, Schedule, Spec};
 use naptime_store::conformance::Backend;
 use naptime_store::memory::{HeldPass, MemoryStore};
 use naptime_store::pools::START_LASTS;
 use naptime_store::{Clock, Freed, Gates, Jobs, Pools, Queue, Store, Take, Taken, Want};
 use uuid::Uuid;
+
+use super::ground::want;
 
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -58,17 +60,8 @@ fn every_minute(id: u128) -> NewJob {
 
 /// Claims `slots` of what is due.
 async fn claim(store: &MemoryStore, token: u128, slots: usize) -> Taken {
-    let want = Want {
-        worker: Uuid::from_u128(1).into(),
-        token: Uuid::from_u128(token).into(),
-        slots,
-        bytes: 1 << 30,
-        partitions: Partition::all().collect(),
-        late: Duration::ZERO,
-        lookahead: Duration::ZERO,
-        gate: None,
-        rooms: Rooms::default(),
-    };
+    // The same each time, as histories are compared.
+    let want = Want { worker: Uuid::from_u128(1).into(), token: Uuid::from_u128(token).into(), ..want(slots) };
     store.claim(&want).await.expect("claimed")
 }
 

@@ -7,15 +7,15 @@ use std::time::Duration;
 use mongodb::bson::{Document, Uuid, doc};
 use mongodb::options::{ClientOptions, DriverInfo};
 use mongodb::{Client, ClientSession};
-use naptime_core::{Change, Edit, Job, Partition, Rooms, Then};
+use naptime_core::{Change, Edit, Job, Then};
 use naptime_mongo::MongoStore;
-use naptime_store::{Added, Jobs, Queue, Want};
+use naptime_store::{Added, Jobs, Queue};
 use naptime_tests::eventually;
 use naptime_tests::mongo::{Database, ReplicaSet};
 use naptime_tests::naptime::Naptime;
 use naptime_tests::target::{Call, Target};
 
-use super::ground::{add, add_all, every, on_demand, open};
+use super::ground::{add, add_all, every, on_demand, open, want};
 
 /// For what comes soon on an idle machine, and later on a busy one. The server would take a minute.
 const SOON: Duration = Duration::from_secs(30);
@@ -90,7 +90,7 @@ async fn they_hold_up_no_call_that_is_asked_for_no_claim_no_renewal_and_no_settl
     eventually(SOON, "it is asked for", async || store.edit(job.id, None, Edit::CallNow).await.ok()).await;
 
     orphan_of(&database, &job).await;
-    let claim = eventually(SOON, "it is claimed", async || store.lock(&want(), &[job.id]).await.ok()?.pop()).await;
+    let claim = eventually(SOON, "it is claimed", async || store.lock(&want(1), &[job.id]).await.ok()?.pop()).await;
 
     orphan_of(&database, &job).await;
     let lost = eventually(SOON, "it is renewed", async || store.renew(&[claim.reference()]).await.ok()).await;
@@ -162,18 +162,4 @@ async fn who_is_slow_is_no_orphan() {
     }
     session.commit_transaction().await.unwrap();
     waits.await.unwrap();
-}
-
-fn want() -> Want {
-    Want {
-        worker: uuid::Uuid::new_v4().into(),
-        token: uuid::Uuid::now_v7().into(),
-        slots: 1,
-        bytes: 1 << 20,
-        partitions: Partition::all().collect(),
-        late: Duration::ZERO,
-        lookahead: Duration::ZERO,
-        gate: None,
-        rooms: Rooms::default(),
-    }
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use futures::future::join_all;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Hint, IndexOptions};
-use naptime_core::{Job, Outcome, Partition, Pool, Rooms, Stage, Then, Time};
+use naptime_core::{Job, Outcome, Pool, Stage, Then, Time};
 use naptime_mongo::{MongoStore, OpenError, Options};
-use naptime_store::{Clock, Gates, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rules, Runs, Slas, Want};
+use naptime_store::{Clock, Gates, JobQuery, Jobs, PageRef, Queue, Queued, QueuedQuery, Rules, Runs, Slas};
 use naptime_tests::mongo::{self, Database};
-use uuid::Uuid;
+
+use super::ground::want;
 
 /// When the sample was made.
 const THEN: Time = Time::from_millis(1_795_881_083_500);
@@ -116,17 +116,7 @@ async fn what_was_held_and_due_is_called_as_before() {
     let store = open_then(&database).await;
     let held = find(&store, "held").await;
     let lock = held.state.lock().cloned().expect("it was held when the sample was made");
-    let want = Want {
-        worker: Uuid::from_u128(1).into(),
-        token: Uuid::from_u128(2).into(),
-        slots: 20,
-        bytes: 1 << 20,
-        partitions: Partition::all().collect(),
-        late: Duration::ZERO,
-        lookahead: Duration::ZERO,
-        gate: None,
-        rooms: Rooms::default(),
-    };
+    let want = want(20);
     let claims = store.claim(&want).await.unwrap().claims;
     let mut names: Vec<&str> = claims.iter().map(|claim| claim.job.spec.name.as_str()).collect();
     names.sort_unstable();
